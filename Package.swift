@@ -1,0 +1,121 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The warnings-as-errors flag is added by ops/test, so that a newer compiler does not break a user's build.
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+  name: "tidemark",
+  platforms: [.macOS(.v15)],
+  products: [.executable(name: "tidemark", targets: ["tidemark"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+  ],
+  targets: [
+    // The libraries of the system. `pkgConfig` is left out for hiredis: its flags are refused by SwiftPM.
+    .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+    .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+
+    // The schema, carried inside the binary.
+    .target(
+      name: "Migrations", path: "migrations",
+      resources: [.embedInCode("0001_ledger.sql")],
+      swiftSettings: settings),
+
+    // Everything that decides: no I/O, no clock, no randomness of its own.
+    .target(
+      name: "TidemarkCore",
+      dependencies: [
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: settings),
+    .target(
+      name: "TidemarkConfiguration",
+      dependencies: ["TidemarkCore", .product(name: "Yams", package: "Yams")],
+      swiftSettings: settings),
+    .target(
+      name: "TidemarkRedis",
+      dependencies: [
+        "CHiredis", "TidemarkCore",
+        .product(name: "DequeModule", package: "swift-collections"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ],
+      swiftSettings: settings),
+    .target(
+      name: "TidemarkPostgres",
+      dependencies: [
+        "CLibPQ", "Migrations", "TidemarkCore",
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: settings),
+    .target(
+      name: "TidemarkEngine",
+      dependencies: [
+        "TidemarkCore",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: settings),
+    .target(
+      name: "TidemarkAdmin",
+      dependencies: [
+        "TidemarkConfiguration", "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: settings),
+    .target(
+      name: "TidemarkTestKit",
+      dependencies: [
+        "TidemarkCore",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Subprocess", package: "swift-subprocess"),
+      ],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "tidemark",
+      dependencies: [
+        "TidemarkAdmin", "TidemarkConfiguration", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis", "TidemarkTestKit",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: settings),
+
+    .testTarget(name: "TidemarkCoreTests", dependencies: ["TidemarkCore"], swiftSettings: settings),
+    .testTarget(name: "TidemarkConfigurationTests", dependencies: ["TidemarkConfiguration"], swiftSettings: settings),
+    .testTarget(name: "TidemarkRedisTests", dependencies: ["TidemarkRedis", "TidemarkTestKit"], swiftSettings: settings),
+    .testTarget(name: "TidemarkPostgresTests", dependencies: ["TidemarkPostgres", "TidemarkTestKit"], swiftSettings: settings),
+    .testTarget(
+      name: "TidemarkEngineTests",
+      dependencies: ["TidemarkEngine", "TidemarkPostgres", "TidemarkRedis", "TidemarkTestKit"], swiftSettings: settings),
+    .testTarget(name: "TidemarkAdminTests", dependencies: ["TidemarkAdmin", "TidemarkTestKit"], swiftSettings: settings),
+    .testTarget(
+      name: "TidemarkCommandTests",
+      dependencies: ["TidemarkTestKit", "TidemarkPostgres", "TidemarkRedis", "tidemark"], swiftSettings: settings),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,54 @@
+/// The id that Redis gives a stream entry: a millisecond and a number within it.
+///
+/// Ids order as two numbers, never as text: `9-1` comes before `10-0`.
+package struct EntryID: Hashable, Comparable, Sendable {
+  /// Unix milliseconds.
+  package var ms: UInt64
+  /// The number within the millisecond.
+  package var no: UInt64
+
+  package init(ms: UInt64, no: UInt64) {
+    self.ms = ms
+    self.no = no
+  }
+
+  /// Before every entry: the cursor of a lane that was never read.
+  package static let zero = EntryID(ms: 0, no: 0)
+
+  package static func < (left: EntryID, right: EntryID) -> Bool {
+    left.ms == right.ms ? left.no < right.no : left.ms < right.ms
+  }
+
+  /// Reads `ms-no`, or `ms` alone (number 0). Nil for anything else.
+  package init?(_ text: some StringProtocol) {
+    self.init(utf8: text.utf8)
+  }
+
+  /// Reads `ms-no` from bytes, as Redis writes it. Nil for anything else.
+  package init?(utf8 bytes: some Sequence<UInt8>) {
+    var numbers: (UInt64, UInt64) = (0, 0)
+    var isSecond = false
+    var digits = 0
+    for byte in bytes {
+      if byte == UInt8(ascii: "-") {
+        guard !isSecond, digits > 0 else { return nil }
+        isSecond = true
+        digits = 0
+        continue
+      }
+      guard byte >= 0x30, byte <= 0x39 else { return nil }
+      let current = isSecond ? numbers.1 : numbers.0
+      let (product, overflowed) = current.multipliedReportingOverflow(by: 10)
+      let (sum, overflowedAgain) = product.addingReportingOverflow(UInt64(byte - 0x30))
+      guard !overflowed, !overflowedAgain else { return nil }
+      if isSecond { numbers.1 = sum } else { numbers.0 = sum }
+      digits += 1
+    }
+    guard digits > 0 else { return nil }
+    self.init(ms: numbers.0, no: numbers.1)
+  }
+}
+
+extension EntryID: CustomStringConvertible {
+  package var description: String { "\(ms)-\(no)" }
+}
