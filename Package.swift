@@ -32,7 +32,7 @@ let package = Package(
     // The schema, carried inside the binary.
     .target(
       name: "Migrations", path: "migrations",
-      resources: [.embedInCode("0001_ledger.sql")],
+      resources: [.embedInCode("0001_ledger.sql"), .embedInCode("0002_state.sql")],
       swiftSettings: settings),
 
     // Everything that decides: no I/O, no clock, no randomness of its own.

@@ -1,1 +1,282 @@
-select 1;
+-- The ledger: where a lane stands, what was applied, what could not be. Every commit of a batch touches these tables, whatever
+-- tables its routes write.
+
+CREATE FUNCTION {{schema}}.entry_id(entry_ms bigint, entry_no bigint) RETURNS text
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  RETURN entry_ms::text || '-' || entry_no::text;
+
+-- The cursor of a lane is the truth about what is in Postgres. Hot rows: every batch updates them, so pages stay nearly empty
+-- (updates in place, no index on a changing column) and are vacuumed early.
+CREATE TABLE {{schema}}.lanes (
+  lane_id            integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  lane               text COLLATE "C" NOT NULL UNIQUE,
+  shard              integer NOT NULL,
+  entry_ms           bigint NOT NULL DEFAULT 0,
+  entry_no           bigint NOT NULL DEFAULT 0,
+  incarnation        bigint NOT NULL DEFAULT 1,
+  ordinal            bigint NOT NULL DEFAULT 0,
+  anchor             bytea,
+  applied_no         bigint NOT NULL DEFAULT 0,
+  seal               bytea NOT NULL DEFAULT '\x',
+  read_total         bigint NOT NULL DEFAULT 0,
+  applied_total      bigint NOT NULL DEFAULT 0,
+  duplicates_total   bigint NOT NULL DEFAULT 0,
+  divergent_total    bigint NOT NULL DEFAULT 0,
+  ephemeral_total    bigint NOT NULL DEFAULT 0,
+  skipped_total      bigint NOT NULL DEFAULT 0,
+  dead_letters_total bigint NOT NULL DEFAULT 0,
+  missing_total      bigint NOT NULL DEFAULT 0,
+  baseline           bigint NOT NULL DEFAULT 0,
+  reread_total       bigint NOT NULL DEFAULT 0,
+  misrouted_total    bigint NOT NULL DEFAULT 0,
+  owner              text,
+  fence              bigint NOT NULL DEFAULT 0,
+  state              text NOT NULL DEFAULT 'idle',
+  since              timestamptz NOT NULL DEFAULT now(),
+  last_error         text,
+  hint               text,
+  updated_at         timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 20, autovacuum_vacuum_threshold = 100, autovacuum_vacuum_scale_factor = 0);
+
+-- Who owns which lanes: one row a shard, on Postgres' clock. The backend tells a taker whether the owner is still connected.
+CREATE TABLE {{schema}}.leases (
+  shard           integer PRIMARY KEY,
+  worker          text,
+  fence           bigint NOT NULL DEFAULT 0,
+  backend_pid     integer,
+  backend_started timestamptz,
+  expires_at      timestamptz NOT NULL DEFAULT '-infinity'
+) WITH (fillfactor = 20, autovacuum_vacuum_threshold = 100, autovacuum_vacuum_scale_factor = 0);
+
+INSERT INTO {{schema}}.leases (shard) SELECT generate_series(0, 63);
+
+CREATE TABLE {{schema}}.workers (
+  worker     text PRIMARY KEY,
+  host       text NOT NULL,
+  pid        integer NOT NULL,
+  version    text NOT NULL,
+  started_at timestamptz NOT NULL,
+  seen_at    timestamptz NOT NULL,
+  settings   jsonb NOT NULL
+);
+
+-- The audit trail, one thin row for every entry applied. The lane is a number here: an index entry by number is a third of one
+-- by name. Readers use the view `changes`.
+CREATE TABLE {{schema}}.change_log (
+  lane_id      integer NOT NULL,
+  no           bigint NOT NULL,
+  entry_ms     bigint NOT NULL,
+  entry_no     bigint NOT NULL,
+  session_id   text COLLATE "C",
+  seq          bigint,
+  epoch        bigint,
+  event_id     text COLLATE "C",
+  type         text NOT NULL,
+  actor        text,
+  trace        text,
+  v            integer NOT NULL DEFAULT 1,
+  occurred_at  timestamptz NOT NULL,
+  committed_at timestamptz NOT NULL DEFAULT now(),
+  digest       bytea NOT NULL,
+  fields       jsonb,
+  PRIMARY KEY (lane_id, entry_ms, entry_no)
+);
+-- What a session was at an earlier entry is folded from its session.* changes alone, which are few.
+CREATE INDEX change_log_session_changes ON {{schema}}.change_log (session_id, entry_ms, entry_no) WHERE type LIKE 'session.%';
+
+CREATE VIEW {{schema}}.changes AS
+  SELECT l.lane, c.no, c.entry_ms, c.entry_no, c.session_id, c.seq, c.epoch, c.event_id, c.type, c.actor, c.trace, c.v,
+         c.occurred_at, c.committed_at, c.digest, c.fields
+    FROM {{schema}}.change_log c JOIN {{schema}}.lanes l USING (lane_id);
+
+-- The producers' ids of the last `dedupe.window`. By event_id first: ids that rise with time (UUIDv7, ULID) append.
+CREATE TABLE {{schema}}.event_ids (
+  event_id   text COLLATE "C" NOT NULL,
+  session_id text COLLATE "C" NOT NULL,
+  entry_ms   bigint NOT NULL,
+  digest     bytea NOT NULL,
+  PRIMARY KEY (event_id, session_id)
+);
+CREATE INDEX event_ids_age ON {{schema}}.event_ids USING brin (entry_ms) WITH (pages_per_range = 16, autosummarize = on);
+
+CREATE TABLE {{schema}}.dead_letters (
+  id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  lane         text COLLATE "C" NOT NULL,
+  entry_ms     bigint NOT NULL,
+  entry_no     bigint NOT NULL,
+  session_id   text COLLATE "C",
+  reason       text NOT NULL,
+  detail       text NOT NULL,
+  sqlstate     text,
+  raw          bytea[] NOT NULL,
+  raw_complete boolean NOT NULL,
+  at           timestamptz NOT NULL DEFAULT now(),
+  resolved_at  timestamptz,
+  resolution   text
+);
+CREATE INDEX dead_letters_open ON {{schema}}.dead_letters (lane, id) WHERE resolved_at IS NULL;
+
+CREATE TABLE {{schema}}.divergences (
+  id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  lane        text COLLATE "C" NOT NULL,
+  session_id  text COLLATE "C",
+  kind        text NOT NULL,
+  detail      text NOT NULL,
+  found_at    timestamptz NOT NULL DEFAULT now(),
+  repaired_at timestamptz,
+  repair      text
+);
+
+CREATE TABLE {{schema}}.gaps (
+  id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  lane            text COLLATE "C" NOT NULL,
+  incarnation     bigint NOT NULL,
+  after_ms        bigint NOT NULL,
+  after_no        bigint NOT NULL,
+  before_ms       bigint,
+  before_no       bigint,
+  missing         bigint,
+  at_least        bigint,
+  cause           text NOT NULL,
+  detected_at     timestamptz NOT NULL DEFAULT now(),
+  acknowledged_at timestamptz
+);
+
+CREATE TABLE {{schema}}.checkpoints (
+  lane          text COLLATE "C" NOT NULL,
+  taken_at      timestamptz NOT NULL DEFAULT now(),
+  entry_ms      bigint NOT NULL,
+  entry_no      bigint NOT NULL,
+  incarnation   bigint NOT NULL,
+  applied_no    bigint NOT NULL,
+  applied_total bigint NOT NULL,
+  lag_entries   bigint,
+  lag_seconds   double precision,
+  worker        text NOT NULL,
+  seal          bytea NOT NULL,
+  PRIMARY KEY (lane, taken_at)
+);
+
+-- Raises (TM001, the lanes' numbers in DETAIL) unless every lane is exactly where the caller left it and under its fencing token;
+-- locks the rows in one order until the transaction ends. It raises rather than updating nothing, because a pipeline commits
+-- the rest after an update of 0 rows.
+CREATE FUNCTION {{schema}}.fence(
+  lane_ids integer[], fences bigint[], entry_mss bigint[], entry_nos bigint[], applied_nos bigint[]) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  held record;
+  found_lanes integer := 0;
+  lost integer[] := '{}';
+BEGIN
+  FOR held IN
+    SELECT l.lane_id,
+           l.fence = w.fence AND l.entry_ms = w.entry_ms AND l.entry_no = w.entry_no AND l.applied_no = w.applied_no AS matches
+      FROM {{schema}}.lanes l
+      JOIN unnest(lane_ids, fences, entry_mss, entry_nos, applied_nos) AS w (lane_id, fence, entry_ms, entry_no, applied_no)
+        ON w.lane_id = l.lane_id
+     ORDER BY l.lane_id
+       FOR NO KEY UPDATE OF l
+  LOOP
+    found_lanes := found_lanes + 1;
+    IF NOT held.matches THEN lost := lost || held.lane_id; END IF;
+  END LOOP;
+  IF found_lanes < cardinality(lane_ids) THEN
+    SELECT lost || array_agg(w.lane_id) INTO lost FROM unnest(lane_ids) AS w (lane_id)
+     WHERE NOT EXISTS (SELECT FROM {{schema}}.lanes l WHERE l.lane_id = w.lane_id);
+  END IF;
+  IF cardinality(lost) > 0 THEN
+    RAISE EXCEPTION 'fenced' USING ERRCODE = 'TM001', DETAIL = lost::text;
+  END IF;
+END $$;
+
+-- Moves the cursors that fence() has locked, and adds what the batch counted.
+CREATE FUNCTION {{schema}}.advance(
+  lane_ids integer[], entry_mss bigint[], entry_nos bigint[], anchors bytea[], applied_nos bigint[], seals bytea[], reads bigint[],
+  applied bigint[], duplicates bigint[], divergent bigint[], ephemeral bigint[], skipped bigint[], dead_letters bigint[],
+  rereads bigint[], misrouted bigint[]) RETURNS void
+LANGUAGE sql AS $$
+  UPDATE {{schema}}.lanes l
+     SET entry_ms = w.entry_ms, entry_no = w.entry_no, anchor = w.anchor, applied_no = w.applied_no, seal = w.seal,
+         ordinal = l.ordinal + w.reads, read_total = l.read_total + w.reads, applied_total = l.applied_total + w.applied,
+         duplicates_total = l.duplicates_total + w.duplicates, divergent_total = l.divergent_total + w.divergent,
+         ephemeral_total = l.ephemeral_total + w.ephemeral, skipped_total = l.skipped_total + w.skipped,
+         dead_letters_total = l.dead_letters_total + w.dead_letters, reread_total = l.reread_total + w.rereads,
+         misrouted_total = l.misrouted_total + w.misrouted, last_error = NULL, hint = NULL, updated_at = now()
+    FROM unnest(lane_ids, entry_mss, entry_nos, anchors, applied_nos, seals, reads, applied, duplicates, divergent, ephemeral,
+                skipped, dead_letters, rereads, misrouted)
+         AS w (lane_id, entry_ms, entry_no, anchor, applied_no, seal, reads, applied, duplicates, divergent, ephemeral,
+               skipped, dead_letters, rereads, misrouted)
+   WHERE l.lane_id = w.lane_id
+$$;
+
+-- The slow, exact path: entry by entry, each in a subtransaction of its own, in order. It answers for every entry that was not
+-- simply applied: `reread` (already there), `divergent` (another content at this position), `duplicate` and `id_reused` (the
+-- producer's id is known, with the same or other content), `rejected` (only Postgres could see why). Faults of the world are
+-- raised again: they are not faults of a record. `statements` come from the routes; each takes one row as text[].
+CREATE FUNCTION {{schema}}.apply_exactly(
+  statements text[], lanes integer[], entry_mss bigint[], entry_nos bigint[], sessions text[], event_ids text[], digests bytea[],
+  change_rows text[], row_entries integer[], row_statements integer[], row_values text[], first_nos jsonb, dedupe_window_ms bigint,
+  isolate_ambiguous boolean)
+RETURNS TABLE (entry integer, outcome text, failed_sqlstate text, failed_message text, failed_constraint text)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  next_nos jsonb := first_nos;
+  next_no bigint;
+  next_row integer := 1;
+  first_row integer;
+  row_count integer := coalesce(cardinality(row_entries), 0);
+  known_digest bytea;
+  change_row text[];
+BEGIN
+  FOR i IN 1 .. cardinality(lanes) LOOP
+    first_row := next_row;
+    WHILE next_row <= row_count AND row_entries[next_row] = i LOOP next_row := next_row + 1; END LOOP;
+    entry := i; failed_sqlstate := NULL; failed_message := NULL; failed_constraint := NULL;
+
+    SELECT c.digest INTO known_digest FROM {{schema}}.change_log c
+     WHERE c.lane_id = lanes[i] AND c.entry_ms = entry_mss[i] AND c.entry_no = entry_nos[i];
+    IF FOUND THEN
+      outcome := CASE WHEN known_digest = digests[i] THEN 'reread' ELSE 'divergent' END;
+      RETURN NEXT;
+      CONTINUE;
+    END IF;
+    IF event_ids[i] IS NOT NULL THEN
+      SELECT e.digest INTO known_digest FROM {{schema}}.event_ids e
+       WHERE e.event_id = event_ids[i] AND e.session_id = sessions[i] AND e.entry_ms > entry_mss[i] - dedupe_window_ms;
+      IF FOUND THEN
+        outcome := CASE WHEN known_digest = digests[i] THEN 'duplicate' ELSE 'id_reused' END;
+        RETURN NEXT;
+        CONTINUE;
+      END IF;
+    END IF;
+
+    BEGIN
+      next_no := (next_nos ->> lanes[i]::text)::bigint;
+      change_row := change_rows[i]::text[];
+      INSERT INTO {{schema}}.change_log
+        (lane_id, no, entry_ms, entry_no, session_id, event_id, digest, seq, epoch, type, actor, trace, v, occurred_at, fields)
+        VALUES (lanes[i], next_no, entry_mss[i], entry_nos[i], sessions[i], event_ids[i], digests[i], change_row[1]::bigint,
+                change_row[2]::bigint, change_row[3], change_row[4], change_row[5], change_row[6]::integer,
+                change_row[7]::timestamptz, change_row[8]::jsonb);
+      IF event_ids[i] IS NOT NULL THEN
+        INSERT INTO {{schema}}.event_ids (event_id, session_id, entry_ms, digest)
+          VALUES (event_ids[i], sessions[i], entry_mss[i], digests[i])
+          ON CONFLICT (event_id, session_id) DO UPDATE SET entry_ms = excluded.entry_ms, digest = excluded.digest;
+      END IF;
+      FOR r IN first_row .. next_row - 1 LOOP
+        EXECUTE statements[row_statements[r]] USING row_values[r]::text[];
+      END LOOP;
+      next_nos := jsonb_set(next_nos, ARRAY[lanes[i]::text], to_jsonb(next_no + 1));
+    EXCEPTION WHEN OTHERS THEN
+      IF left(SQLSTATE, 2) NOT IN ('22', '23', '54')
+         AND (NOT isolate_ambiguous OR left(SQLSTATE, 2) IN ('08', '25', '28', '3D', '3F', '40', '42', '53', '55', '57', '58')) THEN
+        RAISE;
+      END IF;
+      GET STACKED DIAGNOSTICS failed_sqlstate = RETURNED_SQLSTATE, failed_message = MESSAGE_TEXT,
+                              failed_constraint = CONSTRAINT_NAME;
+      outcome := 'rejected';
+      RETURN NEXT;
+    END;
+  END LOOP;
+END $$;

@@ -1,0 +1,53 @@
+/// Where changes go: the ledger of one schema in Postgres. Every method throws ``SinkError``.
+///
+/// All but ``ChangeWriter/commit(_:_:)`` may be called again after they threw: they state what shall be, and repeating them
+/// changes nothing.
+package protocol ChangeSink: Sendable {
+  /// Takes and renews leases on Postgres' clock; answers what this worker holds now. Shards that another live worker holds are
+  /// left alone.
+  func lease(_ worker: WorkerIdentity, for ttl: Duration) async throws -> LeaseGrant
+
+  /// Gives all leases back, so that another worker takes over at once.
+  func release(_ worker: WorkerIdentity) async throws
+
+  /// Lanes by name; names without a row are left out.
+  func lanes(named names: [String]) async throws -> [LaneRecord]
+
+  /// Makes rows for lanes that have none; the others are left alone.
+  func register(_ lanes: [NewLane]) async throws
+
+  /// Notes what state lanes are in, for whoever reads `lanes` without a worker.
+  func note(_ states: [LaneNote]) async throws
+
+  /// A checkpoint row for each lane, from the ledger's own cursor.
+  func checkpoint(_ marks: [CheckpointMark], worker: WorkerIdentity) async throws
+
+  /// Forgets producers' ids that are older than the window.
+  func pruneEventIDs(olderThan milliseconds: Int64) async throws
+
+  /// A connection of its own for committing batches.
+  func makeWriter() -> any ChangeWriter
+}
+
+/// Commits batches, one at a time, over one connection that it opens again after a loss.
+package protocol ChangeWriter: Sendable {
+  /// Applies a batch in one transaction. Answers the entries that were not simply applied; all others are.
+  func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> [EntryOutcome]
+
+  /// Lanes as the ledger has them, read after it is certain that no earlier transaction of this writer is still open.
+  func settledLanes(_ laneIDs: [Int32]) async throws -> [LaneRecord]
+
+  /// Reasons of the dead letters of a lane after one position and up to another.
+  func rejected(_ lane: String, after: EntryID, through: EntryID) async throws -> [DurableMark.Rejection]
+
+  func close() async
+}
+
+package enum CommitMode: Sendable, Equatable {
+  /// All at once; any fault fails the whole.
+  case fast
+  /// Entry by entry: duplicates are found and bad records are left out.
+  case exact
+  /// As ``exact``, and what fails alone for no clear reason is left out, too.
+  case isolating
+}

@@ -1,0 +1,86 @@
+/// What a batch comes to, once it is known which of its entries are applied: the lanes' new cursors and what was counted.
+package struct Settlement: Sendable, Equatable {
+  /// The columns of the accounting, for one lane.
+  package struct Counts: Sendable, Equatable {
+    package var read = 0
+    package var applied = 0
+    package var duplicates = 0
+    package var divergent = 0
+    package var ephemeral = 0
+    package var skipped = 0
+    package var deadLetters = 0
+    package var reread = 0
+    package var misrouted = 0
+  }
+
+  package struct Lane: Sendable, Equatable {
+    package var laneID: Int32
+    package var cursor: LaneCursor
+    /// Digest of the cursor's own entry; nil when it was never decoded.
+    package var anchor: ContentDigest?
+    package var counts: Counts
+    package var rejected: [DurableMark.Rejection]
+    /// Dead letters since the last entry that was none.
+    package var deadLettersInARow = 0
+  }
+
+  package struct Rejected: Sendable, Equatable {
+    /// Index into the batch's entries.
+    package var entry: Int
+    package var rejection: Rejection
+  }
+
+  package struct Numbered: Sendable, Equatable {
+    /// Index into the batch's entries.
+    package var entry: Int
+    package var no: Int64
+  }
+
+  package var lanes: [Lane] = []
+  package var deadLetters: [Rejected] = []
+  /// Entries whose position holds another content already.
+  package var divergent: [Int] = []
+  /// For each applied entry, in order, its number in the audit trail; entries that are not applied are left out.
+  package var numbers: [Numbered] = []
+
+  /// Settles a batch of which everything is applied but what `outcomes` name.
+  package init(_ batch: ChangeBatch, outcomes: [EntryOutcome] = []) {
+    let byEntry = Dictionary(outcomes.map { ($0.entry, $0.kind) }, uniquingKeysWith: { first, _ in first })
+    for segment in batch.segments {
+      var lane = Lane(laneID: segment.laneID, cursor: segment.before, anchor: nil, counts: Counts(), rejected: [])
+      lane.cursor.position = batch.lastID(of: segment)
+      lane.counts.read = segment.entries.count
+      for index in segment.entries { settle(index, of: batch, byEntry[index], &lane) }
+      let last = batch.entries[segment.entries.upperBound - 1]
+      lane.anchor = last.disposition == .apply ? last.digest : nil
+      lanes.append(lane)
+    }
+  }
+
+  private mutating func settle(_ index: Int, of batch: ChangeBatch, _ outcome: EntryOutcome.Kind?, _ lane: inout Lane) {
+    let entry = batch.entries[index]
+    let deadLettersBefore = lane.counts.deadLetters
+    defer { lane.deadLettersInARow = lane.counts.deadLetters > deadLettersBefore ? lane.deadLettersInARow + 1 : 0 }
+    switch (entry.disposition, outcome) {
+    case (.ephemeral, _): lane.counts.ephemeral += 1
+    case (.rejected(let rejection), _), (.apply, .rejected(let rejection)):
+      lane.counts.deadLetters += 1
+      lane.rejected.append(DurableMark.Rejection(id: entry.id, reason: rejection.reason.rawValue))
+      deadLetters.append(Rejected(entry: index, rejection: rejection))
+    case (.apply, .duplicate): lane.counts.duplicates += 1
+    case (.apply, .divergent):
+      lane.counts.divergent += 1
+      divergent.append(index)
+    case (.apply, .reread):
+      // Read before, so only counted here.
+      lane.counts.read -= 1
+      lane.counts.reread += 1
+    case (.apply, nil):
+      lane.counts.applied += 1
+      lane.counts.misrouted += entry.isMisrouted ? 1 : 0
+      lane.cursor.appliedNo += 1
+      lane.cursor.seal = SealChain.next(after: lane.cursor.seal, entry.digest)
+      numbers.append(Numbered(entry: index, no: lane.cursor.appliedNo))
+    }
+  }
+}

@@ -1,0 +1,23 @@
+/// A failure of the sink, by what to do about it.
+package struct SinkError: Error, Sendable, Equatable, CustomStringConvertible {
+  package enum Kind: Sendable, Equatable {
+    case fault(FaultClass)
+    /// These lanes are not where the batch left them, or belong to another owner.
+    case fenced([Int32])
+  }
+
+  package var kind: Kind
+  /// The transaction may have been committed all the same: read the cursor.
+  package var isOutcomeUnknown: Bool
+  /// One line without row data or secrets.
+  package var description: String
+  /// What an operator can do about it.
+  package var hint: String?
+
+  package init(_ kind: Kind, _ description: String, isOutcomeUnknown: Bool = false, hint: String? = nil) {
+    self.kind = kind
+    self.description = description
+    self.isOutcomeUnknown = isOutcomeUnknown
+    self.hint = hint
+  }
+}

@@ -1,0 +1,65 @@
+/// Writes JSON objects from fields that are valid UTF-8 already.
+enum JSONText {
+  /// An object of texts.
+  static func appendObject(texts fields: [EntryBlock.Field], of bytes: [UInt8], to output: inout [UInt8]) {
+    output.append(UInt8(ascii: "{"))
+    appendMembers(texts: fields, of: bytes, isFirst: true, to: &output)
+    output.append(UInt8(ascii: "}"))
+  }
+
+  /// An object of values that are JSON themselves.
+  static func appendObject(
+    values fields: [EntryBlock.Field], of bytes: [UInt8], droppingPrefix prefix: Int, to output: inout [UInt8]
+  ) {
+    output.append(UInt8(ascii: "{"))
+    appendMembers(values: fields, of: bytes, droppingPrefix: prefix, isFirst: true, to: &output)
+    output.append(UInt8(ascii: "}"))
+  }
+
+  static func appendMembers(texts fields: [EntryBlock.Field], of bytes: [UInt8], isFirst: Bool, to output: inout [UInt8]) {
+    var isFirst = isFirst
+    for field in fields {
+      if !isFirst { output.append(UInt8(ascii: ",")) }
+      isFirst = false
+      appendString(bytes[field.name], to: &output)
+      output.append(UInt8(ascii: ":"))
+      appendString(bytes[field.value], to: &output)
+    }
+  }
+
+  static func appendMembers(
+    values fields: [EntryBlock.Field], of bytes: [UInt8], droppingPrefix prefix: Int, isFirst: Bool, to output: inout [UInt8]
+  ) {
+    var isFirst = isFirst
+    for field in fields {
+      if !isFirst { output.append(UInt8(ascii: ",")) }
+      isFirst = false
+      appendString(bytes[field.name].dropFirst(prefix), to: &output)
+      output.append(UInt8(ascii: ":"))
+      output.append(contentsOf: bytes[field.value])
+    }
+  }
+
+  /// A string in quotes. A NUL, which jsonb can't hold, becomes U+FFFD: it is only here when the operator asked for that.
+  static func appendString(_ text: some Collection<UInt8>, to output: inout [UInt8]) {
+    output.append(UInt8(ascii: "\""))
+    for byte in text {
+      switch byte {
+      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+        output.append(UInt8(ascii: "\\"))
+        output.append(byte)
+      case 0: output.append(contentsOf: "\u{FFFD}".utf8)
+      case 1..<0x20:
+        output.append(contentsOf: "\\u00".utf8)
+        output.append(hex(byte >> 4))
+        output.append(hex(byte & 15))
+      default: output.append(byte)
+      }
+    }
+    output.append(UInt8(ascii: "\""))
+  }
+
+  private static func hex(_ digit: UInt8) -> UInt8 {
+    digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+  }
+}

@@ -1,0 +1,30 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#endif
+
+/// Comparison of slices of one run of bytes, in the order of Postgres' collation "C".
+package enum ByteOrder {
+  @inline(__always)
+  package static func compare(_ bytes: UnsafeBufferPointer<UInt8>, _ left: Range<Int>, _ right: Range<Int>) -> Int {
+    let shared = min(left.count, right.count)
+    if shared > 0, let base = bytes.baseAddress {
+      let difference = memcmp(base + left.lowerBound, base + right.lowerBound, shared)
+      if difference != 0 { return Int(difference) }
+    }
+    return left.count - right.count
+  }
+
+  package static func isLess(_ bytes: UnsafeBufferPointer<UInt8>, _ left: Range<Int>, _ right: Range<Int>) -> Bool {
+    compare(bytes, left, right) < 0
+  }
+
+  package static func isEqual(_ bytes: UnsafeBufferPointer<UInt8>, _ left: Range<Int>, _ right: Range<Int>) -> Bool {
+    left.count == right.count && compare(bytes, left, right) == 0
+  }
+
+  package static func isEqual(_ bytes: UnsafeBufferPointer<UInt8>, _ slice: Range<Int>, _ text: String) -> Bool {
+    slice.count == text.utf8.count && bytes[slice].elementsEqual(text.utf8)
+  }
+}

@@ -1,0 +1,27 @@
+internal import Crypto
+
+/// What two entries share exactly when their fields do, in whatever order they came: the first 16 bytes of a SHA-256.
+package struct ContentDigest: Hashable, Sendable {
+  package var high: UInt64
+  package var low: UInt64
+
+  package static let none = ContentDigest(high: 0, low: 0)
+  package static let byteCount = 16
+
+  package init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+
+  package init(of canonical: UnsafeRawBufferPointer) {
+    self = SHA256.hash(data: canonical).withUnsafeBytes { digest in
+      ContentDigest(
+        high: UInt64(bigEndian: digest.loadUnaligned(as: UInt64.self)),
+        low: UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+    }
+  }
+
+  package var bytes: [UInt8] {
+    withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { Array($0) }
+  }
+}

@@ -1,0 +1,31 @@
+/// The values that the envelope needs as numbers.
+extension EntryDecoder {
+  static func flag(_ bytes: UnsafeBufferPointer<UInt8>, _ value: Range<Int>, _ name: String) throws(Rejection) -> Bool {
+    guard value.count == 1, let digit = bytes[value].first, digit == UInt8(ascii: "0") || digit == UInt8(ascii: "1") else {
+      throw Rejection(.invalidField, "the field \(name) is neither 1 nor 0")
+    }
+    return digit == UInt8(ascii: "1")
+  }
+
+  static func integer(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ value: Range<Int>, _ name: String, within: ClosedRange<Int64> = Int64.min...Int64.max
+  ) throws(Rejection) -> Int64 {
+    guard let number = FieldCheck.integer(bytes, value) else {
+      throw Rejection(.badNumber, "the field \(name) is not an integer of 64 bits")
+    }
+    guard within.contains(number) else { throw Rejection(.badNumber, "the field \(name) is out of range") }
+    return number
+  }
+
+  static func checkLength(_ value: Range<Int>, _ name: String, _ limit: Int) throws(Rejection) {
+    guard value.count <= limit else {
+      throw Rejection(.tooLong, "the field \(name) has \(value.count) bytes, \(limit) are allowed")
+    }
+  }
+
+  /// A name or an id: within its limit and, where it is given, not empty.
+  static func checkName(_ value: Range<Int>, _ name: String, _ limit: Int = ChangeCatalog.nameLimit) throws(Rejection) {
+    guard !value.isEmpty else { throw Rejection(.invalidField, "the field \(name) is empty") }
+    try checkLength(value, name, limit)
+  }
+}

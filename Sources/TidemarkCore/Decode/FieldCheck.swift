@@ -1,0 +1,56 @@
+/// Holds one value against its rule.
+enum FieldCheck {
+  /// False when the value means the same as no value (a flag that is 0). Throws what is wrong with it.
+  static func keeps(_ value: Range<Int>, of rule: FieldRule, in bytes: UnsafeBufferPointer<UInt8>) throws(Rejection) -> Bool {
+    if let limit = rule.maxLength { try EntryDecoder.checkName(value, rule.name, limit) }
+    switch rule.kind {
+    case .text: return true
+    case .json, .jsonArray:
+      if let problem = JSONCheck.problem(in: UnsafeBufferPointer(rebasing: bytes[value]), wantsArray: rule.kind == .jsonArray) {
+        throw Rejection(.badJSON, "the field \(rule.name) \(problem)")
+      }
+      return true
+    case .integer:
+      _ = try EntryDecoder.integer(bytes, value, rule.name)
+      return true
+    case .decimal:
+      guard let scan = scan(bytes, value), scan.fitsNumeric(maxIntegerDigits: JSONCheck.maxIntegerDigits, maxFractionDigits: JSONCheck.maxFractionDigits)
+      else { throw Rejection(.badNumber, "the field \(rule.name) is not a decimal") }
+      return true
+    case .number:
+      guard scan(bytes, value) != nil, let number = Double(String(decoding: bytes[value], as: UTF8.self)), number.isFinite else {
+        throw Rejection(.badNumber, "the field \(rule.name) is not a finite number")
+      }
+      return true
+    case .flag: return try EntryDecoder.flag(bytes, value, rule.name)
+    case .choice(let choices):
+      guard choices.contains(where: { ByteOrder.isEqual(bytes, value, $0) }) else {
+        throw Rejection(.invalidField, "the field \(rule.name) is none of \(choices.joined(separator: ", "))")
+      }
+      return true
+    }
+  }
+
+  /// The number, when all of the value is one.
+  private static func scan(_ bytes: UnsafeBufferPointer<UInt8>, _ value: Range<Int>) -> NumberScan? {
+    NumberScan(prefixOf: UnsafeBufferPointer(rebasing: bytes[value])).flatMap { $0.length == value.count ? $0 : nil }
+  }
+
+  /// A decimal integer of 64 bits, with an optional minus. Nil for anything else.
+  static func integer(_ bytes: UnsafeBufferPointer<UInt8>, _ value: Range<Int>) -> Int64? {
+    var rest = bytes[value]
+    let isNegative = rest.first == UInt8(ascii: "-")
+    if isNegative { rest = rest.dropFirst() }
+    guard !rest.isEmpty else { return nil }
+    var number: Int64 = 0
+    for byte in rest {
+      guard byte >= 0x30, byte <= 0x39 else { return nil }
+      let (product, overflowed) = number.multipliedReportingOverflow(by: 10)
+      let digit = Int64(byte - 0x30)
+      let (sum, overflowedAgain) = isNegative ? product.subtractingReportingOverflow(digit) : product.addingReportingOverflow(digit)
+      guard !overflowed, !overflowedAgain else { return nil }
+      number = sum
+    }
+    return number
+  }
+}

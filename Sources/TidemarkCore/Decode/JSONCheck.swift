@@ -1,0 +1,194 @@
+/// Whether bytes are one JSON value that Postgres' jsonb will take.
+///
+/// RFC 8259, and what jsonb refuses beyond it: `\u0000`, lone surrogates, numbers that numeric can't hold, deep nesting. It does not
+/// recurse, so that a hostile value can't exhaust the stack. The bytes must be valid UTF-8 already.
+package struct JSONCheck {
+  /// Levels of arrays and objects at most. Postgres' own parser recurses and gives up at a depth that depends on the server's stack;
+  /// the limit keeps well inside of its default.
+  package static let maxDepth = 1_000
+  /// Digits of a numeric before and after the decimal point (PostgreSQL, "Numeric Types").
+  static let maxIntegerDigits = 131_072
+  static let maxFractionDigits = 16_383
+
+  private let bytes: UnsafeBufferPointer<UInt8>
+  private var at = 0
+  /// A bit for every open level, set for an object.
+  private var objects: [Bool] = []
+
+  private init(_ bytes: UnsafeBufferPointer<UInt8>) {
+    self.bytes = bytes
+  }
+
+  /// Nil when jsonb will take it, else what is wrong and at which byte.
+  package static func problem(in bytes: UnsafeBufferPointer<UInt8>, wantsArray: Bool = false) -> String? {
+    var check = JSONCheck(bytes)
+    do throws(Problem) {
+      check.skipSpace()
+      if wantsArray, check.peek != UInt8(ascii: "[") { throw Problem("is not an array") }
+      try check.document()
+      return nil
+    } catch {
+      return error.text.isEmpty ? "is not JSON at byte \(check.at)" : "\(error.text) at byte \(check.at)"
+    }
+  }
+
+  private struct Problem: Error {
+    var text: String
+    init(_ text: String = "") { self.text = text }
+  }
+
+  private var peek: UInt8? { at < bytes.count ? bytes[at] : nil }
+
+  private mutating func skipSpace() {
+    while at < bytes.count {
+      switch bytes[at] {
+      case 0x20, 0x09, 0x0A, 0x0D: at += 1
+      default: return
+      }
+    }
+  }
+
+  private mutating func document() throws(Problem) {
+    try value()
+    while let isObject = objects.last {
+      skipSpace()
+      guard let next = peek else { throw Problem() }
+      switch (next, isObject) {
+      case (UInt8(ascii: ","), false):
+        at += 1
+        try value()
+      case (UInt8(ascii: ","), true):
+        at += 1
+        try member()
+      case (UInt8(ascii: "]"), false), (UInt8(ascii: "}"), true):
+        at += 1
+        objects.removeLast()
+      default: throw Problem()
+      }
+    }
+    skipSpace()
+    guard at == bytes.count else { throw Problem() }
+  }
+
+  /// A scalar, or the opening of arrays and objects down to their first scalar.
+  private mutating func value() throws(Problem) {
+    while true {
+      skipSpace()
+      guard let first = peek else { throw Problem() }
+      switch first {
+      case UInt8(ascii: "["):
+        try open(object: false)
+        skipSpace()
+        guard peek == UInt8(ascii: "]") else { continue }
+        at += 1
+        objects.removeLast()
+        return
+      case UInt8(ascii: "{"):
+        try open(object: true)
+        skipSpace()
+        if peek == UInt8(ascii: "}") {
+          at += 1
+          objects.removeLast()
+          return
+        }
+        try name()
+        continue
+      case UInt8(ascii: "\""): return try string()
+      case UInt8(ascii: "t"): return try literal("true")
+      case UInt8(ascii: "f"): return try literal("false")
+      case UInt8(ascii: "n"): return try literal("null")
+      default: return try number()
+      }
+    }
+  }
+
+  private mutating func open(object: Bool) throws(Problem) {
+    guard objects.count < Self.maxDepth else { throw Problem("is nested more than \(Self.maxDepth) deep") }
+    objects.append(object)
+    at += 1
+  }
+
+  private mutating func member() throws(Problem) {
+    try name()
+    try value()
+  }
+
+  private mutating func name() throws(Problem) {
+    skipSpace()
+    guard peek == UInt8(ascii: "\"") else { throw Problem() }
+    try string()
+    skipSpace()
+    guard peek == UInt8(ascii: ":") else { throw Problem() }
+    at += 1
+  }
+
+  private mutating func literal(_ text: StaticString) throws(Problem) {
+    for offset in 0..<text.utf8CodeUnitCount {
+      guard at < bytes.count, bytes[at] == text.utf8Start[offset] else { throw Problem() }
+      at += 1
+    }
+  }
+
+  private mutating func string() throws(Problem) {
+    at += 1
+    while at < bytes.count {
+      let byte = bytes[at]
+      if byte == UInt8(ascii: "\"") {
+        at += 1
+        return
+      }
+      if byte < 0x20 { throw Problem("has a control character in a string") }
+      if byte == UInt8(ascii: "\\") { try escape() } else { at += 1 }
+    }
+    throw Problem()
+  }
+
+  private mutating func escape() throws(Problem) {
+    guard at + 1 < bytes.count else { throw Problem() }
+    switch bytes[at + 1] {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"), UInt8(ascii: "n"),
+      UInt8(ascii: "r"), UInt8(ascii: "t"):
+      at += 2
+    case UInt8(ascii: "u"):
+      let unit = try hexUnit()
+      switch unit {
+      case 0: throw Problem("has \\u0000, which jsonb can't hold,")
+      case 0xD800...0xDBFF:
+        guard at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"), bytes[at + 1] == UInt8(ascii: "u"),
+          (0xDC00...0xDFFF).contains(try hexUnit())
+        else { throw Problem("has a lone surrogate") }
+      case 0xDC00...0xDFFF: throw Problem("has a lone surrogate")
+      default: break
+      }
+    default: throw Problem()
+    }
+  }
+
+  /// Reads `\uXXXX` at the current place.
+  private mutating func hexUnit() throws(Problem) -> UInt32 {
+    guard at + 6 <= bytes.count else { throw Problem() }
+    var unit: UInt32 = 0
+    for offset in 2..<6 {
+      let byte = bytes[at + offset]
+      let digit: UInt8
+      switch byte {
+      case 0x30...0x39: digit = byte - 0x30
+      case 0x41...0x46: digit = byte - 0x41 + 10
+      case 0x61...0x66: digit = byte - 0x61 + 10
+      default: throw Problem()
+      }
+      unit = unit << 4 | UInt32(digit)
+    }
+    at += 6
+    return unit
+  }
+
+  private mutating func number() throws(Problem) {
+    let rest = UnsafeBufferPointer(rebasing: bytes[at...])
+    guard let scan = NumberScan(prefixOf: rest) else { throw Problem() }
+    at += scan.length
+    guard scan.fitsNumeric(maxIntegerDigits: Self.maxIntegerDigits, maxFractionDigits: Self.maxFractionDigits) else {
+      throw Problem("has a number that numeric can't hold")
+    }
+  }
+}

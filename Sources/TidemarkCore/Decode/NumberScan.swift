@@ -1,0 +1,61 @@
+/// The shape of a JSON number: how long it is, and how many digits its value needs.
+package struct NumberScan: Sendable, Equatable {
+  /// Bytes that the number takes.
+  package var length = 0
+  /// Decimal exponent of the first digit that is not zero: 0 for 1...9, 2 for 100, -1 for 0.1. Nil for zero.
+  package var magnitude: Int?
+  /// Digits that the value needs behind the decimal point, as it was written.
+  package var fractionDigits = 0
+  package var isInteger = true
+
+  /// Scans the JSON number that `bytes` begin with. Nil when they begin with none.
+  package init?(prefixOf bytes: UnsafeBufferPointer<UInt8>) {
+    var at = 0
+    func digit() -> UInt8? {
+      guard at < bytes.count, bytes[at] >= 0x30, bytes[at] <= 0x39 else { return nil }
+      return bytes[at] - 0x30
+    }
+    if at < bytes.count, bytes[at] == UInt8(ascii: "-") { at += 1 }
+    guard let first = digit() else { return nil }
+    let integerStart = at
+    while digit() != nil { at += 1 }
+    let integerDigits = at - integerStart
+    guard first != 0 || integerDigits == 1 else { return nil }
+    var leading: Int? = first == 0 ? nil : integerDigits - 1
+    var fraction = 0
+    if at < bytes.count, bytes[at] == UInt8(ascii: ".") {
+      isInteger = false
+      at += 1
+      while let next = digit() {
+        fraction += 1
+        if leading == nil, next != 0 { leading = -fraction }
+        at += 1
+      }
+      guard fraction > 0 else { return nil }
+    }
+    var exponent = 0
+    if at < bytes.count, bytes[at] | 0x20 == UInt8(ascii: "e") {
+      isInteger = false
+      at += 1
+      var isNegative = false
+      if at < bytes.count, bytes[at] == UInt8(ascii: "-") || bytes[at] == UInt8(ascii: "+") {
+        isNegative = bytes[at] == UInt8(ascii: "-")
+        at += 1
+      }
+      guard digit() != nil else { return nil }
+      while let next = digit() {
+        // Far beyond what any type can hold: more digits change nothing.
+        exponent = min(exponent * 10 + Int(next), 1_000_000_000)
+        at += 1
+      }
+      if isNegative { exponent = -exponent }
+    }
+    length = at
+    magnitude = leading.map { $0 + exponent }
+    fractionDigits = max(0, fraction - exponent)
+  }
+
+  package func fitsNumeric(maxIntegerDigits: Int, maxFractionDigits: Int) -> Bool {
+    (magnitude ?? 0) < maxIntegerDigits && fractionDigits <= maxFractionDigits
+  }
+}

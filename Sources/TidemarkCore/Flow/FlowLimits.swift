@@ -1,0 +1,29 @@
+/// The limits that operators set, as the flow of entries sees them. All of them may change while it runs.
+package struct FlowLimits: Sendable, Equatable {
+  /// Entries of one transaction.
+  package var maxEntries: Int
+  /// Bytes of one transaction; a larger entry travels alone.
+  package var maxBytes: Int
+  /// How long an entry may wait for company.
+  package var maxDelay: Duration
+  /// Bytes of entries that are read and not yet committed.
+  package var bufferBytes: Int
+  package var maxEntryBytes: Int
+  /// Dead letters in a row before a lane halts.
+  package var haltAfterDeadLetters: Int
+  /// How long a halted lane rests before it is tried again.
+  package var haltRest: Duration
+
+  package init(
+    maxEntries: Int, maxBytes: Int, maxDelay: Duration, bufferBytes: Int, maxEntryBytes: Int, haltAfterDeadLetters: Int,
+    haltRest: Duration
+  ) {
+    self.maxEntries = maxEntries
+    self.maxBytes = maxBytes
+    self.maxDelay = maxDelay
+    self.bufferBytes = bufferBytes
+    self.maxEntryBytes = maxEntryBytes
+    self.haltAfterDeadLetters = haltAfterDeadLetters
+    self.haltRest = haltRest
+  }
+}

@@ -1,0 +1,92 @@
+internal import DequeModule
+
+/// One owned lane between Redis and Postgres: where it was read to, what waits, and whether it may go on.
+package struct LaneFlow: Sendable {
+  package struct Halt: Sendable, Equatable {
+    package var reason: String
+    package var hint: String?
+    /// When it is tried again; nil waits for an operator.
+    package var until: ContinuousClock.Instant?
+  }
+
+  package internal(set) var record: LaneRecord
+  /// The last entry that was read; it runs ahead of the committed cursor by what waits and what is in flight.
+  package internal(set) var readPosition: EntryID
+  var chunks: Deque<LaneChunk> = []
+  package internal(set) var waitingEntries = 0
+  package internal(set) var waitingBytes = 0
+  /// Since when the oldest waiting entry waits.
+  var waitingSince: ContinuousClock.Instant?
+  /// The entries of a transaction under way; nil when there is none.
+  package internal(set) var inFlight: Int?
+  /// The first entry that is read and not committed.
+  package internal(set) var oldestUncommitted: EntryID?
+  package internal(set) var halt: Halt?
+  /// Postgres can't be reached, or refuses for a while.
+  package internal(set) var isWaitingForPostgres = false
+  var deadLettersInARow = 0
+  package internal(set) var lastCommit: ContinuousClock.Instant?
+
+  init(record: LaneRecord) {
+    self.record = record
+    readPosition = record.cursor.position
+  }
+
+  package var state: LaneState {
+    if halt != nil { return .halted }
+    if isWaitingForPostgres { return .waitingPostgres }
+    return waitingEntries > 0 || inFlight != nil ? .reading : .idle
+  }
+
+  mutating func append(_ chunk: LaneChunk, now: ContinuousClock.Instant) {
+    chunks.append(chunk)
+    waitingEntries += chunk.entries.count
+    waitingBytes += chunk.byteCount
+    waitingSince = waitingSince ?? now
+    readPosition = chunk.block.entries[chunk.entries.upperBound - 1].id
+    if inFlight == nil, oldestUncommitted == nil { oldestUncommitted = chunks.first?.firstID }
+  }
+
+  /// Takes up to `entries` and `bytes` from the front, at least one entry.
+  mutating func take(entries: Int, bytes: Int) -> [LaneChunk] {
+    var taken: [LaneChunk] = []
+    var (entriesLeft, bytesLeft) = (entries, bytes)
+    while var chunk = chunks.popFirst() {
+      if !taken.isEmpty, entriesLeft < 1 || bytesLeft < 1 {
+        chunks.prepend(chunk)
+        break
+      }
+      let part = chunk.split(count: entriesLeft, bytes: bytesLeft)
+      entriesLeft -= part.entries.count
+      bytesLeft -= part.byteCount
+      waitingEntries -= part.entries.count
+      waitingBytes -= part.byteCount
+      taken.append(part)
+      if !chunk.entries.isEmpty {
+        chunks.prepend(chunk)
+        break
+      }
+    }
+    if chunks.isEmpty { waitingSince = nil }
+    inFlight = taken.reduce(0) { $0 + $1.entries.count }
+    oldestUncommitted = taken.first?.firstID
+    return taken
+  }
+
+  /// Forgets what waits, to read it again from the committed cursor. Answers what was dropped.
+  mutating func rewind() -> [LaneChunk] {
+    let dropped = Array(chunks)
+    chunks.removeAll()
+    waitingEntries = 0
+    waitingBytes = 0
+    waitingSince = nil
+    oldestUncommitted = nil
+    readPosition = record.cursor.position
+    return dropped
+  }
+}
+
+extension LaneChunk {
+  package var firstID: EntryID { block.entries[entries.lowerBound].id }
+  var firstSize: Int { block.size(of: block.entries[entries.lowerBound]) }
+}

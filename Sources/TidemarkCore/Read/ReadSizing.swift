@@ -1,0 +1,29 @@
+/// How many entries to ask of each lane.
+///
+/// Redis holds a reply whole, so the count starts small, at most doubles per reply, and never asks for more than the credit would hold
+/// if every entry were as large as the largest recent one.
+package struct ReadSizing: Sendable, Equatable {
+  static let first = 16
+
+  private var count = ReadSizing.first
+  private var largestEntry = 1
+
+  package init() {}
+
+  /// Entries per lane for a read of `lanes` lanes within `credit` bytes.
+  package func count(credit: Int, lanes: Int, maxEntries: Int) -> Int {
+    max(1, min(count, maxEntries, credit / max(1, lanes) / largestEntry))
+  }
+
+  /// A reply came: `asked` per lane, `most` entries for the fullest lane, the largest of `largest` bytes.
+  package mutating func received(asked: Int, most: Int, largest: Int) {
+    // Forgets slowly: a stray large entry shrinks the next reads, not all of them.
+    largestEntry = max(largest, largestEntry - largestEntry / 8, 1)
+    if most >= asked { count = max(count, min(asked * 2, count * 2)) }
+  }
+
+  /// A reply was larger than the credit and was dropped: ask for much less.
+  package mutating func overran(asked: Int) {
+    count = max(1, asked / 8)
+  }
+}

@@ -1,0 +1,119 @@
+/// The state model of agents, declared: which change goes into which table. Routes of one's own are declared the same way.
+package enum BuiltInRoutes {
+  private typealias Column = Destination.Column
+
+  private static let position = [Column("entry_ms", "bigint"), Column("entry_no", "bigint")]
+
+  private static let ensuredSessions = Destination(
+    "ensure_sessions", .call, key: 1, coalescing: .keepFirst, [Column("session_id"), Column("at", "timestamptz")])
+
+  private static let sessionChanges = Destination(
+    "apply_session_changes", .call, key: 1,
+    [Column("session_id")] + position + [
+      Column("at", "timestamptz"), Column("type"), Column("agent"), Column("user"), Column("tenant"), Column("title"),
+      Column("parent"), Column("status"), Column("meta", "jsonb"), Column("ext", "jsonb"),
+    ])
+
+  private static let messages = Destination(
+    "messages", .append, key: 1,
+    [Column("session_id")] + position + [
+      Column("seq", "bigint"), Column("message_id"), Column("parent_id"), Column("call_id"), Column("role"), Column("content"),
+      Column("parts", "jsonb"), Column("model"), Column("tokens", "bigint"), Column("usage", "jsonb"), Column("meta", "jsonb"),
+      Column("ext", "jsonb"), Column("at", "timestamptz"),
+    ])
+
+  private static let hiddenMessages = Destination(
+    "hide_messages", .call, key: 1,
+    [Column("session_id")] + position + [Column("at", "timestamptz"), Column("kind"), Column("message_id")])
+
+  private static let contextHistory = Destination(
+    "context_history", .append, key: 1,
+    [Column("session_id")] + position + [
+      Column("key"), Column("kind"), Column("value", "jsonb"), Column("removed", "boolean"), Column("at", "timestamptz"),
+    ])
+
+  private static let contextValues = Destination(
+    "set_context", .call, key: 2, coalescing: .keepLast,
+    [Column("session_id"), Column("key"), Column("kind"), Column("value", "jsonb")] + position + [Column("at", "timestamptz")])
+
+  private static let removedContext = Destination(
+    "remove_context", .call, key: 2, coalescing: .keepLast, [Column("session_id"), Column("key")] + position)
+
+  private static let toolCalls = Destination(
+    "apply_tool_calls", .call, key: 2,
+    [Column("session_id"), Column("call_id")] + position + [
+      Column("at", "timestamptz"), Column("type"), Column("tool"), Column("arguments", "jsonb"), Column("idempotency_key"),
+      Column("status"), Column("result", "jsonb"), Column("error"), Column("cost", "numeric"), Column("usage", "jsonb"),
+      Column("ext", "jsonb"),
+    ])
+
+  private static let outcomes = Destination(
+    "outcomes", .append, key: 1,
+    [Column("session_id")] + position + [
+      Column("label"), Column("score", "double precision"), Column("scorer"), Column("message_id"), Column("call_id"),
+      Column("meta", "jsonb"), Column("ext", "jsonb"), Column("at", "timestamptz"),
+    ])
+
+  /// Last of all: a snapshot reads what the others wrote.
+  private static let snapshots = Destination(
+    "take_snapshots", .call, key: 1,
+    [Column("session_id")] + position + [Column("seq", "bigint"), Column("reason"), Column("at", "timestamptz")])
+
+  package static let all: [Route] = [
+    Route(nil, into: ensuredSessions, [.session, .time]),
+    Route(
+      ["session.started"], into: sessionChanges,
+      [.session, .entryMilliseconds, .entryNumber, .time, .type, .field("agent"), .field("user"), .field("tenant"), .field("title"),
+        .field("parent"), .constant("active"), .prefixed, .extras]),
+    Route(
+      ["session.updated"], into: sessionChanges,
+      [.session, .entryMilliseconds, .entryNumber, .time, .type, .null, .null, .null, .field("title"), .null, .field("status"),
+        .prefixed, .extras]),
+    Route(
+      ["session.ended"], into: sessionChanges,
+      [.session, .entryMilliseconds, .entryNumber, .time, .type, .null, .null, .null, .null, .null,
+        .fieldOr("status", default: "completed"), .null, .extras]),
+    Route(
+      ["message.appended"], into: messages,
+      [.session, .entryMilliseconds, .entryNumber, .seq, .field("message_id"), .field("parent_id"), .field("call_id"), .field("role"),
+        .field("content"), .field("parts"), .field("model"), .field("tokens"), .field("usage"), .field("meta"), .extras, .time]),
+    Route(
+      ["message.appended"], with: "message_id", into: hiddenMessages,
+      [.session, .entryMilliseconds, .entryNumber, .time, .constant("replace"), .field("message_id")]),
+    Route(
+      ["message.removed"], with: "message_id", into: hiddenMessages,
+      [.session, .entryMilliseconds, .entryNumber, .time, .constant("remove"), .field("message_id")]),
+    Route(
+      ["message.removed"], without: "message_id", into: hiddenMessages,
+      [.session, .entryMilliseconds, .entryNumber, .time, .constant("last"), .null]),
+    Route(
+      ["messages.cleared"], into: hiddenMessages,
+      [.session, .entryMilliseconds, .entryNumber, .time, .constant("clear"), .null]),
+    Route(
+      ["context.set"], into: contextHistory,
+      [.session, .entryMilliseconds, .entryNumber, .field("key"), .fieldOr("kind", default: "note"), .field("value"),
+        .constant("false"), .time]),
+    Route(
+      ["context.removed"], into: contextHistory,
+      [.session, .entryMilliseconds, .entryNumber, .field("key"), .null, .null, .constant("true"), .time]),
+    Route(
+      ["context.set"], into: contextValues,
+      [.session, .field("key"), .fieldOr("kind", default: "note"), .field("value"), .entryMilliseconds, .entryNumber, .time]),
+    Route(["context.removed"], into: removedContext, [.session, .field("key"), .entryMilliseconds, .entryNumber]),
+    Route(
+      ["tool.started"], into: toolCalls,
+      [.session, .field("call_id"), .entryMilliseconds, .entryNumber, .time, .type, .field("tool"), .field("arguments"),
+        .field("idempotency_key"), .null, .null, .null, .null, .null, .extras]),
+    Route(
+      ["tool.finished"], into: toolCalls,
+      [.session, .field("call_id"), .entryMilliseconds, .entryNumber, .time, .type, .null, .null, .null, .field("status"),
+        .field("result"), .field("error"), .field("cost"), .field("usage"), .extras]),
+    Route(
+      ["outcome.recorded"], into: outcomes,
+      [.session, .entryMilliseconds, .entryNumber, .field("label"), .field("score"), .field("scorer"), .field("message_id"),
+        .field("call_id"), .field("meta"), .extras, .time]),
+    Route(
+      ["snapshot.requested"], into: snapshots,
+      [.session, .entryMilliseconds, .entryNumber, .seq, .field("reason"), .time]),
+  ]
+}
