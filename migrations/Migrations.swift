@@ -1,1 +1,10 @@
+/// The schema's versions, carried inside the binary. Each file is applied once, in order, and never edited afterwards.
+package enum Migrations {
+  package static let all: [(version: Int, name: String, sql: String)] = [
+    (version: 1, name: "ledger", sql: text(PackageResources._001_ledger_sql))
+  ]
 
+  private static func text(_ bytes: [UInt8]) -> String {
+    String(decoding: bytes, as: UTF8.self)
+  }
+}
