@@ -1,11 +1,11 @@
-/// The schema that this binary serves, oldest first.
-///
-/// A file here is never changed once it was released: what was applied is verified by its checksum.
+/// The schema's versions, carried inside the binary. Each file is applied once, in order, and never edited once it was released.
 package enum Migrations {
   package static let all: [(version: Int, name: String, sql: String)] = [
-    (1, "ledger", text(PackageResources._001_ledger_sql)),
-    (2, "state", text(PackageResources._002_state_sql)),
+    (version: 1, name: "ledger", sql: text(PackageResources._001_ledger_sql)),
+    (version: 2, name: "state", sql: text(PackageResources._002_state_sql)),
   ]
 
-  private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+  private static func text(_ bytes: [UInt8]) -> String {
+    String(decoding: bytes, as: UTF8.self)
+  }
 }

@@ -1,0 +1,140 @@
+internal import CLibPQ
+
+/// How to reach one Postgres, and the limits of a session on it.
+package struct PostgresConfiguration: Sendable {
+  /// Longest wait for a lock, enforced by the server. Default 5 s.
+  package var lockTimeout: Duration
+  /// Longest statement, enforced by the server. Default 60 s.
+  package var statementTimeout: Duration
+  /// Longest pause inside a transaction, enforced by the server. Default 60 s.
+  package var idleInTransactionTimeout: Duration
+  /// Whether named statements are prepared. Off behind a pooler that hands a session's transactions to several backends.
+  package var preparesStatements: Bool
+
+  /// libpq's keywords and their values. Holds the password: never to be printed.
+  let options: [String: String]
+
+  /// What is set unless the URL says otherwise. 10/5/3 and 15 s find a dead peer in about 25 s instead of 2 hours.
+  static let defaults: [String: String] = [
+    "application_name": "tidemark",
+    "client_encoding": "UTF8",
+    "connect_timeout": "5",
+    "keepalives": "1",
+    "keepalives_count": "3",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "target_session_attrs": "read-write",
+    "tcp_user_timeout": "15000",
+  ]
+
+  /// Reads a URI (`postgresql://user@host1,host2/dbname?sslmode=require`) or a conninfo string (`host=/run/postgresql dbname=x`).
+  ///
+  /// - Parameter password: wins over one in the URL.
+  /// - Throws: ``PostgresError`` of kind `.misuse`, in one line without anything of the URL's text.
+  package init(
+    url: String, password: String? = nil, lockTimeout: Duration = .seconds(5), statementTimeout: Duration = .seconds(60),
+    idleInTransactionTimeout: Duration = .seconds(60), preparesStatements: Bool = true
+  ) throws {
+    var options = try Self.parse(url)
+    if let password { options["password"] = password }
+    options.merge(Self.defaults) { given, _ in given }
+    self.options = options
+    self.lockTimeout = lockTimeout
+    self.statementTimeout = statementTimeout
+    self.idleInTransactionTimeout = idleInTransactionTimeout
+    self.preparesStatements = preparesStatements
+  }
+
+  /// Host, port, database and user. Never a password.
+  package var redactedDescription: String {
+    let host = options["host"] ?? options["hostaddr"] ?? "the default host"
+    let port = options["port"].map { ":\($0)" } ?? ""
+    let database = options["dbname"].map { " database \($0)" } ?? ""
+    let user = options["user"].map { " as \($0)" } ?? ""
+    return host + port + database + user
+  }
+
+  /// The user named in the URL.
+  package var user: String? { options["user"] }
+
+  /// Settings of a fresh session. Sent as SET and not in `options`, which PgBouncer refuses.
+  ///
+  /// `search_path` is pinned so that no name resolves to what another user made in `public`.
+  var sessionScript: String {
+    """
+    set lock_timeout = \(lockTimeout.milliseconds);
+    set statement_timeout = \(statementTimeout.milliseconds);
+    set idle_in_transaction_session_timeout = \(idleInTransactionTimeout.milliseconds);
+    set timezone = 'UTC';
+    set datestyle = 'ISO';
+    set search_path = pg_catalog;
+    """
+  }
+
+  /// How long one host may take to answer. Nil: as long as the deadline allows (libpq takes 0 and less for that).
+  ///
+  /// Kept here since libpq ignores `connect_timeout` when connecting without blocking.
+  var connectTimeout: Duration? {
+    guard let seconds = options["connect_timeout"].flatMap({ Int($0) }), seconds > 0 else { return nil }
+    return .seconds(seconds)
+  }
+
+  /// One set of options for each host of the list, in order. A host that swallows packets then costs its own timeout only.
+  var attempts: [[String: String]] {
+    let hosts = options["host"].map(Self.list)
+    let addresses = options["hostaddr"].map(Self.list)
+    let count = max(hosts?.count ?? 1, addresses?.count ?? 1)
+    // "prefer-standby" makes two rounds over the whole list, which only libpq can do.
+    guard count > 1, options["target_session_attrs"] != "prefer-standby" else { return [options] }
+    let ports = options["port"].map(Self.list) ?? []
+    // Let libpq complain about lists that don't match.
+    guard hosts == nil || addresses == nil || hosts?.count == addresses?.count, ports.count <= 1 || ports.count == count else {
+      return [options]
+    }
+    return (0..<count).map { index in
+      var attempt = options
+      if let hosts { attempt["host"] = hosts[index] }
+      if let addresses { attempt["hostaddr"] = addresses[index] }
+      if ports.count > 1 { attempt["port"] = ports[index] }
+      return attempt
+    }
+  }
+
+  private static func list(_ text: String) -> [String] {
+    text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+  }
+
+  private static func parse(_ url: String) throws -> [String: String] {
+    guard !url.utf8.contains(0) else { throw PostgresError(.misuse, "the Postgres URL holds a NUL") }
+    var problem: UnsafeMutablePointer<CChar>?
+    guard let parsed = PQconninfoParse(url, &problem) else {
+      defer { PQfreemem(problem) }
+      let reason = problem.map { withoutQuotations(String(cString: $0)) } ?? "out of memory"
+      throw PostgresError(.misuse, "the Postgres URL is not valid: \(reason)")
+    }
+    defer { PQconninfoFree(parsed) }
+    var options: [String: String] = [:]
+    var option = parsed
+    while let keyword = option.pointee.keyword {
+      if let value = option.pointee.val { options[String(cString: keyword)] = String(cString: value) }
+      option += 1
+    }
+    return options
+  }
+
+  /// libpq quotes the part that it can't read, which in a mistyped URL may be the password.
+  static func withoutQuotations(_ message: String) -> String {
+    let line = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+    guard let first = line.firstIndex(of: "\""), let last = line.lastIndex(of: "\""), first != last else { return line }
+    return line[..<first] + "(text withheld)" + line[line.index(after: last)...]
+  }
+}
+
+extension Duration {
+  /// Whole milliseconds, rounded up, so that a positive time never becomes 0, which means "for ever" to Postgres.
+  var milliseconds: Int64 {
+    let (seconds, attoseconds) = components
+    let (whole, rest) = attoseconds.quotientAndRemainder(dividingBy: 1_000_000_000_000_000)
+    return seconds * 1000 + whole + (rest > 0 ? 1 : 0)
+  }
+}

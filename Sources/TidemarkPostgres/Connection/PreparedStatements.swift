@@ -1,0 +1,44 @@
+/// Which statements a connection has prepared.
+///
+/// The server knows each under a number that is never used again, so that forgetting one is always safe.
+struct PreparedStatements {
+  /// Beyond it statements are sent unprepared: a server keeps each plan in memory for as long as the connection lives.
+  static let limit = 512
+
+  enum Plan: Equatable {
+    /// Sent with its text.
+    case plain
+    case execute(String)
+    /// To be prepared under this name first.
+    case prepare(String)
+  }
+
+  private struct Entry {
+    var sql: String
+    var serverName: String
+  }
+
+  private var entries: [String: Entry] = [:]
+  private var next = 0
+
+  /// Decides how to send a statement and counts what it says to prepare as prepared. Throws `.misuse` when a name stands for
+  /// another text already.
+  mutating func plan(_ statement: PostgresStatement) throws -> Plan {
+    guard let name = statement.name else { return .plain }
+    if let entry = entries[name] {
+      guard entry.sql == statement.sql else {
+        throw PostgresError(.misuse, "the statement name \(name) stands for another text on this connection")
+      }
+      return .execute(entry.serverName)
+    }
+    guard entries.count < Self.limit else { return .plain }
+    next += 1
+    let serverName = "tidemark_\(next)"
+    entries[name] = Entry(sql: statement.sql, serverName: serverName)
+    return .prepare(serverName)
+  }
+
+  mutating func forget(_ name: String?) {
+    if let name { entries[name] = nil }
+  }
+}

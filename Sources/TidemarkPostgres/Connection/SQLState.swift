@@ -1,0 +1,73 @@
+/// Names of the SQLSTATEs that a writer meets, from the PostgreSQL documentation's appendix A.
+enum SQLState {
+  /// The condition's name, or that of its class. Nil for what is neither.
+  static func name(_ state: String) -> String? {
+    conditions[state] ?? classes[String(state.prefix(2))]
+  }
+
+  private static let conditions: [String: String] = [
+    "08006": "connection_failure",
+    "21000": "cardinality_violation",
+    "22001": "string_data_right_truncation",
+    "22003": "numeric_value_out_of_range",
+    "22007": "invalid_datetime_format",
+    "22008": "datetime_field_overflow",
+    "22021": "character_not_in_repertoire",
+    "22023": "invalid_parameter_value",
+    "22P02": "invalid_text_representation",
+    "22P03": "invalid_binary_representation",
+    "22P04": "bad_copy_file_format",
+    "22P05": "untranslatable_character",
+    "23502": "not_null_violation",
+    "23503": "foreign_key_violation",
+    "23505": "unique_violation",
+    "23514": "check_violation",
+    "25006": "read_only_sql_transaction",
+    "25P02": "in_failed_sql_transaction",
+    "25P03": "idle_in_transaction_session_timeout",
+    "28000": "invalid_authorization_specification",
+    "28P01": "invalid_password",
+    "3D000": "invalid_catalog_name",
+    "3F000": "invalid_schema_name",
+    "40001": "serialization_failure",
+    "40P01": "deadlock_detected",
+    "42501": "insufficient_privilege",
+    "42601": "syntax_error",
+    "42703": "undefined_column",
+    "42883": "undefined_function",
+    "42P01": "undefined_table",
+    "42P10": "invalid_column_reference",
+    "53100": "disk_full",
+    "53200": "out_of_memory",
+    "53300": "too_many_connections",
+    "54000": "program_limit_exceeded",
+    "55P03": "lock_not_available",
+    "57014": "query_canceled",
+    "57P01": "admin_shutdown",
+    "57P02": "crash_shutdown",
+    "57P03": "cannot_connect_now",
+    "58030": "io_error",
+    "P0001": "raise_exception",
+    "XX000": "internal_error",
+    "XX001": "data_corrupted",
+    "XX002": "index_corrupted",
+  ]
+
+  private static let classes: [String: String] = [
+    "08": "connection_exception",
+    "0A": "feature_not_supported",
+    "22": "data_exception",
+    "23": "integrity_constraint_violation",
+    "25": "invalid_transaction_state",
+    "28": "invalid_authorization",
+    "40": "transaction_rollback",
+    "42": "syntax_error_or_access_rule_violation",
+    "53": "insufficient_resources",
+    "54": "program_limit_exceeded",
+    "55": "object_not_in_prerequisite_state",
+    "57": "operator_intervention",
+    "58": "system_error",
+    "P0": "plpgsql_error",
+    "XX": "internal_error",
+  ]
+}
