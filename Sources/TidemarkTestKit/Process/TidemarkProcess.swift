@@ -30,14 +30,15 @@ package final class TidemarkProcess: Sendable {
   }
 
   /// Starts it. `environment` changes ours, nil removes; variables of ours that begin with TIDEMARK_ are not passed on.
+  /// `path` is another executable than `binary()`.
   package static func start(
-    _ arguments: [String], environment: [String: String?] = [:], workingDirectory: String? = nil
+    _ arguments: [String], environment: [String: String?] = [:], workingDirectory: String? = nil, path: String? = nil
   ) async throws -> TidemarkProcess {
     let folder = try await ScratchSpace.current().folder("process")
     let inherited = ProcessInfo.processInfo.environment.keys.filter { $0.hasPrefix("TIDEMARK_") }
     let base: [String: String?] = Dictionary(uniqueKeysWithValues: inherited.map { ($0, nil) })
     var command = SupervisedProcess.Command(
-      executable: try binary(), arguments: arguments, environment: base.merging(environment) { $1 },
+      executable: try path ?? binary(), arguments: arguments, environment: base.merging(environment) { $1 },
       standardOutput: "\(folder)/stdout", standardError: "\(folder)/stderr")
     command.workingDirectory = workingDirectory ?? folder
     command.signalOnOrphan = "KILL"
@@ -46,9 +47,10 @@ package final class TidemarkProcess: Sendable {
 
   /// Runs it to its end; KILL when it takes longer than `limit` or the calling task is cancelled.
   package static func run(
-    _ arguments: [String], environment: [String: String?] = [:], workingDirectory: String? = nil, within limit: Duration = .seconds(120)
+    _ arguments: [String], environment: [String: String?] = [:], workingDirectory: String? = nil, path: String? = nil,
+    within limit: Duration = .seconds(120)
   ) async throws -> Outcome {
-    let process = try await start(arguments, environment: environment, workingDirectory: workingDirectory)
+    let process = try await start(arguments, environment: environment, workingDirectory: workingDirectory, path: path)
     let code: Int32
     do {
       code = try await process.waitForExit(within: limit)
