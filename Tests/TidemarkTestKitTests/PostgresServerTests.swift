@@ -62,7 +62,7 @@ struct PostgresServerTests {
   @Test func aFolderKeepsItsDataForTheNextServer() async throws {
     let folder = "/tmp/tidemark-kept-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: folder) }
-    var options = PostgresServer.Options(directory: folder, persistent: true, listensOnLoopback: false)
+    var options = PostgresServer.Options(directory: "\(folder)/below/postgres", persistent: true, listensOnLoopback: false)
     try await withPostgres(options) { try await $0.psql("create table t as select 42 as a") }
     options.settings = ["work_mem": "6MB"]
     try await withPostgres(options) { postgres in

@@ -41,6 +41,17 @@ package final class ScratchSpace: Sendable {
     "\(path)/\(kind)-\(next.wrappingAdd(1, ordering: .relaxed).oldValue)"
   }
 
+  /// Makes sure that `folder` is there, closed to others. What is made above it has the usual mode: another user may have
+  /// to pass through.
+  static func makeClosedFolder(_ folder: String) throws {
+    do {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    } catch {
+      throw TestKitError(.resource, "cannot make the folder \(folder): \(error.localizedDescription)")
+    }
+    chmod(folder, 0o700)
+  }
+
   /// Removes a folder made by `folder(_:)`; what is gone already is no error.
   package func remove(_ folder: String) {
     guard folder.hasPrefix(path + "/") else { return }

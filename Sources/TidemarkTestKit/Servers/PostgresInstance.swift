@@ -109,8 +109,7 @@ final class PostgresInstance: Sendable {
   private func makeFolders(user: ServerUser?) async throws {
     let space = try await ScratchSpace.current()
     let folder = try options.directory ?? space.folder("postgres")
-    try FileManager.default.createDirectory(
-      atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    try ScratchSpace.makeClosedFolder(folder)
     try user?.own(folder)
     let data = "\(folder)/data"
     if let user { try await checkReach(folder, user: user) }

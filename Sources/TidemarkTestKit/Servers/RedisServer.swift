@@ -137,8 +137,7 @@ package final class RedisServer: Sendable {
 
   private func makeFolder() async throws -> String {
     guard let directory = options.directory else { return try await ScratchSpace.current().folder("redis") }
-    try FileManager.default.createDirectory(
-      atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    try ScratchSpace.makeClosedFolder(directory)
     return directory
   }
 
