@@ -105,6 +105,7 @@ let package = Package(
       ],
       swiftSettings: settings),
 
+    .testTarget(name: "TidemarkTestKitTests", dependencies: ["TidemarkTestKit"], swiftSettings: settings),
     .testTarget(name: "TidemarkCoreTests", dependencies: ["TidemarkCore"], swiftSettings: settings),
     .testTarget(name: "TidemarkConfigurationTests", dependencies: ["TidemarkConfiguration"], swiftSettings: settings),
     .testTarget(name: "TidemarkRedisTests", dependencies: ["TidemarkRedis", "TidemarkTestKit"], swiftSettings: settings),

@@ -1,0 +1,172 @@
+import Foundation
+import Synchronization
+
+/// A running PostgreSQL with its folder, below what `PostgresServer` shows: start, end, signals.
+final class PostgresInstance: Sendable {
+  private struct State {
+    var port = 0
+    var folder = ""
+    var socketFolder = ""
+    var process: SupervisedProcess?
+  }
+
+  let options: PostgresServer.Options
+  private let state = Mutex(State())
+  private let databases = Atomic<Int>(1)
+
+  init(_ options: PostgresServer.Options) {
+    self.options = options
+  }
+
+  /// No PG* variable of the user's shell may lead a client or initdb elsewhere.
+  static var environment: [String: String?] {
+    let names = ProcessInfo.processInfo.environment.keys.filter { $0.hasPrefix("PG") }
+    return Dictionary(uniqueKeysWithValues: names.map { ($0, nil) })
+  }
+
+  var port: Int { state.withLock { $0.port } }
+  /// Holds `data` and the log.
+  var folder: String { state.withLock { $0.folder } }
+  var socketFolder: String { state.withLock { $0.socketFolder } }
+  var logPath: String { "\(folder)/postgres.log" }
+  var dataFolder: String { "\(folder)/data" }
+  var process: SupervisedProcess? { state.withLock { $0.process?.isRunning == true ? $0.process : nil } }
+
+  /// A name for a database that no other call gets.
+  func nextDatabase() -> String { "tidemark_\(databases.wrappingAdd(1, ordering: .relaxed).oldValue)" }
+
+  func start() async throws {
+    guard process == nil else { throw TestKitError(.misuse, "this Postgres runs already") }
+    let programs = try PostgresPrograms.find()
+    let user = try ServerUser.forPostgres()
+    if folder.isEmpty { try await makeFolders(user: user) }
+    for attempt in 1... {
+      let port = try self.port != 0 ? self.port : options.port ?? FreePort.next()
+      try writeSettings(port: port)
+      let process = try await SupervisedProcess.launch(command(programs, user: user))
+      do {
+        try await waitUntil("Postgres on port \(port) answers", within: .seconds(60)) {
+          guard process.isRunning else {
+            throw TestKitError(.startFailed, "Postgres did not start: \(ServerLog.tail(logPath))")
+          }
+          return try await isReady(programs, port: port)
+        }
+      } catch {
+        await process.stop(SIGQUIT)
+        let mayRetry = self.port == 0 && options.port == nil && attempt < 5
+        guard mayRetry, ServerLog.portIsTaken(logPath) else { throw error }
+        try? FileManager.default.removeItem(atPath: logPath)
+        continue
+      }
+      state.withLock {
+        $0.port = port
+        $0.process = process
+      }
+      return
+    }
+  }
+
+  /// Ends it and waits until its children, too, are gone: a new postmaster refuses to start beside old backends.
+  func stop(_ signal: Int32) async -> Int32? {
+    guard let process = state.withLock({ $0.process }) else { return nil }
+    let children = process.children()
+    if signal == SIGKILL { process.signalTree(SIGKILL) }
+    let code = await process.stop(signal, grace: .seconds(60))
+    // Shielded from cancellation like the stop itself. Zombies of a crashed postmaster go to init, hence the state.
+    await Task {
+      try? await waitUntil("the backends of Postgres are gone", within: .seconds(20)) {
+        !children.contains { pid in isAlive(pid) }
+      }
+    }.value
+    return code
+  }
+
+  func close() async {
+    _ = await stop(options.persistent ? SIGINT : SIGQUIT)
+    guard let space = try? await ScratchSpace.current() else { return }
+    for folder in Set([folder, socketFolder]) where !folder.isEmpty { space.remove(folder) }
+  }
+
+  /// Runs `sql` as one psql script, stopping at the first error; returns unaligned rows without headers.
+  func psql(_ sql: String, url: String) async throws -> String {
+    try await PostgresPrograms.find().psql.output(
+      ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"], input: sql, environment: Self.environment)
+  }
+
+  private func isAlive(_ pid: Int32) -> Bool {
+    guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8) else { return false }
+    return text.split(separator: ")").last?.first { !$0.isWhitespace } != "Z"
+  }
+
+  private func isReady(_ programs: PostgresPrograms, port: Int) async throws -> Bool {
+    // The socket too: a stranger's server could sit on our TCP port.
+    let answer = try await programs.psql.run(
+      ["-X", "-A", "-t", "-h", socketFolder, "-p", "\(port)", "-U", "postgres", "-d", "postgres", "-c", "select 1"],
+      environment: Self.environment)
+    return answer.exitCode == 0
+  }
+
+  private func makeFolders(user: ServerUser?) async throws {
+    let space = try await ScratchSpace.current()
+    let folder = try options.directory ?? space.folder("postgres")
+    try ScratchSpace.makeClosedFolder(folder)
+    try user?.own(folder)
+    let data = "\(folder)/data"
+    if let user { try await checkReach(folder, user: user) }
+    if !FileManager.default.fileExists(atPath: "\(data)/PG_VERSION") {
+      try? FileManager.default.removeItem(atPath: data)
+      guard mkdir(data, 0o700) == 0 else {
+        throw TestKitError(.resource, "cannot make the folder \(data): \(String(cString: strerror(errno)))")
+      }
+      try user?.own(data)
+      if options.persistent {
+        try await PostgresTemplate.initialize(data, user: user, isSynced: true)
+      } else {
+        try await PostgresTemplate.fill(data, user: user)
+      }
+    }
+    // A Unix socket's path is at most 107 bytes; its name takes 17.
+    let socketFolder = folder.utf8.count < 88 ? folder : try space.folder("socket")
+    if socketFolder != folder { try user?.own(socketFolder) }
+    state.withLock {
+      $0.folder = folder
+      $0.socketFolder = socketFolder
+    }
+  }
+
+  /// Root's own folders are closed to the user that Postgres runs as: say so, rather than let initdb fail obscurely.
+  private func checkReach(_ folder: String, user: ServerUser) async throws {
+    let outcome = try await Program.find(["test"], package: "coreutils").run(["-w", folder], user: user)
+    guard outcome.exitCode == 0 else {
+      throw TestKitError(
+        .resource, "the user \(user.name), which Postgres runs as, cannot reach \(folder): choose a folder below /var/tmp, for example")
+    }
+  }
+
+  private func writeSettings(port: Int) throws {
+    var settings = [
+      "port": "\(port)", "listen_addresses": options.listensOnLoopback ? "127.0.0.1" : "", "unix_socket_directories": socketFolder,
+      "unix_socket_permissions": "0700", "max_connections": "200", "logging_collector": "off", "log_destination": "stderr",
+    ]
+    settings.merge(options.settings) { $1 }
+    let lines = settings.sorted { $0.key < $1.key }.map { "\($0.key) = '\($0.value.replacing("'", with: "''"))'" }
+    let main = "\(dataFolder)/postgresql.conf"
+    let include = "include 'private.conf'"
+    let text = try String(contentsOfFile: main, encoding: .utf8)
+    try (lines.joined(separator: "\n") + "\n").write(toFile: "\(dataFolder)/private.conf", atomically: false, encoding: .utf8)
+    chmod("\(dataFolder)/private.conf", 0o644)
+    if !text.contains(include) {
+      try (text + "\n" + include + "\n").write(toFile: main, atomically: false, encoding: .utf8)
+    }
+  }
+
+  private func command(_ programs: PostgresPrograms, user: ServerUser?) -> SupervisedProcess.Command {
+    var command = SupervisedProcess.Command(
+      executable: programs.postgres.path, arguments: ["-D", dataFolder], standardOutput: logPath, standardError: logPath)
+    command.environment = Self.environment
+    command.user = user
+    // Fast where the data stays, immediate where nobody will want it.
+    command.signalOnOrphan = options.persistent ? "INT" : "QUIT"
+    return command
+  }
+}

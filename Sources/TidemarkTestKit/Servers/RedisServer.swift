@@ -1,0 +1,156 @@
+import Foundation
+import Synchronization
+
+/// A private Redis (or Valkey) server on a loopback port and a Unix socket, ended with this process whatever happens.
+///
+/// Start, stop, kill, pause and resume are for one caller at a time; everything else may be called from anywhere.
+package final class RedisServer: Sendable {
+  /// How to start it.
+  package struct Options: Sendable {
+    /// More arguments of `redis-server`; they win over the kit's own.
+    package var arguments: [String]
+    /// Where its files lie; nil is a temporary folder that goes with the server.
+    package var directory: String?
+    /// Nil: a free one, kept over restarts.
+    package var port: Int?
+    /// Whether an append-only file keeps the data over a restart. Stop and start lose everything without it.
+    package var persistence: Bool
+
+    package init(arguments: [String] = [], directory: String? = nil, port: Int? = nil, persistence: Bool = false) {
+      self.arguments = arguments
+      self.directory = directory
+      self.port = port
+      self.persistence = persistence
+    }
+  }
+
+  private struct State {
+    var port = 0
+    var directory = ""
+    var process: SupervisedProcess?
+  }
+
+  private let options: Options
+  private let state = Mutex(State())
+
+  package init(_ options: Options = .init()) {
+    self.options = options
+  }
+
+  /// The port; 0 before the first start.
+  package var port: Int { state.withLock { $0.port } }
+  /// The folder of its files; empty before the first start.
+  package var directory: String { state.withLock { $0.directory } }
+  /// The server's pid while it runs.
+  package var pid: Int32? { state.withLock { $0.process?.isRunning == true ? $0.process?.pid : nil } }
+  package var url: String { "redis://127.0.0.1:\(port)/0" }
+  package var socketURL: String { "unix://\(socketPath)" }
+  package var socketPath: String { "\(directory)/redis.sock" }
+  /// What the server printed.
+  package var logPath: String { "\(directory)/redis.log" }
+
+  /// Starts it and returns once it answers. Started again after `stop` or `kill`, it keeps its port and folder.
+  package func start() async throws {
+    guard pid == nil else { throw TestKitError(.misuse, "this Redis runs already") }
+    let program = try Program.find(["redis-server", "valkey-server"], package: "redis-server")
+    if directory.isEmpty {
+      let folder = try await makeFolder()
+      state.withLock { $0.directory = folder }
+    }
+    for attempt in 1... {
+      let port = try self.port != 0 ? self.port : options.port ?? FreePort.next()
+      let process = try await SupervisedProcess.launch(command(program, port: port))
+      do {
+        try await waitUntil("Redis on port \(port) answers", within: .seconds(60)) {
+          guard process.isRunning else {
+            throw TestKitError(.startFailed, "Redis did not start: \(ServerLog.tail(logPath))")
+          }
+          let answer = try await client.run(["-s", socketPath, "ping"])
+          return answer.standardOutput.hasPrefix("PONG")
+        }
+      } catch {
+        await process.stop(SIGKILL)
+        let mayRetry = self.port == 0 && options.port == nil && attempt < 5
+        guard mayRetry, ServerLog.portIsTaken(logPath) else { throw error }
+        try? FileManager.default.removeItem(atPath: logPath)
+        continue
+      }
+      state.withLock {
+        $0.port = port
+        $0.process = process
+      }
+      return
+    }
+  }
+
+  /// Ends it and waits; with the default signal it saves what it is configured to save. Returns its exit code.
+  @discardableResult
+  package func stop(_ signal: Int32 = SIGTERM) async -> Int32? {
+    guard let process = state.withLock({ $0.process }) else { return nil }
+    return await process.stop(signal)
+  }
+
+  /// Ends it without warning (SIGKILL) and waits until it is gone.
+  package func kill() async {
+    await stop(SIGKILL)
+  }
+
+  /// Freezes it (SIGSTOP): connections stay open, nothing answers.
+  package func pause() {
+    state.withLock { $0.process }?.signalTree(SIGSTOP)
+  }
+
+  /// Lets it go on after `pause`.
+  package func resume() {
+    state.withLock { $0.process }?.signalTree(SIGCONT)
+  }
+
+  /// Runs a command and returns the answer as redis-cli prints it into a pipe; throws when the answer is an error.
+  @discardableResult
+  package func command(_ arguments: String...) async throws -> String {
+    try await client.output(["-e", "-s", socketPath] + arguments)
+  }
+
+  /// Runs a command with `last`, which may hold any text, as its last argument (redis-cli -x).
+  @discardableResult
+  package func command(_ arguments: String..., last: String) async throws -> String {
+    try await client.output(["-e", "-s", socketPath, "-x"] + arguments, input: last)
+  }
+
+  /// Runs commands, one a line, in one redis-cli; returns all answers. An error among them does not end it.
+  @discardableResult
+  package func commands(_ lines: String) async throws -> String {
+    try await client.output(["-s", socketPath], input: lines)
+  }
+
+  /// Stops it for good and removes its folder when that was temporary.
+  package func close() async {
+    if options.persistence, options.directory != nil { await stop() } else { await kill() }
+    let folder = directory
+    guard options.directory == nil, !folder.isEmpty, let space = try? await ScratchSpace.current() else { return }
+    space.remove(folder)
+  }
+
+  private var client: Program {
+    get throws { try Program.find(["redis-cli", "valkey-cli"], package: "redis-tools") }
+  }
+
+  private func makeFolder() async throws -> String {
+    guard let directory = options.directory else { return try await ScratchSpace.current().folder("redis") }
+    try ScratchSpace.makeClosedFolder(directory)
+    return directory
+  }
+
+  private func command(_ program: Program, port: Int) -> SupervisedProcess.Command {
+    var arguments = [
+      "--port", "\(port)", "--bind", "127.0.0.1", "--unixsocket", socketPath, "--unixsocketperm", "700", "--dir", directory,
+      "--daemonize", "no", "--save", "", "--appendonly", options.persistence ? "yes" : "no",
+    ]
+    arguments += options.arguments
+    var command = SupervisedProcess.Command(
+      executable: program.path, arguments: arguments, standardOutput: logPath, standardError: logPath)
+    command.workingDirectory = directory
+    command.signalOnOrphan = options.directory == nil ? "KILL" : "TERM"
+    return command
+  }
+}

@@ -1,0 +1,39 @@
+import Foundation
+import Testing
+import TidemarkTestKit
+
+/// With a shell in the place of `tidemark`: what is tested is the running of a process.
+struct TidemarkProcessTests {
+  @Test func runReturnsTheExitCodeAndBothOutputs() async throws {
+    let outcome = try await TidemarkProcess.run(
+      ["-c", "echo out $GREETING; echo err >&2; exit 3"], environment: ["GREETING": "hello"], path: "/bin/sh")
+    #expect(outcome.exitCode == 3)
+    #expect(outcome.standardOutput == "out hello\n")
+    #expect(outcome.standardError == "err\n")
+  }
+
+  @Test func outputIsSeenWhileItRunsAndSignalsReachIt() async throws {
+    let process = try await TidemarkProcess.start(
+      ["-c", "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.01; done"], path: "/bin/sh")
+    try await process.waitForOutput("ready")
+    #expect(process.isRunning)
+    process.signal(SIGTERM)
+    #expect(try await process.waitForExit() == 0)
+    #expect(process.standardOutput == "ready\nbye\n")
+    #expect(!process.signal(SIGTERM))
+  }
+
+  @Test func aKilledProcessExitsWith137() async throws {
+    let process = try await TidemarkProcess.start(["-c", "exec sleep 600"], path: "/bin/sh")
+    await process.kill()
+    #expect(try await process.waitForExit() == 137)
+  }
+
+  @Test func aRunThatTakesTooLongIsKilledAndSaysSo() async throws {
+    let error = await #expect(throws: TestKitError.self) {
+      try await TidemarkProcess.run(["-c", "echo stuck >&2; exec sleep 600"], path: "/bin/sh", within: .milliseconds(300))
+    }
+    #expect(error?.code == .deadline)
+    #expect(error?.message.contains("stuck") == true)
+  }
+}
