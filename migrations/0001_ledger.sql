@@ -209,6 +209,42 @@ LANGUAGE sql AS $$
    WHERE l.lane_id = w.lane_id
 $$;
 
+-- Renews what this worker holds and takes what nobody holds: leases that are free, expired, or whose owner's backend is gone.
+-- A new owner raises the fencing token of every lane of the shard; from then on nothing of the old one can commit.
+CREATE FUNCTION {{schema}}.lease_shards(me text, ttl interval) RETURNS TABLE (shard integer, fence bigint)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  mine timestamptz := (SELECT a.backend_start FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_backend_pid());
+  taken integer;
+BEGIN
+  FOR taken IN
+    SELECT l.shard FROM {{schema}}.leases l
+     WHERE l.worker IS DISTINCT FROM me
+       AND (l.worker IS NULL OR l.expires_at < clock_timestamp()
+            -- Of another role's backend only the pid can be seen.
+            OR NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a
+                            WHERE a.pid = l.backend_pid AND coalesce(a.backend_start, l.backend_started) = l.backend_started))
+     ORDER BY l.shard FOR UPDATE SKIP LOCKED
+  LOOP
+    UPDATE {{schema}}.leases l SET worker = me, fence = l.fence + 1 WHERE l.shard = taken;
+    UPDATE {{schema}}.lanes l SET owner = me, fence = l.fence + 1, updated_at = now() WHERE l.shard = taken;
+  END LOOP;
+  RETURN QUERY
+    UPDATE {{schema}}.leases l
+       SET expires_at = clock_timestamp() + ttl, backend_pid = pg_backend_pid(), backend_started = mine
+     WHERE l.worker = me
+    RETURNING l.shard, l.fence;
+END $$;
+
+CREATE FUNCTION {{schema}}.release_shards(me text) RETURNS void
+LANGUAGE sql AS $$
+  UPDATE {{schema}}.lanes l SET owner = NULL, state = 'unowned', since = now(), updated_at = now() WHERE l.owner = me;
+  UPDATE {{schema}}.leases l SET worker = NULL, backend_pid = NULL, backend_started = NULL, expires_at = '-infinity'
+   WHERE l.worker = me;
+  DELETE FROM {{schema}}.workers w WHERE w.worker = me;
+$$;
+
 -- The slow, exact path: entry by entry, each in a subtransaction of its own, in order. It answers for every entry that was not
 -- simply applied: `reread` (already there), `divergent` (another content at this position), `duplicate` and `id_reused` (the
 -- producer's id is known, with the same or other content), `rejected` (only Postgres could see why). Faults of the world are

@@ -26,7 +26,7 @@ package protocol ChangeSink: Sendable {
   func pruneEventIDs(olderThan milliseconds: Int64) async throws
 
   /// A connection of its own for committing batches.
-  func makeWriter() -> any ChangeWriter
+  func makeWriter() throws -> any ChangeWriter
 }
 
 /// Commits batches, one at a time, over one connection that it opens again after a loss.

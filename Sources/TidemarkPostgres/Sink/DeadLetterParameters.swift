@@ -1,0 +1,78 @@
+internal import TidemarkCore
+
+/// Dead letters and divergences as parameters: rare, so written for clarity.
+extension BatchParameters {
+  /// The first bytes of a field that an oversized entry keeps.
+  static let keptBytes = 4096
+
+  func deadLetters(_ rejected: [Settlement.Rejected]) -> [PostgresValue] {
+    let entries = rejected.map { batch.entries[$0.entry] }
+    let raws = rejected.map { raw(batch.entries[$0.entry], cut: $0.rejection.reason == .entryTooLarge) }
+    return [
+      .textArray(strings: entries.map { batch.segments[$0.lane].lane }),
+      .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
+      .integerArray(entries.map { Int64(clamping: $0.id.no) }),
+      array { literal, bytes in entries.forEach { append($0.session, bytes, to: &literal) } },
+      .textArray(strings: rejected.map(\.rejection.reason.rawValue)),
+      .textArray(strings: rejected.map { $0.rejection.detail + lengths(batch.entries[$0.entry], $0.rejection) }),
+      .textArray(strings: rejected.map(\.rejection.sqlstate)),
+      .textArray(raws.map(\.literal)),
+      .textArray(strings: raws.map { $0.isComplete ? "t" : "f" }),
+    ]
+  }
+
+  /// Producers' ids that were used for another content, and positions that hold another content.
+  func divergences(_ settlement: Settlement) -> [PostgresValue]? {
+    var rows: [(entry: BatchEntry, kind: String, detail: String)] = []
+    for rejected in settlement.deadLetters where rejected.rejection.reason == .idReused {
+      let entry = batch.entries[rejected.entry]
+      rows.append((entry, "id_reused", "entry \(entry.id): \(rejected.rejection.detail)"))
+    }
+    for index in settlement.divergent {
+      let entry = batch.entries[index]
+      rows.append((entry, "content", "entry \(entry.id) has another content than the one that is in Postgres"))
+    }
+    guard !rows.isEmpty else { return nil }
+    return [
+      .textArray(strings: rows.map { batch.segments[$0.entry.lane].lane }),
+      array { literal, bytes in rows.forEach { append($0.entry.session, bytes, to: &literal) } },
+      .textArray(strings: rows.map(\.kind)),
+      .textArray(strings: rows.map(\.detail)),
+    ]
+  }
+
+  /// Names and values as they came, as the text of a `bytea[]`.
+  private func raw(_ entry: BatchEntry, cut: Bool) -> (literal: [UInt8], isComplete: Bool) {
+    let block = batch.blocks[entry.block]
+    var literal = ArrayLiteral()
+    var isComplete = true
+    for (index, field) in zip(fieldIndices(entry), block.fields(of: block.entries[entry.indexInBlock])) {
+      for part in [field.name, field.value] {
+        let kept = cut ? part.prefix(Self.keptBytes) : part
+        if kept.count < part.count { isComplete = false }
+        literal.append(Hex.bytea(Array(block.bytes[kept])))
+      }
+      if block.truncations.contains(where: { $0.field == index }) { isComplete = false }
+    }
+    return (literal.finish(), isComplete)
+  }
+
+  /// What an oversized entry was: the length of each field, and the digest of those that the reader cut.
+  private func lengths(_ entry: BatchEntry, _ rejection: Rejection) -> String {
+    guard rejection.reason == .entryTooLarge else { return "" }
+    let block = batch.blocks[entry.block]
+    let fields = zip(fieldIndices(entry), block.fields(of: block.entries[entry.indexInBlock])).prefix(32).map { index, field in
+      let name = String(decoding: block.bytes[field.name.prefix(64)].filter { $0 >= 0x20 }, as: UTF8.self)
+      guard let whole = block.truncations.first(where: { $0.field == index }) else { return "\(name) \(field.valueLength) bytes" }
+      var digest: [UInt8] = []
+      Hex.append(whole.digest, to: &digest)
+      return "\(name) \(whole.length) bytes, sha256 \(String(decoding: digest, as: UTF8.self))"
+    }
+    return ": " + fields.joined(separator: "; ")
+  }
+
+  private func fieldIndices(_ entry: BatchEntry) -> Range<Int> {
+    let source = batch.blocks[entry.block].entries[entry.indexInBlock]
+    return Int(source.firstField)..<Int(source.firstField) + Int(source.fieldCount)
+  }
+}

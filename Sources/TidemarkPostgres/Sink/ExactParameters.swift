@@ -1,0 +1,83 @@
+internal import TidemarkCore
+
+/// A batch for the exact path: entry by entry, with each entry's rows.
+extension BatchParameters {
+  /// Parameters of `apply_exactly` for the entries that shall be applied.
+  func exact(statements: [String], window: Duration, isolating: Bool) -> [PostgresValue] {
+    let applied = batch.applied
+    let entries = applied.map { batch.entries[$0] }
+    var places: [Int: Int] = [:]
+    for (place, index) in applied.enumerated() { places[index] = place + 1 }
+
+    // By entry, and within one in the order of the destinations.
+    var rows: [(place: Int, statement: Int, row: Int)] = []
+    for (statement, set) in batch.rowSets.enumerated() {
+      for row in 0..<set.rowCount {
+        guard let place = places[Int(set.entries[row])] else { continue }
+        rows.append((place, statement, row))
+      }
+    }
+    rows.sort { ($0.place, $0.statement, $0.row) < ($1.place, $1.statement, $1.row) }
+
+    let firstNumbers = batch.segments.map { "\"\($0.laneID)\": \($0.before.appliedNo + 1)" }.joined(separator: ", ")
+    return [
+      .textArray(strings: statements),
+      .integerArray(entries.map { Int64(batch.segments[$0.lane].laneID) }),
+      .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
+      .integerArray(entries.map { Int64(clamping: $0.id.no) }),
+      array { literal, bytes in entries.forEach { append($0.session, bytes, to: &literal) } },
+      array { literal, bytes in entries.forEach { append($0.eventID, bytes, to: &literal) } },
+      .textArray(entries.map { Hex.bytea($0.digest.bytes) }),
+      array { literal, bytes in
+        for entry in entries {
+          var row = ArrayLiteral()
+          for cell in [entry.seq, entry.epoch, entry.type, entry.actor, entry.trace, entry.version, entry.occurredAt, entry.fields] {
+            append(cell, bytes, to: &row)
+          }
+          literal.append(row.finish())
+        }
+      },
+      .integerArray(rows.map { Int64($0.place) }),
+      .integerArray(rows.map { Int64($0.statement + 1) }),
+      array { literal, bytes in
+        for place in rows {
+          var row = ArrayLiteral()
+          let set = batch.rowSets[place.statement]
+          for column in 0..<set.columnCount { append(set.cell(row: place.row, column: column), bytes, to: &row) }
+          literal.append(row.finish())
+        }
+      },
+      .string("{\(firstNumbers)}"),
+      .integer(window.components.seconds * 1000),
+      .bool(isolating),
+    ]
+  }
+
+  /// What `apply_exactly` answered.
+  func outcomes(_ result: PostgresResult) -> [EntryOutcome] {
+    let applied = batch.applied
+    return (0..<result.rowCount).compactMap { row in
+      guard let place = result.int64(row, "entry"), applied.indices.contains(Int(place) - 1) else { return nil }
+      let kind: EntryOutcome.Kind
+      switch result.string(row, "outcome") {
+      case "reread": kind = .reread
+      case "divergent": kind = .divergent
+      case "duplicate": kind = .duplicate
+      case "id_reused": kind = .rejected(Rejection(.idReused, "the event_id was used before, for another content"))
+      default: kind = .rejected(rejection(result, row))
+      }
+      return EntryOutcome(entry: applied[Int(place) - 1], kind: kind)
+    }
+  }
+
+  private func rejection(_ result: PostgresResult, _ row: Int) -> Rejection {
+    let state = result.string(row, "failed_sqlstate") ?? "XX000"
+    let name = SQLState.name(state).map { " (\($0))" } ?? ""
+    let constraint = result.string(row, "failed_constraint").flatMap { $0.isEmpty ? nil : ", constraint \($0)" } ?? ""
+    // A message of class 22 quotes the value.
+    let message = state.hasPrefix("22") ? "" : ": \(result.string(row, "failed_message") ?? "")"
+    return Rejection(
+      state.hasPrefix("23") ? .constraint : .rejectedByPostgres, "Postgres refused it with \(state)\(name)\(constraint)\(message)",
+      sqlstate: state)
+  }
+}

@@ -1,0 +1,35 @@
+internal import TidemarkCore
+
+extension LaneRecord {
+  /// The rows of `lanes`, in their order.
+  static func all(of result: PostgresResult) -> [LaneRecord] {
+    (0..<result.rowCount).compactMap { row in
+      guard let id = result.int64(row, "lane_id"), let name = result.string(row, "lane"), let position = result.entryID(row) else {
+        return nil
+      }
+      func number(_ column: String) -> Int64 { result.int64(row, column) ?? 0 }
+      return LaneRecord(
+        laneID: Int32(clamping: id), name: name, shard: Int(number("shard")), fence: number("fence"),
+        incarnation: number("incarnation"),
+        cursor: LaneCursor(position: position, appliedNo: number("applied_no"), seal: result.bytes(row, "seal") ?? []),
+        ordinal: UInt64(clamping: number("ordinal")), baseline: UInt64(clamping: number("baseline")),
+        owner: result.string(row, "owner"))
+    }
+  }
+}
+
+extension PostgresResult {
+  /// The position of a row, from `entry_ms` and `entry_no`.
+  func entryID(_ row: Int) -> EntryID? {
+    guard let ms = int64(row, "entry_ms"), let no = int64(row, "entry_no") else { return nil }
+    return EntryID(ms: UInt64(clamping: ms), no: UInt64(clamping: no))
+  }
+}
+
+extension PostgresConnection {
+  /// Connects when there is no usable connection. One caller at a time: an actor's method without suspension before the connect.
+  func ensureConnected(deadline: Duration) async throws {
+    guard !isUsable else { return }
+    try await connect(deadline: deadline)
+  }
+}

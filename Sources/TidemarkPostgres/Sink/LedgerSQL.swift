@@ -1,0 +1,102 @@
+/// The statements of the ledger itself, for one schema.
+struct LedgerSQL: Sendable {
+  let fence: String
+  let advance: String
+  let appendChanges: String
+  let copyChanges: String
+  let rememberEventIDs: String
+  let deadLetters: String
+  let divergences: String
+  let applyExactly: String
+  let lanesByID: String
+  let lanesByName: String
+  let rejected: String
+  let lease: String
+  let seen: String
+  let release: String
+  let register: String
+  let note: String
+  let checkpoint: String
+  let prune: String
+
+  /// Columns of the audit trail in the order in which they are sent.
+  static let changeColumns: [(name: String, type: String)] = [
+    ("lane_id", "integer"), ("no", "bigint"), ("entry_ms", "bigint"), ("entry_no", "bigint"), ("session_id", "text"),
+    ("event_id", "text"), ("digest", "bytea"), ("seq", "bigint"), ("epoch", "bigint"), ("type", "text"), ("actor", "text"),
+    ("trace", "text"), ("v", "integer"), ("occurred_at", "timestamptz"), ("fields", "jsonb"),
+  ]
+
+  private static func parameters(_ types: [String], from first: Int = 1) -> String {
+    types.enumerated().map { "$\($0 + first)::\($1)[]" }.joined(separator: ", ")
+  }
+
+  /// Throws ``PostgresError`` for a schema name that can't be quoted.
+  init(schema name: String) throws {
+    let schema = try PostgresIdentifier.quoted(name)
+    let columns = Self.changeColumns.map(\.name).joined(separator: ", ")
+    let lane = "lane_id, lane, shard, fence, incarnation, entry_ms, entry_no, applied_no, seal, ordinal, baseline, owner"
+    fence = "SELECT \(schema).fence(\(Self.parameters(["integer", "bigint", "bigint", "bigint", "bigint"])))"
+    advance =
+      "SELECT \(schema).advance(\(Self.parameters(["integer", "bigint", "bigint", "bytea", "bigint", "bytea"] + Array(repeating: "bigint", count: 9))))"
+    appendChanges =
+      "INSERT INTO \(schema).change_log (\(columns)) SELECT * FROM unnest(\(Self.parameters(Self.changeColumns.map(\.type))))"
+    copyChanges = "COPY \(schema).change_log (\(columns)) FROM STDIN"
+    rememberEventIDs = """
+      INSERT INTO \(schema).event_ids (event_id, session_id, entry_ms, digest)
+      SELECT * FROM unnest(\(Self.parameters(["text", "text", "bigint", "bytea"]))) ORDER BY 1, 2
+      """
+    deadLetters = """
+      INSERT INTO \(schema).dead_letters (lane, entry_ms, entry_no, session_id, reason, detail, sqlstate, raw, raw_complete)
+      SELECT d.lane, d.ms, d.no, d.session, d.reason, d.detail, d.sqlstate, d.raw::bytea[], d.complete
+        FROM unnest(\(Self.parameters(["text", "bigint", "bigint", "text", "text", "text", "text", "text", "boolean"])))
+          AS d (lane, ms, no, session, reason, detail, sqlstate, raw, complete)
+      """
+    divergences = """
+      INSERT INTO \(schema).divergences (lane, session_id, kind, detail)
+      SELECT * FROM unnest(\(Self.parameters(["text", "text", "text", "text"])))
+      """
+    applyExactly = """
+      SELECT * FROM \(schema).apply_exactly($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::bytea[],
+        $8::text[], $9::integer[], $10::integer[], $11::text[], $12::jsonb, $13::bigint, $14::boolean)
+      """
+    lanesByID = "SELECT \(lane) FROM \(schema).lanes WHERE lane_id = ANY ($1::integer[]) ORDER BY lane_id"
+    lanesByName = "SELECT \(lane) FROM \(schema).lanes WHERE lane = ANY ($1::text[]) ORDER BY lane"
+    rejected = """
+      SELECT entry_ms, entry_no, reason FROM \(schema).dead_letters
+       WHERE lane = $1 AND (entry_ms, entry_no) > ($2::bigint, $3::bigint) AND (entry_ms, entry_no) <= ($4::bigint, $5::bigint)
+         AND resolved_at IS NULL
+      """
+    lease = "SELECT shard, fence FROM \(schema).lease_shards($1, make_interval(secs => $2::double precision))"
+    seen = """
+      INSERT INTO \(schema).workers AS w (worker, host, pid, version, started_at, seen_at, settings)
+      VALUES ($1, $2, $3::integer, $4, now(), now(), $5::jsonb)
+      ON CONFLICT (worker) DO UPDATE SET seen_at = now(), settings = excluded.settings
+      """
+    release = "SELECT \(schema).release_shards($1)"
+    register = """
+      INSERT INTO \(schema).lanes (lane, shard, entry_ms, entry_no, ordinal, baseline, owner, fence)
+      SELECT n.lane, n.shard, n.ms, n.no, n.baseline, n.baseline, l.worker, 1
+        FROM unnest(\(Self.parameters(["text", "integer", "bigint", "bigint", "bigint"]))) AS n (lane, shard, ms, no, baseline)
+        JOIN \(schema).leases l USING (shard)
+       ORDER BY n.lane
+      ON CONFLICT (lane) DO NOTHING
+      """
+    note = """
+      UPDATE \(schema).lanes l
+         SET state = n.state, since = CASE WHEN l.state = n.state THEN l.since ELSE now() END, last_error = n.error, hint = n.hint
+        FROM unnest(\(Self.parameters(["text", "bigint", "text", "text", "text"]))) AS n (lane, fence, state, error, hint)
+       WHERE l.lane = n.lane AND l.fence = n.fence
+         AND (l.state, l.last_error, l.hint) IS DISTINCT FROM (n.state, n.error, n.hint)
+      """
+    checkpoint = """
+      INSERT INTO \(schema).checkpoints
+        (lane, entry_ms, entry_no, incarnation, applied_no, applied_total, lag_entries, lag_seconds, worker, seal)
+      SELECT l.lane, l.entry_ms, l.entry_no, l.incarnation, l.applied_no, l.applied_total, n.lag_entries, n.lag_seconds, $5, l.seal
+        FROM \(schema).lanes l
+        JOIN unnest($1::text[], $2::bigint[], $3::bigint[], $4::double precision[]) AS n (lane, fence, lag_entries, lag_seconds)
+          ON n.lane = l.lane AND n.fence = l.fence
+      ON CONFLICT DO NOTHING
+      """
+    prune = "DELETE FROM \(schema).event_ids WHERE entry_ms < $1::bigint"
+  }
+}

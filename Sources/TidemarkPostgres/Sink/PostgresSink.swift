@@ -1,0 +1,98 @@
+package import Logging
+package import TidemarkCore
+
+/// The ledger of one schema: leases, lanes, checkpoints; and writers, each with a connection of its own.
+///
+/// Safe to use from any task: calls share one connection and follow one another.
+package struct PostgresSink: ChangeSink {
+  private let configuration: PostgresConfiguration
+  private let control: PostgresConnection
+  private let sql: LedgerSQL
+  private let statements: [DestinationStatements]
+  private let settings: SinkSettings
+  private let version: String
+  private let logger: Logger
+
+  /// Connects nothing yet. Throws ``PostgresError`` where a name can't be quoted or no thread is left.
+  package init(
+    configuration: PostgresConfiguration, settings: SinkSettings, destinations: [Destination], version: String, logger: Logger
+  ) throws {
+    self.configuration = configuration
+    self.settings = settings
+    self.version = version
+    self.logger = logger
+    control = try PostgresConnection(configuration: configuration, logger: logger)
+    sql = try LedgerSQL(schema: settings.schema)
+    statements = try destinations.map { try DestinationStatements($0, schema: settings.schema) }
+  }
+
+  /// The connection that the sink's own queries use, for those that administrate it.
+  @discardableResult
+  package func query(_ sql: String, _ parameters: [PostgresValue] = []) async throws -> PostgresResult {
+    do {
+      try await control.ensureConnected(deadline: settings.connectDeadline)
+      return try await control.query(sql, parameters, deadline: settings.queryDeadline)
+    } catch let error as PostgresError {
+      throw SinkError(error)
+    }
+  }
+
+  package func lease(_ worker: WorkerIdentity, for ttl: Duration) async throws -> LeaseGrant {
+    let seconds = Double(ttl.components.seconds) + Double(ttl.components.attoseconds) / 1e18
+    let result = try await query(sql.lease, [.string(worker.name), .string(String(seconds))])
+    try await query(
+      sql.seen, [.string(worker.name), .string(worker.host), .integer(Int64(worker.pid)), .string(version), .string("{}")])
+    var shards: [Int: Int64] = [:]
+    for row in 0..<result.rowCount {
+      if let shard = result.int64(row, "shard"), let fence = result.int64(row, "fence") { shards[Int(shard)] = fence }
+    }
+    return LeaseGrant(shards: shards)
+  }
+
+  package func release(_ worker: WorkerIdentity) async throws {
+    try await query(sql.release, [.string(worker.name)])
+  }
+
+  package func lanes(named names: [String]) async throws -> [LaneRecord] {
+    LaneRecord.all(of: try await query(sql.lanesByName, [.textArray(strings: names)]))
+  }
+
+  package func register(_ lanes: [NewLane]) async throws {
+    try await query(
+      sql.register,
+      [
+        .textArray(strings: lanes.map(\.name)), .integerArray(lanes.map { Int64($0.shard) }),
+        .integerArray(lanes.map { Int64(clamping: $0.position.ms) }), .integerArray(lanes.map { Int64(clamping: $0.position.no) }),
+        .integerArray(lanes.map { Int64(clamping: $0.baseline) }),
+      ])
+  }
+
+  package func note(_ states: [LaneNote]) async throws {
+    try await query(
+      sql.note,
+      [
+        .textArray(strings: states.map(\.lane)), .integerArray(states.map(\.fence)),
+        .textArray(strings: states.map(\.state.rawValue)), .textArray(strings: states.map(\.lastError)),
+        .textArray(strings: states.map(\.hint)),
+      ])
+  }
+
+  package func checkpoint(_ marks: [CheckpointMark], worker: WorkerIdentity) async throws {
+    try await query(
+      sql.checkpoint,
+      [
+        .textArray(strings: marks.map(\.lane)), .integerArray(marks.map(\.fence)), .integerArray(marks.map(\.lagEntries)),
+        .textArray(strings: marks.map { $0.lagSeconds.map { String($0) } }), .string(worker.name),
+      ])
+  }
+
+  package func pruneEventIDs(olderThan milliseconds: Int64) async throws {
+    try await query(sql.prune, [.integer(milliseconds)])
+  }
+
+  package func makeWriter() throws -> any ChangeWriter {
+    PostgresWriter(
+      connection: try PostgresConnection(configuration: configuration, logger: logger), sql: sql, statements: statements,
+      settings: settings)
+  }
+}

@@ -1,0 +1,166 @@
+package import TidemarkCore
+
+/// Commits batches over one connection, each in one transaction: fence, audit trail, rows, dead letters, cursor.
+package actor PostgresWriter: ChangeWriter {
+  /// Entries up to which everything goes in one pipeline; beyond, tables that only grow are filled by COPY.
+  static let pipelineLimit = 400
+
+  private let connection: PostgresConnection
+  private let sql: LedgerSQL
+  private let statements: [DestinationStatements]
+  private let settings: SinkSettings
+  /// The last backend that may still hold a transaction of ours.
+  private var lastBackend: BackendIdentity?
+
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { connection.unownedExecutor }
+
+  init(connection: PostgresConnection, sql: LedgerSQL, statements: [DestinationStatements], settings: SinkSettings) {
+    self.connection = connection
+    self.sql = sql
+    self.statements = statements
+    self.settings = settings
+  }
+
+  package func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> [EntryOutcome] {
+    do {
+      try await connection.ensureConnected(deadline: settings.connectDeadline)
+      lastBackend = await connection.backend
+      switch mode {
+      case .fast:
+        let settlement = Settlement(batch)
+        if batch.entries.count <= Self.pipelineLimit {
+          try await commitInPipeline(batch, settlement)
+        } else {
+          try await commitByCopy(batch, settlement)
+        }
+        return []
+      case .exact, .isolating: return try await commitExactly(batch, isolating: mode == .isolating)
+      }
+    } catch let error as PostgresError {
+      await connection.rollback()
+      throw SinkError(error)
+    }
+  }
+
+  /// One round trip.
+  private func commitInPipeline(_ batch: ChangeBatch, _ settlement: Settlement) async throws {
+    let parameters = BatchParameters(batch: batch)
+    var pipeline = [begin, fence(parameters)]
+    if !settlement.numbers.isEmpty {
+      pipeline.append(
+        PostgresStatement(sql: sql.appendChanges, name: "append_changes", parameters: parameters.changes(settlement.numbers)))
+    }
+    pipeline += rows(batch, parameters, copied: false)
+    pipeline += closing(settlement, parameters, remembersEventIDs: true)
+    _ = try await connection.pipeline(pipeline, deadline: settings.commitDeadline)
+  }
+
+  /// A few round trips, amortised over a large batch.
+  private func commitByCopy(_ batch: ChangeBatch, _ settlement: Settlement) async throws {
+    let parameters = BatchParameters(batch: batch)
+    _ = try await connection.pipeline([begin, fence(parameters)], deadline: settings.commitDeadline)
+    if !settlement.numbers.isEmpty {
+      _ = try await connection.copyIn(
+        sql.copyChanges, parameters.copyOfChanges(settlement.numbers), deadline: settings.commitDeadline)
+    }
+    for (index, rows) in batch.rowSets.enumerated() where rows.rowCount > 0 {
+      guard let copy = statements[index].copy else { continue }
+      let text = CopyText.encode(rows, order: rows.ordered(in: batch.bytes), bytes: batch.bytes)
+      _ = try await connection.copyIn(copy, text, deadline: settings.commitDeadline)
+    }
+    let rest = rows(batch, parameters, copied: true) + closing(settlement, parameters, remembersEventIDs: true)
+    _ = try await connection.pipeline(rest, deadline: settings.commitDeadline)
+  }
+
+  private func commitExactly(_ batch: ChangeBatch, isolating: Bool) async throws -> [EntryOutcome] {
+    let parameters = BatchParameters(batch: batch)
+    let exact = parameters.exact(statements: statements.map(\.row), window: settings.dedupeWindow, isolating: isolating)
+    let results = try await connection.pipeline(
+      [begin, fence(parameters), PostgresStatement(sql: sql.applyExactly, name: "apply_exactly", parameters: exact)],
+      deadline: settings.commitDeadline)
+    let outcomes = results.last.map { parameters.outcomes($0) } ?? []
+    let settlement = Settlement(batch, outcomes: outcomes)
+    _ = try await connection.pipeline(closing(settlement, parameters, remembersEventIDs: false), deadline: settings.commitDeadline)
+    return outcomes
+  }
+
+  private var begin: PostgresStatement { PostgresStatement(sql: "BEGIN") }
+
+  private func fence(_ parameters: BatchParameters) -> PostgresStatement {
+    PostgresStatement(sql: sql.fence, name: "fence", parameters: parameters.fence())
+  }
+
+  private func rows(_ batch: ChangeBatch, _ parameters: BatchParameters, copied: Bool) -> [PostgresStatement] {
+    batch.rowSets.indices.compactMap { index in
+      let rows = batch.rowSets[index]
+      guard rows.rowCount > 0, !copied || statements[index].copy == nil else { return nil }
+      return PostgresStatement(
+        sql: statements[index].arrays, name: "rows_\(index)",
+        parameters: parameters.columns(of: rows, order: rows.ordered(in: batch.bytes)))
+    }
+  }
+
+  /// What ends every transaction.
+  private func closing(
+    _ settlement: Settlement, _ parameters: BatchParameters, remembersEventIDs: Bool
+  ) -> [PostgresStatement] {
+    var closing: [PostgresStatement] = []
+    if remembersEventIDs, let ids = parameters.eventIDs(settlement.numbers) {
+      closing.append(PostgresStatement(sql: sql.rememberEventIDs, name: "remember_event_ids", parameters: ids))
+    }
+    if !settlement.deadLetters.isEmpty {
+      closing.append(
+        PostgresStatement(sql: sql.deadLetters, name: "dead_letters", parameters: parameters.deadLetters(settlement.deadLetters)))
+    }
+    if let divergences = parameters.divergences(settlement) {
+      closing.append(PostgresStatement(sql: sql.divergences, name: "divergences", parameters: divergences))
+    }
+    closing.append(PostgresStatement(sql: sql.advance, name: "advance", parameters: parameters.advance(settlement)))
+    closing.append(PostgresStatement(sql: "COMMIT"))
+    return closing
+  }
+
+  package func settledLanes(_ laneIDs: [Int32]) async throws -> [LaneRecord] {
+    do {
+      try await endLastBackend()
+      let result = try await connection.query(
+        sql.lanesByID, [.integerArray(laneIDs.map { Int64($0) })], deadline: settings.queryDeadline)
+      return LaneRecord.all(of: result)
+    } catch let error as PostgresError {
+      throw SinkError(error)
+    }
+  }
+
+  /// Makes sure that no transaction of an earlier connection is still open: it could commit after we have read the cursor.
+  private func endLastBackend() async throws {
+    let before = lastBackend
+    try await connection.ensureConnected(deadline: settings.connectDeadline)
+    guard let before, await connection.backend != before else { return }
+    let result = try await connection.query(
+      """
+      SELECT pg_terminate_backend(pid, 5000) AS ended FROM pg_stat_activity
+       WHERE pid = $1::integer AND backend_start = $2::timestamptz
+      """, [.integer(Int64(before.pid)), .string(before.startedAt)], deadline: .seconds(10))
+    guard result.rowCount == 0 || result.bool(0, "ended") == true else {
+      throw PostgresError(.timeout, "an earlier transaction of this worker (backend \(before.pid)) has not ended yet")
+    }
+    lastBackend = nil
+  }
+
+  package func rejected(_ lane: String, after: EntryID, through: EntryID) async throws -> [DurableMark.Rejection] {
+    do {
+      let bounds = [after.ms, after.no, through.ms, through.no].map { PostgresValue.integer(Int64(clamping: $0)) }
+      let result = try await connection.query(sql.rejected, [.string(lane)] + bounds, deadline: settings.queryDeadline)
+      return (0..<result.rowCount).compactMap { row in
+        guard let id = result.entryID(row), let reason = result.string(row, "reason") else { return nil }
+        return DurableMark.Rejection(id: id, reason: reason)
+      }
+    } catch let error as PostgresError {
+      throw SinkError(error)
+    }
+  }
+
+  package func close() async {
+    await connection.close()
+  }
+}

@@ -1,0 +1,35 @@
+internal import TidemarkCore
+
+/// What a failure of Postgres means for the engine.
+extension SinkError {
+  /// SQLSTATE that the ledger's fence raises.
+  static let fencedState = "TM001"
+
+  init(_ error: PostgresError) {
+    if error.sqlstate == Self.fencedState {
+      let lanes = (error.detail ?? "").trimmingPrefix("{").split { $0 == "," || $0 == "}" }.compactMap { Int32($0) }
+      self.init(.fenced(lanes), "another owner or another position holds \(lanes.count) lane(s)")
+      return
+    }
+    let fault: FaultClass
+    switch error.kind {
+    case .connection, .timeout, .cancelled:
+      // A refused login says why; whatever else fails on the way there is the world's fault.
+      fault = error.sqlstate.map { FaultClass(sqlstate: $0) } == .configuration ? .configuration : .world
+    case .server(let state): fault = FaultClass(sqlstate: state)
+    case .misuse: fault = .configuration
+    }
+    self.init(.fault(fault), error.description, isOutcomeUnknown: error.outcomeUnknown, hint: Self.hint(for: error))
+  }
+
+  /// What an operator can do about it.
+  private static func hint(for error: PostgresError) -> String? {
+    switch error.sqlstate {
+    case "42501": "grant the worker's role the missing privilege; `tidemark check` names it"
+    case "42P01", "42883", "42703", "3F000": "run `tidemark migrate`"
+    case "28P01", "28000": "set postgres.password or postgres.url to what the server accepts"
+    case "3D000": "create the database or change postgres.url"
+    default: error.hint
+    }
+  }
+}
