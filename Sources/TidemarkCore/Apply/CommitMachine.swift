@@ -6,7 +6,7 @@ package struct CommitMachine: Sendable {
     case attempt(CommitMode)
     /// Wait, then ``attempt`` in the machine's mode.
     case retry(after: Duration, CommitMode)
-    /// It is not known whether the batch is in: read the lanes, then call ``resolved(_:random:)``.
+    /// It is not known whether the batch is in: read the lanes, and see whether the batch is in.
     case resolve(after: Duration)
     /// Leave these lanes out: another owner has them, or somebody changed them. The rest is tried again.
     case drop([Int32])
@@ -14,11 +14,6 @@ package struct CommitMachine: Sendable {
     case split
     /// Nothing but this lane is in the batch, and only an operator can help.
     case halt(reason: String, hint: String?)
-  }
-
-  /// What reading the lanes after an unknown outcome says.
-  package enum Resolution: Sendable, Equatable {
-    case committed, notCommitted
   }
 
   /// Failures of the same entries before they are taken apart.
@@ -55,13 +50,8 @@ package struct CommitMachine: Sendable {
     .resolve(after: nextWait(random))
   }
 
-  /// The lanes were read. Nil: the batch is in.
-  package mutating func resolved(_ resolution: Resolution, random: Double) -> Action? {
-    switch resolution {
-    case .committed: nil
-    case .notCommitted: .attempt(mode)
-    }
-  }
+  /// The lanes were read, and the batch is not in.
+  package func notCommitted() -> Action { .attempt(mode) }
 
   private mutating func ambiguous(_ random: Double) -> Action {
     ambiguousFailures += 1

@@ -1,24 +1,11 @@
 /// What a batch comes to, once it is known which of its entries are applied: the lanes' new cursors and what was counted.
 package struct Settlement: Sendable, Equatable {
-  /// The columns of the accounting, for one lane.
-  package struct Counts: Sendable, Equatable {
-    package var read = 0
-    package var applied = 0
-    package var duplicates = 0
-    package var divergent = 0
-    package var ephemeral = 0
-    package var skipped = 0
-    package var deadLetters = 0
-    package var reread = 0
-    package var misrouted = 0
-  }
-
   package struct Lane: Sendable, Equatable {
     package var laneID: Int32
     package var cursor: LaneCursor
     /// Digest of the cursor's own entry; nil when it was never decoded.
     package var anchor: ContentDigest?
-    package var counts: Counts
+    package var counts: LaneCounts
     package var rejected: [DurableMark.Rejection]
     /// Dead letters since the last entry that was none.
     package var deadLettersInARow = 0
@@ -47,7 +34,7 @@ package struct Settlement: Sendable, Equatable {
   package init(_ batch: ChangeBatch, outcomes: [EntryOutcome] = []) {
     let byEntry = Dictionary(outcomes.map { ($0.entry, $0.kind) }, uniquingKeysWith: { first, _ in first })
     for segment in batch.segments {
-      var lane = Lane(laneID: segment.laneID, cursor: segment.before, anchor: nil, counts: Counts(), rejected: [])
+      var lane = Lane(laneID: segment.laneID, cursor: segment.before, anchor: nil, counts: LaneCounts(), rejected: [])
       lane.cursor.position = batch.lastID(of: segment)
       lane.counts.read = segment.entries.count
       for index in segment.entries { settle(index, of: batch, byEntry[index], &lane) }

@@ -24,7 +24,8 @@ package struct LaneTable: Sendable {
 
   /// What became of one lane of a transaction.
   package enum PartResult: Sendable, Equatable {
-    case committed(LaneCursor, deadLettersInARow: Int?, rereads: Int)
+    /// The lane's record after the commit; how many dead letters its last entries are, when that is known.
+    case committed(LaneRecord, deadLettersInARow: Int)
     /// It is not ours any more, or somebody moved it: whoever owns it reads again from the ledger's cursor.
     case lost
     case halted(reason: String, hint: String?)
@@ -157,15 +158,13 @@ package struct LaneTable: Sendable {
     flow.oldestUncommitted = flow.chunks.first?.firstID
     lanes[name] = flow
     switch result {
-    case .committed(let cursor, let deadLetters, let rereads):
-      let read = part.chunks.reduce(0) { $0 + $1.entries.count }
-      lanes[name]?.record.cursor = cursor
-      lanes[name]?.record.ordinal += UInt64(read - rereads)
+    case .committed(let record, let deadLetters):
+      lanes[name]?.record = record
       lanes[name]?.lastCommit = now
-      countDeadLetters(deadLetters ?? 0, of: read, lane: name)
+      countDeadLetters(deadLetters, of: part.chunks.reduce(0) { $0 + $1.entries.count }, lane: name)
     case .lost: disown(name)
     case .halted(let reason, let hint):
-      halt(name, LaneFlow.Halt(reason: reason, hint: hint, until: now.advanced(by: limits.haltRest)))
+      halt(name, reason: reason, hint: hint, until: now.advanced(by: limits.haltRest))
     }
   }
 
@@ -175,17 +174,16 @@ package struct LaneTable: Sendable {
     lanes[lane]?.deadLettersInARow = inARow
     guard inARow >= limits.haltAfterDeadLetters else { return }
     halt(
-      lane,
-      LaneFlow.Halt(
-        reason: "\(inARow) dead letters in a row",
-        hint: "look at `tidemark dead-letters list --lane \(lane)`, mend the producer or raise dead_letters.halt_after, then send SIGHUP",
-        until: nil))
+      lane, reason: "\(inARow) dead letters in a row",
+      hint: "look at `tidemark dead-letters list --lane \(lane)`, mend the producer or raise dead_letters.halt_after, then send SIGHUP",
+      until: nil)
   }
 
-  package mutating func halt(_ lane: String, _ halt: LaneFlow.Halt) {
+  /// Sets a lane aside, to read it again from its cursor when it is revived; `until` nil waits for an operator.
+  package mutating func halt(_ lane: String, reason: String, hint: String?, until: ContinuousClock.Instant?) {
     guard var flow = lanes[lane] else { return }
     release(flow.rewind())
-    flow.halt = halt
+    flow.halt = LaneFlow.Halt(reason: reason, hint: hint, until: until)
     flow.deadLettersInARow = 0
     lanes[lane] = flow
   }

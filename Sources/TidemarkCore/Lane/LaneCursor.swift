@@ -12,33 +12,3 @@ package struct LaneCursor: Sendable, Equatable {
     self.seal = seal
   }
 }
-
-/// A lane as the ledger holds it.
-package struct LaneRecord: Sendable, Equatable {
-  package var laneID: Int32
-  package var name: String
-  package var shard: Int
-  /// The fencing token: it rises with every owner.
-  package var fence: Int64
-  package var incarnation: Int64
-  package var cursor: LaneCursor
-  /// Redis' `entries-added` at the cursor.
-  package var ordinal: UInt64
-  package var baseline: UInt64
-  package var owner: String?
-
-  package init(
-    laneID: Int32, name: String, shard: Int, fence: Int64, incarnation: Int64, cursor: LaneCursor, ordinal: UInt64, baseline: UInt64,
-    owner: String?
-  ) {
-    self.laneID = laneID
-    self.name = name
-    self.shard = shard
-    self.fence = fence
-    self.incarnation = incarnation
-    self.cursor = cursor
-    self.ordinal = ordinal
-    self.baseline = baseline
-    self.owner = owner
-  }
-}

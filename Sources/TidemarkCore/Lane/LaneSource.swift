@@ -10,6 +10,9 @@ package protocol LaneSource: Sendable {
   /// Counters of each stream, in the order asked; nil where there is no such stream.
   func inspect(_ lanes: [String]) async throws -> [LaneInspection?]
 
+  /// How many entries a stream holds after one id and up to another. Reads them all: for the rare start in the middle.
+  func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64
+
   /// Names of existing streams that match a glob pattern. Keys of other types are left out.
   func discover(_ pattern: String) async throws -> [String]
 

@@ -26,7 +26,7 @@ struct BatchParameters {
 
   func advance(_ settlement: Settlement) -> [PostgresValue] {
     let lanes = settlement.lanes
-    func counts(_ column: (Settlement.Counts) -> Int) -> PostgresValue { .integerArray(lanes.map { Int64(column($0.counts)) }) }
+    func counts(_ column: (LaneCounts) -> Int) -> PostgresValue { .integerArray(lanes.map { Int64(column($0.counts)) }) }
     return [
       .integerArray(lanes.map { Int64($0.laneID) }),
       .integerArray(lanes.map { Int64(clamping: $0.cursor.position.ms) }),

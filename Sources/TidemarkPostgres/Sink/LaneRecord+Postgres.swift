@@ -2,18 +2,29 @@ internal import TidemarkCore
 
 extension LaneRecord {
   /// The rows of `lanes`, in their order.
-  static func all(of result: PostgresResult) -> [LaneRecord] {
+  package static func all(of result: PostgresResult) -> [LaneRecord] {
     (0..<result.rowCount).compactMap { row in
       guard let id = result.int64(row, "lane_id"), let name = result.string(row, "lane"), let position = result.entryID(row) else {
         return nil
       }
       func number(_ column: String) -> Int64 { result.int64(row, column) ?? 0 }
+      var totals = LaneCounts()
+      totals.read = Int(number("read_total"))
+      totals.applied = Int(number("applied_total"))
+      totals.duplicates = Int(number("duplicates_total"))
+      totals.divergent = Int(number("divergent_total"))
+      totals.ephemeral = Int(number("ephemeral_total"))
+      totals.skipped = Int(number("skipped_total"))
+      totals.deadLetters = Int(number("dead_letters_total"))
+      totals.missing = Int(number("missing_total"))
+      totals.reread = Int(number("reread_total"))
+      totals.misrouted = Int(number("misrouted_total"))
       return LaneRecord(
         laneID: Int32(clamping: id), name: name, shard: Int(number("shard")), fence: number("fence"),
         incarnation: number("incarnation"),
         cursor: LaneCursor(position: position, appliedNo: number("applied_no"), seal: result.bytes(row, "seal") ?? []),
         ordinal: UInt64(clamping: number("ordinal")), baseline: UInt64(clamping: number("baseline")),
-        owner: result.string(row, "owner"))
+        owner: result.string(row, "owner"), totals: totals)
     }
   }
 }

@@ -34,7 +34,10 @@ struct LedgerSQL: Sendable {
   init(schema name: String) throws {
     let schema = try PostgresIdentifier.quoted(name)
     let columns = Self.changeColumns.map(\.name).joined(separator: ", ")
-    let lane = "lane_id, lane, shard, fence, incarnation, entry_ms, entry_no, applied_no, seal, ordinal, baseline, owner"
+    let lane = """
+      lane_id, lane, shard, fence, incarnation, entry_ms, entry_no, applied_no, seal, ordinal, baseline, owner, read_total, applied_total,
+      duplicates_total, divergent_total, ephemeral_total, skipped_total, dead_letters_total, missing_total, reread_total, misrouted_total
+      """
     fence = "SELECT \(schema).fence(\(Self.parameters(["integer", "bigint", "bigint", "bigint", "bigint"])))"
     advance =
       "SELECT \(schema).advance(\(Self.parameters(["integer", "bigint", "bigint", "bytea", "bigint", "bytea"] + Array(repeating: "bigint", count: 9))))"

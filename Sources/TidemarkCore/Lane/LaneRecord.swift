@@ -1,0 +1,42 @@
+/// A lane as the ledger holds it.
+package struct LaneRecord: Sendable, Equatable {
+  package var laneID: Int32
+  package var name: String
+  package var shard: Int
+  /// The fencing token: it rises with every owner.
+  package var fence: Int64
+  package var incarnation: Int64
+  package var cursor: LaneCursor
+  /// Redis' `entries-added` at the cursor.
+  package var ordinal: UInt64
+  /// Entries that Redis had added before the lane's start.
+  package var baseline: UInt64
+  package var owner: String?
+  /// What the lane came to since its start.
+  package var totals: LaneCounts
+
+  package init(
+    laneID: Int32, name: String, shard: Int, fence: Int64, incarnation: Int64, cursor: LaneCursor, ordinal: UInt64, baseline: UInt64,
+    owner: String?, totals: LaneCounts = LaneCounts()
+  ) {
+    self.laneID = laneID
+    self.name = name
+    self.shard = shard
+    self.fence = fence
+    self.incarnation = incarnation
+    self.cursor = cursor
+    self.ordinal = ordinal
+    self.baseline = baseline
+    self.owner = owner
+    self.totals = totals
+  }
+
+  /// The record after a batch of the lane is committed.
+  package func advanced(by settled: Settlement.Lane) -> LaneRecord {
+    var record = self
+    record.cursor = settled.cursor
+    record.ordinal += UInt64(settled.counts.read)
+    record.totals += settled.counts
+    return record
+  }
+}

@@ -1,0 +1,70 @@
+package import Metrics
+internal import TidemarkCore
+
+/// What the engine counts of its own work. What can be read off a lane's record is not counted here: the exposition takes it from
+/// there, so that it is absent while it is unknown.
+package struct EngineMetrics: Sendable {
+  enum Phase: String, Sendable, CaseIterable {
+    case read, apply, commit
+  }
+
+  private let factory: any MetricsFactory
+  private let commitLag: Recorder
+  private let entries: Recorder
+  private let bytes: Recorder
+  private let phases: [Phase: Recorder]
+  private let fencedTotal: Counter
+  private let leaseChanges: Counter
+
+  package init(factory: any MetricsFactory) {
+    self.factory = factory
+    func recorder(_ name: String, _ dimensions: [(String, String)] = []) -> Recorder {
+      Recorder(label: "tidemark_\(name)", dimensions: dimensions, aggregate: true, factory: factory)
+    }
+    commitLag = recorder("commit_lag_seconds")
+    entries = recorder("batch_entries")
+    bytes = recorder("batch_bytes")
+    phases = Dictionary(
+      uniqueKeysWithValues: Phase.allCases.map { ($0, recorder("batch_duration_seconds", [("phase", $0.rawValue)])) })
+    fencedTotal = Counter(label: "tidemark_fenced_total", dimensions: [], factory: factory)
+    leaseChanges = Counter(label: "tidemark_lease_changes_total", dimensions: [], factory: factory)
+  }
+
+  func phase(_ phase: Phase, _ duration: Duration) {
+    phases[phase]?.record(duration.seconds)
+  }
+
+  /// A committed transaction, `now` in Unix milliseconds by this machine's clock.
+  func committed(_ batch: ChangeBatch, _ settlement: Settlement, now: Int64) {
+    entries.record(batch.entries.count)
+    bytes.record(batch.bytes.count)
+    for entry in batch.entries { commitLag.record(Double(max(0, now - Int64(clamping: entry.id.ms))) / 1000) }
+    var reasons: [RejectionReason: Int] = [:]
+    for rejected in settlement.deadLetters { reasons[rejected.rejection.reason, default: 0] += 1 }
+    for (reason, count) in reasons {
+      Counter(label: "tidemark_dead_letters_total", dimensions: [("reason", reason.rawValue)], factory: factory).increment(by: count)
+    }
+    let divergences = settlement.divergent.count
+    if divergences > 0 { diverged("content", by: divergences) }
+    if let reused = reasons[.idReused] { diverged("id_reused", by: reused) }
+  }
+
+  private func diverged(_ kind: String, by count: Int) {
+    Counter(label: "tidemark_divergences_total", dimensions: [("kind", kind)], factory: factory).increment(by: count)
+  }
+
+  func retried(_ fault: String) {
+    Counter(label: "tidemark_retries_total", dimensions: [("class", fault)], factory: factory).increment()
+  }
+
+  func fenced() { fencedTotal.increment() }
+
+  func leasesChanged(_ count: Int) { leaseChanges.increment(by: count) }
+}
+
+extension Duration {
+  /// In seconds, as the metrics count.
+  package var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) / 1e18
+  }
+}

@@ -1,0 +1,105 @@
+internal import Logging
+internal import TidemarkCore
+
+/// Holds the leases and finds the lanes: renews, takes over, notices what was lost, registers new streams.
+struct LaneOwnership: Sendable {
+  let source: any LaneSource
+  let sink: any ChangeSink
+  let worker: WorkerIdentity
+  let coordinator: LaneCoordinator
+  let publisher: MarkPublisher
+  let metrics: EngineMetrics
+  let logger: Logger
+
+  func run() async {
+    var grant = LeaseGrant(shards: [:])
+    var leaseDue = ContinuousClock.now
+    var isFailing = false
+    while !Task.isCancelled {
+      let seen = coordinator.reloaded.generation
+      let settings = await coordinator.settings
+      do {
+        if ContinuousClock.now >= leaseDue {
+          let renewed = try await sink.lease(worker, for: settings.leaseTTL)
+          await leased(renewed, before: grant, settings)
+          grant = renewed
+          leaseDue = .now.advanced(by: settings.leaseTTL / 3)
+        }
+        try await takeUp(grant, settings)
+        if isFailing { logger.info("ownership.current") }
+        isFailing = false
+      } catch {
+        if !isFailing, !Task.isCancelled { logger.warning("ownership.waiting", metadata: ["reason": "\(error)"]) }
+        isFailing = true
+      }
+      await coordinator.revive()
+      // A lease that could not be renewed is tried again soon, a lane that could not be taken up with the next discovery.
+      let next = min(max(leaseDue, .now.advanced(by: .milliseconds(200))), .now.advanced(by: settings.discover))
+      await coordinator.reloaded.wait(after: seen, until: next)
+    }
+  }
+
+  /// Gives up the lanes of shards that are not ours any more, or were in between.
+  private func leased(_ new: LeaseGrant, before: LeaseGrant, _ settings: WorkerSettings) async {
+    await coordinator.leaseRenewed()
+    let changed = Set(new.shards.keys).union(before.shards.keys).filter { new.shards[$0] != before.shards[$0] }
+    guard !changed.isEmpty else { return }
+    metrics.leasesChanged(changed.count)
+    logger.info("leases.changed", metadata: ["held": "\(new.shards.count)", "changed": "\(changed.count)"])
+    await coordinator.disown(await coordinator.owned.values.filter { changed.contains($0.shard) }.map(\.name))
+  }
+
+  /// Owns every lane of our shards that we don't own yet: new ones, and those that were fenced off while the lease stayed ours.
+  private func takeUp(_ grant: LeaseGrant, _ settings: WorkerSettings) async throws {
+    guard await !coordinator.isDraining else { return }
+    let lanes = try await discover(settings)
+    let owned = await coordinator.owned
+    await coordinator.disown(owned.keys.filter { lanes[$0] == nil })
+    let wanted = lanes.keys.filter { owned[$0] == nil && grant.shards[shard(of: $0, settings)] != nil }.sorted()
+    guard !wanted.isEmpty else { return }
+    var records = try await sink.lanes(named: wanted)
+    let known = Set(records.map(\.name))
+    let unknown = wanted.filter { !known.contains($0) }
+    if !unknown.isEmpty {
+      try await sink.register(try await begin(unknown, lanes, settings))
+      records += try await sink.lanes(named: unknown)
+    }
+    let ours = records.filter { $0.owner == worker.name }
+    await coordinator.own(ours)
+    // A worker that died between commit and mark left the mark behind.
+    publisher.publish(
+      ours.filter { $0.cursor.position > .zero }.map {
+        DurableMark(lane: $0.name, durable: $0.cursor.position, incarnation: $0.incarnation, rejected: [])
+      })
+    logger.info("lanes.owned", metadata: ["lanes": "\(ours.count)", "new": "\(unknown.count)"])
+  }
+
+  /// All lanes by name, with where each begins when it has no cursor.
+  private func discover(_ settings: WorkerSettings) async throws -> [String: LaneStart] {
+    var lanes: [String: LaneStart] = [:]
+    for item in settings.lanes {
+      let names = item.isPattern ? try await source.discover(item.streams) : [item.streams]
+      for name in names { lanes[name] = item.start }
+    }
+    for name in settings.builtIn?.names ?? [] { lanes[name] = .oldest }
+    return lanes
+  }
+
+  private func begin(
+    _ names: [String], _ starts: [String: LaneStart], _ settings: WorkerSettings
+  ) async throws -> [NewLane] {
+    var lanes: [NewLane] = []
+    for (name, stream) in zip(names, try await source.inspect(names)) {
+      let start = starts[name] ?? .oldest
+      var following: UInt64 = 0
+      if case .after(let id) = start, let stream {
+        following = try await source.count(name, after: id, through: stream.lastGeneratedID)
+      }
+      let (position, baseline) = start.begin(stream, following: following)
+      lanes.append(NewLane(name: name, shard: shard(of: name, settings), position: position, baseline: baseline))
+    }
+    return lanes
+  }
+
+  private func shard(of lane: String, _ settings: WorkerSettings) -> Int { Shard.of(lane, builtIn: settings.builtIn) }
+}

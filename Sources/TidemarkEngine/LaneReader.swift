@@ -1,0 +1,55 @@
+internal import Logging
+internal import TidemarkCore
+
+/// Reads lanes as long as there is credit, and waits out what Redis can't do at the moment.
+struct LaneReader: Sendable {
+  /// How long one XREAD may wait. Short enough that a lane found meanwhile is not kept waiting.
+  static let block = Duration.seconds(1)
+
+  let source: any LaneSource
+  let coordinator: LaneCoordinator
+  let metrics: EngineMetrics
+  let logger: Logger
+
+  func run() async {
+    var lastWait: Duration?
+    while let request = await coordinator.nextRead(block: Self.block) {
+      do {
+        let start = ContinuousClock.now
+        switch try await source.read(request) {
+        case .nothing: break
+        case .entries(let block):
+          metrics.phase(.read, start.duration(to: .now))
+          await coordinator.received(block, for: request)
+        case .overBudget: await coordinator.overran(request)
+        }
+        if lastWait != nil { logger.info("redis.readable") }
+        lastWait = nil
+        await coordinator.redis(failed: nil)
+      } catch is CancellationError {
+        return
+      } catch {
+        await failed(error, &lastWait)
+      }
+    }
+  }
+
+  private func failed(_ error: any Error, _ lastWait: inout Duration?) async {
+    let settings = await coordinator.settings
+    if let error = error as? SourceError, case .laneRefused(let lane) = error.kind {
+      logger.error("lane.halted", metadata: ["lane": "\(lane)", "reason": "\(error.description)"])
+      return await coordinator.halt(
+        lane, reason: error.description, hint: "give the worker's user access to this stream, or remove the key",
+        for: settings.flow.haltRest)
+    }
+    let isMisconfigured = (error as? SourceError).map { !$0.isRetryable } ?? false
+    if lastWait == nil {
+      logger.log(level: isMisconfigured ? .error : .warning, "redis.unreadable", metadata: ["reason": "\(error)"])
+    }
+    metrics.retried(isMisconfigured ? "configuration" : "redis")
+    await coordinator.redis(failed: "\(error)")
+    let wait = settings.retry.wait(after: lastWait, random: .random(in: 0..<1))
+    lastWait = wait
+    await coordinator.pause(for: wait)
+  }
+}

@@ -1,0 +1,67 @@
+internal import Logging
+internal import Synchronization
+internal import TidemarkCore
+
+/// Tells agents what is durable, after the commit and never before. Marks of one lane that wait together become one.
+final class MarkPublisher: Sendable {
+  private let pending = Mutex<[String: DurableMark]>([:])
+  private let changed = ChangeSignal()
+  private let source: any LaneSource
+  private let coordinator: LaneCoordinator
+  private let logger: Logger
+
+  init(source: any LaneSource, coordinator: LaneCoordinator, logger: Logger) {
+    self.source = source
+    self.coordinator = coordinator
+    self.logger = logger
+  }
+
+  func publish(_ marks: [DurableMark]) {
+    pending.withLock { pending in
+      for mark in marks { pending[mark.lane] = pending[mark.lane].map { $0.followed(by: mark) } ?? mark }
+    }
+    changed.raise()
+  }
+
+  /// Until cancelled; ``flush()`` sends what is left.
+  func run() async {
+    var lastWait: Duration?
+    while !Task.isCancelled {
+      let seen = changed.generation
+      if await flush() {
+        lastWait = nil
+        await changed.wait(after: seen)
+      } else {
+        let wait = await coordinator.settings.retry.wait(after: lastWait, random: .random(in: 0..<1))
+        lastWait = wait
+        try? await Task.sleep(for: wait)
+      }
+    }
+  }
+
+  /// Sends everything that waits. False when Redis did not take it; it waits on.
+  func flush() async -> Bool {
+    let marks = pending.withLock { pending in
+      defer { pending.removeAll() }
+      return Array(pending.values)
+    }
+    guard !marks.isEmpty else { return true }
+    do {
+      try await source.publish(marks)
+      return true
+    } catch {
+      logger.debug("marks.waiting", metadata: ["reason": "\(error)"])
+      pending.withLock { pending in
+        for mark in marks { pending[mark.lane] = pending[mark.lane].map { mark.followed(by: $0) } ?? mark }
+      }
+      return false
+    }
+  }
+}
+
+extension DurableMark {
+  /// Both marks of one lane as one: the later one's place, both ones' rejections.
+  func followed(by later: DurableMark) -> DurableMark {
+    DurableMark(lane: lane, durable: later.durable, incarnation: later.incarnation, rejected: rejected + later.rejected)
+  }
+}

@@ -1,0 +1,90 @@
+package import Logging
+internal import ServiceLifecycle
+package import TidemarkCore
+
+/// The replicator: owns lanes, reads them, commits their changes, tells agents what is durable.
+///
+/// ``run()`` owns every task. A graceful shutdown stops reading, commits what was read, publishes, and gives the leases back;
+/// cancelling stops at once, and what was not committed is read again from Redis by whoever comes next.
+package struct Worker: Service {
+  /// How long a graceful shutdown waits for a server that is away before it leaves the rest to the next worker.
+  static let drainDeadline = Duration.seconds(20)
+
+  package let coordinator: LaneCoordinator
+  private let identity: WorkerIdentity
+  private let source: any LaneSource
+  private let sink: any ChangeSink
+  private let routes: RouteTable
+  private let metrics: EngineMetrics
+  private let logger: Logger
+
+  package init(
+    identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
+    metrics: EngineMetrics, logger: Logger
+  ) {
+    self.identity = identity
+    self.source = source
+    self.sink = sink
+    self.routes = routes
+    self.metrics = metrics
+    self.logger = logger
+    coordinator = LaneCoordinator(settings: settings)
+  }
+
+  package func run() async throws {
+    let publisher = MarkPublisher(source: source, coordinator: coordinator, logger: logger)
+    let observer = LaneObserver(source: source, sink: sink, worker: identity, coordinator: coordinator, logger: logger)
+    let ownership = LaneOwnership(
+      source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, metrics: metrics, logger: logger)
+    let reader = LaneReader(source: source, coordinator: coordinator, metrics: metrics, logger: logger)
+    let committers = try await (0..<coordinator.settings.writers).map { _ in
+      BatchCommitter(
+        writer: try sink.makeWriter(), routes: routes, coordinator: coordinator, publisher: publisher, metrics: metrics,
+        logger: logger)
+    }
+
+    await withGracefulShutdownHandler {
+      // What serves the flow ends with it.
+      await withTaskGroup { background in
+        background.addTask { await ownership.run() }
+        background.addTask { await observer.run() }
+        background.addTask { await publisher.run() }
+        await flow(reader, committers)
+        background.cancelAll()
+      }
+    } onGracefulShutdown: { [coordinator] in
+      Task { await coordinator.beginDrain() }
+    }
+    await finish(publisher, observer)
+  }
+
+  /// Reads and commits until everything that was read is committed, or until a drain takes too long.
+  private func flow(_ reader: LaneReader, _ committers: [BatchCommitter]) async {
+    await withTaskGroup { group in
+      group.addTask {
+        await withTaskGroup { tasks in
+          tasks.addTask { await reader.run() }
+          for committer in committers { tasks.addTask { await committer.run() } }
+        }
+      }
+      group.addTask { [coordinator] in
+        await coordinator.draining()
+        try? await Task.sleep(for: Self.drainDeadline)
+      }
+      await group.next()
+      group.cancelAll()
+    }
+  }
+
+  private func finish(_ publisher: MarkPublisher, _ observer: LaneObserver) async {
+    guard !Task.isCancelled else { return }
+    if await !publisher.flush() { logger.warning("marks.unpublished") }
+    await observer.finish()
+    do {
+      try await sink.release(identity)
+      logger.info("worker.stopped")
+    } catch {
+      logger.warning("leases.kept", metadata: ["reason": "\(error)", "until": "they expire"])
+    }
+  }
+}

@@ -1,0 +1,45 @@
+package import TidemarkCore
+
+/// What a worker needs to know. What may change while it runs goes through ``LaneCoordinator/apply(_:)``.
+package struct WorkerSettings: Sendable {
+  /// A lane beside the built-in ones, by name or pattern.
+  package struct LaneItem: Sendable, Equatable {
+    package var streams: String
+    package var start: LaneStart
+
+    package init(streams: String, start: LaneStart) {
+      self.streams = streams
+      self.start = start
+    }
+
+    var isPattern: Bool { streams.contains { "*?[\\".contains($0) } }
+  }
+
+  package var flow: FlowLimits
+  package var decode: EntryDecoder.Limits
+  package var retry: RetryPolicy
+  /// Nil where the built-in lanes are off.
+  package var builtIn: BuiltInLanes?
+  package var lanes: [LaneItem]
+  package var writers: Int
+  package var discover: Duration
+  package var leaseTTL: Duration
+  package var checkpointInterval: Duration
+  package var dedupeWindow: Duration
+
+  package init(
+    flow: FlowLimits, decode: EntryDecoder.Limits, retry: RetryPolicy, builtIn: BuiltInLanes?, lanes: [LaneItem], writers: Int,
+    discover: Duration, leaseTTL: Duration, checkpointInterval: Duration, dedupeWindow: Duration
+  ) {
+    self.flow = flow
+    self.decode = decode
+    self.retry = retry
+    self.builtIn = builtIn
+    self.lanes = lanes
+    self.writers = writers
+    self.discover = discover
+    self.leaseTTL = leaseTTL
+    self.checkpointInterval = checkpointInterval
+    self.dedupeWindow = dedupeWindow
+  }
+}

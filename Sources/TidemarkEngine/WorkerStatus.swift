@@ -1,0 +1,23 @@
+package import TidemarkCore
+
+package struct LaneStatus: Sendable {
+  package var record: LaneRecord
+  package var state: LaneState
+  package var lastError: String?
+  package var hint: String?
+  package var lag: LaneLag?
+  package var oldestUncommitted: EntryID?
+}
+
+/// A worker as it sees itself.
+package struct WorkerStatus: Sendable {
+  package var lanes: [LaneStatus]
+  package var bufferBytes: Int
+  /// For how long reading stood still because the buffer was full, since the start.
+  package var backpressure: Duration
+  /// Why Redis can't be read; nil when it can.
+  package var redisError: String?
+  /// Since the lease was renewed last; nil before the first time.
+  package var leaseAge: Duration?
+  package var isDraining: Bool
+}
