@@ -61,6 +61,11 @@ import TidemarkConfiguration
     #expect(loaded.configuration.checkpoint.interval == .seconds(20))
   }
 
+  @Test func aBrokenValueIsNotJudgedAgainstOthers() {
+    // The default, 32MiB, would be above the buffer.
+    #expect(problems("buffer: { max_bytes: 16MiB }\nlimits: { max_entry_bytes: many }").count == 1)
+  }
+
   @Test func aKeyThatIsGivenThriceIsNamedOnce() {
     #expect(
       problems("lease:\n  ttl: 5s\n  ttl: 6s\n  ttl: 7s\n") == [
