@@ -1,0 +1,93 @@
+/// Settings that are right by themselves and wrong together.
+struct Combination: Sendable {
+  struct Fault: Sendable {
+    var what: String
+    var mend: String
+  }
+
+  /// The keys it is about. It is not judged where one of them is broken already.
+  let keys: [String]
+  /// Nil where all is well.
+  let fault: @Sendable (Configuration) -> Fault?
+
+  static let all: [Combination] = [
+    Combination(keys: ["batch.max_bytes", "buffer.max_bytes"]) { configuration in
+      larger(
+        "batch.max_bytes", configuration.batch.maxBytes, than: "buffer.max_bytes", configuration.buffer.maxBytes)
+    },
+    Combination(keys: ["limits.max_entry_bytes", "buffer.max_bytes"]) { configuration in
+      larger(
+        "limits.max_entry_bytes", configuration.limits.maxEntryBytes, than: "buffer.max_bytes", configuration.buffer.maxBytes)
+    },
+    Combination(keys: ["retry.base", "retry.cap"]) { configuration in
+      larger("retry.base", Shown(configuration.retry.base), than: "retry.cap", Shown(configuration.retry.cap))
+    },
+    Combination(keys: ["pressure.slow", "pressure.stop"]) { configuration in
+      let (slow, stop) = (configuration.pressure.slow, configuration.pressure.stop)
+      guard slow >= stop else { return nil }
+      return Fault(
+        what: "pressure.slow (\(slow.settingText)) is not below pressure.stop (\(stop.settingText))",
+        mend: "lower pressure.slow or raise pressure.stop")
+    },
+    Combination(keys: ["http.listen", "http.token_file"]) { configuration in
+      guard !configuration.http.listen.isLoopback, configuration.http.tokenFile == nil else { return nil }
+      return Fault(
+        what: "http.listen (\(configuration.http.listen)) is open to other machines without http.token_file",
+        mend: "set http.token_file, or listen on 127.0.0.1")
+    },
+    pair("http.tls.certificate_file", \.http.tls.certificateFile, "http.tls.key_file", \.http.tls.keyFile),
+    pair("redis.tls.certificate_file", \.redis.tls.certificateFile, "redis.tls.key_file", \.redis.tls.keyFile),
+    Combination(keys: ["redis.tls.ca_file", "redis.tls.certificate_file", "redis.tls.key_file", "redis.url"]) { configuration in
+      let tls = configuration.redis.tls
+      guard configuration.redis.url.parts?.scheme == "redis", tls != Configuration.Redis.TLS() else { return nil }
+      return Fault(what: "redis.tls has files, and redis.url is redis:// without TLS", mend: "write redis.url with rediss://")
+    },
+    once("redis.password", \.redis.password, in: "redis.url", \.redis.url, "password") { $0.hasPassword },
+    once("redis.username", \.redis.username, in: "redis.url", \.redis.url, "user") { $0.parts?.user != nil },
+    once("postgres.password", \.postgres.password, in: "postgres.url", \.postgres.url, "password") { $0.hasPassword },
+  ]
+
+  private static func larger<Value: Comparable & CustomStringConvertible>(
+    _ small: String, _ value: Value, than large: String, _ bound: Value
+  ) -> Fault? {
+    guard value > bound else { return nil }
+    return Fault(what: "\(small) (\(value)) is above \(large) (\(bound))", mend: "lower \(small) or raise \(large)")
+  }
+
+  /// Two files of which neither is of use alone.
+  private static func pair(
+    _ first: String, _ firstField: any KeyPath<Configuration, String?> & Sendable,
+    _ second: String, _ secondField: any KeyPath<Configuration, String?> & Sendable
+  ) -> Combination {
+    Combination(keys: [first, second]) { configuration in
+      let hasFirst = configuration[keyPath: firstField] != nil
+      guard hasFirst != (configuration[keyPath: secondField] != nil) else { return nil }
+      return Fault(what: "\(hasFirst ? first : second) is set without \(hasFirst ? second : first)", mend: "set both or neither")
+    }
+  }
+
+  /// What may stand in a setting of its own or in the URL, and not in both.
+  private static func once<Value>(
+    _ key: String, _ field: any KeyPath<Configuration, Value?> & Sendable,
+    in urlKey: String, _ url: any KeyPath<Configuration, ServerURL> & Sendable, _ noun: String,
+    isInURL: @escaping @Sendable (ServerURL) -> Bool
+  ) -> Combination {
+    Combination(keys: [key, urlKey]) { configuration in
+      guard configuration[keyPath: field] != nil, isInURL(configuration[keyPath: url]) else { return nil }
+      return Fault(what: "\(key) is set, and \(urlKey) has a \(noun) as well", mend: "take the \(noun) out of \(urlKey)")
+    }
+  }
+
+  /// A duration that prints as settings are written.
+  private struct Shown: Comparable, CustomStringConvertible {
+    var duration: Duration
+
+    init(_ duration: Duration) {
+      self.duration = duration
+    }
+
+    var description: String { duration.settingText }
+
+    static func < (left: Shown, right: Shown) -> Bool { left.duration < right.duration }
+  }
+}

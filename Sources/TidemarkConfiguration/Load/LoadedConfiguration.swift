@@ -1,0 +1,69 @@
+/// A configuration without fault, and where each of its values comes from.
+package struct LoadedConfiguration: Sendable {
+  package let configuration: Configuration
+  /// The file that was read; nil where there was none.
+  package let path: String?
+  private let sources: [String: SettingSource]
+
+  init(configuration: Configuration, sources: [String: SettingSource], path: String?) {
+    self.configuration = configuration
+    self.sources = sources
+    self.path = path
+  }
+
+  /// Where the value of a key comes from.
+  package func source(of key: String) -> SettingSource { sources[key] ?? .standard }
+
+  /// One line of the listing of settings.
+  package struct ReportedSetting: Equatable, Sendable {
+    package var key: String
+    /// Redacted; nil where it is unset.
+    package var value: String?
+    package var source: String
+  }
+
+  /// Every setting, in the order of the reference page, with passwords redacted.
+  package var settings: [ReportedSetting] {
+    ConfigurationSchema.keys.map { key in
+      ReportedSetting(key: key.path, value: key.shown(in: configuration), source: source(of: key.path).description)
+    }
+  }
+
+  /// What somebody should know and that is no error: reserved settings away from their defaults. One line each.
+  package var warnings: [String] {
+    ConfigurationSchema.keys.compactMap { key in
+      guard key.status == .reserved, key.value(in: configuration) != key.value(in: Configuration()) else { return nil }
+      return "\(source(of: key.path).place): \(key.path) is reserved: this release reads it and does not act on it"
+    }
+  }
+
+  /// Keys that a reload changed.
+  package struct Changes: Equatable, Sendable {
+    /// A running worker takes these.
+    package var reloadable: [String] = []
+    /// These keep their old value until a restart.
+    package var needsRestart: [String] = []
+
+    package var isEmpty: Bool { reloadable.isEmpty && needsRestart.isEmpty }
+  }
+
+  /// What is different from `old`, in the order of the reference page.
+  package func changes(from old: LoadedConfiguration) -> Changes {
+    var changes = Changes()
+    for key in ConfigurationSchema.keys where key.value(in: configuration) != key.value(in: old.configuration) {
+      if key.isReloadable {
+        changes.reloadable.append(key.path)
+      } else {
+        changes.needsRestart.append(key.path)
+      }
+    }
+    return changes
+  }
+
+  /// The same with further values over it, as `tidemark tune` sends them; combinations are judged again.
+  package func applying(_ overlays: [Overlay]) throws(ConfigurationError) -> LoadedConfiguration {
+    var resolution = Resolution(configuration, sources: sources)
+    for overlay in overlays { resolution.apply(overlay) }
+    return try resolution.finish(path: path)
+  }
+}

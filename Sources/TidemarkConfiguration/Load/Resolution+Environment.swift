@@ -1,0 +1,57 @@
+extension Resolution {
+  /// Reads every variable that begins with `TIDEMARK_`. An empty one counts as not given, as Compose files leave them.
+  mutating func read(environment: [String: String], fileSystem: any ConfigurationFileSystem) {
+    let ours = environment.filter { $0.key.hasPrefix("TIDEMARK_") && !$0.value.isEmpty }
+    for (name, value) in ours.sorted(by: { $0.key < $1.key }) where !Self.isSomebodyElses(name, value) {
+      if let key = Self.keysByVariable[name] {
+        set(key, RawValue(.text(value)), from: .environment(name))
+      } else if name.hasSuffix("_FILE"), let key = Self.keysByVariable[String(name.dropLast(5))] {
+        read(key, variable: name, file: value, isGivenTwice: ours[key.environmentName] != nil, fileSystem: fileSystem)
+      } else {
+        let variables = Self.keysByVariable.keys.sorted()
+        let nearest = Spelling.nearest(to: name, among: variables + variables.map { $0 + "_FILE" })
+        report(
+          "\(name) is not a setting", at: .environment(name),
+          mend: nearest.map { "did you mean \($0)?" } ?? "unset it, or see the names in the reference of settings")
+      }
+    }
+  }
+
+  private mutating func read(
+    _ key: ConfigurationKey, variable: String, file: String, isGivenTwice: Bool, fileSystem: any ConfigurationFileSystem
+  ) {
+    let source = SettingSource.environment(variable)
+    guard !isGivenTwice else {
+      report("\(key.path) is given twice, by \(key.environmentName) as well", at: source, mend: "unset one of the two")
+      return
+    }
+    // The path is not shown: where somebody mistook the variable, it is the secret itself.
+    do throws(UnreadableFile) {
+      guard let bytes = try fileSystem.contents(of: file) else {
+        report("\(key.path) is to be read from a file that does not exist", at: source, mend: "correct the path or unset the variable")
+        return
+      }
+      guard var text = String(validating: bytes, as: UTF8.self) else {
+        report("\(key.path) is to be read from a file that is not UTF-8", at: source, mend: "save it as UTF-8")
+        return
+      }
+      // Editors end a file with a newline, which is no part of a password. Only one: a second is there on purpose.
+      if text.hasSuffix("\r\n") || text.hasSuffix("\n") { text.removeLast() }
+      set(key, RawValue(.text(text)), from: source)
+    } catch {
+      report("\(key.path) is to be read from a file that cannot be read: \(error.reason)", at: source, mend: "let this user read it")
+    }
+  }
+
+  private static let keysByVariable = Dictionary(
+    ConfigurationSchema.keys.map { ($0.environmentName, $0) }, uniquingKeysWith: { first, _ in first })
+
+  /// Variables that begin like ours and are not settings. Kubernetes sets `TIDEMARK_SERVICE_HOST`, `TIDEMARK_PORT_9847_TCP` and
+  /// the like in every pod beside a Service called `tidemark`, or `tidemark-metrics`.
+  private static func isSomebodyElses(_ name: String, _ value: String) -> Bool {
+    if name == ConfigurationLoader.pathVariable || name.hasPrefix("TIDEMARK_TEST_") { return true }
+    if name.hasSuffix("_SERVICE_HOST") || name.hasSuffix("_SERVICE_PORT") || name.contains("_SERVICE_PORT_") { return true }
+    if name.hasSuffix("_PORT") { return value.contains("://") }
+    return name.contains(/_PORT_[0-9]+_(TCP|UDP|SCTP)(_|$)/)
+  }
+}

@@ -1,0 +1,51 @@
+extension Configuration {
+  /// The built-in lanes.
+  package struct State: Equatable, Sendable {
+    package var isEnabled = true
+    package var partitions = 16
+  }
+
+  /// The limits of one transaction.
+  package struct Batch: Equatable, Sendable {
+    package var maxEntries = 5000
+    package var maxBytes = ByteCount.mebibytes(8)
+    package var maxDelay = Duration.zero
+  }
+
+  package struct Buffer: Equatable, Sendable {
+    package var maxBytes = ByteCount.mebibytes(64)
+  }
+
+  package struct Retry: Equatable, Sendable {
+    package var base = Duration.milliseconds(50)
+    package var cap = Duration.seconds(10)
+  }
+
+  package struct DeadLetters: Equatable, Sendable {
+    package var haltAfter = 1000
+  }
+
+  package struct Dedupe: Equatable, Sendable {
+    package var window = Duration.seconds(24 * 3600)
+  }
+
+  package struct Lease: Equatable, Sendable {
+    package var ttl = Duration.seconds(10)
+  }
+
+  package struct Checkpoint: Equatable, Sendable {
+    package var interval = Duration.seconds(10)
+  }
+
+  package struct Limits: Equatable, Sendable {
+    package var maxEntryBytes = ByteCount.mebibytes(32)
+  }
+
+  package struct Text: Equatable, Sendable {
+    package var unstorable = UnstorableText.reject
+  }
+
+  package enum UnstorableText: String, CaseIterable, Sendable {
+    case reject, replace
+  }
+}

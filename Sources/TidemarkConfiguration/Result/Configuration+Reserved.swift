@@ -1,0 +1,50 @@
+/// What this release reads and validates, and does not act on yet.
+extension Configuration {
+  package struct Snapshot: Equatable, Sendable {
+    package var everyChanges = 200
+    package var every = Duration.seconds(300)
+    /// Change types that ask for a snapshot.
+    package var on = ["session.ended", "outcome.recorded"]
+  }
+
+  package struct Trim: Equatable, Sendable {
+    package var isEnabled = true
+    package var keep = Duration.seconds(3600)
+    package var keepBytes = ByteCount.gibibytes(1)
+    package var ignoreGroups: [String] = []
+  }
+
+  package enum Rewind: String, CaseIterable, Sendable {
+    case halt, resume, reseed
+  }
+
+  package struct Pressure: Equatable, Sendable {
+    package var slow = Duration.seconds(5)
+    package var stop = Duration.seconds(60)
+    /// Percent of Redis' `maxmemory`.
+    package var memory = 80
+    package var enforce = false
+  }
+
+  package struct Reconcile: Equatable, Sendable {
+    package var interval = Duration.seconds(60)
+    /// Sessions a second at most.
+    package var rate = 2000
+  }
+
+  package struct Hot: Equatable, Sendable {
+    package var messages = 200
+    /// Zero: never.
+    package var evictIdleAfter = Duration.zero
+  }
+
+  package struct Retention: Equatable, Sendable {
+    package var checkpoints = Duration.seconds(30 * 86_400)
+    package var snapshotsPerSession = 3
+    package var deadLettersResolved = Duration.seconds(90 * 86_400)
+    /// Nil: for ever.
+    package var changes: Duration?
+    /// Nil: for ever.
+    package var messages: Duration?
+  }
+}

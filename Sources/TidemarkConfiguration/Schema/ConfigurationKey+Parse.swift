@@ -1,0 +1,61 @@
+extension ConfigurationKey {
+  /// Reads a value of any shape. Nil where something is wrong, which is then among the problems.
+  func parse(_ raw: RawValue, from source: SettingSource, into problems: inout [Problem]) -> ParsedValue? {
+    let source = raw.position.map { source.moved(to: $0) } ?? source
+    func refuse(_ what: String, _ mend: String) -> ParsedValue? {
+      problems.append(Problem(source: source, what: "\(path) \(what)", mend: mend))
+      return nil
+    }
+    switch (kind, raw.content) {
+    case (.list, .null), (.lanes, .null):
+      return refuse("is empty", "write [] for an empty list, or leave the line out")
+    case (_, .null):
+      return isOptional ? .unset : refuse("is empty", "give it a value or leave the line out")
+    case (.lanes, .text(let text)) where raw.position == nil:
+      return parseLanes(yaml: text, from: source, into: &problems)
+    case (.lanes, .list(let items)):
+      return .lanes(LaneItemReader(path: path, source: source).read(items, into: &problems))
+    case (.list, .list(let items)):
+      return parseList(items, from: source, into: &problems)
+    case (.list, .text) where raw.position != nil, (.lanes, _), (_, .list), (_, .map):
+      return refuse("is \(raw.described(hidingText: isSecret || kind.mayHoldPassword)), not \(kind.noun)", kind.mend)
+    case (_, .text(let text)):
+      do throws(ValueKind.Mismatch) {
+        return try kind.parse(text, isSecret: isSecret)
+      } catch {
+        return refuse(error.what, error.mend)
+      }
+    }
+  }
+
+  private func parseList(_ items: [RawValue], from source: SettingSource, into problems: inout [Problem]) -> ParsedValue? {
+    var texts: [String] = []
+    for item in items {
+      guard case .text(let text) = item.content, !text.isEmpty else {
+        let place = item.position.map { source.moved(to: $0) } ?? source
+        problems.append(
+          Problem(source: place, what: "\(path) has an item that is \(item.described(hidingText: true)), not a text", mend: kind.mend))
+        continue
+      }
+      texts.append(text)
+    }
+    return texts.count == items.count ? .list(texts) : nil
+  }
+
+  /// The environment and flags give `lanes` as YAML in one line.
+  private func parseLanes(yaml: String, from source: SettingSource, into problems: inout [Problem]) -> ParsedValue? {
+    guard let document = try? YAMLDocument.parse(yaml), case .list(let items) = document.content else {
+      problems.append(Problem(source: source, what: "\(path) is \(RawValue.quoted(yaml)), not a list of maps", mend: kind.mend))
+      return nil
+    }
+    return .lanes(LaneItemReader(path: path, source: source).read(items, into: &problems))
+  }
+}
+
+extension SettingSource {
+  /// The same file at another place. Other sources have no places.
+  func moved(to position: TextPosition) -> SettingSource {
+    if case .file(let path, _) = self { return .file(path, position) }
+    return self
+  }
+}

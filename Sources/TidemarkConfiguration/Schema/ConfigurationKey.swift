@@ -1,0 +1,83 @@
+/// One setting: everything that is known about it, in one place.
+package struct ConfigurationKey: Sendable {
+  package struct Traits: OptionSet, Sendable {
+    package let rawValue: Int
+
+    package init(rawValue: Int) {
+      self.rawValue = rawValue
+    }
+
+    /// A running worker takes a new value on SIGHUP.
+    package static let reloadable = Traits(rawValue: 1)
+    /// `tidemark tune` changes it in running workers.
+    package static let tunable = Traits(rawValue: 2)
+    /// Never shown, never from a flag.
+    package static let secret = Traits(rawValue: 4)
+    /// May be left without a value.
+    package static let optional = Traits(rawValue: 8)
+    /// Read and validated, not acted on by this release.
+    package static let reserved = Traits(rawValue: 16)
+
+    static let live: Traits = [.reloadable, .tunable]
+  }
+
+  package enum Status: Sendable, Equatable {
+    case effective
+    case reserved
+  }
+
+  /// Such as `batch.max_entries`.
+  package let path: String
+  package let kind: ValueKind
+  /// For an operator: its effect, and when to change it.
+  package let documentation: String
+  private let traits: Traits
+  private let write: @Sendable (inout Configuration, ParsedValue) -> Void
+  private let read: @Sendable (Configuration) -> ParsedValue
+
+  init<Value: SettingValue>(
+    _ path: String, _ field: any WritableKeyPath<Configuration, Value> & Sendable, _ kind: ValueKind, _ traits: Traits = [],
+    _ documentation: String
+  ) {
+    self.path = path
+    self.kind = kind
+    self.traits = traits
+    self.documentation = documentation
+    write = { configuration, parsed in
+      if let value = Value(parsed) { configuration[keyPath: field] = value }
+    }
+    read = { $0[keyPath: field].parsed }
+  }
+
+  package var isReloadable: Bool { traits.contains(.reloadable) }
+  package var isTunable: Bool { traits.contains(.tunable) }
+  package var isSecret: Bool { traits.contains(.secret) }
+  package var isOptional: Bool { traits.contains(.optional) }
+  package var status: Status { traits.contains(.reserved) ? .reserved : .effective }
+
+  /// `TIDEMARK_BATCH_MAX_ENTRIES`. With `_FILE` behind it, the name of a file that holds the value.
+  package var environmentName: String {
+    "TIDEMARK_" + path.uppercased().replacing(".", with: "_")
+  }
+
+  /// The default as a person would write it; nil for none.
+  package var defaultText: String? { value(in: Configuration()).text }
+
+  /// The value within a configuration, secrets and all: to compare, never to show.
+  func value(in configuration: Configuration) -> ParsedValue {
+    let value = read(configuration)
+    if case .percent = kind, case .integer(let number) = value { return .percent(number) }
+    return value
+  }
+
+  func set(_ value: ParsedValue, in configuration: inout Configuration) {
+    write(&configuration, value)
+  }
+
+  /// The value as listings may show it; nil where it is unset.
+  package func shown(in configuration: Configuration) -> String? {
+    guard let text = value(in: configuration).text else { return nil }
+    if isSecret { return Secret.mask }
+    return kind.mayHoldPassword ? ServerURL(text).redacted : text
+  }
+}

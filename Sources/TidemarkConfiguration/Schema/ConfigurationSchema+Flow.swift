@@ -1,0 +1,109 @@
+extension ConfigurationSchema {
+  static let state = Section(
+    "state", "The built-in lanes, `PREFIX:{N}:changes`, and the tables they fill.",
+    [
+      ConfigurationKey(
+        "state.enabled", \.state.isEnabled, .boolean, [],
+        "`false` leaves the built-in lanes alone and serves only those of `lanes`."),
+      ConfigurationKey(
+        "state.partitions", \.state.partitions, .integer(1...1024), [],
+        "How many built-in lanes there are. Fixed at the first `tidemark migrate`: sessions are spread over the lanes by this "
+          + "number, so it never changes afterwards."),
+    ])
+
+  static let lanes = Section(
+    "", "Settings at the top level of the file.",
+    [
+      ConfigurationKey(
+        "lanes", \.lanes, .lanes, .reloadable,
+        "Other streams that are lanes as well, see [Other lanes](#other-lanes). No two items may match the same stream."),
+      ConfigurationKey(
+        "discover", \.discover, .duration(.milliseconds(100)...(.seconds(3600))), [],
+        "How often Redis is searched for new streams that match a pattern of `lanes`. Raise it on a server with very many keys."),
+      rewind,
+    ])
+
+  static let batch = Section(
+    "batch", "The limits of one transaction. An entry larger than them travels alone.",
+    [
+      ConfigurationKey(
+        "batch.max_entries", \.batch.maxEntries, .integer(1...1_000_000), .live,
+        "Entries in one transaction at most. Larger batches are faster in total and commit later; `tidemark bench` advises."),
+      ConfigurationKey(
+        "batch.max_bytes", \.batch.maxBytes, .bytes(.kibibytes(1)...(.gibibytes(1))), .live,
+        "Bytes of entries in one transaction at most. Not above `buffer.max_bytes`."),
+      ConfigurationKey(
+        "batch.max_delay", \.batch.maxDelay, .duration(.zero...(.seconds(60))), .live,
+        "How long an incomplete batch waits for more. 0 writes at once; batches then grow by themselves while the last one "
+          + "commits. Raise it to spare PostgreSQL many small transactions."),
+    ])
+
+  static let buffer = Section(
+    "buffer", "What was read and is not committed yet.",
+    [
+      ConfigurationKey(
+        "buffer.max_bytes", \.buffer.maxBytes, .bytes(.mebibytes(1)...(.gibibytes(64))), .live,
+        "Memory for entries on their way, for each worker. When it is full, reading waits; nothing is lost, the entries stay in Redis.")
+    ])
+
+  static let retry = Section(
+    "retry", "Waiting between attempts when a server does not answer.",
+    [
+      ConfigurationKey(
+        "retry.base", \.retry.base, .duration(.milliseconds(1)...(.seconds(60))), .live,
+        "The shortest wait. Each further failure waits longer, with random spread."),
+      ConfigurationKey(
+        "retry.cap", \.retry.cap, .duration(.milliseconds(1)...(.seconds(3600))), .live,
+        "The longest wait. It is also how soon an outage's end is noticed at the latest."),
+    ])
+
+  static let deadLetters = Section(
+    "dead_letters", "Entries that cannot be applied.",
+    [
+      ConfigurationKey(
+        "dead_letters.halt_after", \.deadLetters.haltAfter, .integer(1...1_000_000_000), [],
+        "After so many dead letters in a row a lane halts: then not the records are wrong but something else, such as a "
+          + "producer's release.")
+    ])
+
+  static let dedupe = Section(
+    "dedupe", "Changes written twice by their producer.",
+    [
+      ConfigurationKey(
+        "dedupe.window", \.dedupe.window, .duration(.seconds(1)...(.seconds(30 * 86_400))), [],
+        "How far back an `event_id` of the same session counts as a repetition. Longer costs lookups in a larger index.")
+    ])
+
+  static let lease = Section(
+    "lease", "Which worker owns a lane.",
+    [
+      ConfigurationKey(
+        "lease.ttl", \.lease.ttl, .duration(.seconds(1)...(.seconds(600))), [],
+        "How long a worker that vanished keeps its lanes from the others. Shorter takes over sooner and is less patient with a "
+          + "slow network.")
+    ])
+
+  static let checkpoint = Section(
+    "checkpoint", "The periodic mark of each lane that moved, a row of `checkpoints`.",
+    [
+      ConfigurationKey(
+        "checkpoint.interval", \.checkpoint.interval, .duration(.milliseconds(100)...(.seconds(86_400))), [],
+        "How often marks are written. They are for people and audits; no entry's safety depends on them.")
+    ])
+
+  static let limits = Section(
+    "limits", "What one entry may be.",
+    [
+      ConfigurationKey(
+        "limits.max_entry_bytes", \.limits.maxEntryBytes, .bytes(.kibibytes(1)...(.mebibytes(512))), [],
+        "A larger entry becomes a dead letter with the beginning of each of its values. Not above `buffer.max_bytes`.")
+    ])
+
+  static let text = Section(
+    "text", "Text that PostgreSQL cannot hold.",
+    [
+      ConfigurationKey(
+        "text.unstorable", \.text.unstorable, .choice(Configuration.UnstorableText.allCases.map(\.rawValue)), [],
+        "What becomes of a NUL in a text: `reject` makes a dead letter, `replace` stores U+FFFD in its place.")
+    ])
+}

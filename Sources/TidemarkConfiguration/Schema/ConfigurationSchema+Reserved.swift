@@ -1,0 +1,100 @@
+/// Settings whose names are settled and whose work comes with a later release.
+extension ConfigurationSchema {
+  private static let later: ConfigurationKey.Traits = [.reloadable, .tunable, .reserved]
+
+  static let snapshot = Section(
+    "snapshot", "Copies of a session's state, rows of `snapshots`.",
+    [
+      ConfigurationKey(
+        "snapshot.every_changes", \.snapshot.everyChanges, .integer(1...1_000_000_000), later,
+        "A snapshot after so many changes of a session."),
+      ConfigurationKey(
+        "snapshot.every", \.snapshot.every, .duration(.seconds(1)...(.seconds(30 * 86_400))), later,
+        "A snapshot of a session that changed within this time."),
+      ConfigurationKey(
+        "snapshot.on", \.snapshot.on, .list, later,
+        "Types of changes that call for a snapshot at once."),
+    ])
+
+  static let trim = Section(
+    "trim", "Removing durable entries from the built-in lanes.",
+    [
+      ConfigurationKey("trim.enabled", \.trim.isEnabled, .boolean, later, "`false` leaves trimming to somebody else."),
+      ConfigurationKey(
+        "trim.keep", \.trim.keep, .duration(.zero...(.seconds(365 * 86_400))), later,
+        "How long durable entries stay in Redis. The smaller bound of this and `trim.keep_bytes` wins."),
+      ConfigurationKey(
+        "trim.keep_bytes", \.trim.keepBytes, .bytes(ByteCount(0)...(.gibibytes(1024))), later,
+        "How many bytes of durable entries stay in Redis."),
+      ConfigurationKey(
+        "trim.ignore_groups", \.trim.ignoreGroups, .list, later,
+        "Consumer groups that trimming does not wait for, such as one that nobody reads any more."),
+    ])
+
+  /// Stands at the top level of the file.
+  static let rewind = ConfigurationKey(
+    "rewind", \.rewind, .choice(Configuration.Rewind.allCases.map(\.rawValue)), .reserved,
+    "What to do when Redis came back older than it was: `halt` the lane, `resume` from what Redis has, or "
+      + "`reseed` Redis from PostgreSQL.")
+
+  static let pressure = Section(
+    "pressure", "What agents are told when PostgreSQL falls behind.",
+    [
+      ConfigurationKey(
+        "pressure.slow", \.pressure.slow, .duration(.zero...(.seconds(86_400))), later,
+        "From this lag on agents are asked to slow down. Below `pressure.stop`."),
+      ConfigurationKey(
+        "pressure.stop", \.pressure.stop, .duration(.milliseconds(1)...(.seconds(86_400))), later,
+        "From this lag on agents are asked to stop."),
+      ConfigurationKey(
+        "pressure.memory", \.pressure.memory, .percent(1...100), later,
+        "From this share of Redis' `maxmemory` on agents are asked to stop."),
+      ConfigurationKey(
+        "pressure.enforce", \.pressure.enforce, .boolean, later,
+        "`true` refuses changes while agents are asked to stop."),
+    ])
+
+  static let reconcile = Section(
+    "reconcile", "Comparing Redis with PostgreSQL.",
+    [
+      ConfigurationKey(
+        "reconcile.interval", \.reconcile.interval, .duration(.seconds(1)...(.seconds(86_400))), later,
+        "How often what changed is compared."),
+      ConfigurationKey(
+        "reconcile.rate", \.reconcile.rate, .integer(1...1_000_000), later,
+        "Sessions compared in a second at most."),
+    ])
+
+  static let hot = Section(
+    "hot", "The state of sessions that stays in Redis.",
+    [
+      ConfigurationKey(
+        "hot.messages", \.hot.messages, .integer(0...100_000), .reserved,
+        "Messages of a session that stay in Redis."),
+      ConfigurationKey(
+        "hot.evict_idle_after", \.hot.evictIdleAfter, .duration(.zero...(.seconds(365 * 86_400))), .reserved,
+        "An idle, durable session leaves Redis after this time. 0 means never."),
+    ])
+
+  private static let kept = Duration.seconds(60)...Duration.seconds(36_500 * 86_400)
+
+  static let retention = Section(
+    "retention", "How long PostgreSQL keeps what is not the state itself.",
+    [
+      ConfigurationKey(
+        "retention.checkpoints", \.retention.checkpoints, .duration(kept), .reserved,
+        "How long rows of `checkpoints` are kept."),
+      ConfigurationKey(
+        "retention.snapshots_per_session", \.retention.snapshotsPerSession, .integer(1...1_000_000), .reserved,
+        "How many snapshots of a session are kept."),
+      ConfigurationKey(
+        "retention.dead_letters_resolved", \.retention.deadLettersResolved, .duration(kept), .reserved,
+        "How long a resolved dead letter is kept."),
+      ConfigurationKey(
+        "retention.changes", \.retention.changes, .duration(kept), [.optional, .reserved],
+        "How long rows of `changes` are kept. Left out, for ever."),
+      ConfigurationKey(
+        "retention.messages", \.retention.messages, .duration(kept), [.optional, .reserved],
+        "How long messages are kept. Left out, for ever."),
+    ])
+}

@@ -1,0 +1,66 @@
+/// All settings, in the order of the reference page. Whatever reads, lists, checks or documents settings derives from here.
+package enum ConfigurationSchema {
+  /// A group of settings on the reference page.
+  package struct Section: Sendable {
+    /// As in the file; empty for the settings at its top level.
+    package let name: String
+    package let documentation: String
+    package let keys: [ConfigurationKey]
+
+    init(_ name: String, _ documentation: String, _ keys: [ConfigurationKey]) {
+      self.name = name
+      self.documentation = documentation
+      self.keys = keys
+    }
+  }
+
+  package static let sections: [Section] = [
+    redis, postgres, state, lanes, batch, buffer, retry, deadLetters, dedupe, lease, checkpoint, limits, text, http, log,
+    snapshot, trim, pressure, reconcile, hot, retention,
+  ]
+
+  package static let keys: [ConfigurationKey] = sections.flatMap(\.keys)
+
+  private static let byPath = Dictionary(keys.map { ($0.path, $0) }) { first, _ in first }
+
+  /// The setting of this name, such as `batch.max_entries`.
+  package static func key(_ path: String) -> ConfigurationKey? { byPath[path] }
+
+  /// Names of what may stand directly under a section (`""`: at the top of the file).
+  static func names(under section: String) -> [String] {
+    let prefix = section.isEmpty ? "" : section + "."
+    var names: [String] = []
+    for key in keys where key.path.hasPrefix(prefix) {
+      let name = String(key.path.dropFirst(prefix.count).prefix { $0 != "." })
+      if names.last != name, !names.contains(name) { names.append(name) }
+    }
+    return names
+  }
+
+  /// Whether settings stand under this name.
+  static func isSection(_ path: String) -> Bool {
+    keys.contains { $0.path.hasPrefix(path + ".") }
+  }
+
+  /// The setting that a wrong name most likely meant.
+  static func nearest(to path: String) -> String? {
+    let cut = path.lastIndex(of: ".")
+    let section = cut.map { String(path[..<$0]) } ?? ""
+    let name = cut.map { String(path[path.index(after: $0)...]) } ?? path
+    let siblings = names(under: section)
+    if let sibling = Spelling.nearest(to: name, among: siblings) { return section.isEmpty ? sibling : "\(section).\(sibling)" }
+    // Right name, wrong section; but only where one setting has that name.
+    let namesakes = keys.filter { $0.path.hasSuffix("." + name) }
+    if namesakes.count == 1 { return namesakes[0].path }
+    return Spelling.nearest(to: path, among: keys.map(\.path))
+  }
+
+  /// Reads one setting by itself, as `tidemark tune` does. Combinations with other settings are not looked at: see
+  /// ``LoadedConfiguration/applying(_:)``.
+  package static func parse(key path: String, value: String) throws(ConfigurationError) -> Setting {
+    var resolution = Resolution()
+    resolution.apply(Overlay(key: path, value: value, source: .tune))
+    guard let key = key(path), resolution.problems.isEmpty else { throw ConfigurationError(resolution.problems) }
+    return Setting(key: key, value: key.value(in: resolution.configuration))
+  }
+}

@@ -1,0 +1,119 @@
+extension ValueKind {
+  /// What is wrong with a value, to be put behind its key: `is "many", not a whole number`.
+  struct Mismatch: Error {
+    var what: String
+    var mend: String
+  }
+
+  /// Reads a text. Lists are read by ``ConfigurationKey``; here a list is a text with commas, as the environment has it.
+  func parse(_ text: String, isSecret: Bool) throws(Mismatch) -> ParsedValue {
+    switch self {
+    case .text, .path: return try parseText(text, isSecret: isSecret)
+    case .url(let schemes): return try parseURL(text, schemes: schemes)
+    case .prefix: return try parsePrefix(text)
+    case .identifier: return try parseIdentifier(text)
+    case .address: return .text(try wanted(text, ListenAddress(text)).description)
+    case .integer(let range):
+      let number = try wanted(text, Self.digits(text[...]))
+      return .integer(try within(range, number) { String($0) })
+    case .percent(let range):
+      let number = try wanted(text, text.hasSuffix("%") ? Self.digits(text.dropLast()) : nil)
+      return .percent(try within(range, number) { "\($0)%" })
+    case .boolean:
+      return .boolean(try wanted(text, ["true": true, "false": false][text]))
+    case .duration(let range):
+      return .duration(try within(range, wanted(text, Duration(settingText: text))) { $0.settingText })
+    case .bytes(let range):
+      return .bytes(try within(range, wanted(text, ByteCount(text))) { $0.description })
+    case .choice(let choices):
+      guard choices.contains(text) else {
+        let nearest = Spelling.nearest(to: text.lowercased(), among: choices)
+        throw Mismatch(what: "is \(RawValue.quoted(text)), not \(noun)", mend: nearest.map { "did you mean \($0)?" } ?? mend)
+      }
+      return .text(text)
+    case .list, .lanes:
+      // Brackets are left out by most and pasted from a listing by some.
+      let isBracketed = text.hasPrefix("[") && text.hasSuffix("]") && text.count > 1
+      let items = (isBracketed ? text.dropFirst().dropLast() : text[...]).split(separator: ",")
+      return .list(items.map(Self.trimmed).filter { !$0.isEmpty })
+    }
+  }
+
+  private static func trimmed(_ text: Substring) -> String {
+    var text = text.drop { $0 == " " }
+    while text.last == " " { text.removeLast() }
+    return String(text)
+  }
+
+  private static func digits(_ text: Substring) -> Int? {
+    let unsigned = text.first == "-" ? text.dropFirst() : text
+    return unsigned.allSatisfy { $0.isASCII && $0.isNumber } ? Int(text) : nil
+  }
+
+  private func wanted<T>(_ text: String, _ value: T?) throws(Mismatch) -> T {
+    guard let value else { throw Mismatch(what: "is \(RawValue.quoted(text)), not \(noun)", mend: mend) }
+    return value
+  }
+
+  private func within<T>(_ range: ClosedRange<T>, _ value: T, shown: (T) -> String) throws(Mismatch) -> T {
+    guard !range.contains(value) else { return value }
+    let isBelow = value < range.lowerBound
+    let bound = shown(isBelow ? range.lowerBound : range.upperBound)
+    throw Mismatch(
+      what: "is \(shown(value)), \(isBelow ? "below" : "above") \(bound)",
+      mend: "use \(shown(range.lowerBound)) to \(shown(range.upperBound))")
+  }
+
+  private func parseText(_ text: String, isSecret: Bool) throws(Mismatch) -> ParsedValue {
+    guard !text.isEmpty else { throw Mismatch(what: "is empty", mend: "give it a value or leave the line out") }
+    guard !text.unicodeScalars.contains("\0") else {
+      throw Mismatch(what: "holds a NUL character", mend: "write it without")
+    }
+    return .text(text)
+  }
+
+  /// Shows nothing of the text: what is no URL may still hold a password.
+  private func parseURL(_ text: String, schemes: [String]) throws(Mismatch) -> ParsedValue {
+    guard let parts = ServerURL(text).parts, !text.contains(where: { $0.isWhitespace }),
+      text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+    else { throw Mismatch(what: "is not a URL", mend: mend) }
+    guard schemes.contains(String(parts.scheme)) else { throw Mismatch(what: "has another scheme than \(schemes[0])://", mend: mend) }
+    if schemes.contains("redis") {
+      let hasPort = parts.host.contains(":") && !parts.host.hasSuffix("]")
+      guard ListenAddress(hasPort ? String(parts.host) : "\(parts.host):6379") != nil else {
+        throw Mismatch(what: "has no host, or a port that is no number", mend: "write it as \(schemes[0])://127.0.0.1:6379/0")
+      }
+      guard parts.path.isEmpty || parts.path == "/" || UInt16(parts.path.dropFirst()) != nil else {
+        throw Mismatch(what: "has a database that is no number", mend: "end it with /0 or another number")
+      }
+      guard parts.query == nil else {
+        throw Mismatch(what: "has parameters behind a ?, which Redis URLs do not have", mend: "use the settings of redis.tls instead")
+      }
+    }
+    return .text(text)
+  }
+
+  private func parsePrefix(_ text: String) throws(Mismatch) -> ParsedValue {
+    guard !text.isEmpty else { throw Mismatch(what: "is empty", mend: mend) }
+    guard !text.contains(where: { "{}*?[]^\\".contains($0) || $0.isWhitespace || $0.asciiValue.map { $0 < 32 } == true }) else {
+      throw Mismatch(what: "is \(RawValue.quoted(text)), with a brace, blank or glob character", mend: mend)
+    }
+    guard text.utf8.count <= 128 else { throw Mismatch(what: "is longer than 128 bytes", mend: mend) }
+    return .text(text)
+  }
+
+  private func parseIdentifier(_ text: String) throws(Mismatch) -> ParsedValue {
+    guard !text.isEmpty else { throw Mismatch(what: "is empty", mend: mend) }
+    guard !text.hasPrefix("pg_"), text != "information_schema" else {
+      throw Mismatch(what: "is \(RawValue.quoted(text)), which PostgreSQL keeps for itself", mend: mend)
+    }
+    let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
+    guard isPlain, text.first?.isNumber == false else {
+      throw Mismatch(what: "is \(RawValue.quoted(text)), not \(noun)", mend: mend)
+    }
+    guard text.utf8.count <= 63 else {
+      throw Mismatch(what: "is longer than 63 bytes, where PostgreSQL would cut it", mend: "choose a shorter name")
+    }
+    return .text(text)
+  }
+}

@@ -1,0 +1,51 @@
+/// Durations as an operator writes them: `0ms`, `5s`, `1m`, `24h`, `30d`, `1h30m`.
+extension Duration {
+  /// Largest first, in milliseconds.
+  private static let units: [(name: String, milliseconds: Int)] = [
+    ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
+  ]
+
+  /// Reads numbers with units, the larger unit first, each at most once. A bare number is refused, but for `0`: milliseconds
+  /// and seconds are too easily mixed up.
+  package init?(settingText text: some StringProtocol) {
+    if text == "0" {
+      self = .zero
+      return
+    }
+    var rest = text[...]
+    var units = Self.units[...]
+    var total = 0
+    while !rest.isEmpty {
+      let digits = rest.prefix { $0.isASCII && $0.isNumber }
+      let name = rest.dropFirst(digits.count).prefix { $0.isLetter }
+      guard let count = Int(digits), let index = units.firstIndex(where: { $0.name == name }) else { return nil }
+      let (product, overflowed) = count.multipliedReportingOverflow(by: units[index].milliseconds)
+      let (sum, overflowedAgain) = total.addingReportingOverflow(product)
+      guard !overflowed, !overflowedAgain else { return nil }
+      total = sum
+      units = units[(index + 1)...]
+      rest = rest.dropFirst(digits.count + name.count)
+    }
+    guard !text.isEmpty else { return nil }
+    self = .milliseconds(total)
+  }
+
+  /// Whole milliseconds.
+  package var wholeMilliseconds: Int {
+    let (seconds, attoseconds) = components
+    return Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
+  }
+
+  /// The shortest text that ``init(settingText:)`` reads back as this value. A single day stays `24h`, as people say it.
+  package var settingText: String {
+    var rest = wholeMilliseconds
+    guard rest != 0 else { return "0s" }
+    var text = ""
+    for unit in Self.units where rest >= unit.milliseconds {
+      if unit.name == "d", rest < 2 * unit.milliseconds { continue }
+      text += "\(rest / unit.milliseconds)\(unit.name)"
+      rest %= unit.milliseconds
+    }
+    return text
+  }
+}

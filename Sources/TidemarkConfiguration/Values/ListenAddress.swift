@@ -1,0 +1,47 @@
+/// Where the HTTP server listens: `off`, or `host:port` with an IPv6 host in brackets.
+package enum ListenAddress: Hashable, Sendable {
+  case off
+  case address(host: String, port: Int)
+
+  /// Nil where host or port is missing. Port 0 lets the system choose one.
+  package init?(_ text: String) {
+    if text == "off" {
+      self = .off
+      return
+    }
+    guard let colon = text.lastIndex(of: ":") else { return nil }
+    var host = text[..<colon]
+    let digits = text[text.index(after: colon)...]
+    guard digits.allSatisfy({ $0.isASCII && $0.isNumber }), let port = UInt16(digits) else { return nil }
+    if host.hasPrefix("["), host.hasSuffix("]") {
+      host = host.dropFirst().dropLast()
+    } else if host.contains(":") {
+      return nil
+    }
+    guard !host.isEmpty, !host.contains(where: { $0.isWhitespace || "/@[]".contains($0) }) else { return nil }
+    self = .address(host: String(host), port: Int(port))
+  }
+
+  /// Whether only this machine can reach it. A name other than `localhost` is taken as reachable from elsewhere.
+  package var isLoopback: Bool {
+    switch self {
+    case .off: true
+    case .address(let host, _): host == "localhost" || host == "::1" || Self.isLoopbackIPv4(host)
+    }
+  }
+
+  /// `127.0.0.1.example.org` is a name and may lead anywhere: all four parts have to be numbers.
+  private static func isLoopbackIPv4(_ host: String) -> Bool {
+    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+  }
+}
+
+extension ListenAddress: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .off: "off"
+    case .address(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import Testing
+
+@testable import TidemarkConfiguration
+
+@Suite struct ReloadTests {
+  @Test func changesAreSplitByWhatARunningWorkerTakes() throws {
+    let old = try load("batch: { max_entries: 10 }\nlanes: [{ streams: a }]")
+    let new = try load("\nlog: { level: debug }\nlanes: [{ streams: b }]\npostgres: { password: x }")
+    #expect(
+      new.changes(from: old)
+        == .init(reloadable: ["lanes", "batch.max_entries"], needsRestart: ["postgres.password", "log.level"]))
+  }
+
+  @Test func aChangedPasswordIsAChange() throws {
+    let changes = try load("redis: { password: a }").changes(from: try load("redis: { password: b }"))
+    #expect(changes.needsRestart == ["redis.password"])
+    let inURL = try load("redis: { url: \"redis://:a@h\" }").changes(from: try load("redis: { url: \"redis://:b@h\" }"))
+    #expect(inURL.needsRestart == ["redis.url"])
+  }
+
+  @Test func aMovedLineIsNoChange() throws {
+    #expect(try load("\n\nlanes: [{ streams: a }]").changes(from: try load("lanes: [{ streams: a }]")).isEmpty)
+  }
+
+  @Test func reservedSettingsAwayFromTheirDefaultsAreWarnedOf() throws {
+    let loaded = try load("trim: { keep: 2h, enabled: true }\nrewind: halt", environment: ["TIDEMARK_RETENTION_CHANGES": "1d"])
+    #expect(
+      loaded.warnings == [
+        "tidemark.yaml:2:9: rewind is reserved: this release reads it and does not act on it",
+        "tidemark.yaml:1:15: trim.keep is reserved: this release reads it and does not act on it",
+        "environment TIDEMARK_RETENTION_CHANGES: retention.changes is reserved: this release reads it and does not act on it",
+      ])
+  }
+
+  @Test func oneSettingIsReadByItself() throws {
+    let setting = try ConfigurationSchema.parse(key: "batch.max_bytes", value: "1MiB")
+    #expect(setting.value == .bytes(.mebibytes(1)))
+    #expect(setting.shown == "1MiB")
+    var configuration = Configuration()
+    setting.apply(to: &configuration)
+    #expect(configuration.batch.maxBytes == .mebibytes(1))
+  }
+
+  @Test(arguments: [
+    ("batch.max_entries", "0", "tune: batch.max_entries is 0, below 1; use 1 to 1000000"),
+    ("batch.max_entrie", "1", "tune: batch.max_entrie is not a setting; did you mean batch.max_entries?"),
+    ("log.level", "debug", "tune: log.level cannot be tuned while workers run; change the file and restart the workers"),
+    ("lanes", "[]", "tune: lanes cannot be tuned while workers run; change the file and send SIGHUP"),
+  ])
+  func oneWrongSettingIsNamed(key: String, value: String, problem: String) {
+    #expect {
+      _ = try ConfigurationSchema.parse(key: key, value: value)
+    } throws: {
+      "\($0)" == problem
+    }
+  }
+
+  @Test func tunedValuesAreJudgedTogetherWithTheRest() throws {
+    let loaded = try load("buffer: { max_bytes: 40MiB }")
+    let tuned = try loaded.applying([Overlay(key: "batch.max_bytes", value: "39MiB", source: .tune)])
+    #expect(tuned.configuration.batch.maxBytes == .mebibytes(39))
+    #expect(tuned.source(of: "buffer.max_bytes").description == "file tidemark.yaml:1")
+    #expect {
+      _ = try loaded.applying([Overlay(key: "batch.max_bytes", value: "41MiB", source: .tune)])
+    } throws: {
+      "\($0)" == "tune: batch.max_bytes (41MiB) is above buffer.max_bytes (40MiB); lower batch.max_bytes or raise buffer.max_bytes"
+    }
+  }
+}
