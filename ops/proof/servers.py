@@ -1,0 +1,207 @@
+"""Private Redis, Postgres and worker processes. Each dies with this one, and only what was started here is ended."""
+
+import ctypes
+import glob
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+from resp import Connection
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def die_with_parent():
+    """In the child: SIGKILL when the thread that started it ends (Linux). So start children in the main thread only."""
+    os.setsid()
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def program(*names):
+    for name in names:
+        found = shutil.which(name)
+        if found:
+            return found
+        versions = glob.glob(f"/usr/lib/postgresql/*/bin/{name}")
+        if versions:
+            return max(versions, key=lambda path: int(path.split("/")[4]) if path.split("/")[4].isdigit() else 0)
+    raise SystemExit(f"{' or '.join(names)} is not installed: run ops/setup")
+
+
+def wait_for(what, seconds, condition):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds} s in vain: {what}")
+        time.sleep(0.05)
+
+
+class Redis:
+    def __init__(self, folder):
+        os.makedirs(folder, exist_ok=True)
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        with open(f"{folder}/redis.log", "ab") as log:
+            self._process = subprocess.Popen(
+                [program("redis-server", "valkey-server"), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder]
+                + ["--save", "", "--appendonly", "no"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent)
+        wait_for("Redis answers", 30, self._answers)
+        self.connection = Connection(self.port)
+
+    def _answers(self):
+        try:
+            connection = Connection(self.port, timeout=2)
+            connection.call("PING")
+            connection.close()
+            return True
+        except OSError:
+            return False
+
+    def cut_clients(self, spared):
+        """Ends every connection but ours and those in `spared`; returns how many."""
+        own = self.connection.call("CLIENT", "ID")
+        cut = 0
+        for line in self.connection.call("CLIENT", "LIST").decode().splitlines():
+            client = int(dict(part.split("=", 1) for part in line.split(" ") if "=" in part)["id"])
+            if client != own and client not in spared:
+                cut += self.connection.call("CLIENT", "KILL", "ID", client)
+        return cut
+
+    def entries_added(self, lane):
+        """How many entries the stream ever got, and its last id; zero for a lane that was never written."""
+        if not self.connection.call("EXISTS", lane):
+            return 0, (0, 0)
+        flat = self.connection.call("XINFO", "STREAM", lane)
+        info = {flat[i].decode(): flat[i + 1] for i in range(0, len(flat), 2)}
+        ms, _, no = info["last-generated-id"].decode().partition("-")
+        return info["entries-added"], (int(ms), int(no))
+
+    def close(self):
+        self._process.kill()
+        self._process.wait()
+
+
+class Postgres:
+    def __init__(self, folder):
+        self._folder = folder
+        self._data = f"{folder}/data"
+        self.port = free_port()
+        self.url = f"postgresql://tidemark@127.0.0.1:{self.port}/tidemark"
+        self._user = {}
+        os.makedirs(folder, mode=0o700)
+        if os.geteuid() == 0:
+            try:
+                user = pwd.getpwnam("postgres")
+            except KeyError:
+                raise SystemExit("PostgreSQL refuses to run as root and there is no user `postgres`: run as another user") from None
+            self._user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+        self._process = None
+        self._run(program("initdb"), "-D", self._data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C")
+        self.start()
+        self.query("create role tidemark login; create database tidemark owner tidemark", admin=True)
+
+    def _run(self, *command):
+        subprocess.run(
+            command, check=True, cwd="/", env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **self._user)
+
+    def start(self):
+        with open(f"{self._folder}.log", "ab") as log:
+            self._process = subprocess.Popen(
+                [program("postgres"), "-D", self._data, "-p", str(self.port), "-k", self._folder]
+                + ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"],
+                cwd="/", env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent, **self._user)
+        wait_for("Postgres answers", 120, self._answers)
+
+    def _answers(self):
+        if self._process.poll() is not None:
+            raise SystemExit(f"Postgres ended with {self._process.returncode}; its log: {self._folder}.log")
+        try:
+            self.query("select 1", admin=True, database="postgres", quiet=True)
+            return True
+        except subprocess.CalledProcessError:
+            return False
+
+    def stop_immediate(self):
+        self._run(program("pg_ctl"), "-D", self._data, "-m", "immediate", "-w", "stop")
+        self._process.wait()
+
+    def query(self, sql, admin=False, database=None, quiet=False):
+        """Runs a script; returns the lines it prints. A JSON value in a column never holds a raw line break."""
+        role = "postgres" if admin else "tidemark"
+        name = database or ("postgres" if admin else "tidemark")
+        done = subprocess.run(
+            [program("psql"), "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"]
+            + ["-d", f"postgresql://{role}@127.0.0.1:{self.port}/{name}"],
+            input=f"{sql};", text=True, encoding="utf-8", check=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if quiet else None, env=self._environment)
+        return [line for line in done.stdout.split("\n") if line]
+
+    def close(self):
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait()
+
+
+class Worker:
+    """`tidemark run`, restarted after each kill."""
+
+    def __init__(self, binary, folder, environment):
+        self.binary = binary
+        self._folder = folder
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TIDEMARK_")}
+        self.environment.update(environment)
+        self.log = f"{folder}/worker.log"
+        self._process = None
+        self.exits = []
+
+    def command(self, *arguments, timeout=120):
+        return subprocess.run(
+            [self.binary, *arguments], env=self.environment, cwd=self._folder, stdin=subprocess.DEVNULL, text=True,
+            encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self._process = subprocess.Popen(
+                [self.binary, "run"], env=self.environment, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=die_with_parent)
+
+    def keep_up(self):
+        """Starts it again if it ended by itself, which it should not; such exits are part of the verdict."""
+        if self._process.poll() is not None:
+            self.exits.append(self._process.returncode)
+            if len(self.exits) > 20:
+                raise RuntimeError(f"the worker ended by itself again and again, last with {self.exits[-1]}")
+            self.start()
+
+    def kill(self):
+        """False when it had ended by itself before."""
+        running = self._process.poll() is None
+        if not running:
+            self.exits.append(self._process.returncode)
+        self._process.kill()
+        self._process.wait()
+        return running
+
+    def terminate(self, seconds=60):
+        """Asks it to drain; its exit code, or None when it did not end in time."""
+        self._process.terminate()
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def close(self):
+        if self._process and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()

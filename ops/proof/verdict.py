@@ -1,0 +1,199 @@
+"""Compares Postgres with the ledger, by SQL over the documented columns and without any code of the product."""
+
+import json
+from collections import defaultdict
+
+from workload import LANES
+
+
+class Verdict:
+    """Differences by kind, with the first few of each in words."""
+
+    KINDS = ["lost", "twice", "never written", "out of order", "content differs", "accounting", "process"]
+
+    def __init__(self):
+        self.counts = dict.fromkeys(self.KINDS, 0)
+        self.examples = []
+
+    def add(self, kind, text):
+        self.counts[kind] += 1
+        if self.counts[kind] <= 5:
+            self.examples.append(f"{kind}: {text}")
+
+    @property
+    def is_clean(self):
+        return not any(self.counts.values())
+
+
+def rows(postgres, sql):
+    return [json.loads(line) for line in postgres.query(sql)]
+
+
+def compare(postgres, ledger, verdict):
+    """`ledger` in the order in which Redis has it, lane by lane."""
+    ordered = sorted(ledger, key=lambda entry: (entry.lane, entry.id))
+    changes(postgres, ordered, verdict)
+    messages(postgres, ordered, verdict)
+    context(postgres, ordered, verdict)
+    tool_calls(postgres, ordered, verdict)
+    sessions(postgres, ordered, verdict)
+    outcomes(postgres, ordered, verdict)
+    for text in rows(postgres, "select json_build_array(lane, reason, detail) from tidemark.dead_letters"):
+        verdict.add("lost", f"dead letter {text}")
+    for text in rows(postgres, "select json_build_array(lane, cause, missing) from tidemark.gaps"):
+        verdict.add("lost", f"gap {text}")
+
+
+def changes(postgres, ordered, verdict):
+    seen = defaultdict(int)
+    expected = {entry.event_id: entry for entry in ordered}
+    number, position = {}, {}
+    query = """select json_build_array(lane, no, entry_ms, entry_no, session_id, event_id, type) from tidemark.changes
+      order by lane::text, no"""
+    for lane, no, ms, entry_no, session, event_id, kind in rows(postgres, query):
+        seen[event_id] += 1
+        entry = expected.get(event_id)
+        if entry is None:
+            verdict.add("never written", f"{lane} {ms}-{entry_no} has event_id {event_id}")
+            continue
+        if (entry.lane, entry.id, entry.session, entry.type) != (lane, (ms, entry_no), session, kind):
+            verdict.add("content differs", f"change {event_id}: {(lane, ms, entry_no, session, kind)}, written {entry.lane} {entry.id}")
+        if no != number.get(lane, 0) + 1:
+            verdict.add("out of order", f"{lane}: no {no} comes after {number.get(lane, 0)}")
+        if (ms, entry_no) <= position.get(lane, (0, 0)):
+            verdict.add("out of order", f"{lane}: no {no} is {ms}-{entry_no}, after {position[lane]}")
+        number[lane], position[lane] = no, (ms, entry_no)
+    for event_id, entry in expected.items():
+        if seen[event_id] == 0:
+            verdict.add("lost", f"{entry.lane} {entry.id} {entry.type} of {entry.session}")
+        elif seen[event_id] > 1:
+            verdict.add("twice", f"{entry.lane} {entry.id} stands {seen[event_id]} times")
+
+
+def sequences(verdict, what, expected, found):
+    """Compares lists per session: what is missing, what is too much, what is at another place, what reads otherwise."""
+    for session in expected.keys() | found.keys():
+        want, have = expected.get(session, []), found.get(session, [])
+        if want == have:
+            continue
+        want_keys, have_keys = [item[0] for item in want], [item[0] for item in have]
+        for key in set(want_keys) - set(have_keys):
+            verdict.add("lost", f"{what} {key} of {session}")
+        for key in set(have_keys):
+            extra = have_keys.count(key) - want_keys.count(key)
+            if extra > 0:
+                verdict.add("twice" if key in want_keys else "never written", f"{what} {key} of {session}")
+        if sorted(want_keys) == sorted(have_keys):
+            if want_keys != have_keys:
+                verdict.add("out of order", f"{what}s of {session}")
+            wanted = dict(want)
+            for key, value in have:
+                if wanted[key] != value:
+                    verdict.add("content differs", f"{what} {key} of {session}: {value!r}, written {wanted[key]!r}")
+
+
+def messages(postgres, ordered, verdict):
+    expected, found = defaultdict(list), defaultdict(list)
+    for entry in ordered:
+        if entry.type == "message.appended":
+            fields = entry.fields
+            tokens = int(fields["tokens"]) if "tokens" in fields else None
+            expected[entry.session].append((fields["message_id"], (entry.id, fields["role"], fields["content"], tokens)))
+    query = """select json_build_array(session_id, message_id, entry_ms, entry_no, role, content, tokens) from tidemark.messages
+      where removed_at is null order by session_id, entry_ms, entry_no"""
+    for session, identifier, ms, no, role, content, tokens in rows(postgres, query):
+        found[session].append((identifier, ((ms, no), role, content, tokens)))
+    sequences(verdict, "message", expected, found)
+
+
+def context(postgres, ordered, verdict):
+    """The last value of each key, with the position of the entry that set it."""
+    current = defaultdict(dict)
+    for entry in ordered:
+        if entry.type == "context.set":
+            current[entry.session][entry.fields["key"]] = (entry.id, json.loads(entry.fields["value"]))
+        elif entry.type == "context.removed":
+            current[entry.session].pop(entry.fields["key"], None)
+    expected = {session: sorted(keys.items(), key=lambda item: item[0]) for session, keys in current.items() if keys}
+    found = defaultdict(list)
+    query = "select json_build_array(session_id, key, entry_ms, entry_no, value) from tidemark.context"
+    for session, key, ms, no, value in rows(postgres, query):
+        found[session].append((key, ((ms, no), value)))
+    for items in found.values():
+        items.sort(key=lambda item: item[0])
+    sequences(verdict, "context key", expected, found)
+
+
+def tool_calls(postgres, ordered, verdict):
+    calls = defaultdict(dict)
+    for entry in ordered:
+        call = entry.fields.get("call_id")
+        if entry.type == "tool.started":
+            calls[entry.session][call] = ("started", None, None, entry.fields["tool"])
+        elif entry.type == "tool.finished":
+            tool = calls[entry.session][call][3] if call in calls[entry.session] else None
+            result = json.loads(entry.fields["result"]) if "result" in entry.fields else None
+            calls[entry.session][call] = (entry.fields["status"], result, entry.fields.get("error"), tool)
+    expected = {session: sorted(items.items(), key=lambda item: item[0]) for session, items in calls.items()}
+    found = defaultdict(list)
+    query = "select json_build_array(session_id, call_id, status, result, error, tool) from tidemark.tool_calls"
+    for session, call, status, result, error, tool in rows(postgres, query):
+        # A call that was finished without ever being started has no tool that anybody named: not compared.
+        named = next((value[3] for key, value in expected.get(session, []) if key == call), tool) if tool else None
+        found[session].append((call, (status, result, error, None if named is None else tool)))
+    for items in found.values():
+        items.sort(key=lambda item: item[0])
+    sequences(verdict, "tool call", expected, found)
+
+
+def sessions(postgres, ordered, verdict):
+    expected = {}
+    for entry in ordered:
+        title, step = expected.get(entry.session, (None, None))
+        if entry.type == "session.updated":
+            title, step = entry.fields["title"], json.loads(entry.fields["meta.step"])
+        expected[entry.session] = (title, step)
+    query = "select json_build_array(session_id, title, meta -> 'step') from tidemark.sessions"
+    found = {session: [("row", (title, step))] for session, title, step in rows(postgres, query)}
+    sequences(verdict, "session", {session: [("row", value)] for session, value in expected.items()}, found)
+
+
+def outcomes(postgres, ordered, verdict):
+    expected, found = defaultdict(list), defaultdict(list)
+    for entry in ordered:
+        if entry.type == "outcome.recorded":
+            expected[entry.session].append((entry.id, (entry.fields["label"], float(entry.fields["score"]))))
+    query = """select json_build_array(session_id, entry_ms, entry_no, label, score) from tidemark.outcomes
+      order by session_id, entry_ms, entry_no"""
+    for session, ms, no, label, score in rows(postgres, query):
+        found[session].append(((ms, no), (label, score)))
+    sequences(verdict, "outcome", expected, found)
+
+
+def accounting(status, redis, ledger, verdict):
+    """The two sums that the product promises, against what Redis itself counted and against the ledger."""
+    lanes = {lane["lane"]: lane for lane in status["lanes"]}
+    written = defaultdict(int)
+    for entry in ledger:
+        written[entry.lane] += 1
+    for name in LANES:
+        added, _ = redis.entries_added(name)
+        lane = lanes.get(name)
+        if lane is None:
+            if added:
+                verdict.add("accounting", f"{name} is missing from status")
+            continue
+        unknown = [key for key in ("read", "missing", "baseline") if lane.get(key) is None]
+        if unknown:
+            verdict.add("accounting", f"{name}: {', '.join(unknown)} not known")
+            continue
+        parts = ["applied", "duplicates", "divergent", "ephemeral", "skipped", "dead_letters"]
+        total = sum(lane.get(part) or 0 for part in parts)
+        if lane["read"] != total:
+            verdict.add("accounting", f"{name}: read {lane['read']}, outcomes {total}")
+        if lane["read"] + lane["missing"] + lane["baseline"] != added:
+            verdict.add("accounting", f"{name}: read {lane['read']}, missing {lane['missing']}, baseline {lane['baseline']}; Redis added {added}")
+        if added != written[name]:
+            verdict.add("accounting", f"{name}: the ledger has {written[name]}, Redis added {added}")
+        if lane["applied"] != written[name]:
+            verdict.add("accounting", f"{name}: applied {lane['applied']}, written {written[name]}")
