@@ -27,6 +27,8 @@ import Testing
   @Test(arguments: [
     "postgresql://u:%hunter2@h/d", "postgresql://u@h/d?hunter2", "host=h password=x hunter2", "postgresql://u@h/d?unknown=hunter2",
     "postgresql://u@[hunter2/d", "host=h hunter2=1", "password='hunter2", "nonsense hunter2", "postgresql://h\0hunter2",
+    "postgresql://u:pass@hunter2@h/d", "postgresql://u:hunter2/word@h/d", "postgresql://u:12/hunter2@h/d", "postgresql://u:1?2@hunter2@h/d",
+    "host=h port=hunter2",
   ]) func `a bad URL gives one line without its text`(url: String) {
     do {
       _ = try PostgresConfiguration(url: url)
@@ -38,6 +40,14 @@ import Testing
     } catch {
       Issue.record(error)
     }
+  }
+
+  @Test(arguments: [
+    "postgresql://u%40x:a%40b%2Fc@h/d", "postgres://[::1]:5432/d", "postgresql:///d?host=/run/x&user=u@x", "postgresql://",
+    "postgresql://u:12?34@h/d",
+  ])
+  func `an unusual URL that is right is taken`(url: String) throws {
+    _ = try PostgresConfiguration(url: url)
   }
 
   @Test func `each host of a list is an attempt of its own`() throws {

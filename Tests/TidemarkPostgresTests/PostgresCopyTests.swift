@@ -61,6 +61,23 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a backend ended in the middle of a COPY is a lost connection`() async throws {
+    try await withPostgres { server in
+      let blocker = try await Self.table(on: server)
+      try await blocker.script("begin; lock table public.messages in access exclusive mode", deadline: generous)
+      let connection = try await connect(to: server) { $0.lockTimeout = .seconds(600) }
+      let pid = try connection.pid
+      let task = Task { try await connection.copyIn("copy public.messages from stdin", Self.lines(1_000_000), deadline: .seconds(300)) }
+      try await waitUntilRunning("copy public.messages", pid: pid, on: server)
+      try await server.adminPsql("select pg_terminate_backend(\(pid))")
+      let error = try await failure { try await task.value }
+      #expect(error.kind == .connection)
+      #expect(error.outcomeUnknown)
+      #expect(await connection.isUsable == false)
+      await blocker.rollback()
+    }
+  }
+
   @Test func `copyIn refuses what is no COPY FROM STDIN`() async throws {
     try await withPostgres { server in
       let connection = try await Self.table(on: server)

@@ -41,8 +41,8 @@ package actor PostgresConnection {
       guard !Task.isCancelled else { throw PostgresError(.cancelled, "cancelled before connecting") }
       let wire = try PostgresConnector.connect(configuration, request: request, bell: bell, notices: notices)
       let identify = "select pg_backend_pid() pid, (select backend_start::text from pg_stat_activity where pid = pg_backend_pid()) started"
-      defer { wire.end() }
-      let row = try wire.script(configuration.sessionScript + identify).last
+      let script = configuration.sessionScript + identify
+      let row = try run({ try $0.script(script).last }, on: wire, request, mayCommit: false)
       guard let pid = row?.int64(0, "pid").flatMap({ Int32(exactly: $0) }), let started = row?.string(0, "started") else {
         throw PostgresError(.connection, "the server did not say which backend serves this connection")
       }
