@@ -36,6 +36,7 @@ package struct PostgresConfiguration: Sendable {
     idleInTransactionTimeout: Duration = .seconds(60), preparesStatements: Bool = true
   ) throws {
     var options = try Self.parse(url)
+    try Self.refuseStrayPassword(url, options)
     if let password { options["password"] = password }
     options.merge(Self.defaults) { given, _ in given }
     self.options = options
@@ -120,6 +121,22 @@ package struct PostgresConfiguration: Sendable {
       option += 1
     }
     return options
+  }
+
+  /// A password whose `@` or `/` is not percent-encoded makes libpq take its rest for the host, port or database, and those are
+  /// printed by us and by libpq.
+  private static func refuseStrayPassword(_ url: String, _ options: [String: String]) throws {
+    let ports = list(options["port"] ?? "")
+    guard ports.allSatisfy({ $0.isEmpty || UInt16($0) != nil }) else {
+      throw PostgresError(.misuse, "the Postgres URL is not valid: a port is not a number (write / in a password as %2F)")
+    }
+    guard let scheme = ["postgresql://", "postgres://"].first(where: url.hasPrefix) else { return }
+    // As libpq reads it: credentials end at the first @, unless a / comes before it.
+    var place = url.dropFirst(scheme.count)
+    if let end = place.firstIndex(where: { $0 == "@" || $0 == "/" }), place[end] == "@" { place = place[place.index(after: end)...] }
+    guard !place.prefix(while: { $0 != "?" }).contains("@") else {
+      throw PostgresError(.misuse, "the Postgres URL is not valid: a stray @ (write @ in a password as %40, / as %2F)")
+    }
   }
 
   /// libpq quotes the part that it can't read, which in a mistyped URL may be the password.

@@ -1,5 +1,6 @@
 internal import CLibPQ
 package import Logging
+import Synchronization
 
 /// One connection to Postgres.
 ///
@@ -16,8 +17,11 @@ package actor PostgresConnection {
   private let notices: NoticeSink
   private var wire: PostgresWire?
 
-  /// Which backend serves this connection. Nil while there is none.
-  package private(set) var backend: BackendIdentity?
+  private nonisolated let identity = Mutex<BackendIdentity?>(nil)
+
+  /// Which backend serves this connection; nil while there is none. Readable while a call is under way, from anywhere: somebody may
+  /// have to end that backend.
+  package nonisolated var backend: BackendIdentity? { identity.withLock { $0 } }
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -37,12 +41,12 @@ package actor PostgresConnection {
       guard !Task.isCancelled else { throw PostgresError(.cancelled, "cancelled before connecting") }
       let wire = try PostgresConnector.connect(configuration, request: request, bell: bell, notices: notices)
       let identify = "select pg_backend_pid() pid, (select backend_start::text from pg_stat_activity where pid = pg_backend_pid()) started"
-      defer { wire.end() }
-      let row = try wire.script(configuration.sessionScript + identify).last
+      let script = configuration.sessionScript + identify
+      let row = try run({ try $0.script(script).last }, on: wire, request, mayCommit: false)
       guard let pid = row?.int64(0, "pid").flatMap({ Int32(exactly: $0) }), let started = row?.string(0, "started") else {
         throw PostgresError(.connection, "the server did not say which backend serves this connection")
       }
-      backend = BackendIdentity(pid: pid, startedAt: started)
+      identity.withLock { $0 = BackendIdentity(pid: pid, startedAt: started) }
       self.wire = wire
     } onCancel: {
       request.cancel()
@@ -101,7 +105,7 @@ package actor PostgresConnection {
   /// Drops the connection; an open transaction is rolled back by the server. ``connect(deadline:)`` makes a new one.
   package func close() {
     wire = nil
-    backend = nil
+    identity.withLock { $0 = nil }
   }
 
   /// Whether a call has a chance. Looks at the socket, so a server that went away while nothing was asked is noticed.

@@ -81,6 +81,8 @@ final class PostgresWire {
           interrupt(.timeout)
         }
       }
+      // libpq closed it: poll would wait for nothing.
+      guard PQsocket(handle) >= 0 else { throw lost() }
       switch WirePoll.wait(PQsocket(handle), Int16(events), bell: bell, until: interruption?.giveUpAt ?? request.deadline) {
       case .ready(let ready): return Int32(ready)
       case .bell: continue

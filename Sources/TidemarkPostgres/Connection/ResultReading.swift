@@ -36,7 +36,9 @@ extension PostgresError {
   init(connecting text: String) {
     let lines = text.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("LOCATION:") }
     let line = lines.map { $0.drop { $0 == " " || $0 == "\t" } }.joined(separator: " ")
-    self.init(.connection, line, sqlstate: line.lastMatch(of: #/:\s+([0-9A-Z]{5}): /#).map { String($0.1) })
+    // Every SQLSTATE has a digit; FATAL has five letters too.
+    let state = line.matches(of: #/:\s+((?=[A-Z]*[0-9])[0-9A-Z]{5}): /#).last
+    self.init(.connection, line, sqlstate: state.map { String($0.1) })
   }
 
   /// Whether the server closes the connection after this.
@@ -48,12 +50,6 @@ extension PostgresError {
   /// libpq's messages end in a line feed and may have several lines.
   static func line(_ text: String) -> String {
     text.split(whereSeparator: \.isNewline).joined(separator: " ")
-  }
-}
-
-extension StringProtocol where SubSequence == Substring {
-  fileprivate func lastMatch<Output>(of regex: some RegexComponent<Output>) -> Regex<Output>.Match? {
-    matches(of: regex).last
   }
 }
 
