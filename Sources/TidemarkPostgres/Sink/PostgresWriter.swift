@@ -24,7 +24,7 @@ package actor PostgresWriter: ChangeWriter {
   package func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> [EntryOutcome] {
     do {
       try await connection.ensureConnected(deadline: settings.connectDeadline)
-      lastBackend = await connection.backend
+      lastBackend = connection.backend
       switch mode {
       case .fast:
         let settlement = Settlement(batch)
@@ -135,7 +135,7 @@ package actor PostgresWriter: ChangeWriter {
   private func endLastBackend() async throws {
     let before = lastBackend
     try await connection.ensureConnected(deadline: settings.connectDeadline)
-    guard let before, await connection.backend != before else { return }
+    guard let before, connection.backend != before else { return }
     let result = try await connection.query(
       """
       SELECT pg_terminate_backend(pid, 5000) AS ended FROM pg_stat_activity
