@@ -1,4 +1,4 @@
-internal import TidemarkCore
+package import TidemarkCore
 
 extension LaneRecord {
   /// The rows of `lanes`, in their order.
