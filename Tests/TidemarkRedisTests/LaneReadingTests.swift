@@ -48,7 +48,8 @@ struct LaneReadingTests {
   func largeValue() async throws {
     try await withSource { server, source in
       let megabytes = 40
-      let script = "return redis.call('XADD', KEYS[1], '1-0', 'before', string.rep('b', 5000), 'large', "
+      let script =
+        "return redis.call('XADD', KEYS[1], '1-0', 'before', string.rep('b', 5000), 'large', "
         + "string.rep(string.rep('0123456789abcdef', 65536), \(megabytes)), 'after', 'a')"
       try await server.command("EVAL", script, "1", "lane")
       _ = try await source.read(.of("absent"))

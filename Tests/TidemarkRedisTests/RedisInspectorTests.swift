@@ -7,12 +7,14 @@ import TidemarkTestKit
 struct RedisInspectorTests {
   @Test("Version, eviction, persistence and clock are told, without CONFIG too")
   func facts() async throws {
-    try await withRedis(.init(arguments: ["--maxmemory-policy", "allkeys-lru", "--rename-command", "CONFIG", ""], persistence: true)) { server in
+    let arguments = ["--maxmemory-policy", "allkeys-lru", "--rename-command", "CONFIG", ""]
+    try await withRedis(.init(arguments: arguments, persistence: true)) { server in
       let connection = try await RedisConnection.connect(RedisConfiguration(url: server.url), name: "test")
       let inspector = RedisInspector(connection)
       try await inspector.ping()
       try await inspector.requireSupportedVersion()
-      #expect(try await inspector.serverVersion().hasPrefix("7."))
+      let version = try await inspector.serverVersion()
+      #expect(version.split(separator: ".").count == 3)
       #expect(try await inspector.evictionPolicy() == "allkeys-lru")
       let persistence = try await inspector.persistence()
       #expect(persistence.appendOnly)

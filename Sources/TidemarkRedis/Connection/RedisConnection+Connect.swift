@@ -49,7 +49,8 @@ extension RedisConnection {
     } catch let error as RedisError where error.code == .timedOut && tls != nil {
       // A port without TLS waits for the end of what it takes for a command.
       await connection.close()
-      throw RedisError(.timedOut, "\(address) did not answer in time; see whether the port speaks TLS, else write redis://", underlying: error)
+      throw RedisError(
+        .timedOut, "\(address) did not answer in time; see whether the port speaks TLS, else write redis://", underlying: error)
     } catch {
       await connection.close()
       throw error

@@ -28,6 +28,9 @@ package actor RedisConnection {
     self.timeout = timeout
   }
 
+  // A connection that was dropped without `close()` must not stay open on the server.
+  deinit { channel.close(promise: nil) }
+
   /// Sends one command. An error of the server is a value.
   ///
   /// - Throws: ``RedisError`` of the connection, `CancellationError`.

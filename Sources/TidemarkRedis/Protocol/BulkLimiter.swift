@@ -86,21 +86,17 @@ struct BulkLimiter {
       case .element:
         switch input[at] {
         case UInt8(ascii: "$"):
-          guard let end = input[at...].firstIndex(of: UInt8(ascii: "\n")) else {
+          // Nearly all bulks of a stream lie whole in their chunk: skipped here without a state of their own.
+          if let (length, body) = plainHeader(input, at), length <= limits.longest, length + 2 <= input.count - body {
+            ordinal += 1
+            at = body + length + 2
+            if endElement() {
+              passRun(to: at)
+              return (at, true)
+            }
+          } else {
             passRun(to: at)
             state = .bulkHeader
-            break
-          }
-          let header = UnsafeRawBufferPointer(rebasing: input[at...end])
-          if let length = longerLength(header, limits) {
-            passRun(to: at)
-            from = end + 1
-            beginCut(length, limits, pass)
-          }
-          at = end + 1
-          if isBetweenElements, endElement() {
-            passRun(to: at)
-            return (at, true)
           }
         case UInt8(ascii: "*"):
           state = .line(isArray: true, count: 0, isNegative: false)
@@ -144,8 +140,13 @@ struct BulkLimiter {
         at = end + 1
         from = at
         guard heldHeader.last == UInt8(ascii: "\n") || heldHeader.count > Self.longestHeader else { break }
-        let held = heldHeader
-        heldHeader.removeAll(keepingCapacity: true)
+        // Moved out and back, not copied: most chunks end within a bulk.
+        var held: [UInt8] = []
+        swap(&held, &heldHeader)
+        defer {
+          held.removeAll(keepingCapacity: true)
+          swap(&held, &heldHeader)
+        }
         held.withUnsafeBytes { header in
           if let length = longerLength(header, limits) { beginCut(length, limits, pass) } else { pass(header) }
         }
@@ -188,6 +189,19 @@ struct BulkLimiter {
   }
 
   private var isBetweenElements: Bool { if case .element = state { true } else { false } }
+
+  /// The length in a bulk's header and the start of its body. Nil where that isn't simply digits, CR, LF within `input`.
+  private func plainHeader(_ input: UnsafeRawBufferPointer, _ start: Int) -> (length: Int, body: Int)? {
+    var at = start + 1
+    var length = 0
+    // Ten digits: far above what Redis allows (512 MB), and no overflow.
+    while at < input.count, at <= start + 10, case let digit = input[at] &- 0x30, digit <= 9 {
+      length = length &* 10 &+ Int(digit)
+      at += 1
+    }
+    guard at > start + 1, at + 1 < input.count, input[at] == 13, input[at + 1] == 10 else { return nil }
+    return (length, at + 2)
+  }
 
   /// Reads a bulk's header and moves on to its body. The length where the bulk is to be cut, else nil.
   private mutating func longerLength(_ header: UnsafeRawBufferPointer, _ limits: Limits) -> Int? {

@@ -137,7 +137,7 @@ struct EntryBlockBuilder {
     let kept = isTooLarge ? min(bytes.count, mayKeep) : bytes.count
     name = block.bytes.count..<block.bytes.count + kept
     isNameCut = cut != nil || kept < bytes.count
-    block.bytes.append(contentsOf: bytes.prefix(kept))
+    store(bytes, kept)
   }
 
   private mutating func appendValue(_ bytes: UnsafeRawBufferPointer, _ cut: BulkLimiter.Cut?) {
@@ -156,10 +156,14 @@ struct EntryBlockBuilder {
       .init(
         nameStart: UInt32(name.lowerBound), nameLength: UInt32(name.count),
         valueStart: UInt32(block.bytes.count), valueLength: UInt32(kept)))
-    block.bytes.append(contentsOf: bytes.prefix(kept))
+    store(bytes, kept)
     block.entries[entry].fieldCount += 1
     self.name = nil
     isNameCut = false
+  }
+
+  private mutating func store(_ bytes: UnsafeRawBufferPointer, _ kept: Int) {
+    block.bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[..<kept]).assumingMemoryBound(to: UInt8.self))
   }
 
   /// Of a too large entry: the first 4 KiB of each part, and nothing once these alone are too much, for a million
