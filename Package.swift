@@ -52,6 +52,7 @@ let package = Package(
       name: "TidemarkRedis",
       dependencies: [
         "CHiredis", "TidemarkCore",
+        .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -108,7 +109,10 @@ let package = Package(
     .testTarget(name: "TidemarkTestKitTests", dependencies: ["TidemarkTestKit"], swiftSettings: settings),
     .testTarget(name: "TidemarkCoreTests", dependencies: ["TidemarkCore"], swiftSettings: settings),
     .testTarget(name: "TidemarkConfigurationTests", dependencies: ["TidemarkConfiguration"], swiftSettings: settings),
-    .testTarget(name: "TidemarkRedisTests", dependencies: ["TidemarkRedis", "TidemarkTestKit"], swiftSettings: settings),
+    .testTarget(
+      name: "TidemarkRedisTests",
+      dependencies: ["TidemarkRedis", "TidemarkTestKit", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: settings),
     .testTarget(name: "TidemarkPostgresTests", dependencies: ["TidemarkPostgres", "TidemarkTestKit"], swiftSettings: settings),
     .testTarget(
       name: "TidemarkEngineTests",

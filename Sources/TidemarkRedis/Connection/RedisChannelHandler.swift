@@ -1,0 +1,170 @@
+internal import DequeModule
+internal import NIOCore
+internal import NIOSSL
+internal import TidemarkCore
+
+/// A command, or several sent together, whose replies are awaited.
+final class PendingRequest {
+  enum Answer: Sendable {
+    case values([RedisReply])
+    case entries(LaneReadReply)
+  }
+
+  let id: UInt64
+  let shape: ReplyShape
+  let deadline: NIODeadline
+  var remaining: Int
+  var values: [RedisReply] = []
+  /// The first reply that could not be kept; thrown when the last one came.
+  var failure: RedisError?
+  /// Nil once it was resumed: the replies of a cancelled request are still read, and dropped.
+  var continuation: CheckedContinuation<Answer, any Error>?
+
+  init(id: UInt64, shape: ReplyShape, count: Int, deadline: NIODeadline, continuation: CheckedContinuation<Answer, any Error>) {
+    self.id = id
+    self.shape = shape
+    self.remaining = count
+    self.deadline = deadline
+    self.continuation = continuation
+  }
+
+  func resume(_ result: Result<Answer, any Error>) {
+    continuation?.resume(with: result)
+    continuation = nil
+  }
+}
+
+/// Matches replies to commands in order, and ends the connection when one comes too late.
+///
+/// Confined to its event loop.
+final class RedisChannelHandler: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private let address: String
+  private let openFlag: OpenFlag
+  private let parser: ReplyParser
+  private var pending: Deque<PendingRequest> = []
+  private var context: ChannelHandlerContext?
+  private var timer: Scheduled<Void>?
+  private var failure: RedisError?
+  /// Bytes of the reply that is coming in.
+  private var received = 0
+
+  init(address: String, openFlag: OpenFlag) throws(RedisError) {
+    self.address = address
+    self.openFlag = openFlag
+    parser = try ReplyParser()
+  }
+
+  func submit(_ request: PendingRequest, _ bytes: ByteBuffer) {
+    guard let context, failure == nil, context.channel.isActive else {
+      request.resume(.failure(failure ?? closed))
+      return
+    }
+    pending.append(request)
+    context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    if timer == nil { startTimer(context, request.deadline) }
+  }
+
+  /// Resumes a request that nobody waits for any more. A blocking read would hold up the connection: it is closed.
+  func cancel(_ id: UInt64) {
+    guard let request = pending.first(where: { $0.id == id }) else { return }
+    request.resume(.failure(CancellationError()))
+    if case .entries = request.shape {
+      fail(RedisError(.connectionClosed, "the connection to \(address) was given up with a cancelled read"))
+    }
+  }
+
+  func close() {
+    fail(RedisError(.connectionClosed, "the connection to \(address) was closed by Tidemark"))
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    fail(closed)
+    self.context = nil
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    let buffer = unwrapInboundIn(data)
+    guard failure == nil else { return }
+    received += buffer.readableBytes
+    do throws(RedisError) {
+      try buffer.withUnsafeReadableBytes { (bytes) throws(RedisError) in
+        try parser.feed(bytes, shape: { pending.first?.shape }, deliver: deliver)
+      }
+    } catch {
+      fail(error)
+    }
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    fail(closed)
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    if let sslError = error as? NIOSSLError, case .uncleanShutdown = sslError {
+      fail(closed)
+    } else if error is NIOSSLError || error is BoringSSLError || error is NIOSSLExtraError {
+      fail(
+        RedisError(
+          .tls, "TLS with \(address) failed: \(error); check the CA file, the certificate's host name and that the port speaks TLS",
+          underlying: error))
+    } else {
+      fail(RedisError(.connectionClosed, "the connection to \(address) failed: \(error)", underlying: error))
+    }
+  }
+
+  private var closed: RedisError { RedisError(.connectionClosed, "\(address) closed the connection") }
+
+  private func deliver(_ reply: ParsedReply) {
+    received = 0
+    guard let request = pending.first else { return }
+    request.remaining -= 1
+    switch reply {
+    case .value(let value?): request.values.append(value)
+    case .value(nil): request.failure = request.failure ?? RedisError(.replyTooLarge, "a reply of \(address) was larger than its bound")
+    case .entries(let result):
+      pending.removeFirst()
+      request.resume(result.map { .entries($0) }.mapError { $0 })
+      return
+    }
+    guard request.remaining == 0 else { return }
+    pending.removeFirst()
+    request.resume(request.failure.map { .failure($0) } ?? .success(.values(request.values)))
+  }
+
+  private func fail(_ error: RedisError) {
+    guard failure == nil else { return }
+    failure = error
+    openFlag.close()
+    timer?.cancel()
+    timer = nil
+    let waiting = pending
+    pending = []
+    for request in waiting { request.resume(.failure(error)) }
+    context?.close(promise: nil)
+  }
+
+  // One timer for all requests: it looks again when the earliest deadline of then has come. Deadlines need no
+  // cancelling when a reply comes, which is the case of every command but the last.
+  private func startTimer(_ context: ChannelHandlerContext, _ deadline: NIODeadline) {
+    let loopBound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    timer = context.eventLoop.scheduleTask(deadline: deadline) { loopBound.value.checkDeadlines() }
+  }
+
+  private func checkDeadlines() {
+    timer = nil
+    guard let context, let earliest = pending.map(\.deadline).min() else { return }
+    // A large reply may take its time as long as it keeps coming: a second for each MiB.
+    let extended = earliest + .seconds(Int64(received >> 20))
+    if extended > .now() {
+      startTimer(context, extended)
+    } else {
+      fail(RedisError(.timedOut, "\(address) did not answer in time; see whether it is overloaded or runs a slow command"))
+    }
+  }
+}

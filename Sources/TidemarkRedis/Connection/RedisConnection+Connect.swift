@@ -1,0 +1,73 @@
+package import NIOCore
+internal import NIOPosix
+internal import NIOSSL
+
+extension RedisConnection {
+  /// Connects, proves who we are and selects the database.
+  ///
+  /// - Throws: ``RedisError``: `connectFailed`, `tls`, `timedOut`, or `server` with what Redis said to AUTH or SELECT.
+  package static func connect(
+    _ configuration: RedisConfiguration, name: String, on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+  ) async throws -> RedisConnection {
+    let address = configuration.address
+    let openFlag = OpenFlag()
+    let tls = try configuration.makeTLSContext()
+    let host = configuration.tlsHostName
+    let bootstrap = ClientBootstrap(group: group)
+      .connectTimeout(TimeAmount(configuration.connectTimeout))
+      .channelOption(.socketOption(.so_keepalive), value: 1)
+      .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65536, maximum: 262_144))
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: host)) }
+          try channel.pipeline.syncOperations.addHandler(RedisChannelHandler(address: address, openFlag: openFlag))
+        }
+      }
+    let channel: any Channel
+    do {
+      switch configuration.endpoint {
+      case .tcp(let host, let port): channel = try await bootstrap.connect(host: host, port: port).get()
+      case .unix(let path): channel = try await bootstrap.connect(unixDomainSocketPath: path).get()
+      }
+    } catch let error as RedisError {
+      throw error
+    } catch {
+      throw RedisError(.connectFailed, "cannot connect to \(address): \(error); start Redis or correct redis.url", underlying: error)
+    }
+    let connection: RedisConnection
+    do {
+      let handler = try await channel.eventLoop.submit {
+        NIOLoopBound(try channel.pipeline.syncOperations.handler(type: RedisChannelHandler.self), eventLoop: channel.eventLoop)
+      }.get()
+      connection = RedisConnection(channel: channel, handler: handler, openFlag: openFlag, timeout: configuration.commandTimeout)
+    } catch {
+      // The handler is gone when the server hung up at once.
+      throw RedisError(.connectFailed, "\(address) closed the connection at once", underlying: error)
+    }
+    do {
+      try await connection.introduce(configuration, name: name)
+    } catch let error as RedisError where error.code == .timedOut && tls != nil {
+      // A port without TLS waits for the end of what it takes for a command.
+      await connection.close()
+      throw RedisError(
+        .timedOut, "\(address) did not answer in time; see whether the port speaks TLS, else write redis://", underlying: error)
+    } catch {
+      await connection.close()
+      throw error
+    }
+    return connection
+  }
+
+  private func introduce(_ configuration: RedisConfiguration, name: String) async throws {
+    var commands: [[RedisArgument]] = []
+    if let password = configuration.password {
+      commands.append(["AUTH"] + [configuration.username, password].compactMap { $0.map { .text($0) } })
+    }
+    // A user without the right to SELECT can use database 0.
+    if configuration.database != 0 { commands.append(["SELECT", .integer(Int64(configuration.database))]) }
+    let required = commands.count
+    commands.append(["CLIENT", "SETNAME", .text(name)])
+    // What SETNAME answers does not matter: a name is a comfort of CLIENT LIST, and rights to it are rare.
+    for reply in try await pipeline(commands).prefix(required) { _ = try reply.orThrow() }
+  }
+}

@@ -1,0 +1,55 @@
+/// A place for one connection that is made when it is needed and made again after a loss.
+///
+/// It never waits between attempts: when to try again is the caller's decision. Calls that come while a connection is
+/// being made share it.
+actor RedisConnectionSlot {
+  private let configuration: RedisConfiguration
+  private let name: String
+  private var connection: RedisConnection?
+  private var opening: Task<RedisConnection, any Error>?
+
+  init(_ configuration: RedisConfiguration, name: String) {
+    self.configuration = configuration
+    self.name = name
+  }
+
+  /// Runs commands on the connection. When the server had closed an idle connection, which shows only at the first
+  /// command, they are run once more on a new one: they must be repeatable.
+  func perform<Value: Sendable>(_ body: @Sendable (RedisConnection) async throws -> Value) async throws -> Value {
+    let (connection, isFresh) = try await current()
+    do {
+      return try await body(connection)
+    } catch let error as RedisError where error.code == .connectionClosed && !isFresh && !Task.isCancelled {
+      return try await body(try await current().connection)
+    }
+  }
+
+  func close() async {
+    opening?.cancel()
+    let open = connection
+    connection = nil
+    await open?.close()
+  }
+
+  private func current() async throws -> (connection: RedisConnection, isFresh: Bool) {
+    if let connection, connection.isOpen { return (connection, false) }
+    if let opening { return (try await opening.value, true) }
+    connection = nil
+    let task = Task { [configuration, name] in
+      let connection = try await RedisConnection.connect(configuration, name: name)
+      do {
+        try await RedisInspector(connection).requireSupportedVersion()
+        try Task.checkCancellation()
+      } catch {
+        await connection.close()
+        throw error
+      }
+      return connection
+    }
+    opening = task
+    defer { opening = nil }
+    let fresh = try await task.value
+    connection = fresh
+    return (fresh, true)
+  }
+}

@@ -1,0 +1,248 @@
+internal import Crypto
+
+/// Follows the framing of replies in front of hiredis, and keeps long values away from it.
+///
+/// hiredis holds a bulk string whole before it hands it over: a value of 500 MB would sit in our memory however small
+/// the limits are. Of a bulk longer than the limit only the first bytes are passed on, behind a header of that length;
+/// its real length and digest are put aside under the bulk's ordinal. Only header lines are looked at, bodies are
+/// skipped by their length, and what is passed on unchanged is not copied.
+///
+/// A pure value; replies may be cut into chunks anywhere.
+struct BulkLimiter {
+  struct Limits: Equatable {
+    /// A bulk longer than this is cut.
+    var longest: Int
+    /// Whether the digest of a cut bulk is wanted.
+    var wantsDigest: Bool
+
+    init(longest: Int, wantsDigest: Bool) {
+      // What is cut must be longer than what is kept of it.
+      self.longest = max(longest, BulkLimiter.keptBytes)
+      self.wantsDigest = wantsDigest
+    }
+  }
+
+  /// A bulk that was cut.
+  struct Cut: Equatable {
+    /// Counts all bulk strings that were seen, from 0; nulls are not counted.
+    var ordinal: UInt64
+    /// Bytes of the whole.
+    var length: UInt64
+    /// SHA-256 of the whole, empty where it was not wanted.
+    var digest: [UInt8]
+  }
+
+  /// What is passed on of a cut bulk: 4 KiB.
+  static let keptBytes = 4096
+  /// The longest header that makes sense: `$`, 20 digits, CR LF. Beyond it hiredis may say what is wrong.
+  private static let longestHeader = 32
+
+  private enum State {
+    case element
+    /// Inside a line that is passed on as it comes; for an array its count so far.
+    case line(isArray: Bool, count: Int, isNegative: Bool)
+    /// Inside a bulk's header, held back in `heldHeader` until its length is known.
+    case bulkHeader
+    /// Inside a bulk that is passed on, with its CR LF.
+    case body(remaining: Int)
+    /// Inside a bulk that is cut, without its CR LF.
+    case cutBody(remaining: Int, toKeep: Int)
+    /// Not a reply at all: all is passed on, hiredis names the error.
+    case broken
+  }
+
+  /// What was cut and not yet taken, oldest first.
+  private(set) var cuts: [Cut] = []
+  private var state = State.element
+  private var heldHeader: [UInt8] = []
+  /// Elements missing of each array that is open.
+  private var open: [Int] = []
+  private var ordinal: UInt64 = 0
+  private var cutLength = 0
+  private var hasher: SHA256?
+
+  /// The cut bulk of that ordinal, and forgets it.
+  mutating func takeCut(_ ordinal: UInt64) -> Cut? {
+    guard let first = cuts.first, first.ordinal == ordinal else { return nil }
+    return cuts.removeFirst()
+  }
+
+  /// Passes on input up to the end of a reply. The limits may change from one reply to the next, so it stops there.
+  ///
+  /// - Returns: bytes used of the input, and whether they end a reply. All are used where they don't.
+  mutating func feed(
+    _ input: UnsafeRawBufferPointer, limits: Limits, pass: (UnsafeRawBufferPointer) -> Void
+  ) -> (used: Int, isComplete: Bool) {
+    var at = 0
+    // Start of what was looked at and not yet passed on.
+    var from = 0
+    func passRun(to end: Int) {
+      if end > from { pass(UnsafeRawBufferPointer(rebasing: input[from..<end])) }
+      from = end
+    }
+
+    while at < input.count {
+      switch state {
+      case .element:
+        switch input[at] {
+        case UInt8(ascii: "$"):
+          // Nearly all bulks of a stream lie whole in their chunk: skipped here without a state of their own.
+          if let (length, body) = plainHeader(input, at), length <= limits.longest, length + 2 <= input.count - body {
+            ordinal += 1
+            at = body + length + 2
+            if endElement() {
+              passRun(to: at)
+              return (at, true)
+            }
+          } else {
+            passRun(to: at)
+            state = .bulkHeader
+          }
+        case UInt8(ascii: "*"):
+          state = .line(isArray: true, count: 0, isNegative: false)
+          at += 1
+        case UInt8(ascii: ":"), UInt8(ascii: "+"), UInt8(ascii: "-"):
+          state = .line(isArray: false, count: 0, isNegative: false)
+          at += 1
+        default:
+          state = .broken
+        }
+
+      case .line(let isArray, var count, var isNegative):
+        var byte: UInt8 = 0
+        while at < input.count {
+          byte = input[at]
+          at += 1
+          if byte == UInt8(ascii: "\n") { break }
+          if isArray {
+            if byte == UInt8(ascii: "-") {
+              isNegative = true
+            } else if byte >= 0x30, byte <= 0x39 {
+              count = min(count, Int(Int32.max)) * 10 + Int(byte - 0x30)
+            }
+          }
+        }
+        guard byte == UInt8(ascii: "\n") else {
+          state = .line(isArray: isArray, count: count, isNegative: isNegative)
+          break
+        }
+        state = .element
+        if isArray, !isNegative, count > 0 {
+          open.append(count)
+        } else if endElement() {
+          passRun(to: at)
+          return (at, true)
+        }
+
+      case .bulkHeader:
+        let end = input[at...].firstIndex(of: UInt8(ascii: "\n")) ?? input.count - 1
+        heldHeader.append(contentsOf: input[at...end])
+        at = end + 1
+        from = at
+        guard heldHeader.last == UInt8(ascii: "\n") || heldHeader.count > Self.longestHeader else { break }
+        // Moved out and back, not copied: most chunks end within a bulk.
+        var held: [UInt8] = []
+        swap(&held, &heldHeader)
+        defer {
+          held.removeAll(keepingCapacity: true)
+          swap(&held, &heldHeader)
+        }
+        held.withUnsafeBytes { header in
+          if let length = longerLength(header, limits) { beginCut(length, limits, pass) } else { pass(header) }
+        }
+        if isBetweenElements, endElement() { return (at, true) }
+
+      case .body(let remaining):
+        let taken = min(remaining, input.count - at)
+        at += taken
+        state = .body(remaining: remaining - taken)
+        if taken == remaining {
+          state = .element
+          if endElement() {
+            passRun(to: at)
+            return (at, true)
+          }
+        }
+
+      case .cutBody(let remaining, let toKeep):
+        let taken = min(remaining, input.count - at)
+        let kept = min(toKeep, taken)
+        hasher?.update(bufferPointer: UnsafeRawBufferPointer(rebasing: input[at..<at + taken]))
+        passRun(to: at + kept)
+        at += taken
+        from = at
+        state = .cutBody(remaining: remaining - taken, toKeep: toKeep - kept)
+        if taken == remaining {
+          let digest = hasher.map { Array($0.finalize()) } ?? []
+          hasher = nil
+          cuts.append(Cut(ordinal: ordinal, length: UInt64(cutLength), digest: digest))
+          ordinal += 1
+          state = .body(remaining: 2)
+        }
+
+      case .broken:
+        at = input.count
+      }
+    }
+    passRun(to: at)
+    return (at, false)
+  }
+
+  private var isBetweenElements: Bool { if case .element = state { true } else { false } }
+
+  /// The length in a bulk's header and the start of its body. Nil where that isn't simply digits, CR, LF within `input`.
+  private func plainHeader(_ input: UnsafeRawBufferPointer, _ start: Int) -> (length: Int, body: Int)? {
+    var at = start + 1
+    var length = 0
+    // Ten digits: far above what Redis allows (512 MB), and no overflow.
+    while at < input.count, at <= start + 10, case let digit = input[at] &- 0x30, digit <= 9 {
+      length = length &* 10 &+ Int(digit)
+      at += 1
+    }
+    guard at > start + 1, at + 1 < input.count, input[at] == 13, input[at + 1] == 10 else { return nil }
+    return (length, at + 2)
+  }
+
+  /// Reads a bulk's header and moves on to its body. The length where the bulk is to be cut, else nil.
+  private mutating func longerLength(_ header: UnsafeRawBufferPointer, _ limits: Limits) -> Int? {
+    let digits = header.dropFirst().dropLast(2)
+    if digits.elementsEqual("-1".utf8) {
+      state = .element
+      return nil
+    }
+    var length = 0
+    guard !digits.isEmpty, header.count <= Self.longestHeader, digits.count < 19 else {
+      state = .broken
+      return nil
+    }
+    for digit in digits {
+      guard digit >= 0x30, digit <= 0x39 else {
+        state = .broken
+        return nil
+      }
+      length = length * 10 + Int(digit - 0x30)
+    }
+    if length > limits.longest { return length }
+    ordinal += 1
+    state = .body(remaining: length + 2)
+    return nil
+  }
+
+  private mutating func beginCut(_ length: Int, _ limits: Limits, _ pass: (UnsafeRawBufferPointer) -> Void) {
+    cutLength = length
+    hasher = limits.wantsDigest ? SHA256() : nil
+    state = .cutBody(remaining: length, toKeep: Self.keptBytes)
+    var header = "$\(Self.keptBytes)\r\n"
+    header.withUTF8 { pass(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// Counts an element that ended, and the arrays that end with it. True at the end of the reply.
+  private mutating func endElement() -> Bool {
+    while let last = open.indices.last {
+      open[last] -= 1
+      if open[last] > 0 { return false }
+      open.removeLast()
+    }
+    return true
+  }
+}

@@ -1,0 +1,172 @@
+internal import CHiredis
+internal import TidemarkCore
+
+/// What the next reply is to become.
+enum ReplyShape: Sendable {
+  case value(ReplyBounds)
+  case entries(LaneReadRequest)
+
+  var limits: BulkLimiter.Limits {
+    switch self {
+    case .value(let bounds): .init(longest: bounds.longestBulk, wantsDigest: false)
+    case .entries(let request): .init(longest: request.maxEntryBytes, wantsDigest: true)
+    }
+  }
+}
+
+/// A complete reply.
+enum ParsedReply: Sendable {
+  /// Nil where it was over its budget.
+  case value(RedisReply?)
+  case entries(Result<LaneReadReply, RedisError>)
+}
+
+/// hiredis' reader, with the limiter before it and the two kinds of arena behind it.
+///
+/// hiredis is not thread-safe ("a reader must be used by one thread at a time"): neither is this class, and it is not
+/// `Sendable`; the channel handler that owns it keeps it on its event loop.
+final class ReplyParser {
+  /// A reader whose buffer grew beyond this is replaced after the reply: hiredis never gives memory back.
+  private static let largestBuffer = 1 << 20
+
+  // Guard: written once, before the first reader exists (`static let`), and only read by hiredis afterwards. hiredis
+  // keeps the pointer, so the table lives on the heap and is never freed.
+  private nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
+    let table = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
+    var functions = redisReplyObjectFunctions()
+    // The types of the counts differ between hiredis 0.14 and 1.x: they are left to inference.
+    functions.createString = { task, text, length in
+      ReplyParser.receive(task) { arena, type in
+        arena.pointee.string(UnsafeRawBufferPointer(start: text, count: Int(length)), type: type)
+      }
+    }
+    functions.createArray = { task, count in ReplyParser.receive(task) { _, _ in .array(Int(count)) } }
+    functions.createInteger = { task, value in ReplyParser.receive(task) { _, _ in .integer(Int64(value)) } }
+    functions.createNil = { task in ReplyParser.receive(task) { _, _ in .null } }
+    functions.freeObject = { _ in }
+    table.initialize(to: functions)
+    return table
+  }()
+
+  /// What the callbacks work on.
+  private struct Arena {
+    var limiter = BulkLimiter()
+    var tokens = ReplyTokens()
+    var entries = EntryBlockBuilder()
+    /// Of the reply that is coming in.
+    var shape: ReplyShape?
+    var bulks: UInt64 = 0
+    var longestString = 0
+
+    mutating func string(_ bytes: UnsafeRawBufferPointer, type: CInt) -> ReplyElement {
+      switch type {
+      case REDIS_REPLY_STATUS: return .status(bytes)
+      case REDIS_REPLY_ERROR: return .error(bytes)
+      default:
+        longestString = max(longestString, bytes.count)
+        defer { bulks += 1 }
+        return .bulk(bytes, limiter.takeCut(bulks))
+      }
+    }
+  }
+
+  private var reader: UnsafeMutablePointer<redisReader>
+  // Behind a pointer of its own: hiredis hands it to the callbacks, and ten checks of exclusive access for every entry,
+  // which class properties would have, were a quarter of the time. No two accesses overlap: callbacks run within
+  // `redisReaderGetReply` only, and during that call nothing else here touches the arena.
+  private let arena: UnsafeMutablePointer<Arena>
+
+  init() throws(RedisError) {
+    reader = try Self.makeReader()
+    arena = .allocate(capacity: 1)
+    arena.initialize(to: Arena())
+    reader.pointee.privdata = UnsafeMutableRawPointer(arena)
+  }
+
+  deinit {
+    redisReaderFree(reader)
+    arena.deinitialize(count: 1)
+    arena.deallocate()
+  }
+
+  /// Takes bytes as they came, asks for the shape of each reply that begins and delivers each that is complete.
+  ///
+  /// - Throws: `malformedReply` for bytes that are no reply, or one that nobody waits for. The connection is then lost.
+  func feed(_ input: UnsafeRawBufferPointer, shape nextShape: () -> ReplyShape?, deliver: (ParsedReply) -> Void) throws(RedisError) {
+    var at = 0
+    while at < input.count {
+      let current: ReplyShape
+      if let shape = arena.pointee.shape {
+        current = shape
+      } else {
+        guard let next = nextShape() else { throw RedisError(.malformedReply, "Redis sent a reply to no command") }
+        begin(next)
+        current = next
+      }
+      let reader = reader
+      let rest = UnsafeRawBufferPointer(rebasing: input[at...])
+      var isFed = true
+      let (used, isComplete) = arena.pointee.limiter.feed(rest, limits: current.limits) { part in
+        let bytes = part.assumingMemoryBound(to: CChar.self)
+        isFed = isFed && redisReaderFeed(reader, bytes.baseAddress, bytes.count) == REDIS_OK
+      }
+      at += used
+      var token: UnsafeMutableRawPointer?
+      guard isFed, redisReaderGetReply(reader, &token) == REDIS_OK, (token != nil) == isComplete else { throw failure() }
+      guard isComplete else { continue }
+      arena.pointee.shape = nil
+      deliver(finish(current))
+    }
+  }
+
+  private func begin(_ shape: ReplyShape) {
+    arena.pointee.shape = shape
+    switch shape {
+    case .value(let bounds): arena.pointee.tokens.begin(bounds)
+    case .entries(let request): arena.pointee.entries.begin(request)
+    }
+  }
+
+  private func finish(_ shape: ReplyShape) -> ParsedReply {
+    if arena.pointee.longestString > Self.largestBuffer, let fresh = try? Self.makeReader() {
+      redisReaderFree(reader)
+      reader = fresh
+      reader.pointee.privdata = UnsafeMutableRawPointer(arena)
+    }
+    arena.pointee.longestString = 0
+    switch shape {
+    case .value: return .value(arena.pointee.tokens.finish())
+    case .entries: return .entries(Result { () throws(RedisError) in try arena.pointee.entries.finish() })
+    }
+  }
+
+  /// The body of every callback. The answer must not be null, which means "no memory": it is the element's depth plus
+  /// one, from which its children learn their own.
+  private static func receive(
+    _ task: UnsafePointer<redisReadTask>?, _ element: (UnsafeMutablePointer<Arena>, CInt) -> ReplyElement
+  ) -> UnsafeMutableRawPointer? {
+    guard let task, let arena = task.pointee.privdata?.assumingMemoryBound(to: Arena.self) else { return nil }
+    let depth = task.pointee.parent.map { Int(bitPattern: $0.pointee.obj) } ?? 0
+    let element = element(arena, task.pointee.type)
+    switch arena.pointee.shape {
+    case .value: arena.pointee.tokens.append(element, depth: depth)
+    case .entries: arena.pointee.entries.append(element, depth: depth, index: Int(task.pointee.idx))
+    case nil: break
+    }
+    return UnsafeMutableRawPointer(bitPattern: depth + 1)
+  }
+
+  private func failure() -> RedisError {
+    let text = withUnsafeBytes(of: &reader.pointee.errstr) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    return RedisError(.malformedReply, "what Redis sent is not a reply: \(text.isEmpty ? "it ends elsewhere" : text)")
+  }
+
+  private static func makeReader() throws(RedisError) -> UnsafeMutablePointer<redisReader> {
+    guard let reader = redisReaderCreateWithFunctions(functions) else {
+      throw RedisError(.malformedReply, "hiredis has no memory for a reader")
+    }
+    // 0: hiredis keeps its buffer between replies instead of allocating it again.
+    reader.pointee.maxbuf = 0
+    return reader
+  }
+}

@@ -1,0 +1,114 @@
+/// What a reply of a plain command may take.
+package struct ReplyBounds: Sendable, Equatable {
+  /// A bulk longer than this is cut to 4 KiB.
+  package var longestBulk: Int
+  /// Bytes of the whole reply; a larger one is dropped and ``RedisError/Code/replyTooLarge`` thrown.
+  package var budget: Int
+  /// Strings nested deeper are left out: an array at this depth reads as empty. The root has depth 0.
+  package var deepestKept: Int
+
+  package init(longestBulk: Int, budget: Int, deepestKept: Int) {
+    self.longestBulk = longestBulk
+    self.budget = budget
+    self.deepestKept = deepestKept
+  }
+
+  /// 64 MiB, everything kept whole.
+  package static let standard = ReplyBounds(longestBulk: 64 << 20, budget: 64 << 20, deepestKept: 7)
+  /// `XINFO STREAM` carries the first and the last entry whole, of any size; only their ids are wanted.
+  package static let inspection = ReplyBounds(longestBulk: 4096, budget: 1 << 20, deepestKept: 2)
+}
+
+/// The reply of a plain command while it is parsed: tokens in the order of the wire, and the bytes of its strings.
+struct ReplyTokens {
+  private struct Token {
+    enum Kind { case status, error, integer, bulk, array, null }
+    var kind: Kind
+    /// The integer, the number of elements, or where the bytes start.
+    var value: Int64
+    var length: Int
+  }
+
+  var bounds = ReplyBounds.standard
+  private var tokens: [Token] = []
+  private var bytes: [UInt8] = []
+  private var isOverBudget = false
+
+  mutating func begin(_ bounds: ReplyBounds) {
+    self.bounds = bounds
+    isOverBudget = false
+    tokens.removeAll(keepingCapacity: tokens.capacity < 1 << 14)
+    bytes.removeAll(keepingCapacity: bytes.capacity < 1 << 18)
+  }
+
+  mutating func append(_ element: ReplyElement, depth: Int) {
+    guard depth <= bounds.deepestKept, !isOverBudget else { return }
+    let size = bytes.count + element.bytes.count + tokens.count * MemoryLayout<Token>.stride
+    guard size <= bounds.budget else {
+      isOverBudget = true
+      return
+    }
+    let start = Int64(bytes.count)
+    bytes.append(contentsOf: element.bytes)
+    let length = element.bytes.count
+    switch element {
+    case .status: tokens.append(Token(kind: .status, value: start, length: length))
+    case .error: tokens.append(Token(kind: .error, value: start, length: length))
+    case .bulk: tokens.append(Token(kind: .bulk, value: start, length: length))
+    case .integer(let value): tokens.append(Token(kind: .integer, value: value, length: 0))
+    case .null: tokens.append(Token(kind: .null, value: 0, length: 0))
+    case .array(let count):
+      tokens.append(Token(kind: .array, value: depth < bounds.deepestKept ? Int64(count) : 0, length: 0))
+    }
+  }
+
+  /// The reply as a value; nil where it was over its budget.
+  func finish() -> RedisReply? {
+    guard !isOverBudget else { return nil }
+    var next = 0
+    return take(&next)
+  }
+
+  private func take(_ next: inout Int) -> RedisReply? {
+    guard next < tokens.count else { return nil }
+    let token = tokens[next]
+    next += 1
+    switch token.kind {
+    case .status: return .status(String(decoding: bytes(of: token), as: UTF8.self))
+    case .error: return .error(String(decoding: bytes(of: token), as: UTF8.self))
+    case .integer: return .integer(token.value)
+    case .bulk: return .bulk(Array(bytes(of: token)))
+    case .null: return .null
+    case .array:
+      var elements: [RedisReply] = []
+      elements.reserveCapacity(Int(token.value))
+      for _ in 0..<token.value {
+        guard let element = take(&next) else { return nil }
+        elements.append(element)
+      }
+      return .array(elements)
+    }
+  }
+
+  private func bytes(of token: Token) -> ArraySlice<UInt8> {
+    bytes[Int(token.value)..<Int(token.value) + token.length]
+  }
+}
+
+/// One element as hiredis reports it. The bytes are valid during the callback only.
+enum ReplyElement {
+  case status(UnsafeRawBufferPointer)
+  case error(UnsafeRawBufferPointer)
+  /// With what the limiter put aside, where the bulk was cut.
+  case bulk(UnsafeRawBufferPointer, BulkLimiter.Cut?)
+  case integer(Int64)
+  case array(Int)
+  case null
+
+  var bytes: UnsafeRawBufferPointer {
+    switch self {
+    case .status(let bytes), .error(let bytes), .bulk(let bytes, _): bytes
+    default: UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+  }
+}

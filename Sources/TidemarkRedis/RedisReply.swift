@@ -1,0 +1,45 @@
+/// A reply of Redis as a value. An error of the server is a value too: whether it is a failure is the caller's to say.
+package enum RedisReply: Sendable, Hashable {
+  case status(String)
+  case error(String)
+  case integer(Int64)
+  case bulk([UInt8])
+  case array([RedisReply])
+  case null
+
+  /// The text of a bulk or status reply; nil for all others and for bytes that are not UTF-8.
+  package var text: String? {
+    switch self {
+    case .status(let text): text
+    case .bulk(let bytes): String(validating: bytes, as: UTF8.self)
+    default: nil
+    }
+  }
+
+  /// An integer reply, or a bulk that is written as one.
+  package var number: Int64? {
+    switch self {
+    case .integer(let value): value
+    default: text.flatMap { Int64($0) }
+    }
+  }
+
+  package var elements: [RedisReply]? {
+    if case .array(let elements) = self { elements } else { nil }
+  }
+
+  /// The value behind `name` in a flat list of names and values, as `XINFO` answers.
+  package subscript(name: String) -> RedisReply? {
+    guard let elements else { return nil }
+    for index in stride(from: 0, to: elements.count - 1, by: 2) where elements[index].text == name {
+      return elements[index + 1]
+    }
+    return nil
+  }
+
+  /// Itself, unless it is an error of the server: that is thrown.
+  package func orThrow(file: String = #fileID, line: Int = #line) throws(RedisError) -> RedisReply {
+    if case .error(let message) = self { throw RedisError(.server, message, file: file, line: line) }
+    return self
+  }
+}

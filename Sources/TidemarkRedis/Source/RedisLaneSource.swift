@@ -1,0 +1,134 @@
+package import TidemarkCore
+
+/// The streams of one Redis server.
+///
+/// Two connections: one for reads, which may block, and one for everything else. Each is made at the first call that
+/// needs it and again at the next call after a loss. Calls may come from any task; reads are answered one after another.
+/// A cancelled call throws `CancellationError`, everything else is a ``SourceError``.
+package struct RedisLaneSource: LaneSource {
+  private let configuration: RedisConfiguration
+  private let prefix: String
+  private let reads: RedisConnectionSlot
+  private let commands: RedisConnectionSlot
+
+  /// Connects nothing yet. `prefix` is the one that the built-in lanes' names begin with.
+  package init(_ configuration: RedisConfiguration, prefix: String) {
+    self.configuration = configuration
+    self.prefix = prefix
+    reads = RedisConnectionSlot(configuration, name: "tidemark-read")
+    commands = RedisConnectionSlot(configuration, name: "tidemark")
+  }
+
+  package func ping() async throws {
+    try await onCommands { try await RedisInspector($0).ping() }
+  }
+
+  /// Closes both connections. A later call would open them again.
+  package func close() async {
+    await reads.close()
+    await commands.close()
+  }
+
+  package func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
+    try await translating {
+      do {
+        return try await reads.perform { try await $0.readStreams(request) }
+      } catch let error as RedisError where error.code == .server {
+        guard let refused = try await refusedLane(of: request, error.message) else { throw error }
+        throw refused
+      }
+    }
+  }
+
+  package func inspect(_ lanes: [String]) async throws -> [LaneInspection?] {
+    try await onCommands { connection in
+      var inspections: [LaneInspection?] = []
+      inspections.reserveCapacity(lanes.count)
+      // In portions: each reply carries two whole entries over the wire.
+      for start in stride(from: 0, to: lanes.count, by: 128) {
+        let portion = lanes[start..<min(start + 128, lanes.count)]
+        let replies = try await connection.pipeline(portion.map { ["XINFO", "STREAM", .text($0)] }, bounds: .inspection)
+        for (lane, reply) in zip(portion, replies) { inspections.append(try LaneInspection.reading(reply, of: lane)) }
+      }
+      return inspections
+    }
+  }
+
+  package func discover(_ pattern: String) async throws -> [String] {
+    try await onCommands { connection in
+      var names: Set<String> = []
+      var cursor = "0"
+      var filters = true
+      repeat {
+        let scan: [RedisArgument] = ["SCAN", .text(cursor), "MATCH", .text(pattern), "COUNT", "1000"]
+        var reply = try await connection.send(filters ? scan + ["TYPE", "stream"] : scan)
+        if filters, case .error(let message) = reply, ServerErrorClass(message) == .other {
+          // Some proxies know no TYPE here.
+          filters = false
+          reply = try await connection.send(scan)
+        }
+        guard let page = try reply.orThrow().elements, page.count == 2, let next = page[0].text, let keys = page[1].elements else {
+          throw RedisError(.malformedReply, "SCAN answered something else than a cursor and keys")
+        }
+        // A name that is not UTF-8 can't be configured, nor stored as text.
+        let found = keys.compactMap(\.text)
+        if filters {
+          names.formUnion(found)
+        } else {
+          let types = try await connection.pipeline(found.map { ["TYPE", .text($0)] })
+          for (name, type) in zip(found, types) where try type.orThrow().text == "stream" { names.insert(name) }
+        }
+        cursor = next
+      } while cursor != "0"
+      return names.sorted()
+    }
+  }
+
+  package func publish(_ marks: [DurableMark]) async throws {
+    guard !marks.isEmpty else { return }
+    try await onCommands { [prefix] connection in
+      for start in stride(from: 0, to: marks.count, by: 512) {
+        try await DurableScript.publish(marks[start..<min(start + 512, marks.count)], prefix: prefix, on: connection)
+      }
+    }
+  }
+
+  package func currentMilliseconds() async throws -> UInt64 {
+    try await onCommands { try await RedisInspector($0).currentMilliseconds() }
+  }
+
+  /// XREAD fails whole for one bad key and does not say which. Each is asked alone, for what comes after its end: that
+  /// carries no entries. Nil where the call as such was refused.
+  private func refusedLane(of request: LaneReadRequest, _ message: String) async throws -> SourceError? {
+    let kind = ServerErrorClass(message)
+    guard kind == .wrongType || kind == .refused else { return nil }
+    let lanes = request.positions.map(\.lane)
+    let replies = try await reads.perform { connection in
+      try await connection.pipeline(lanes.map { ["XREAD", "COUNT", "1", "STREAMS", .text($0), "$"] })
+    }
+    let refusals = zip(lanes, replies).compactMap { lane, reply -> (String, String)? in
+      guard case .error(let text) = reply else { return nil }
+      let kind = ServerErrorClass(text)
+      return kind == .wrongType || kind == .refused ? (lane, text) : nil
+    }
+    // A user without XREAD is refused for every key, in words about the command.
+    guard let (lane, text) = refusals.first(where: { !$0.1.contains("to run the") }) else {
+      return refusals.isEmpty
+        ? SourceError(.unavailable, "\(configuration.address): a lane was refused (\(message)) and is not any more") : nil
+    }
+    let mend = text.hasPrefix("WRONGTYPE") ? "the key is not a stream: remove it or the lane" : "grant the key with ACL SETUSER"
+    return SourceError(.laneRefused(lane), "\(configuration.address): lane \(lane) can't be read: \(text); \(mend)")
+  }
+
+  private func onCommands<Value: Sendable>(_ body: @Sendable (RedisConnection) async throws -> Value) async throws -> Value {
+    try await translating { try await commands.perform(body) }
+  }
+
+  private func translating<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+    do {
+      return try await body()
+    } catch let error as RedisError {
+      throw SourceError(error, address: configuration.address)
+    }
+  }
+}

@@ -1,0 +1,39 @@
+internal import TidemarkCore
+
+extension SourceError {
+  /// Says what a failure means for the engine. `address` holds no password.
+  init(_ error: RedisError, address: String) {
+    switch error.code {
+    case .connectFailed, .connectionClosed, .timedOut, .malformedReply, .replyTooLarge:
+      self.init(.unavailable, error.message)
+    case .server:
+      self.init(serverError: error.message, address: address)
+    case .unsupportedServer:
+      self.init(.misconfigured, "\(address): \(error.message)")
+    default:
+      self.init(.misconfigured, error.message)
+    }
+  }
+
+  private init(serverError message: String, address: String) {
+    // A message of the server may be long (a script's) but never has two lines.
+    let text = "\(address) answered: \(message.prefix(200))"
+    switch ServerErrorClass(message) {
+    case .passing:
+      self.init(.unavailable, text)
+    case .refused where message.hasPrefix("NOPERM"):
+      self.init(.misconfigured, "\(text); grant it with ACL SETUSER")
+    case .refused where message.hasPrefix("DENIED"):
+      self.init(.misconfigured, "\(text.prefix(120)); set a password in Redis or let it listen on a private address")
+    case .refused:
+      self.init(.misconfigured, "\(text); correct the user and password of redis.url")
+    case .wrongType:
+      self.init(.misconfigured, "\(text); another program uses a key of Tidemark's: choose another redis.prefix")
+    case .unsupported:
+      self.init(.misconfigured, "\(text); see which servers and modes are supported")
+    case .other:
+      // What nobody has thought of may pass; what does not pass shows as a lane that waits, with this text.
+      self.init(.unavailable, text)
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import Testing
+import TidemarkCore
+import TidemarkRedis
+import TidemarkTestKit
+
+@Suite("Publishing what is durable")
+struct PublishingTests {
+  private let lane = "tidemark:{3}:changes"
+
+  private func mark(_ lane: String, _ id: String, _ incarnation: Int64 = 1, rejected: [DurableMark.Rejection] = []) throws -> DurableMark {
+    DurableMark(lane: lane, durable: try #require(EntryID(id)), incarnation: incarnation, rejected: rejected)
+  }
+
+  @Test("A mark moves forward by numbers, not by text, and never back within an incarnation")
+  func neverBack() async throws {
+    try await withSource { server, source in
+      let steps: [(id: String, incarnation: Int64, held: String)] = [
+        ("9-9", 1, "9-9"), ("10-0", 1, "10-0"), ("9-99", 1, "10-0"), ("10-9", 1, "10-9"), ("10-10", 1, "10-10"), ("10-9", 1, "10-10"),
+        // Two milliseconds that are the same number as doubles.
+        ("9007199254740992-2", 1, "9007199254740992-2"), ("9007199254740993-1", 1, "9007199254740993-1"),
+        ("9007199254740992-9", 1, "9007199254740993-1"),
+        ("5-0", 2, "5-0"), ("9999-0", 1, "5-0"), ("6-0", 2, "6-0"), ("1-0", 10, "1-0"), ("7-0", 9, "1-0"),
+        ("18446744073709551615-18446744073709551615", 10, "18446744073709551615-18446744073709551615"),
+      ]
+      for step in steps {
+        try await source.publish([mark(lane, step.id, step.incarnation), mark("orders", step.id, step.incarnation)])
+        #expect(try await server.command("HGET", "tidemark:{3}:lane", "durable") == step.held, "after \(step)")
+        #expect(try await server.command("HGET", "tidemark:durable", "orders") == step.held, "after \(step)")
+      }
+      #expect(try await server.command("HGET", "tidemark:{3}:lane", "incarnation") == "10")
+    }
+  }
+
+  @Test("Rejected entries are written with the mark, and each advance is told on the lane's channel once")
+  func rejectedAndChannel() async throws {
+    try await withSource { server, source in
+      let listener = try await RedisConnection.connect(RedisConfiguration(url: server.url), name: "listener")
+      _ = try await listener.send(["SUBSCRIBE", "tidemark:{3}:durable"])
+      let rejections = [
+        DurableMark.Rejection(id: EntryID(ms: 1, no: 5), reason: "bad_json"), .init(id: EntryID(ms: 2, no: 0), reason: "missing_field"),
+      ]
+      for _ in 0..<2 { try await source.publish([mark(lane, "2-0", rejected: rejections)]) }
+      #expect(
+        Set(try await server.command("HGETALL", "tidemark:{3}:rejected").split(separator: "\n")) == [
+          "1-5", "bad_json", "2-0", "missing_field",
+        ])
+      // A message answers no command of the listener's, which ends its connection: so it shows that one came.
+      try await waitUntil("the listener got a message") { !listener.isOpen }
+      #expect(try await server.command("INFO", "commandstats").contains("cmdstat_publish:calls=1,"))
+    }
+  }
+
+  @Test("Thousands of lanes are told at once, also after the server forgot the script")
+  func manyLanes() async throws {
+    try await withSource { server, source in
+      for id in ["1-0", "2-0"] {
+        try await source.publish(try (0..<2000).map { try mark("lane\($0)", id) })
+        #expect(try await server.command("HGET", "tidemark:durable", "lane1999") == id)
+        try await server.command("SCRIPT", "FLUSH")
+      }
+      #expect(try await server.command("HLEN", "tidemark:durable") == "4000")
+    }
+  }
+
+  @Test("A key that another program uses is a misconfiguration; the other lanes are told all the same")
+  func foreignKey() async throws {
+    try await withSource(prefix: "mine") { server, source in
+      try await server.command("SET", "mine:durable", "text")
+      let error = await failure { try await source.publish([mark("orders", "1-0"), mark("mine:{0}:changes", "1-0")]) }
+      #expect(error?.kind == .misconfigured)
+      #expect(try await server.command("HGET", "mine:{0}:lane", "durable") == "1-0")
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import Testing
+
+@testable import TidemarkRedis
+
+@Suite("The URL of Redis")
+struct RedisConfigurationTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    var url: String
+    var endpoint: RedisConfiguration.Endpoint
+    var user: String?
+    var password: String?
+    var database = 0
+    var tls = false
+
+    var testDescription: String { url }
+  }
+
+  @Test(
+    "Every accepted form is read",
+    arguments: [
+      Case(url: "redis://127.0.0.1:6380/3", endpoint: .tcp(host: "127.0.0.1", port: 6380), database: 3),
+      Case(url: "redis://example.org", endpoint: .tcp(host: "example.org", port: 6379)),
+      Case(url: "redis://", endpoint: .tcp(host: "127.0.0.1", port: 6379)),
+      Case(url: "redis://host/", endpoint: .tcp(host: "host", port: 6379)),
+      Case(url: "rediss://host:1/?db=4", endpoint: .tcp(host: "host", port: 1), database: 4, tls: true),
+      Case(url: "REDIS://:s3%40%2Fcret@host", endpoint: .tcp(host: "host", port: 6379), password: "s3@/cret"),
+      Case(url: "redis://u%C3%A9r:p:w@[::1]:7000/1", endpoint: .tcp(host: "::1", port: 7000), user: "uér", password: "p:w", database: 1),
+      Case(url: "redis://u:a@b@host", endpoint: .tcp(host: "host", port: 6379), user: "u", password: "a@b"),
+      Case(url: "unix:///run/redis.sock", endpoint: .unix(path: "/run/redis.sock")),
+      Case(url: "redis+unix:///run/my%20redis.sock?db=2", endpoint: .unix(path: "/run/my redis.sock"), database: 2),
+      Case(url: "unix://:pw@/run/redis.sock", endpoint: .unix(path: "/run/redis.sock"), password: "pw"),
+    ])
+  func accepted(one: Case) throws {
+    let configuration = try RedisConfiguration(url: one.url)
+    #expect(configuration.endpoint == one.endpoint)
+    #expect(configuration.username == one.user)
+    #expect(configuration.password == one.password)
+    #expect(configuration.database == one.database)
+    #expect((configuration.tls != nil) == one.tls)
+    #expect(configuration.connectTimeout == .seconds(5))
+    #expect(configuration.commandTimeout == .seconds(10))
+  }
+
+  @Test(
+    "A bad URL is refused in one line that names the key and no secret",
+    arguments: [
+      "localhost:6379", "http://:hunter2@host", "redis://:hunter2@host:port", "redis://:hunter2@host:0", "redis://:hunter2@host:70000",
+      "redis://:hunter2@host/x", "redis://:hunter2@host/-1", "redis://:hunter2%zz@host", "redis://:hunter2#@host", "redis://::1/0",
+      "redis://:hunter2@a,b/0", "unix://relative.sock", "redis://:hunter2@host?tls=1", "redis://:hunter2/x@host", "redis://[::1/0",
+      "redis://hunter2@host", "redis://:hunter2%00@host", "redis://:%FFhunter2@host", "",
+    ])
+  func refused(url: String) {
+    let error = #expect(throws: RedisError.self) { try RedisConfiguration(url: url) }
+    #expect(error?.code == .invalidConfiguration)
+    let text = error.map { "\($0) \($0.debugDescription)" } ?? ""
+    #expect(text.contains("redis.url"))
+    #expect(!text.contains("hunter2"))
+    #expect(!text.contains("\n"))
+  }
+
+  @Test("A password given beside the URL wins, and no description shows it")
+  func separatePassword() throws {
+    let configuration = try RedisConfiguration(url: "redis://agent:first@host/2", password: "hunter2")
+    #expect(configuration.password == "hunter2")
+    #expect(configuration.redactedDescription == "redis://agent:***@host:6379/2")
+    var dumped = ""
+    dump(configuration, to: &dumped)
+    for text in ["\(configuration)", String(reflecting: configuration), configuration.address, dumped] {
+      #expect(!text.contains("hunter2") && !text.contains("first"))
+    }
+  }
+
+  @Test("TLS files without rediss, or a certificate without its key, are refused")
+  func tlsFiles() {
+    #expect(throws: RedisError.self) { try RedisConfiguration(url: "redis://host", tlsCAFile: "/ca.pem") }
+    #expect(throws: RedisError.self) { try RedisConfiguration(url: "rediss://host", tlsCertificateFile: "/c.pem") }
+  }
+}

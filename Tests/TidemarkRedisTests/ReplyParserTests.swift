@@ -1,0 +1,133 @@
+import Crypto
+import Testing
+import TidemarkCore
+
+@testable import TidemarkRedis
+
+@Suite("Parsing of replies")
+struct ReplyParserTests {
+  private func parse(_ chunks: [[UInt8]], _ shape: ReplyShape) throws -> [ParsedReply] {
+    let parser = try ReplyParser()
+    var replies: [ParsedReply] = []
+    for chunk in chunks {
+      try chunk.withUnsafeBytes { try parser.feed($0, shape: { shape }, deliver: { replies.append($0) }) }
+    }
+    return replies
+  }
+
+  private func block(_ chunks: [[UInt8]], _ request: LaneReadRequest) throws -> EntryBlock? {
+    guard case .entries(let result)? = try parse(chunks, .entries(request)).first else { return nil }
+    return try result.get().block
+  }
+
+  private let twoLanes = RESP.streams([
+    ("a", [RESP.entry("1-1", [("type", Array("x".utf8)), ("raw", [0, 255, 13, 10, 36])]), RESP.entry("1-2", [])]),
+    ("c", [RESP.entry("18446744073709551615-18446744073709551615", [("", []), ("k", Array("v".utf8))])]),
+  ])
+
+  @Test("A reply of XREAD in chunks of one byte equals the whole one, NUL and non-UTF-8 bytes included")
+  func oneByteChunks() throws {
+    let request = LaneReadRequest.of("a", "b", "c")
+    let whole = try #require(try block([twoLanes], request))
+    let pieces = try #require(try block(twoLanes.map { [$0] }, request))
+    #expect(whole.readable == pieces.readable)
+    #expect(
+      whole.readable == [
+        ReadableEntry(lane: 0, id: "1-1", fields: [Array("type".utf8), Array("x".utf8), Array("raw".utf8), [0, 255, 13, 10, 36]]),
+        ReadableEntry(lane: 0, id: "1-2", fields: []),
+        ReadableEntry(
+          lane: 2, id: "18446744073709551615-18446744073709551615", fields: [[], [], Array("k".utf8), Array("v".utf8)]),
+      ])
+  }
+
+  @Test("Any chunking of several replies gives the same entries, with large values cut alike")
+  func anyChunking() throws {
+    let large = (0..<30_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    let reply = RESP.streams([("a", [RESP.entry("1-1", [("k", large), ("s", [1]), ("l", large)]), RESP.entry("1-2", [("k", [2])])])])
+    let request = LaneReadRequest.of("a", maxEntryBytes: 20_000)
+    let whole = try #require(try block([reply], request))
+    #expect(whole.truncations.map(\.field) == [0, 2])
+    #expect(whole.truncations.map(\.length) == [30_000, 30_000])
+    #expect(whole.truncations.allSatisfy { $0.digest == Array(SHA256.hash(data: large)) })
+    for seed in 0..<60 {
+      var generator = SeededGenerator(state: UInt64(seed))
+      let chunks = (reply + reply).chunks(upTo: 1 << (seed % 15), using: &generator)
+      let replies = try parse(chunks, .entries(request))
+      #expect(replies.count == 2)
+      for case .entries(let result) in replies { #expect(try result.get().block?.readable == whole.readable) }
+    }
+  }
+
+  @Test("Values stored before an entry was known to be too large are cut too, each with the digest of its whole")
+  func shrinksBackwards() throws {
+    func value(_ seed: UInt8) -> [UInt8] { (0..<6000).map { UInt8(truncatingIfNeeded: $0) &+ seed } }
+    let fields = (0..<5).map { ("name\($0)", value(UInt8($0))) } + [("small", [7])]
+    let reply = RESP.streams([("a", [RESP.entry("1-1", [("x", [1])]), RESP.entry("2-1", fields), RESP.entry("3-1", [("y", value(9))])])])
+    let block = try #require(try block([reply], .of("a", maxEntryBytes: 20_000)))
+    let expected = fields.flatMap { [Array($0.0.utf8), Array($0.1.prefix(4096))] }
+    // Four values of 4 KiB are less than the limit: the fifth is kept, and the small one.
+    #expect(block.readable[1].fields.prefix(10) == expected.prefix(10))
+    #expect(block.truncations.map(\.field) == [1, 2, 3, 4, 5, 6])
+    for index in 0..<5 {
+      #expect(block.truncations[index].length == 6000)
+      #expect(block.truncations[index].digest == Array(SHA256.hash(data: value(UInt8(index)))))
+    }
+    #expect(block.readable[0].fields == [Array("x".utf8), [1]])
+    #expect(block.readable[2].fields == [Array("y".utf8), value(9)])
+  }
+
+  @Test("An entry of very many small fields takes no more than its limit")
+  func manySmallFields() throws {
+    let fields = (0..<2000).map { ("name\($0)", [UInt8](repeating: 1, count: 1000)) }
+    let block = try #require(try block([RESP.streams([("a", [RESP.entry("1-1", fields)])])], .of("a", count: 1, maxEntryBytes: 50_000)))
+    #expect(block.bytes.count <= 50_000 + 2 * 4096)
+    #expect(block.entries[0].fieldCount == 2000)
+    #expect(block.truncations.last?.length == 1000)
+  }
+
+  @Test("A long field name marks its value as cut")
+  func longName() throws {
+    let name = String(repeating: "n", count: 50_000)
+    let reply = RESP.streams([("a", [RESP.entry("1-1", [("k", [1]), (name, [2])])])])
+    let block = try #require(try block([reply], .of("a", count: 1, maxEntryBytes: 10_000)))
+    #expect(block.truncations.map(\.field) == [1])
+    #expect(block.readable[0].fields == [Array("k".utf8), [1], Array(name.utf8.prefix(4096)), [2]])
+  }
+
+  @Test("A reply above its budget is dropped, and the next one on the same connection is read")
+  func overBudget() throws {
+    let parser = try ReplyParser()
+    var replies: [LaneReadReply] = []
+    for budget in [100, 10_000] {
+      try twoLanes.withUnsafeBytes { bytes in
+        try parser.feed(
+          bytes, shape: { .entries(.of("a", "b", "c", budget: budget)) },
+          deliver: { if case .entries(.success(let reply)) = $0 { replies.append(reply) } })
+      }
+    }
+    #expect(replies.map(\.isOverBudget) == [true, false])
+    #expect(replies.last?.block?.entries.count == 3)
+  }
+
+  @Test("Plain replies of every kind become values, in any chunking, and a nil at the root is one of them")
+  func values() throws {
+    let input =
+      RESP.line("*-1") + RESP.line("$-1") + RESP.line("-ERR no") + RESP.line("+OK") + RESP.line(":-5")
+      + RESP.array([RESP.bulk("a"), RESP.array([]), RESP.line("$-1"), RESP.line("-WRONGTYPE x")])
+    let expected: [RedisReply] = [
+      .null, .null, .error("ERR no"), .status("OK"), .integer(-5),
+      .array([.bulk([97]), .array([]), .null, .error("WRONGTYPE x")]),
+    ]
+    for chunks in [[input], input.map { [$0] }] {
+      let replies = try parse(chunks, .value(.standard)).map { reply -> RedisReply? in
+        if case .value(let value) = reply { value } else { nil }
+      }
+      #expect(replies == expected)
+    }
+  }
+
+  @Test("Bytes that are no reply end with an error that says so")
+  func garbage() {
+    #expect(throws: RedisError.self) { _ = try parse([Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8)], .value(.standard)) }
+  }
+}
