@@ -3,8 +3,8 @@ extension ConfigurationSchema {
     "redis", "The Redis or Valkey that agents write to.",
     [
       ConfigurationKey(
-        "redis.url", \.redis.url, .url(schemes: ["redis", "rediss"]), [],
-        "The server and its database. `rediss://` is TLS. A password in it is redacted wherever it is shown; keep it in "
+        "redis.url", \.redis.url, .url(schemes: ["redis", "rediss", "unix"]), [],
+        "The server and its database. `rediss://` is TLS, `unix:///path/to/redis.sock?db=0` a socket. A password in it is redacted wherever it is shown; keep it in "
           + "`redis.password` instead."),
       ConfigurationKey(
         "redis.prefix", \.redis.prefix, .prefix, [],

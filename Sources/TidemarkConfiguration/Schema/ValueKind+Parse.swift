@@ -78,7 +78,10 @@ extension ValueKind {
       text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
     else { throw Mismatch(what: "is not a URL", mend: mend) }
     guard schemes.contains(String(parts.scheme)) else { throw Mismatch(what: "has another scheme than \(schemes[0])://", mend: mend) }
-    if schemes.contains("redis") {
+    if parts.scheme == "unix" {
+      guard parts.host.isEmpty, parts.path.count > 1, parts.query.map({ $0.hasPrefix("db=") && UInt16($0.dropFirst(3)) != nil }) ?? true
+      else { throw Mismatch(what: "is not the path of a socket", mend: "write it as unix:///run/redis/redis.sock?db=0") }
+    } else if schemes.contains("redis") {
       let hasPort = parts.host.contains(":") && !parts.host.hasSuffix("]")
       guard ListenAddress(hasPort ? String(parts.host) : "\(parts.host):6379") != nil else {
         throw Mismatch(what: "has no host, or a port that is no number", mend: "write it as \(schemes[0])://127.0.0.1:6379/0")

@@ -18,6 +18,8 @@ struct LedgerSQL: Sendable {
   let note: String
   let checkpoint: String
   let prune: String
+  let resolve: String
+  let appended: String
 
   /// Columns of the audit trail in the order in which they are sent.
   static let changeColumns: [(name: String, type: String)] = [
@@ -100,6 +102,10 @@ struct LedgerSQL: Sendable {
           ON n.lane = l.lane AND n.fence = l.fence
       ON CONFLICT DO NOTHING
       """
+    resolve = """
+      UPDATE \(schema).dead_letters SET resolved_at = now(), resolution = $2 WHERE id = $1::bigint AND resolved_at IS NULL
+      """
+    appended = "UPDATE \(schema).lanes SET applied_no = $2::bigint, seal = $3::bytea WHERE lane_id = $1::integer"
     prune = "DELETE FROM \(schema).event_ids WHERE entry_ms < $1::bigint"
   }
 }

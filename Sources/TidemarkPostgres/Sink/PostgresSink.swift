@@ -5,13 +5,13 @@ package import TidemarkCore
 ///
 /// Safe to use from any task: calls share one connection and follow one another.
 package struct PostgresSink: ChangeSink {
-  private let configuration: PostgresConfiguration
+  let configuration: PostgresConfiguration
   private let control: PostgresConnection
-  private let sql: LedgerSQL
-  private let statements: [DestinationStatements]
-  private let settings: SinkSettings
+  let sql: LedgerSQL
+  let statements: [DestinationStatements]
+  let settings: SinkSettings
   private let version: String
-  private let logger: Logger
+  let logger: Logger
 
   /// Connects nothing yet. Throws ``PostgresError`` where a name can't be quoted or no thread is left.
   package init(

@@ -120,7 +120,7 @@ package struct RedisLaneSource: LaneSource {
     return SourceError(.laneRefused(lane), "\(configuration.address): lane \(lane) can't be read: \(text); \(mend)")
   }
 
-  private func onCommands<Value: Sendable>(_ body: @Sendable (RedisConnection) async throws -> Value) async throws -> Value {
+  func onCommands<Value: Sendable>(_ body: @Sendable (RedisConnection) async throws -> Value) async throws -> Value {
     try await translating { try await commands.perform(body) }
   }
 

@@ -1,0 +1,18 @@
+package import TidemarkCore
+
+/// An entry that could not be applied, as the ledger keeps it.
+package struct DeadLetter: Sendable, Equatable {
+  package var id: Int64
+  package var lane: String
+  package var entry: EntryID
+  package var session: String?
+  package var reason: String
+  package var detail: String
+  package var sqlstate: String?
+  package var at: String
+  package var resolvedAt: String?
+  package var resolution: String?
+  package var isComplete: Bool
+  /// Names and values in turn, byte for byte; only ``DeadLetterStore/letter(_:)`` fills it.
+  package var raw: [[UInt8]] = []
+}

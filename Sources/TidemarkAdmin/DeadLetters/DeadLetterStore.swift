@@ -1,0 +1,104 @@
+package import TidemarkCore
+package import TidemarkPostgres
+
+/// Lists, shows, replays and discards dead letters.
+package struct DeadLetterStore: Sendable {
+  package struct Filter: Sendable {
+    package var lane: String?
+    package var reason: String?
+    package var includesResolved: Bool
+    package var limit: Int
+
+    package init(lane: String?, reason: String?, includesResolved: Bool, limit: Int) {
+      self.lane = lane
+      self.reason = reason
+      self.includesResolved = includesResolved
+      self.limit = limit
+    }
+  }
+
+  package enum Replay: Sendable, Equatable {
+    case applied
+    /// The entry is in Postgres already, or its event id is.
+    case alreadyThere
+    case rejectedAgain(Rejection)
+  }
+
+  private let sink: PostgresSink
+  private let schema: String
+  private let routes: RouteTable
+  private let limits: EntryDecoder.Limits
+  private let builtIn: BuiltInLanes?
+
+  package init(sink: PostgresSink, schema: String, routes: RouteTable, limits: EntryDecoder.Limits, builtIn: BuiltInLanes?) throws {
+    self.sink = sink
+    self.schema = try PostgresIdentifier.quoted(schema)
+    self.routes = routes
+    self.limits = limits
+    self.builtIn = builtIn
+  }
+
+  private static let columns =
+    "id, lane, entry_ms, entry_no, session_id, reason, detail, sqlstate, at::text, resolved_at::text, resolution, raw_complete"
+
+  package func list(_ filter: Filter) async throws -> [DeadLetter] {
+    let result = try await sink.query(
+      """
+      SELECT \(Self.columns) FROM \(schema).dead_letters
+       WHERE ($1::text IS NULL OR lane = $1) AND ($2::text IS NULL OR reason = $2) AND ($3::boolean OR resolved_at IS NULL)
+       ORDER BY id LIMIT $4::bigint
+      """, [.string(filter.lane), .string(filter.reason), .bool(filter.includesResolved), .integer(Int64(filter.limit))])
+    return (0..<result.rowCount).compactMap { Self.letter(result, $0) }
+  }
+
+  /// One with its bytes. Nil where there is none of this number.
+  package func letter(_ id: Int64) async throws -> DeadLetter? {
+    let result = try await sink.query(
+      "SELECT \(Self.columns) FROM \(schema).dead_letters WHERE id = $1::bigint", [.integer(id)])
+    guard result.rowCount == 1, var letter = Self.letter(result, 0) else { return nil }
+    let raw = try await sink.query(
+      "SELECT part FROM \(schema).dead_letters, unnest(raw) WITH ORDINALITY AS r (part, place) WHERE id = $1::bigint ORDER BY place",
+      [.integer(id)])
+    letter.raw = (0..<raw.rowCount).compactMap { raw.bytes($0, "part") }
+    return letter
+  }
+
+  /// Marks as discarded; the row and its bytes stay until retention takes them. False where it was resolved already.
+  package func discard(_ id: Int64, because reason: String?) async throws -> Bool {
+    let result = try await sink.query(
+      """
+      UPDATE \(schema).dead_letters SET resolved_at = now(), resolution = $2
+       WHERE id = $1::bigint AND resolved_at IS NULL RETURNING id
+      """, [.integer(id), .string("discarded\(reason.map { ": \($0)" } ?? "")")])
+    return result.rowCount == 1
+  }
+
+  /// Applies it now, at its own position: it never overwrites a later value.
+  package func replay(_ letter: DeadLetter) async throws -> Replay {
+    guard let record = try await sink.lanes(named: [letter.lane]).first else {
+      throw Finding(.problem, "dead-letters", "the lane \(letter.lane) is not known", mend: "discard dead letter \(letter.id)")
+    }
+    var builder = BatchBuilder(table: routes, limits: limits, builtIn: builtIn)
+    let block = EntryBlock(id: letter.entry, raw: letter.raw)
+    builder.append(lane: record, [LaneChunk(block: block, blockID: 0, entries: 0..<1)])
+    let batch = builder.finish()
+    if case .rejected(let rejection) = batch.entries.first?.disposition { return .rejectedAgain(rejection) }
+    let outcomes = try await sink.replay(batch, resolving: letter.id)
+    switch outcomes.first?.kind {
+    case nil: return .applied
+    case .rejected(let rejection): return .rejectedAgain(rejection)
+    case .duplicate, .reread, .divergent: return .alreadyThere
+    }
+  }
+
+  private static func letter(_ result: PostgresResult, _ row: Int) -> DeadLetter? {
+    guard let id = result.int64(row, "id"), let ms = result.int64(row, "entry_ms"), let no = result.int64(row, "entry_no") else {
+      return nil
+    }
+    return DeadLetter(
+      id: id, lane: result.string(row, "lane") ?? "", entry: EntryID(ms: UInt64(clamping: ms), no: UInt64(clamping: no)),
+      session: result.string(row, "session_id"), reason: result.string(row, "reason") ?? "", detail: result.string(row, "detail") ?? "",
+      sqlstate: result.string(row, "sqlstate"), at: result.string(row, "at") ?? "", resolvedAt: result.string(row, "resolved_at"),
+      resolution: result.string(row, "resolution"), isComplete: result.bool(row, "raw_complete") ?? false)
+  }
+}

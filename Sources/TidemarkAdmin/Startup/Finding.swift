@@ -1,0 +1,26 @@
+/// What a check found: one line of what and where, and the mend.
+package struct Finding: Error, Sendable, Equatable, CustomStringConvertible {
+  package enum Severity: String, Sendable, Codable {
+    case ok, warning, problem
+    /// The server can't be reached: it may come back by itself.
+    case unreachable
+  }
+
+  package var severity: Severity
+  /// The part that was looked at, such as `redis` or `postgres.schema`.
+  package var subject: String
+  package var text: String
+  package var mend: String?
+
+  package init(_ severity: Severity, _ subject: String, _ text: String, mend: String? = nil) {
+    self.severity = severity
+    self.subject = subject
+    self.text = text
+    self.mend = mend
+  }
+
+  package var description: String {
+    let line = "\(subject): \(text)\(mend.map { "; \($0)" } ?? "")"
+    return line.split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+}

@@ -1,0 +1,131 @@
+package import Logging
+internal import TidemarkCore
+package import TidemarkPostgres
+
+/// Looks at the Postgres side: reachable, version, schema, privileges, pooling, clock.
+package struct PostgresCheck: Sendable {
+  private let configuration: PostgresConfiguration
+  private let schema: String
+  private let logger: Logger
+
+  package init(_ configuration: PostgresConfiguration, schema: String, logger: Logger) {
+    self.configuration = configuration
+    self.schema = schema
+    self.logger = logger
+  }
+
+  /// Everything that was found, problems and what is well. Throws nothing: what stops it is a finding.
+  package func findings() async -> [Finding] {
+    do {
+      let connection = try PostgresConnection(configuration: configuration, logger: logger)
+      defer { Task { await connection.close() } }
+      do {
+        try await connection.connect(deadline: .seconds(10))
+      } catch let error as PostgresError {
+        return [Self.connecting(error, configuration)]
+      }
+      var findings = [Finding(.ok, "postgres", "connected to \(configuration.redactedDescription)")]
+      findings += try await version(connection)
+      let state = try await schemaState(connection)
+      findings.append(state)
+      if state.severity == .ok { findings += try await privileges(connection) }
+      findings += try await durability(connection)
+      return findings
+    } catch let error as PostgresError {
+      return [Finding(error.isRetryable ? .unreachable : .problem, "postgres", error.description)]
+    } catch {
+      return [Finding(.problem, "postgres", "\(error)")]
+    }
+  }
+
+  /// A refused login says what to mend; everything else on the way is waited for.
+  static func connecting(_ error: PostgresError, _ configuration: PostgresConfiguration) -> Finding {
+    let place = configuration.redactedDescription
+    // libpq says why a login failed only in its text, before the session has a SQLSTATE.
+    let text = error.message
+    if error.sqlstate == "28P01" || error.sqlstate == "28000" || text.contains("authentication failed") || text.contains("no password supplied") {
+      return Finding(
+        .problem, "postgres", "\(place) refuses the login",
+        mend: "set postgres.password (or TIDEMARK_POSTGRES_PASSWORD_FILE) and the user in postgres.url to what the server accepts")
+    }
+    if error.sqlstate == "3D000" || (text.contains("database") && text.contains("does not exist")) {
+      return Finding(.problem, "postgres", "\(place) has no such database", mend: "create it with createdb, or change postgres.url")
+    }
+    if text.contains("role") && text.contains("does not exist") {
+      return Finding(.problem, "postgres", "\(place) has no such role", mend: "create it with createuser, or change the user in postgres.url")
+    }
+    if text.contains("no pg_hba.conf entry") {
+      return Finding(
+        .problem, "postgres", "\(place) does not let this host or user in", mend: "add a line to the server's pg_hba.conf and reload it")
+    }
+    if error.kind == .misuse { return Finding(.problem, "postgres", error.description, mend: "correct postgres.url") }
+    return Finding(
+      .unreachable, "postgres", "can't reach \(place) (\(error.message.split(whereSeparator: \.isNewline).first ?? "no answer"))",
+      mend: "start the server, or correct postgres.url")
+  }
+
+  private func version(_ connection: PostgresConnection) async throws -> [Finding] {
+    let version = await connection.serverVersion
+    guard version < 140_000 else { return [Finding(.ok, "postgres.version", "\(version / 10_000).\(version % 10_000)")] }
+    return [
+      Finding(
+        .problem, "postgres.version", "the server is PostgreSQL \(version / 10_000)", mend: "upgrade it to PostgreSQL 14 or later")
+    ]
+  }
+
+  private func schemaState(_ connection: PostgresConnection) async throws -> Finding {
+    do {
+      switch try await Migrator(connection: connection, schema: schema, logger: logger).status() {
+      case .upToDate: return Finding(.ok, "postgres.schema", "\(schema) is up to date")
+      case .missing: return Finding(.problem, "postgres.schema", "there is no schema \(schema) of Tidemark's", mend: "run `tidemark migrate`")
+      case .older(let pending):
+        return Finding(
+          .problem, "postgres.schema", "\(schema) is older than this release: \(pending.count) migration(s) are missing",
+          mend: "run `tidemark migrate`")
+      case .newer(let version):
+        return Finding(
+          .problem, "postgres.schema", "\(schema) is at version \(version), which this release does not know",
+          mend: "run the release that migrated it, or a later one")
+      }
+    } catch let error as MigrationError {
+      return Finding(.problem, "postgres.schema", error.description)
+    }
+  }
+
+  private func privileges(_ connection: PostgresConnection) async throws -> [Finding] {
+    let result = try await connection.query(
+      """
+      SELECT c.relname AS name, 'SELECT, INSERT, UPDATE, DELETE' AS wanted
+        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('migrations', 'gaps')
+         AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+                  AND (has_table_privilege(c.oid, 'UPDATE') OR c.relname IN
+                         ('change_log', 'context_history', 'outcomes', 'snapshots', 'checkpoints', 'divergences'))
+                  AND (has_table_privilege(c.oid, 'DELETE') OR c.relname NOT IN ('context', 'event_ids', 'workers')))
+       ORDER BY 1
+      """, [.string(schema)], deadline: .seconds(10))
+    let missing = (0..<result.rowCount).compactMap { result.string($0, "name") }
+    guard !missing.isEmpty else { return [Finding(.ok, "postgres.privileges", "the role may write all tables of \(schema)")] }
+    let user = try await connection.query("SELECT current_user::text AS name", deadline: .seconds(10)).string(0, "name") ?? ""
+    return [
+      Finding(
+        .problem, "postgres.privileges", "the role \(user) may not write \(missing.prefix(3).joined(separator: ", "))"
+          + (missing.count > 3 ? " and \(missing.count - 3) more" : ""),
+        mend: "as the owner: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"\(schema)\" TO \"\(user)\"")
+    ]
+  }
+
+  private func durability(_ connection: PostgresConnection) async throws -> [Finding] {
+    let result = try await connection.query(
+      """
+      SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
+             current_setting('full_page_writes') AS full_page_writes
+      """, deadline: .seconds(10))
+    return ["fsync", "synchronous_commit", "full_page_writes"].compactMap { name in
+      guard result.string(0, name) == "off" else { return nil }
+      return Finding(
+        .warning, "postgres.\(name)", "\(name) is off: a crash of the server can lose what agents were told is durable",
+        mend: "set \(name) = on")
+    }
+  }
+}

@@ -1,0 +1,117 @@
+internal import Foundation
+package import TidemarkCore
+package import TidemarkRedis
+
+/// Looks at the Redis side: reachable, version, who owns the prefix, eviction, persistence, clock, and whether the lanes are streams.
+package struct RedisCheck: Sendable {
+  private let configuration: RedisConfiguration
+  private let prefix: String
+  private let schema: String
+  private let partitions: Int
+
+  package init(_ configuration: RedisConfiguration, prefix: String, schema: String, partitions: Int) {
+    self.configuration = configuration
+    self.prefix = prefix
+    self.schema = schema
+    self.partitions = partitions
+  }
+
+  package func findings() async -> [Finding] {
+    do {
+      let connection = try await RedisConnection.connect(configuration, name: "tidemark-check")
+      defer { Task { await connection.close() } }
+      let inspector = RedisInspector(connection)
+      try await inspector.requireSupportedVersion()
+      var findings = [Finding(.ok, "redis", "connected to \(configuration.address), version \(try await inspector.serverVersion())")]
+      findings.append(owner(try await RedisInspector.ownership(of: prefix, on: connection)))
+      findings.append(try await eviction(inspector))
+      findings += try await persistence(inspector)
+      findings += try await clock(inspector)
+      findings += try await lanes(connection)
+      return findings
+    } catch let error as RedisError {
+      return [Self.finding(error, configuration)]
+    } catch {
+      return [Finding(.problem, "redis", "\(error)")]
+    }
+  }
+
+  static func finding(_ error: RedisError, _ configuration: RedisConfiguration) -> Finding {
+    let message = error.message
+    if message.hasPrefix("WRONGPASS") || message.hasPrefix("NOAUTH") || message.hasPrefix("ERR invalid password")
+      || message.contains("without any password configured")
+    {
+      return Finding(
+        .problem, "redis", "\(configuration.address) refuses the login",
+        mend: "set redis.password (or TIDEMARK_REDIS_PASSWORD_FILE) and redis.username to what the server accepts")
+    }
+    if message.hasPrefix("NOPERM") {
+      return Finding(.problem, "redis", "the user lacks a permission (\(message))", mend: "grant it with ACL SETUSER")
+    }
+    if error.isRetryable {
+      return Finding(.unreachable, "redis", "can't reach \(configuration.address) (\(message))", mend: "start the server, or correct redis.url")
+    }
+    return Finding(.problem, "redis", message)
+  }
+
+  private func owner(_ ownership: RedisInspector.Ownership) -> Finding {
+    switch ownership.schema {
+    case nil: return Finding(.warning, "redis.prefix", "nobody has claimed the prefix \(prefix) yet", mend: "run `tidemark migrate`")
+    case schema:
+      guard let stored = ownership.partitions, stored != partitions else {
+        return Finding(.ok, "redis.prefix", "\(prefix) belongs to the schema \(schema)")
+      }
+      return Finding(
+        .problem, "state.partitions", "the configuration says \(partitions), this installation was migrated with \(stored)",
+        mend: "set state.partitions: \(stored)")
+    case let other?:
+      return Finding(
+        .problem, "redis.prefix", "the prefix \(prefix) belongs to the installation with the schema \(other)",
+        mend: "choose another redis.prefix, or set postgres.schema: \(other)")
+    }
+  }
+
+  private func eviction(_ inspector: RedisInspector) async throws -> Finding {
+    guard let policy = try await inspector.evictionPolicy() else {
+      return Finding(.warning, "redis.maxmemory-policy", "the server does not tell its eviction policy", mend: "make sure that it is noeviction")
+    }
+    guard policy.hasPrefix("allkeys") else { return Finding(.ok, "redis.maxmemory-policy", policy) }
+    return Finding(
+      .problem, "redis.maxmemory-policy", "\(policy) can evict a stream that is not in Postgres yet",
+      mend: "CONFIG SET maxmemory-policy noeviction (or a volatile- policy)")
+  }
+
+  private func persistence(_ inspector: RedisInspector) async throws -> [Finding] {
+    let persistence = try await inspector.persistence()
+    var findings: [Finding] = []
+    if !persistence.appendOnly {
+      findings.append(
+        Finding(
+          .warning, "redis.appendonly", "the append-only file is off: a crash of Redis loses what no worker has read yet",
+          mend: "CONFIG SET appendonly yes"))
+    }
+    if persistence.lastAppendOnlyWriteSucceeded == false || persistence.lastSnapshotSucceeded == false {
+      findings.append(
+        Finding(.warning, "redis.persistence", "the last write to disk failed", mend: "look at the server's log and its disk"))
+    }
+    return findings
+  }
+
+  private func clock(_ inspector: RedisInspector) async throws -> [Finding] {
+    let skew = try await inspector.clockSkewMilliseconds { Int64(Date().timeIntervalSince1970 * 1000) }
+    guard abs(skew) > 2_000 else { return [] }
+    return [
+      Finding(
+        .warning, "redis.clock", "the server's clock differs from this machine's by \(skew) ms", mend: "run a time service on both")
+    ]
+  }
+
+  private func lanes(_ connection: RedisConnection) async throws -> [Finding] {
+    let names = BuiltInLanes(prefix: prefix, partitions: partitions).names
+    let replies = try await connection.pipeline(names.map { ["TYPE", .text($0)] })
+    return zip(names, replies).compactMap { name, reply in
+      guard let type = reply.text, type != "stream", type != "none" else { return nil }
+      return Finding(.problem, "redis.lanes", "the key \(name) is a \(type), not a stream", mend: "rename it, or choose another redis.prefix")
+    }
+  }
+}

@@ -1,0 +1,22 @@
+package import TidemarkCore
+
+extension RedisLaneSource {
+  /// Entries a page: their values pass by unkept, but Redis builds each page whole.
+  private static let pageSize = 256
+
+  package func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 {
+    try await onCommands { connection in
+      var total: UInt64 = 0
+      var start = "(\(after)"
+      while true {
+        let reply = try await connection.send(
+          ["XRANGE", .text(lane), .text(start), .text("\(through)"), "COUNT", .integer(Int64(Self.pageSize))], bounds: .inspection
+        ).orThrow()
+        let page = reply.elements ?? []
+        total += UInt64(page.count)
+        guard page.count == Self.pageSize, let last = page.last?.elements?.first?.text else { return total }
+        start = "(\(last)"
+      }
+    }
+  }
+}
