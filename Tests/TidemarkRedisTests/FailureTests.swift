@@ -85,6 +85,17 @@ struct FailureTests {
     }
   }
 
+  @Test("A connection by host name is open until it is closed")
+  func byHostName() async throws {
+    try await withRedis { server in
+      let connection = try await RedisConnection.connect(RedisConfiguration(url: "redis://localhost:\(server.port)"), name: "test")
+      #expect(connection.isOpen)
+      try await RedisInspector(connection).ping()
+      await connection.close()
+      #expect(!connection.isOpen)
+    }
+  }
+
   @Test("A server that does not answer runs into the deadline")
   func deadline() async throws {
     try await withRedis { server in

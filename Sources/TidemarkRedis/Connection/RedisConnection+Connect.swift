@@ -10,39 +10,36 @@ extension RedisConnection {
     _ configuration: RedisConfiguration, name: String, on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) async throws -> RedisConnection {
     let address = configuration.address
-    let openFlag = OpenFlag()
     let tls = try configuration.makeTLSContext()
     let host = configuration.tlsHostName
     let bootstrap = ClientBootstrap(group: group)
       .connectTimeout(TimeAmount(configuration.connectTimeout))
       .channelOption(.socketOption(.so_keepalive), value: 1)
       .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65536, maximum: 262_144))
-      .channelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture {
-          if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: host)) }
-          try channel.pipeline.syncOperations.addHandler(RedisChannelHandler(address: address, openFlag: openFlag))
-        }
+    // The handler is handed out here and not looked up later: a server that refuses us at once has by then emptied the
+    // pipeline, and only the handler knows why.
+    let prepare: @Sendable (any Channel) -> EventLoopFuture<RedisConnection> = { channel in
+      channel.eventLoop.makeCompletedFuture {
+        if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: host)) }
+        // Several channels may be tried, one for each address of the host: each has its own state.
+        let openFlag = OpenFlag()
+        let handler = try RedisChannelHandler(address: address, openFlag: openFlag)
+        try channel.pipeline.syncOperations.addHandler(handler)
+        return RedisConnection(
+          channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop), openFlag: openFlag,
+          timeout: configuration.commandTimeout)
       }
-    let channel: any Channel
+    }
+    let connection: RedisConnection
     do {
       switch configuration.endpoint {
-      case .tcp(let host, let port): channel = try await bootstrap.connect(host: host, port: port).get()
-      case .unix(let path): channel = try await bootstrap.connect(unixDomainSocketPath: path).get()
+      case .tcp(let host, let port): connection = try await bootstrap.connect(host: host, port: port, channelInitializer: prepare)
+      case .unix(let path): connection = try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: prepare)
       }
     } catch let error as RedisError {
       throw error
     } catch {
       throw RedisError(.connectFailed, "cannot connect to \(address): \(error); start Redis or correct redis.url", underlying: error)
-    }
-    let connection: RedisConnection
-    do {
-      let handler = try await channel.eventLoop.submit {
-        NIOLoopBound(try channel.pipeline.syncOperations.handler(type: RedisChannelHandler.self), eventLoop: channel.eventLoop)
-      }.get()
-      connection = RedisConnection(channel: channel, handler: handler, openFlag: openFlag, timeout: configuration.commandTimeout)
-    } catch {
-      // The handler is gone when the server hung up at once.
-      throw RedisError(.connectFailed, "\(address) closed the connection at once", underlying: error)
     }
     do {
       try await connection.introduce(configuration, name: name)
