@@ -98,10 +98,12 @@ let package = Package(
     .executableTarget(
       name: "tidemark",
       dependencies: [
-        "TidemarkAdmin", "TidemarkConfiguration", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis", "TidemarkTestKit",
+        "TidemarkAdmin", "TidemarkConfiguration", "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis",
+        "TidemarkTestKit",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: settings),

@@ -75,20 +75,31 @@ package struct DeadLetterStore: Sendable {
 
   /// Applies it now, at its own position: it never overwrites a later value.
   package func replay(_ letter: DeadLetter) async throws -> Replay {
-    guard let record = try await sink.lanes(named: [letter.lane]).first else {
-      throw Finding(.problem, "dead-letters", "the lane \(letter.lane) is not known", mend: "discard dead letter \(letter.id)")
+    guard letter.isComplete else {
+      throw Finding(
+        .problem, "dead-letters", "of dead letter \(letter.id) only the first bytes were kept",
+        mend: "raise limits.max_entry_bytes and write it again, then discard this one")
     }
-    var builder = BatchBuilder(table: routes, limits: limits, builtIn: builtIn)
     let block = EntryBlock(id: letter.entry, raw: letter.raw)
-    builder.append(lane: record, [LaneChunk(block: block, blockID: 0, entries: 0..<1)])
-    let batch = builder.finish()
-    if case .rejected(let rejection) = batch.entries.first?.disposition { return .rejectedAgain(rejection) }
-    let outcomes = try await sink.replay(batch, resolving: letter.id)
+    @Sendable func make(_ record: LaneRecord) -> ChangeBatch {
+      var builder = BatchBuilder(table: routes, limits: limits, builtIn: builtIn)
+      builder.append(lane: record, [LaneChunk(block: block, blockID: 0, entries: 0..<1)])
+      return builder.finish()
+    }
+    guard let record = try await sink.lanes(named: [letter.lane]).first else { throw Self.unknownLane(letter) }
+    if case .rejected(let rejection) = make(record).entries.first?.disposition { return .rejectedAgain(rejection) }
+    guard let outcomes = try await sink.replay(lane: letter.lane, resolving: letter.id, make: make) else {
+      throw Self.unknownLane(letter)
+    }
     switch outcomes.first?.kind {
     case nil: return .applied
     case .rejected(let rejection): return .rejectedAgain(rejection)
     case .duplicate, .reread, .divergent: return .alreadyThere
     }
+  }
+
+  private static func unknownLane(_ letter: DeadLetter) -> Finding {
+    Finding(.problem, "dead-letters", "the lane \(letter.lane) is not known", mend: "discard dead letter \(letter.id)")
   }
 
   private static func letter(_ result: PostgresResult, _ row: Int) -> DeadLetter? {

@@ -2,6 +2,8 @@
 package struct Finding: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Severity: String, Sendable, Codable {
     case ok, warning, problem
+    /// A worker can run, and can lose what it was given: `check` fails, `run` says so loudly.
+    case risk
     /// The server can't be reached: it may come back by itself.
     case unreachable
   }

@@ -38,7 +38,8 @@ package struct Installation: Sendable {
     }
   }
 
-  private func claim() async throws {
+  /// Throws ``Finding`` where the prefix belongs to another installation, or Redis refuses.
+  package func claim() async throws {
     do {
       let connection = try await RedisConnection.connect(redis, name: "tidemark-migrate")
       defer { Task { await connection.close() } }

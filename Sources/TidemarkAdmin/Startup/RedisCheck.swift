@@ -1,5 +1,5 @@
 internal import Foundation
-package import TidemarkCore
+internal import TidemarkCore
 package import TidemarkRedis
 
 /// Looks at the Redis side: reachable, version, who owns the prefix, eviction, persistence, clock, and whether the lanes are streams.
@@ -77,7 +77,7 @@ package struct RedisCheck: Sendable {
     }
     guard policy.hasPrefix("allkeys") else { return Finding(.ok, "redis.maxmemory-policy", policy) }
     return Finding(
-      .problem, "redis.maxmemory-policy", "\(policy) can evict a stream that is not in Postgres yet",
+      .risk, "redis.maxmemory-policy", "\(policy) can evict a stream that is not in Postgres yet",
       mend: "CONFIG SET maxmemory-policy noeviction (or a volatile- policy)")
   }
 

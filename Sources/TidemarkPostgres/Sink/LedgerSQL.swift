@@ -19,6 +19,7 @@ struct LedgerSQL: Sendable {
   let checkpoint: String
   let prune: String
   let resolve: String
+  let lockedLane: String
   let appended: String
 
   /// Columns of the audit trail in the order in which they are sent.
@@ -102,6 +103,7 @@ struct LedgerSQL: Sendable {
           ON n.lane = l.lane AND n.fence = l.fence
       ON CONFLICT DO NOTHING
       """
+    lockedLane = "SELECT \(lane) FROM \(schema).lanes WHERE lane = $1 FOR NO KEY UPDATE"
     resolve = """
       UPDATE \(schema).dead_letters SET resolved_at = now(), resolution = $2 WHERE id = $1::bigint AND resolved_at IS NULL
       """

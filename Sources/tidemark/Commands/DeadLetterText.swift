@@ -1,0 +1,76 @@
+import Foundation
+import TidemarkAdmin
+
+/// Dead letters as text and as JSON.
+enum DeadLetterText {
+  static func line(_ letter: DeadLetter) -> String {
+    "\(letter.id)  \(letter.lane)  \(letter.entry)  \(letter.reason)  \(letter.detail)"
+      + (letter.resolution.map { "  [\($0)]" } ?? "")
+  }
+
+  static func page(_ letter: DeadLetter) -> String {
+    var lines = [
+      "dead letter \(letter.id)", "lane        \(letter.lane)", "entry       \(letter.entry)",
+      "session     \(letter.session ?? "unknown")", "reason      \(letter.reason)", "detail      \(letter.detail)",
+      "sqlstate    \(letter.sqlstate ?? "none")", "at          \(letter.at)",
+      "resolved    \(letter.resolvedAt.map { "\($0), \(letter.resolution ?? "")" } ?? "no")",
+      letter.isComplete ? "fields" : "fields (the first bytes of each)",
+    ]
+    for (name, value) in fields(letter) { lines.append("  \(shown(name)): \(shown(value))") }
+    return lines.joined(separator: "\n")
+  }
+
+  static func json(_ letter: DeadLetter) throws -> String {
+    struct Field: Encodable {
+      var name: String?
+      var name_base64: String?
+      var value: String?
+      var value_base64: String?
+    }
+    struct Row: Encodable {
+      var id: Int64
+      var lane: String
+      var entry_id: String
+      var session_id: String?
+      var reason: String
+      var detail: String
+      var sqlstate: String?
+      var at: String
+      var resolved_at: String?
+      var resolution: String?
+      var raw_complete: Bool
+      var fields: [Field]?
+    }
+    let parts = fields(letter).map { name, value in
+      Field(
+        name: String(validating: name, as: UTF8.self), name_base64: base64(name), value: String(validating: value, as: UTF8.self),
+        value_base64: base64(value))
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let row = Row(
+      id: letter.id, lane: letter.lane, entry_id: "\(letter.entry)", session_id: letter.session, reason: letter.reason,
+      detail: letter.detail, sqlstate: letter.sqlstate, at: letter.at, resolved_at: letter.resolvedAt, resolution: letter.resolution,
+      raw_complete: letter.isComplete, fields: letter.raw.isEmpty ? nil : parts)
+    return String(decoding: try encoder.encode(row), as: UTF8.self)
+  }
+
+  private static func fields(_ letter: DeadLetter) -> [([UInt8], [UInt8])] {
+    stride(from: 0, to: letter.raw.count - 1, by: 2).map { (letter.raw[$0], letter.raw[$0 + 1]) }
+  }
+
+  private static func base64(_ bytes: [UInt8]) -> String? {
+    String(validating: bytes, as: UTF8.self) == nil ? Data(bytes).base64EncodedString() : nil
+  }
+
+  /// Without what could steer a terminal, and not endless.
+  private static func shown(_ bytes: [UInt8]) -> String {
+    let text = String(decoding: bytes.prefix(2048), as: UTF8.self).unicodeScalars.map { scalar -> String in
+      switch scalar.properties.generalCategory {
+      case .control, .format, .lineSeparator, .paragraphSeparator: scalar.escaped(asASCII: true)
+      default: String(scalar)
+      }
+    }.joined()
+    return bytes.count > 2048 ? "\(text)... (\(bytes.count) bytes)" : text
+  }
+}

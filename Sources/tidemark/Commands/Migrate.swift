@@ -1,0 +1,35 @@
+import ArgumentParser
+import TidemarkAdmin
+import TidemarkPostgres
+
+struct Migrate: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Brings the schema up to date and claims the prefix in Redis.",
+    discussion: "Safe to run again and from several machines at once: an advisory lock lets one of them work.")
+
+  @OptionGroup var options: ConfigurationOptions
+
+  @Flag(name: .long, help: "Print the SQL that would run, and change nothing.")
+  var dryRun = false
+
+  func run() async throws {
+    let composition = try Composition(try options.load())
+    do {
+      if dryRun {
+        let pending = try await composition.installation.dryRun()
+        for migration in pending { Console.print("-- migration \(migration.name)\n\(migration.sql)") }
+        if pending.isEmpty { Console.note("the schema \(composition.schema) is up to date") }
+        return
+      }
+      let applied = try await composition.installation.migrate()
+      for name in applied { Console.note("applied migration \(name)") }
+      Console.note("the schema \(composition.schema) is up to date")
+    } catch let error as Finding {
+      throw CommandFailure.found(error.description)
+    } catch let error as MigrationError {
+      throw CommandFailure.found("postgres.schema: \(error.description)")
+    } catch let error as PostgresError {
+      throw CommandFailure.found("postgres: \(error.description)")
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import Foundation
+import Logging
+import TidemarkAdmin
+import TidemarkConfiguration
+import TidemarkCore
+import TidemarkEngine
+import TidemarkPostgres
+import TidemarkRedis
+
+/// Turns a configuration into the concrete parts. The only place that knows them all.
+struct Composition {
+  let loaded: LoadedConfiguration
+  let redis: RedisConfiguration
+  let postgres: PostgresConfiguration
+  let logger: Logger
+  let routes = RouteTable()
+
+  private var configuration: Configuration { loaded.configuration }
+
+  /// Throws ``CommandFailure`` where an address makes no sense.
+  init(_ loaded: LoadedConfiguration) throws {
+    self.loaded = loaded
+    logger = .tidemark(loaded.configuration.log)
+    let (redis, postgres) = (loaded.configuration.redis, loaded.configuration.postgres)
+    do {
+      self.redis = try RedisConfiguration(
+        url: redis.url.text, password: redis.password?.value, username: redis.username, tlsCAFile: redis.tls.caFile,
+        tlsCertificateFile: redis.tls.certificateFile, tlsKeyFile: redis.tls.keyFile)
+    } catch {
+      throw CommandFailure.wrong("\(loaded.source(of: "redis.url")): \(error.message)")
+    }
+    do {
+      self.postgres = try PostgresConfiguration(
+        url: postgres.url.text, password: postgres.password?.value, lockTimeout: postgres.lockTimeout,
+        statementTimeout: postgres.statementTimeout)
+    } catch {
+      throw CommandFailure.wrong("\(loaded.source(of: "postgres.url")): postgres.url: \(error); correct postgres.url")
+    }
+  }
+
+  var schema: String { configuration.postgres.schema }
+  var prefix: String { configuration.redis.prefix }
+  var partitions: Int { configuration.state.partitions }
+
+  var builtIn: BuiltInLanes? {
+    configuration.state.isEnabled ? BuiltInLanes(prefix: prefix, partitions: partitions) : nil
+  }
+
+  var decodeLimits: EntryDecoder.Limits {
+    EntryDecoder.Limits(
+      maxEntryBytes: configuration.limits.maxEntryBytes.bytes, replacesNUL: configuration.text.unstorable == .replace)
+  }
+
+  var workerSettings: WorkerSettings {
+    let batch = configuration.batch
+    return WorkerSettings(
+      flow: FlowLimits(
+        maxEntries: batch.maxEntries, maxBytes: batch.maxBytes.bytes, maxDelay: batch.maxDelay,
+        bufferBytes: configuration.buffer.maxBytes.bytes, maxEntryBytes: configuration.limits.maxEntryBytes.bytes,
+        haltAfterDeadLetters: configuration.deadLetters.haltAfter, haltRest: configuration.retry.cap),
+      decode: decodeLimits,
+      retry: RetryPolicy(base: configuration.retry.base, cap: configuration.retry.cap),
+      builtIn: builtIn,
+      lanes: configuration.lanes.map { item in
+        let start: LaneStart =
+          switch item.start {
+          case .oldest: .oldest
+          case .newest: .newest
+          case .after(let id): .after(id)
+          }
+        return WorkerSettings.LaneItem(streams: item.streams, start: start)
+      },
+      writers: configuration.postgres.writers, discover: configuration.discover, leaseTTL: configuration.lease.ttl,
+      checkpointInterval: configuration.checkpoint.interval, dedupeWindow: configuration.dedupe.window)
+  }
+
+  func makeSource() -> RedisLaneSource { RedisLaneSource(redis, prefix: prefix) }
+
+  func makeSink() throws -> PostgresSink {
+    try PostgresSink(
+      configuration: postgres, settings: SinkSettings(schema: schema, dedupeWindow: configuration.dedupe.window),
+      destinations: routes.destinations, version: Tidemark.version, logger: logger)
+  }
+
+  func makeDeadLetters() throws -> DeadLetterStore {
+    try DeadLetterStore(sink: try makeSink(), schema: schema, routes: routes, limits: decodeLimits, builtIn: builtIn)
+  }
+
+  var installation: Installation {
+    Installation(postgres: postgres, redis: redis, schema: schema, prefix: prefix, partitions: partitions, logger: logger)
+  }
+
+  var postgresCheck: PostgresCheck { PostgresCheck(postgres, schema: schema, logger: logger) }
+  var redisCheck: RedisCheck { RedisCheck(redis, prefix: prefix, schema: schema, partitions: partitions) }
+
+  /// A name that no other worker has, and no earlier run of this one.
+  static func identity() -> WorkerIdentity {
+    let host = ProcessInfo.processInfo.hostName
+    let pid = ProcessInfo.processInfo.processIdentifier
+    let run = String(UInt32.random(in: .min ... .max), radix: 36)
+    return WorkerIdentity(name: "\(host)-\(pid)-\(run)", host: host, pid: pid)
+  }
+}

@@ -1,0 +1,45 @@
+import Logging
+import ServiceLifecycle
+import TidemarkAdmin
+import TidemarkCore
+import TidemarkEngine
+
+/// The worker with its entrance: waits for servers that can't be reached, refuses what only a person can mend, then replicates.
+struct Replicator: Service {
+  let composition: Composition
+  let worker: Worker
+  let logger: Logger
+
+  func run() async throws {
+    let isReady = try await cancelWhenGracefulShutdown { try await waitForServers() }
+    guard isReady else { return }
+    logger.info("worker.started")
+    try await worker.run()
+  }
+
+  /// True when both servers are as they must be; false when a shutdown came first. Throws ``CommandFailure`` for what waiting won't mend.
+  private func waitForServers() async throws -> Bool {
+    let retry = composition.workerSettings.retry
+    var wait: Duration?
+    var told: Set<String> = []
+    while !Task.isCancelled {
+      let findings = await composition.postgresCheck.findings() + composition.redisCheck.findings()
+      let problems = findings.filter { $0.severity == .problem }
+      if Task.isCancelled { return false }
+      guard problems.isEmpty else { throw CommandFailure.found(problems) }
+      let waiting = findings.filter { $0.severity == .unreachable }
+      for finding in findings where finding.severity != .ok && told.insert(finding.description).inserted {
+        let level: Logger.Level = finding.severity == .risk ? .error : .warning
+        logger.log(level: level, finding.severity == .unreachable ? "server.waiting" : "server.finding", metadata: ["finding": "\(finding)"])
+      }
+      if waiting.isEmpty {
+        // The claim went with the keys when somebody flushed Redis.
+        try await composition.installation.claim()
+        return true
+      }
+      wait = retry.wait(after: wait, random: .random(in: 0..<1))
+      try? await Task.sleep(for: wait ?? retry.cap)
+    }
+    return false
+  }
+}

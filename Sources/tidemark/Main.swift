@@ -1,0 +1,43 @@
+import ArgumentParser
+import Foundation
+
+/// Exit codes: 0 done, 1 it ran and found a problem, 2 the command line or the configuration is wrong.
+@main
+enum Main {
+  static func main() async {
+    do {
+      var command = try Tidemark.parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch let error as CommandFailure {
+      for line in error.lines { Console.error(line) }
+      exit(error.code)
+    } catch {
+      let code = Tidemark.exitCode(for: error)
+      guard code != .success else {
+        // Help was asked for.
+        Console.print(Tidemark.fullMessage(for: error))
+        exit(0)
+      }
+      if code == .validationFailure {
+        Console.error("\(Tidemark.message(for: error)); see `tidemark --help`")
+        exit(2)
+      }
+      if !(error is ExitCode) { Console.error(Tidemark.message(for: error)) }
+      exit(code.rawValue)
+    }
+  }
+}
+
+struct Tidemark: AsyncParsableCommand {
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "tidemark",
+    abstract: "Replicates the state of long-running agents from Redis streams to PostgreSQL, exactly once and in order.",
+    version: version,
+    subcommands: [Run.self, Migrate.self, Check.self, DeadLetters.self, Agents.self])
+}
