@@ -33,16 +33,25 @@ final class Runtime: Sendable {
   /// Until a signal stops it, or `additional` is over.
   func run(_ additional: [any Service] = []) async throws {
     let replicator = Replicator(composition: composition, worker: worker, logger: logger)
-    let stopper = Stopper()
-    let signals = SignalService(reload: { await self.reloaded() }, stop: { await stopper.stop() }, logger: logger)
-    let services = ([replicator, signals] as [any Service] + additional).map { service in
+    let services = ([replicator] as [any Service] + additional).map { service in
       ServiceGroupConfiguration.ServiceConfiguration(
         service: service, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
     }
-    let group = ServiceGroup(
-      configuration: ServiceGroupConfiguration(services: services, logger: Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }))
-    await stopper.watch(group)
-    try await group.run()
+    // Its own lines would say what ours say already.
+    let silent = Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }
+    let group = ServiceGroup(configuration: ServiceGroupConfiguration(services: services, logger: silent))
+    let signals = SignalWatch(
+      reload: { await self.reloaded() }, stop: { await group.triggerGracefulShutdown() }, logger: logger)
+    try await withThrowingTaskGroup { tasks in
+      tasks.addTask { try await group.run() }
+      tasks.addTask {
+        await signals.run()
+        // Only when cancelled, by the end of the services.
+        throw CancellationError()
+      }
+      try await tasks.next()
+      tasks.cancelAll()
+    }
   }
 
   /// Takes what can be taken while it runs. A configuration that is wrong changes nothing.
@@ -71,13 +80,4 @@ actor Current {
   }
 
   func set(_ new: LoadedConfiguration) { loaded = new }
-}
-
-/// Lets a service stop the group that it is part of.
-actor Stopper {
-  private var group: ServiceGroup?
-
-  func watch(_ group: ServiceGroup) { self.group = group }
-
-  func stop() async { await group?.triggerGracefulShutdown() }
 }

@@ -1,15 +1,16 @@
 import Foundation
 import Logging
-import ServiceLifecycle
 import UnixSignals
 
 /// SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads.
-struct SignalService: Service {
+///
+/// Runs beside the services, not among them: it has to outlast the beginning of a shutdown.
+struct SignalWatch {
   let reload: @Sendable () async -> Void
   let stop: @Sendable () async -> Void
   let logger: Logger
 
-  func run() async throws {
+  func run() async {
     var isStopping = false
     for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
       switch signal {
