@@ -28,9 +28,10 @@ package struct RowSet: Sendable {
     cells[row * columnCount + column]
   }
 
-  /// The rows sorted by key, and within a key as they came; where the destination allows it, one row a key.
-  package func ordered(in bytes: [UInt8]) -> [Int] {
-    bytes.withUnsafeBufferPointer { buffer in
+  /// The rows sorted by key, and within a key by position; where the destination allows it, one row a key. (Rows come in order of
+  /// position, except those of one key from several lanes, which misrouted entries make.)
+  package func ordered(in batch: ChangeBatch) -> [Int] {
+    batch.bytes.withUnsafeBufferPointer { buffer in
       let keys = destination.keyColumns
       let columns = columnCount
       func compare(_ left: Int, _ right: Int) -> Int {
@@ -43,7 +44,9 @@ package struct RowSet: Sendable {
       }
       let sorted = Array(0..<rowCount).sorted { left, right in
         let order = compare(left, right)
-        return order == 0 ? left < right : order < 0
+        guard order == 0 else { return order < 0 }
+        let (a, b) = (batch.entries[Int(entries[left])], batch.entries[Int(entries[right])])
+        return a.lane == b.lane || a.id == b.id ? left < right : a.id < b.id
       }
       guard let coalescing = destination.coalescing else { return sorted }
       var kept: [Int] = []

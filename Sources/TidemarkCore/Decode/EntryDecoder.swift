@@ -46,6 +46,7 @@ package struct EntryDecoder {
         try checkFields(bytes, &decoded)
         return nil
       } catch {
+        if decoded.session.count > ChangeCatalog.sessionLimit { decoded.session = 0..<0 }
         return error
       }
     }
@@ -91,16 +92,18 @@ package struct EntryDecoder {
   private func assign(
     _ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>, _ decoded: inout DecodedEntry
   ) throws(Rejection) {
+    var ephemeral: Range<Int>?
     for field in fields {
       switch names.envelopeSlot(bytes, field.name) {
       case .type:
         decoded.typeName = field.value
         decoded.type = names.type(bytes, field.value)
       case .session: decoded.session = field.value
-      case .ephemeral: decoded.isEphemeral = try Self.flag(bytes, field.value, "ephemeral")
+      case .ephemeral: ephemeral = field.value
       default: break
       }
     }
+    if let ephemeral { decoded.isEphemeral = try Self.flag(bytes, ephemeral, "ephemeral") }
     guard let type = decoded.type else {
       // Nothing is known of its fields: all of them are kept together.
       decoded.extras.append(contentsOf: fields)
@@ -123,7 +126,6 @@ package struct EntryDecoder {
     _ decoded: inout DecodedEntry
   ) throws(Rejection) {
     let (session, typeName) = (decoded.session, decoded.typeName)
-    if session.count > ChangeCatalog.sessionLimit { decoded.session = 0..<0 }
     try required(typeName, "type", fields, bytes)
     try required(session, "session", fields, bytes)
     try Self.checkLength(typeName, "type", ChangeCatalog.typeLimit)
@@ -151,7 +153,7 @@ package struct EntryDecoder {
     let type = catalog[index]
     for (slot, rule) in type.fields.enumerated() {
       guard let value = decoded.values[slot] else {
-        if rule.isRequired { throw missing(rule.name, decoded.extras, bytes) }
+        if rule.isRequired { throw missing([rule.name], decoded.extras, bytes) }
         continue
       }
       if rule.isRequired, value.isEmpty { throw Rejection(.missingField, "the field \(rule.name) is empty") }
@@ -174,11 +176,11 @@ package struct EntryDecoder {
     switch rule {
     case .anyOf(let names):
       guard !names.contains(where: { value($0) != nil }) else { return }
-      throw missing(names.joined(separator: " or "), decoded.extras, bytes)
+      throw missing(names, decoded.extras, bytes)
     case .unless(let other, let names):
       guard value(other) == nil else { return }
       for name in names {
-        guard let found = value(name) else { throw missing(name, decoded.extras, bytes) }
+        guard let found = value(name) else { throw missing([name], decoded.extras, bytes) }
         if found.isEmpty, name != "content" { throw Rejection(.missingField, "the field \(name) is empty") }
       }
     }
@@ -189,13 +191,18 @@ package struct EntryDecoder {
   ) throws(Rejection) {
     guard value.isEmpty else { return }
     let isGiven = fields.contains { ByteOrder.isEqual(bytes, $0.name, name) }
-    throw isGiven ? Rejection(.missingField, "the field \(name) is empty") : missing(name, Array(fields), bytes)
+    throw isGiven ? Rejection(.missingField, "the field \(name) is empty") : missing([name], Array(fields), bytes)
   }
 
-  private func missing(_ name: String, _ others: [EntryBlock.Field], _ bytes: UnsafeBufferPointer<UInt8>) -> Rejection {
-    let given = others.filter { $0.name.count <= 64 }.map { String(decoding: bytes[$0.name], as: UTF8.self) }
-    guard let near = NearestName.of(name, in: given) else { return Rejection(.missingField, "the field \(name) is missing") }
-    return Rejection(.missingField, "the field \(name) is missing; is it \(near)?")
+  private func missing(_ names: [String], _ others: [EntryBlock.Field], _ bytes: UnsafeBufferPointer<UInt8>) -> Rejection {
+    let detail = "the field \(names.joined(separator: " or ")) is missing"
+    let given = others.filter { $0.name.count <= 64 }
+    for name in names {
+      let texts = given.map { String(decoding: bytes[$0.name], as: UTF8.self) }
+      guard let near = NearestName.of(name, in: texts), let index = texts.firstIndex(of: near) else { continue }
+      return Rejection(.missingField, "\(detail); is it \(FieldNames.shown(bytes, given[index].name))?")
+    }
+    return Rejection(.missingField, detail)
   }
 
   private mutating func digest(_ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> ContentDigest {

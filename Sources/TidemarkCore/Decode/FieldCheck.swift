@@ -18,9 +18,10 @@ enum FieldCheck {
       else { throw Rejection(.badNumber, "the field \(rule.name) is not a decimal") }
       return true
     case .number:
-      guard scan(bytes, value) != nil, let number = Double(String(decoding: bytes[value], as: UTF8.self)), number.isFinite else {
-        throw Rejection(.badNumber, "the field \(rule.name) is not a finite number")
-      }
+      guard let scan = scan(bytes, value), let number = Double(String(decoding: bytes[value], as: UTF8.self)), number.isFinite,
+        // Postgres refuses what is too small for a double, where Swift makes it 0.
+        number != 0 || scan.magnitude == nil
+      else { throw Rejection(.badNumber, "the field \(rule.name) is not a finite number that double precision can hold") }
       return true
     case .flag: return try EntryDecoder.flag(bytes, value, rule.name)
     case .choice(let choices):

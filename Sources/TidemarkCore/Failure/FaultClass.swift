@@ -16,7 +16,7 @@ package enum FaultClass: Sendable, Equatable {
     case "53200", "57014": self = .ambiguous
     default:
       switch sqlstate.prefix(2) {
-      case "08", "40", "53", "55", "58": self = .world
+      case "08", "40", "53", "58": self = .world
       case "22", "23", "54": self = .record
       case "28", "3D", "3F", "42": self = .configuration
       default: self = .ambiguous

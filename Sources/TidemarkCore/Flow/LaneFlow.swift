@@ -27,8 +27,12 @@ package struct LaneFlow: Sendable {
   var deadLettersInARow = 0
   package internal(set) var lastCommit: ContinuousClock.Instant?
 
-  init(record: LaneRecord) {
+  /// Tells ownerships of one lane apart.
+  let ownership: Int
+
+  init(record: LaneRecord, ownership: Int) {
     self.record = record
+    self.ownership = ownership
     readPosition = record.cursor.position
   }
 
@@ -52,7 +56,7 @@ package struct LaneFlow: Sendable {
     var taken: [LaneChunk] = []
     var (entriesLeft, bytesLeft) = (entries, bytes)
     while var chunk = chunks.popFirst() {
-      if !taken.isEmpty, entriesLeft < 1 || bytesLeft < 1 {
+      if !taken.isEmpty, entriesLeft < 1 || bytesLeft < chunk.firstSize {
         chunks.prepend(chunk)
         break
       }

@@ -8,6 +8,8 @@ package struct LaneTable: Sendable {
     package struct Part: Sendable {
       package var record: LaneRecord
       package var chunks: [LaneChunk]
+      /// Which ownership it belongs to: a lane may be given up and taken again while its transaction is under way.
+      let ownership: Int
     }
 
     package var parts: [Part]
@@ -41,6 +43,9 @@ package struct LaneTable: Sendable {
   /// Reads that shall name one lane only, after a reply that was too large even at one entry a lane.
   private var narrowReads = 0
   private var nextBlockID = 0
+  private var nextOwnership = 0
+  /// Transactions under way of lanes that were given up since: until they are decided, the lane has no other.
+  private var departing: [String: Int] = [:]
   /// No more reading: what waits is committed, then it is over.
   package private(set) var isDraining = false
 
@@ -56,7 +61,8 @@ package struct LaneTable: Sendable {
       guard known.record.fence != record.fence else { return }
       disown(record.name)
     }
-    lanes[record.name] = LaneFlow(record: record)
+    lanes[record.name] = LaneFlow(record: record, ownership: nextOwnership)
+    nextOwnership += 1
     order.append(record.name)
     order.sort()
   }
@@ -64,6 +70,7 @@ package struct LaneTable: Sendable {
   package mutating func disown(_ name: String) {
     guard var flow = lanes.removeValue(forKey: name) else { return }
     release(flow.rewind())
+    if flow.inFlight != nil { departing[name, default: 0] += 1 }
     order.removeAll { $0 == name }
   }
 
@@ -115,7 +122,7 @@ package struct LaneTable: Sendable {
   package mutating func nextWork(now: ContinuousClock.Instant) -> NextWork {
     let ready = order.indices.map { order[($0 + turn) % order.count] }.filter { name in
       guard let flow = lanes[name] else { return false }
-      return flow.inFlight == nil && flow.waitingEntries > 0 && flow.halt == nil
+      return flow.inFlight == nil && flow.waitingEntries > 0 && flow.halt == nil && departing[name] == nil
     }
     guard !ready.isEmpty else { return .nothing }
     if let until = patience(ready, now: now) { return .wait(until: until) }
@@ -128,7 +135,7 @@ package struct LaneTable: Sendable {
       if !parts.isEmpty, let next = flow.chunks.first, next.firstSize > bytes { continue }
       let chunks = flow.take(entries: entries, bytes: bytes)
       lanes[name] = flow
-      let part = Work.Part(record: flow.record, chunks: chunks)
+      let part = Work.Part(record: flow.record, chunks: chunks, ownership: flow.ownership)
       entries -= chunks.reduce(0) { $0 + $1.entries.count }
       bytes -= chunks.reduce(0) { $0 + $1.byteCount }
       parts.append(part)
@@ -151,8 +158,7 @@ package struct LaneTable: Sendable {
   package mutating func finish(_ part: Work.Part, _ result: PartResult, now: ContinuousClock.Instant) {
     release(part.chunks)
     let name = part.record.name
-    // A lane that was lost and owned again in between has begun anew.
-    guard var flow = lanes[name], flow.record.fence == part.record.fence else { return }
+    guard var flow = lanes[name], flow.ownership == part.ownership else { return departed(part, result) }
     flow.inFlight = nil
     flow.isWaitingForPostgres = false
     flow.oldestUncommitted = flow.chunks.first?.firstID
@@ -161,11 +167,26 @@ package struct LaneTable: Sendable {
     case .committed(let record, let deadLetters):
       lanes[name]?.record = record
       lanes[name]?.lastCommit = now
+      // Halted meanwhile: it was set back to before this commit.
+      if flow.readPosition < record.cursor.position { lanes[name]?.readPosition = record.cursor.position }
       countDeadLetters(deadLetters, of: part.chunks.reduce(0) { $0 + $1.entries.count }, lane: name)
     case .lost: disown(name)
     case .halted(let reason, let hint):
       halt(name, reason: reason, hint: hint, until: now.advanced(by: limits.haltRest))
     }
+  }
+
+  /// A transaction of a lane that was given up since, and perhaps taken again.
+  private mutating func departed(_ part: Work.Part, _ result: PartResult) {
+    let name = part.record.name
+    departing[name] = departing[name].flatMap { $0 > 1 ? $0 - 1 : nil }
+    // Taken again under the same fence, from a cursor that was read before this commit.
+    guard case .committed(let record, _) = result, var flow = lanes[name], flow.record.fence == record.fence,
+      flow.record.cursor.position < record.cursor.position
+    else { return }
+    flow.record = record
+    release(flow.rewind())
+    lanes[name] = flow
   }
 
   private mutating func countDeadLetters(_ trailing: Int, of read: Int, lane: String) {
@@ -206,7 +227,7 @@ package struct LaneTable: Sendable {
 
   /// Draining is over: nothing waits and nothing is under way.
   package var isDrained: Bool {
-    isDraining && lanes.values.allSatisfy { $0.inFlight == nil && ($0.waitingEntries == 0 || $0.halt != nil) }
+    isDraining && departing.isEmpty && lanes.values.allSatisfy { $0.inFlight == nil && ($0.waitingEntries == 0 || $0.halt != nil) }
   }
 
   private mutating func release(_ chunks: [LaneChunk]) {

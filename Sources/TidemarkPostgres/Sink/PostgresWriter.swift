@@ -65,7 +65,7 @@ package actor PostgresWriter: ChangeWriter {
     }
     for (index, rows) in batch.rowSets.enumerated() where rows.rowCount > 0 {
       guard let copy = statements[index].copy else { continue }
-      let text = CopyText.encode(rows, order: rows.ordered(in: batch.bytes), bytes: batch.bytes)
+      let text = CopyText.encode(rows, order: rows.ordered(in: batch), bytes: batch.bytes)
       _ = try await connection.copyIn(copy, text, deadline: settings.commitDeadline)
     }
     let rest = rows(batch, parameters, copied: true) + closing(settlement, parameters, remembersEventIDs: true)
@@ -96,7 +96,7 @@ package actor PostgresWriter: ChangeWriter {
       guard rows.rowCount > 0, !copied || statements[index].copy == nil else { return nil }
       return PostgresStatement(
         sql: statements[index].arrays, name: "rows_\(index)",
-        parameters: parameters.columns(of: rows, order: rows.ordered(in: batch.bytes)))
+        parameters: parameters.columns(of: rows, order: rows.ordered(in: batch)))
     }
   }
 

@@ -1,0 +1,188 @@
+import Testing
+
+@testable import TidemarkCore
+
+@Suite struct BatchBuilderTests {
+  private static let at = "1970-01-01 00:00:00.001+00"
+
+  /// Type, its fields, and the rows that it makes in each destination; extras are `x`: `y`.
+  private static let rows: [(String, [RawField], [String: [[String?]]])] = [
+    (
+      "session.started",
+      [["agent", "a"], ["user", "u"], ["tenant", "t"], ["title", "T"], ["parent", "p"], ["meta.k", "[1]"], ["meta.n", "null"]],
+      [
+        "apply_session_changes": [
+          ["s", "1", "0", at, "session.started", "a", "u", "t", "T", "p", "active", #"{"k":[1],"n":null}"#, #"{"x":"y"}"#]
+        ]
+      ]
+    ),
+    (
+      "session.updated", [["title", "T"], ["status", "paused"], ["meta.k", "1"]],
+      ["apply_session_changes": [["s", "1", "0", at, "session.updated", nil, nil, nil, "T", nil, "paused", #"{"k":1}"#, #"{"x":"y"}"#]]]
+    ),
+    (
+      "session.ended", [],
+      ["apply_session_changes": [["s", "1", "0", at, "session.ended", nil, nil, nil, nil, nil, "completed", nil, #"{"x":"y"}"#]]]
+    ),
+    (
+      "session.ended", [["status", "failed"]],
+      ["apply_session_changes": [["s", "1", "0", at, "session.ended", nil, nil, nil, nil, nil, "failed", nil, #"{"x":"y"}"#]]]
+    ),
+    (
+      "message.appended", [["role", "user"], ["content", ""], ["seq", "7"]],
+      [
+        "messages": [["s", "1", "0", "7", nil, nil, nil, "user", "", nil, nil, nil, nil, nil, #"{"x":"y"}"#, at]],
+        "hide_messages": [],
+      ]
+    ),
+    (
+      "message.appended",
+      [
+        ["parts", "[1]"], ["message_id", "m"], ["parent_id", "p"], ["call_id", "c"], ["model", "gpt"], ["tokens", "5"],
+        ["usage", "{}"], ["meta", "null"],
+      ],
+      [
+        "messages": [["s", "1", "0", nil, "m", "p", "c", nil, nil, "[1]", "gpt", "5", "{}", "null", #"{"x":"y"}"#, at]],
+        "hide_messages": [["s", "1", "0", at, "replace", "m"]],
+      ]
+    ),
+    ("message.removed", [["message_id", "m"]], ["hide_messages": [["s", "1", "0", at, "remove", "m"]], "messages": []]),
+    ("message.removed", [["last", "1"]], ["hide_messages": [["s", "1", "0", at, "last", nil]]]),
+    ("message.removed", [["message_id", "m"], ["last", "1"]], ["hide_messages": [["s", "1", "0", at, "remove", "m"]]]),
+    ("messages.cleared", [], ["hide_messages": [["s", "1", "0", at, "clear", nil]]]),
+    (
+      "context.set", [["key", "k"], ["value", "{}"]],
+      [
+        "context_history": [["s", "1", "0", "k", "note", "{}", "false", at]], "set_context": [["s", "k", "note", "{}", "1", "0", at]],
+        "remove_context": [],
+      ]
+    ),
+    ("context.set", [["key", "k"], ["value", "1"], ["kind", "goal"]], ["set_context": [["s", "k", "goal", "1", "1", "0", at]]]),
+    (
+      "context.removed", [["key", "k"]],
+      [
+        "context_history": [["s", "1", "0", "k", nil, nil, "true", at]], "remove_context": [["s", "k", "1", "0"]], "set_context": [],
+      ]
+    ),
+    (
+      "tool.started", [["call_id", "c"], ["tool", "t"], ["arguments", "{}"], ["idempotency_key", "i"]],
+      [
+        "apply_tool_calls": [
+          ["s", "c", "1", "0", at, "tool.started", "t", "{}", "i", nil, nil, nil, nil, nil, #"{"x":"y"}"#]
+        ]
+      ]
+    ),
+    (
+      "tool.finished", [["call_id", "c"], ["status", "ok"], ["result", "1"], ["error", "e"], ["cost", "0.5"], ["usage", "{}"]],
+      [
+        "apply_tool_calls": [
+          ["s", "c", "1", "0", at, "tool.finished", nil, nil, nil, "ok", "1", "e", "0.5", "{}", #"{"x":"y"}"#]
+        ]
+      ]
+    ),
+    (
+      "outcome.recorded",
+      [["label", "l"], ["score", "0.5"], ["scorer", "me"], ["message_id", "m"], ["call_id", "c"], ["meta", "{}"]],
+      ["outcomes": [["s", "1", "0", "l", "0.5", "me", "m", "c", "{}", #"{"x":"y"}"#, at]]]
+    ),
+    ("snapshot.requested", [["reason", "r"], ["seq", "3"]], ["take_snapshots": [["s", "1", "0", "3", "r", at]]]),
+    ("billing.charged", [], ["apply_session_changes": [], "messages": []]),
+  ]
+
+  @Test(arguments: rows.indices) func `a change makes its rows, each value in its column`(index: Int) {
+    let (type, fields, expected) = Self.rows[index]
+    let batch = ChangeBatch.of(numbered([change(type, fields + [["x", "y"]])]))
+    #expect(batch.entries.map(\.disposition) == [.apply])
+    for (destination, rows) in expected { #expect(batch.rows(destination) == rows, "\(type) into \(destination)") }
+    #expect(batch.rows("ensure_sessions") == [["s", Self.at]])
+    // And nothing else.
+    let full = Set(expected.filter { !$0.value.isEmpty }.keys).union(["ensure_sessions"])
+    if type != "context.set" { #expect(Set(batch.rowSets.filter { $0.rowCount > 0 }.map(\.destination.name)) == full) }
+  }
+
+  @Test func `without extras the column is NULL`() {
+    let batch = ChangeBatch.of(numbered([change("tool.started", [["call_id", "c"], ["tool", "t"]])]))
+    #expect(batch.rows("apply_tool_calls").first?.last == .some(nil))
+  }
+
+  @Test func `the ledger keeps the envelope`() {
+    let fields = change(
+      "a", [["event_id", "e"], ["seq", "1"], ["epoch", "-2"], ["ts", "86400000"], ["actor", "me"], ["trace", "t"], ["v", "3"]])
+    let batch = ChangeBatch.of([(EntryID(ms: 5, no: 6), fields)])
+    let entry = batch.entries[0]
+    let cells = [entry.session, entry.eventID, entry.seq, entry.epoch, entry.type, entry.actor, entry.trace, entry.version, entry.occurredAt]
+    #expect(cells.map { batch.text($0) } == ["s", "e", "1", "-2", "a", "me", "t", "3", "1970-01-02 00:00:00.000+00"])
+    let plain = ChangeBatch.of([(EntryID(ms: 5, no: 6), change("a"))]).entries[0]
+    for cell in [plain.eventID, plain.seq, plain.epoch, plain.actor, plain.trace] { #expect(cell == .null) }
+  }
+
+  private static let kept: [(String, [RawField], String?)] = [
+    ("session.started", [["title", "T"], ["meta.a", "{\"b\":null}"], ["x", "y"]], #"{"title":"T","meta.a":{"b":null},"x":"y"}"#),
+    ("session.ended", [], "{}"),
+    ("message.removed", [["message_id", "m"], ["x", "y"]], #"{"message_id":"m","x":"y"}"#),
+    ("messages.cleared", [], "{}"),
+    ("message.appended", [["parts", "[]"], ["x", "y"]], nil),
+    ("context.set", [["key", "k"], ["value", "1"]], nil),
+    ("context.set", [["key", "k"], ["value", "1"], ["x", "y"]], #"{"x":"y"}"#),
+    ("tool.started", [["call_id", "c"], ["tool", "t"], ["x", "y"]], nil),
+    ("tool.finished", [["call_id", "c"], ["status", "ok"], ["x", "y"]], #"{"x":"y"}"#),
+    ("outcome.recorded", [["label", "l"], ["x", "y"]], nil),
+    ("snapshot.requested", [["reason", "r"], ["x", "y"]], #"{"x":"y"}"#),
+    ("billing", [["a\"\\\n\u{1}é", "\t\u{7F}😀/"]], "{\"type\":\"billing\",\"session\":\"s\",\"a\\\"\\\\\\u000a\\u0001é\":\"\\u0009\u{7F}😀/\"}"),
+  ]
+
+  @Test(arguments: kept.indices) func `the audit trail keeps what no other table holds unchanged, as valid JSON`(index: Int) {
+    let (type, fields, expected) = Self.kept[index]
+    let batch = ChangeBatch.of(numbered([change(type, fields)]))
+    let kept = batch.text(batch.entries[0].fields)
+    #expect(kept == expected, "\(type)")
+    if let kept { #expect(jsonProblem(kept) == nil) }
+  }
+
+  @Test func `NULs become the replacement character in every text, where that is asked for`() {
+    let batch = ChangeBatch.of(
+      numbered([[["type", "context.set"], ["session", "s\0"], ["key", "\0k"], ["value", "1"], ["x\0", "\0"]]]), replacesNUL: true)
+    #expect(batch.rows("set_context").first?.prefix(2) == ["s\u{FFFD}", "\u{FFFD}k"])
+    #expect(batch.text(batch.entries[0].fields) == "{\"x\u{FFFD}\":\"\u{FFFD}\"}")
+  }
+
+  @Test func `an ephemeral entry and a rejected one make no rows`() {
+    let batch = ChangeBatch.of(
+      numbered([change("messages.cleared", [["ephemeral", "1"]]), change("context.set", [["key", "k"]]), change("messages.cleared")]))
+    #expect(batch.entries[0].disposition == .ephemeral)
+    #expect(batch.entries[1].disposition == .rejected(Rejection(.missingField, "the field value is missing")))
+    #expect(batch.text(batch.entries[1].session) == "s")
+    #expect(batch.applied == [2])
+    #expect(batch.rowSets.reduce(0) { $0 + $1.rowCount } == 2)
+    #expect(batch.rowSets.allSatisfy { $0.entries.allSatisfy { $0 == 2 } })
+  }
+
+  @Test func `an entry in another built-in lane than its session's is marked as misrouted, and applied`() {
+    let builtIn = BuiltInLanes(prefix: "t", partitions: 4)
+    let home = builtIn.partition(ofSession: "s".utf8)
+    for (partition, name) in builtIn.names.enumerated() {
+      let batch = ChangeBatch.of(numbered([change("messages.cleared")]), record: .named(name), builtIn: builtIn)
+      #expect(batch.entries[0].isMisrouted == (partition != home))
+      #expect(batch.entries[0].disposition == .apply)
+    }
+    #expect(!ChangeBatch.of(numbered([change("a")]), record: .named("orders"), builtIn: builtIn).entries[0].isMisrouted)
+  }
+
+  @Test func `lanes and blocks of a batch keep their entries apart`() {
+    let first = EntryBlock.of(numbered([change("a"), change("b")]))
+    let second = EntryBlock.of([(EntryID(ms: 3, no: 0), change("c"))])
+    var builder = BatchBuilder(
+      table: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: 1_000, replacesNUL: false), builtIn: nil)
+    builder.append(lane: .named("one", id: 1, fence: 5), [first.chunk(), second.chunk()])
+    builder.append(lane: .named("none", id: 2), [])
+    builder.append(lane: .named("two", id: 3), [LaneChunk(block: first, blockID: 9, entries: 1..<2)])
+    let batch = builder.finish()
+    #expect(batch.segments.map(\.lane) == ["one", "two"])
+    #expect(batch.segments.map(\.entries) == [0..<3, 3..<4])
+    #expect(batch.segments[0].fence == 5)
+    #expect(batch.lastID(of: batch.segments[0]) == EntryID(ms: 3, no: 0))
+    #expect(batch.entries.map(\.lane) == [0, 0, 0, 1])
+    #expect(batch.entries.map { batch.blocks[$0.block].entries[$0.indexInBlock].id } == batch.entries.map(\.id))
+    #expect(batch.entries.map { batch.text($0.type) } == ["a", "b", "c", "b"])
+  }
+}

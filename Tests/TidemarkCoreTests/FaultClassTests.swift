@@ -1,0 +1,57 @@
+import Testing
+
+@testable import TidemarkCore
+
+@Suite struct FaultClassTests {
+  private static let table: [(FaultClass, [String])] = [
+    (
+      .world,
+      [
+        "08000", "08001", "08003", "08006", "08P01", "57P01", "57P03", "53000", "53100", "53300", "53400", "40000", "40001", "40002",
+        "40P01", "55P03", "58000", "58030", "58P01", "25006",
+      ]
+    ),
+    (.record, ["22000", "22001", "22003", "22007", "22021", "22P02", "22P05", "23000", "23502", "23503", "23505", "23514", "54000", "54001"]),
+    (.configuration, ["42501", "42601", "42703", "42883", "42P01", "28000", "28P01", "3D000", "3F000"]),
+    (
+      .ambiguous,
+      [
+        "XX000", "XX001", "53200", "57014", "57P02", "P0001", "P0000", "0A000", "25001", "25P02", "21000", "F0000", "HV000", "99999",
+        "TM001", "55000", "57P04", "", "2",
+      ]
+    ),
+  ]
+
+  @Test func `a SQLSTATE tells whose fault it is`() {
+    for (fault, states) in Self.table {
+      for state in states { #expect(FaultClass(sqlstate: state) == fault, "\(state)") }
+    }
+  }
+}
+
+@Suite struct RetryPolicyTests {
+  @Test func `every wait is between the base and the cap, and at most three times the one before`() {
+    var random = SeededGenerator(seed: 8)
+    for _ in 0..<500 {
+      let base = Duration.milliseconds(1 + random.below(2_000))
+      let policy = RetryPolicy(base: base, cap: base * (1 + random.below(100)))
+      var previous: Duration?
+      for _ in 0..<20 {
+        let wait = policy.wait(after: previous, random: Double.random(in: 0..<1, using: &random))
+        #expect(wait >= policy.base)
+        #expect(wait <= policy.cap)
+        #expect(wait <= max(policy.base, (previous ?? base) * 3))
+        previous = wait
+      }
+    }
+  }
+
+  @Test func `the random number spreads the waits over the whole range`() {
+    let policy = RetryPolicy(base: .milliseconds(100), cap: .seconds(60))
+    #expect(policy.wait(after: .seconds(1), random: 0) == .milliseconds(100))
+    #expect(policy.wait(after: .seconds(1), random: 0.5) == .milliseconds(1_550))
+    #expect(policy.wait(after: .seconds(50), random: 0.99) == .seconds(60))
+    // A cap below the base is still a cap.
+    #expect(RetryPolicy(base: .seconds(2), cap: .seconds(1)).wait(after: nil, random: 0) == .seconds(1))
+  }
+}

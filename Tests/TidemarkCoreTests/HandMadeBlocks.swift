@@ -1,0 +1,97 @@
+import Testing
+
+@testable import TidemarkCore
+
+/// A field of a hand-made entry, as bytes.
+struct RawField: ExpressibleByArrayLiteral {
+  var name: [UInt8]
+  var value: [UInt8]
+
+  init(_ name: some Sequence<UInt8>, _ value: some Sequence<UInt8>) {
+    self.name = Array(name)
+    self.value = Array(value)
+  }
+
+  init(_ name: String, _ value: String) { self.init(name.utf8, value.utf8) }
+
+  init(arrayLiteral elements: String...) { self.init(elements[0], elements[1]) }
+}
+
+extension EntryBlock {
+  /// A block of one section, for the lane with this index.
+  static func of(_ entries: [(id: EntryID, fields: [RawField])], lane: Int = 0) -> EntryBlock {
+    var block = EntryBlock()
+    for entry in entries { block.add(entry.id, entry.fields) }
+    block.sections = [Section(lane: lane, entries: 0..<block.entries.count)]
+    return block
+  }
+
+  static func of(_ fields: [RawField], id: EntryID = EntryID(ms: 1_000, no: 0)) -> EntryBlock { of([(id, fields)]) }
+
+  mutating func add(_ id: EntryID, _ new: [RawField]) {
+    entries.append(Entry(id: id, firstField: UInt32(fields.count), fieldCount: UInt32(new.count)))
+    for field in new {
+      let start = UInt32(bytes.count)
+      bytes += field.name
+      bytes += field.value
+      fields.append(
+        Field(
+          nameStart: start, nameLength: UInt32(field.name.count), valueStart: start + UInt32(field.name.count),
+          valueLength: UInt32(field.value.count)))
+    }
+  }
+
+  /// Entries 1-0, 2-0, ... whose value has so many bytes each.
+  static func sized(_ sizes: [Int], first: UInt64 = 1, lane: Int = 0) -> EntryBlock {
+    of(
+      sizes.enumerated().map { index, size in
+        (EntryID(ms: first + UInt64(index), no: 0), [RawField([UInt8](), repeatElement(120, count: size))])
+      }, lane: lane)
+  }
+
+  func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+
+  /// The block as one chunk.
+  func chunk(id: Int = 0) -> LaneChunk { LaneChunk(block: self, blockID: id, entries: 0..<entries.count) }
+}
+
+extension LaneRecord {
+  static func named(
+    _ name: String, id: Int32 = 1, fence: Int64 = 1, cursor: LaneCursor = LaneCursor(position: .zero, appliedNo: 0, seal: [])
+  ) -> LaneRecord {
+    LaneRecord(laneID: id, name: name, shard: 0, fence: fence, incarnation: 1, cursor: cursor, ordinal: 0, baseline: 0, owner: "me")
+  }
+}
+
+extension ChangeBatch {
+  /// A batch of one lane.
+  static func of(
+    _ entries: [(id: EntryID, fields: [RawField])], record: LaneRecord = .named("lane"), maxEntryBytes: Int = 1 << 20,
+    replacesNUL: Bool = false, builtIn: BuiltInLanes? = nil
+  ) -> ChangeBatch {
+    of([(record, entries)], maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL, builtIn: builtIn)
+  }
+
+  static func of(
+    _ lanes: [(record: LaneRecord, entries: [(id: EntryID, fields: [RawField])])], maxEntryBytes: Int = 1 << 20,
+    replacesNUL: Bool = false, builtIn: BuiltInLanes? = nil
+  ) -> ChangeBatch {
+    var builder = BatchBuilder(
+      table: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL), builtIn: builtIn)
+    for (record, entries) in lanes { builder.append(lane: record, [EntryBlock.of(entries).chunk()]) }
+    return builder.finish()
+  }
+
+  func text(_ cell: RowSet.Cell) -> String? { cell.range.map { String(decoding: bytes[$0], as: UTF8.self) } }
+
+  /// The rows of a destination, each as its columns' texts.
+  func rows(_ destination: String) -> [[String?]] {
+    guard let set = rowSets.first(where: { $0.destination.name == destination }) else { return [] }
+    return (0..<set.rowCount).map { row in (0..<set.columnCount).map { text(set.cell(row: row, column: $0)) } }
+  }
+}
+
+/// Ids 1-0, 2-0, ... for entries whose id does not matter.
+func numbered(_ entries: [[RawField]]) -> [(id: EntryID, fields: [RawField])] {
+  entries.enumerated().map { (EntryID(ms: UInt64($0 + 1), no: 0), $1) }
+}

@@ -1,0 +1,247 @@
+import Testing
+
+@testable import TidemarkCore
+
+let epoch = ContinuousClock.now
+
+func flowLimits(
+  maxEntries: Int = 100, maxBytes: Int = 1_000, maxDelay: Duration = .zero, bufferBytes: Int = 100_000, haltAfter: Int = 1_000
+) -> FlowLimits {
+  FlowLimits(
+    maxEntries: maxEntries, maxBytes: maxBytes, maxDelay: maxDelay, bufferBytes: bufferBytes, maxEntryBytes: 10_000,
+    haltAfterDeadLetters: haltAfter, haltRest: .seconds(5))
+}
+
+extension LaneTable {
+  /// Reads entries of these sizes for the only lane that it asks for.
+  mutating func readOne(_ sizes: [Int], now: ContinuousClock.Instant = epoch) {
+    guard let request = nextRead(block: .zero) else { return }
+    received(.sized(sizes, first: request.positions[0].after.ms + 1), for: request, now: now)
+  }
+
+  mutating func takeWork(now: ContinuousClock.Instant = epoch) -> Work? {
+    if case .work(let work) = nextWork(now: now) { work } else { nil }
+  }
+}
+
+/// `#require` for what a mutating call answers.
+func wanted<T>(_ value: T?, sourceLocation: SourceLocation = #_sourceLocation) throws -> T {
+  try #require(value, sourceLocation: sourceLocation)
+}
+
+extension LaneTable.Work.Part {
+  var ids: [UInt64] { chunks.flatMap { chunk in chunk.entries.map { chunk.block.entries[$0].id.ms } } }
+
+  /// The record after all of it is committed.
+  var committed: LaneRecord {
+    var record = record
+    record.cursor.position = EntryID(ms: ids.last ?? 0, no: 0)
+    record.cursor.appliedNo += Int64(ids.count)
+    return record
+  }
+}
+
+@Suite struct LaneTableTests {
+  private static func owning(_ names: [String] = ["a"], limits: FlowLimits = flowLimits()) -> LaneTable {
+    var table = LaneTable(limits: limits)
+    for (index, name) in names.enumerated() { table.own(.named(name, id: Int32(index + 1))) }
+    return table
+  }
+
+  @Test func `nothing is read without lanes, without credit, or while draining`() {
+    var table = LaneTable(limits: flowLimits())
+    #expect(table.nextRead(block: .zero) == nil)
+    table = Self.owning(limits: flowLimits(bufferBytes: 300))
+    #expect(table.nextRead(block: .seconds(1))?.budget == 300)
+    table.readOne([400])
+    #expect(table.nextRead(block: .zero) == nil)
+    table = Self.owning()
+    table.beginDrain()
+    #expect(table.nextRead(block: .zero) == nil)
+    #expect(table.isDrained)
+  }
+
+  @Test func `a transaction keeps to its bytes over several replies`() {
+    var table = Self.owning(limits: flowLimits(maxBytes: 100))
+    table.readOne([90])
+    table.readOne([50, 40])
+    let first = table.takeWork()
+    #expect(first?.parts.map(\.ids) == [[1]])
+    if let part = first?.parts.first { table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch) }
+    #expect(table.takeWork()?.parts.map(\.ids) == [[2, 3]])
+  }
+
+  @Test func `an entry larger than a transaction travels alone`() {
+    var table = Self.owning(["a", "b"], limits: flowLimits(maxBytes: 100))
+    guard let request = table.nextRead(block: .zero) else { return }
+    var block = EntryBlock.sized([10, 500, 10])
+    block.add(EntryID(ms: 1, no: 0), [RawField([], repeatElement(120, count: 20))])
+    block.sections = [EntryBlock.Section(lane: 0, entries: 0..<3), EntryBlock.Section(lane: 1, entries: 3..<4)]
+    table.received(block, for: request, now: epoch)
+    var works: [[[UInt64]]] = []
+    while let work = table.takeWork() {
+      works.append(work.parts.map(\.ids))
+      for part in work.parts { table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch) }
+    }
+    #expect(works.flatMap { $0 }.flatMap { $0 }.count == 4)
+    #expect(works.filter { $0.flatMap { $0 } == [2] }.count == 1)
+  }
+
+  @Test func `entries wait for company as long as they may, and not when there is enough`() {
+    var table = Self.owning(limits: flowLimits(maxEntries: 3, maxDelay: .seconds(1)))
+    table.readOne([10])
+    let due = epoch.advanced(by: .seconds(1))
+    guard case .wait(let until) = table.nextWork(now: epoch) else {
+      Issue.record("a single entry waits")
+      return
+    }
+    #expect(until == due)
+    // A later entry doesn't prolong it.
+    table.readOne([10], now: epoch.advanced(by: .milliseconds(900)))
+    guard case .wait(due) = table.nextWork(now: due.advanced(by: .nanoseconds(-1))) else {
+      Issue.record("it waits to the end")
+      return
+    }
+    #expect(table.takeWork(now: due)?.entryCount == 2)
+
+    table = Self.owning(limits: flowLimits(maxEntries: 2, maxDelay: .seconds(1)))
+    table.readOne([10, 10])
+    #expect(table.takeWork()?.entryCount == 2)
+    table = Self.owning(limits: flowLimits(maxBytes: 10, maxDelay: .seconds(1)))
+    table.readOne([10])
+    #expect(table.takeWork()?.entryCount == 1)
+    table = Self.owning(limits: flowLimits(maxDelay: .seconds(1)))
+    table.readOne([10])
+    table.beginDrain()
+    #expect(table.takeWork()?.entryCount == 1)
+  }
+
+  @Test func `a lane that was halted during its commit goes on behind what was committed`() throws {
+    var table = Self.owning()
+    table.readOne([10, 10])
+    let part = try wanted(table.takeWork()?.parts.first)
+    table.halt("a", reason: "its key is no stream", hint: nil, until: nil)
+    #expect(table.revive(now: epoch, all: true) == [])
+    table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch)
+    #expect(table.revive(now: epoch, all: true) == ["a"])
+    #expect(table.nextRead(block: .zero)?.positions.first?.after == EntryID(ms: 2, no: 0))
+  }
+
+  @Test func `a lane that was given up and taken again during its commit has no second transaction meanwhile`() throws {
+    var table = Self.owning()
+    table.readOne([10])
+    let part = try wanted(table.takeWork()?.parts.first)
+    table.disown("a")
+    table.own(.named("a"))
+    table.readOne([10])
+    #expect(table.takeWork() == nil)
+    table.finish(part, .lost, now: epoch)
+    #expect(table.lanes["a"] != nil)
+    #expect(table.takeWork()?.parts.map(\.ids) == [[1]])
+  }
+
+  @Test func `a reply for a lane that was set back or lost meanwhile is not taken`() throws {
+    var table = Self.owning(["a", "b"])
+    let request = try wanted(table.nextRead(block: .zero))
+    table.disown("a")
+    var record = LaneRecord.named("b", id: 2, fence: 2)
+    record.cursor.position = EntryID(ms: 1, no: 0)
+    table.own(record)
+    var block = EntryBlock.sized([10, 10])
+    block.sections = [EntryBlock.Section(lane: 0, entries: 0..<1), EntryBlock.Section(lane: 1, entries: 1..<2)]
+    table.received(block, for: request, now: epoch)
+    #expect(table.credit.used == 0)
+    #expect(table.takeWork() == nil)
+  }
+
+  @Test func `dead letters in a row halt a lane over several transactions, until somebody revives it`() throws {
+    var table = Self.owning(limits: flowLimits(maxEntries: 2, haltAfter: 5))
+    for round in 1...3 {
+      table.readOne([10, 10])
+      let part = try wanted(table.takeWork()?.parts.first)
+      table.finish(part, .committed(part.committed, deadLettersInARow: 2), now: epoch)
+      #expect((table.lanes["a"]?.halt != nil) == (round == 3))
+    }
+    #expect(table.lanes["a"]?.halt?.until == nil)
+    #expect(table.revive(now: epoch.advanced(by: .seconds(9_999))) == [])
+    #expect(table.nextRead(block: .zero) == nil)
+    #expect(table.revive(now: epoch, all: true) == ["a"])
+    // Counted anew, and one good entry begins again.
+    for (trailing, read) in [(2, 2), (1, 2), (2, 2)] {
+      table.readOne(Array(repeating: 10, count: read))
+      let part = try wanted(table.takeWork()?.parts.first)
+      table.finish(part, .committed(part.committed, deadLettersInARow: trailing), now: epoch)
+    }
+    #expect(table.lanes["a"]?.halt == nil)
+  }
+
+  @Test func `a lane that Postgres refuses rests, and is read again from its cursor`() throws {
+    var table = Self.owning()
+    table.readOne([10, 10])
+    let part = try wanted(table.takeWork()?.parts.first)
+    table.readOne([10])
+    table.finish(part, .halted(reason: "permission denied", hint: nil), now: epoch)
+    #expect(table.credit.used == 0)
+    #expect(table.lanes["a"]?.state == .halted)
+    #expect(table.revive(now: epoch.advanced(by: .seconds(4))) == [])
+    #expect(table.revive(now: epoch.advanced(by: .seconds(5))) == ["a"])
+    #expect(table.nextRead(block: .zero)?.positions.first?.after == .zero)
+  }
+
+  @Test func `every lane gets its turn, however much the others bring`() {
+    var table = Self.owning(["a", "b", "c"], limits: flowLimits(maxEntries: 4))
+    guard let request = table.nextRead(block: .zero) else { return }
+    var block = EntryBlock()
+    for lane in 0..<3 {
+      for ms in 1...20 { block.add(EntryID(ms: UInt64(ms), no: 0), [RawField([], [1])]) }
+      block.sections.append(EntryBlock.Section(lane: lane, entries: lane * 20..<(lane + 1) * 20))
+    }
+    table.received(block, for: request, now: epoch)
+    var served: Set<String> = []
+    for _ in 0..<3 {
+      guard let work = table.takeWork() else { continue }
+      for part in work.parts {
+        served.insert(part.record.name)
+        table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch)
+      }
+    }
+    #expect(served == ["a", "b", "c"])
+  }
+
+  @Test func `after a reply that was too large at one entry a lane, each lane is read alone once`() throws {
+    var table = Self.owning(["a", "b", "c"])
+    var request = try wanted(table.nextRead(block: .seconds(1)))
+    while request.count > 1 {
+      table.overran(request)
+      request = try wanted(table.nextRead(block: .seconds(1)))
+    }
+    #expect(request.positions.count == 3)
+    table.overran(request)
+    var alone: [String] = []
+    for _ in 0..<3 {
+      let narrow = try wanted(table.nextRead(block: .seconds(1)))
+      #expect(narrow.count == 1)
+      #expect(narrow.block == nil)
+      alone += narrow.positions.map(\.lane)
+    }
+    #expect(alone.sorted() == ["a", "b", "c"])
+    let all = try wanted(table.nextRead(block: .seconds(1)))
+    #expect(all.positions.count == 3)
+  }
+
+  @Test func `a lane's state says what it waits for`() throws {
+    var table = Self.owning()
+    #expect(table.lanes["a"]?.state == .idle)
+    table.readOne([10])
+    #expect(table.lanes["a"]?.state == .reading)
+    #expect(table.lanes["a"]?.oldestUncommitted == EntryID(ms: 1, no: 0))
+    let part = try wanted(table.takeWork()?.parts.first)
+    #expect(table.lanes["a"]?.state == .reading)
+    table.waitsForPostgres(["a"], true)
+    #expect(table.lanes["a"]?.state == .waitingPostgres)
+    table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch)
+    #expect(table.lanes["a"]?.state == .idle)
+    #expect(table.lanes["a"]?.oldestUncommitted == nil)
+    #expect(table.lanes["a"]?.lastCommit == epoch)
+  }
+}

@@ -1,0 +1,108 @@
+import Testing
+
+@testable import TidemarkCore
+
+@Suite struct ReadSizingTests {
+  @Test func `the first read is small, full replies double it up to the limit`() {
+    var sizing = ReadSizing()
+    var counts: [Int] = []
+    for _ in 0..<8 {
+      let count = sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 500)
+      counts.append(count)
+      sizing.received(asked: count, most: count, largest: 10)
+    }
+    #expect(counts == [16, 32, 64, 128, 256, 500, 500, 500])
+  }
+
+  @Test func `a reply that is not full doesn't grow the next`() {
+    var sizing = ReadSizing()
+    sizing.received(asked: 16, most: 15, largest: 10)
+    #expect(sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 500) == 16)
+  }
+
+  @Test func `a count never asks for more than the credit holds of the largest recent entry, but always for one`() {
+    var random = SeededGenerator(seed: 9)
+    for _ in 0..<200 {
+      var sizing = ReadSizing()
+      var largest = 1
+      for _ in 0..<30 {
+        let (credit, lanes, limit) = (1 + random.below(1 << 24), 1 + random.below(70), 1 + random.below(5_000))
+        let count = sizing.count(credit: credit, lanes: lanes, maxEntries: limit)
+        #expect(count >= 1)
+        #expect(count <= limit)
+        if count > 1 { #expect(count * lanes * largest <= credit) }
+        largest = 1 + random.below(100_000)
+        sizing.received(asked: count, most: random.below(count + 1), largest: largest)
+      }
+    }
+  }
+
+  @Test func `a large entry is forgotten slowly`() {
+    var sizing = ReadSizing()
+    sizing.received(asked: 16, most: 1, largest: 1_000_000)
+    #expect(sizing.count(credit: 1_000_000, lanes: 1, maxEntries: 100) == 1)
+    for _ in 0..<200 { sizing.received(asked: 16, most: 1, largest: 10) }
+    #expect(sizing.count(credit: 1_000_000, lanes: 1, maxEntries: 100) == 16)
+  }
+
+  @Test func `a reply that was too large makes the next one much smaller, down to one`() {
+    var sizing = ReadSizing()
+    sizing.overran(asked: 512)
+    #expect(sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 5_000) == 64)
+    sizing.overran(asked: 3)
+    #expect(sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 5_000) == 1)
+  }
+}
+
+@Suite struct CreditTests {
+  @Test func `a block is held until its last entry is released`() {
+    var credit = Credit()
+    credit.hold(block: 1, entries: 3, footprint: 100)
+    credit.hold(block: 2, entries: 1, footprint: 50)
+    #expect(credit.used == 150)
+    #expect(credit.available(of: 120) == -30)
+    credit.release(block: 1, entries: 2)
+    #expect(credit.used == 150)
+    credit.release(block: 2, entries: 1)
+    #expect(credit.used == 100)
+    credit.release(block: 1, entries: 1)
+    #expect(credit.used == 0)
+  }
+
+  @Test func `a block without entries costs nothing, and what is not held is not released`() {
+    var credit = Credit()
+    credit.hold(block: 1, entries: 0, footprint: 100)
+    credit.release(block: 1, entries: 1)
+    credit.release(block: 9, entries: 1)
+    #expect(credit.used == 0)
+  }
+}
+
+@Suite struct LaneChunkTests {
+  @Test func `a split takes from the front as much as fits, at least one entry, and loses nothing`() {
+    var random = SeededGenerator(seed: 10)
+    for _ in 0..<300 {
+      let sizes = (0..<1 + random.below(20)).map { _ in random.below(50) }
+      var rest = EntryBlock.sized(sizes).chunk(id: 7)
+      #expect(rest.byteCount == sizes.reduce(0, +))
+      var next = 0
+      while !rest.entries.isEmpty {
+        let (count, bytes) = (random.below(6), random.below(120))
+        let front = rest.split(count: count, bytes: bytes)
+        #expect(front.blockID == 7)
+        #expect(front.entries.lowerBound == next)
+        #expect(!front.entries.isEmpty)
+        #expect(front.entries.count <= max(1, count))
+        #expect(front.entries.count == 1 || front.byteCount <= bytes)
+        #expect(front.byteCount == front.entries.reduce(0) { $0 + sizes[$1] })
+        // It takes what fits.
+        let following = front.entries.upperBound
+        if following < sizes.count, front.entries.count < count { #expect(front.byteCount + sizes[following] > bytes) }
+        next = following
+        #expect(rest.entries == next..<sizes.count)
+        #expect(rest.byteCount == sizes[next...].reduce(0, +))
+      }
+      #expect(next == sizes.count)
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import Testing
+
+@testable import TidemarkCore
+
+@Suite struct SettlementTests {
+  private static let ephemeral = change("messages.cleared", [["ephemeral", "1"]])
+  private static let bad = change("context.set")
+  private static let good = change("messages.cleared")
+
+  private static func record(_ id: Int32 = 1, appliedNo: Int64 = 0, seal: [UInt8] = []) -> LaneRecord {
+    .named("lane\(id)", id: id, cursor: LaneCursor(position: .zero, appliedNo: appliedNo, seal: seal))
+  }
+
+  @Test func `applied entries are numbered without gaps and chained, the others are counted`() {
+    let batch = ChangeBatch.of(
+      numbered([Self.good, Self.bad, Self.good, Self.ephemeral, Self.good]), record: Self.record(appliedNo: 41, seal: [1, 2]))
+    let settlement = Settlement(batch)
+    #expect(settlement.numbers == [(0, 42), (2, 43), (4, 44)].map { Settlement.Numbered(entry: $0.0, no: $0.1) })
+    #expect(settlement.deadLetters.map(\.entry) == [1])
+    #expect(settlement.deadLetters.first?.rejection.reason == .missingField)
+    let lane = settlement.lanes[0]
+    #expect(lane.cursor.position == EntryID(ms: 5, no: 0))
+    #expect(lane.cursor.appliedNo == 44)
+    let chain = [0, 2, 4].reduce([1, 2] as [UInt8]) { SealChain.next(after: $0, batch.entries[$1].digest) }
+    #expect(lane.cursor.seal == chain)
+    #expect(lane.anchor == batch.entries[4].digest)
+    #expect(lane.counts.read == 5)
+    #expect(lane.counts.applied == 3)
+    #expect(lane.counts.ephemeral == 1)
+    #expect(lane.counts.deadLetters == 1)
+    #expect(lane.counts.discrepancy == 0)
+    #expect(lane.rejected == [DurableMark.Rejection(id: EntryID(ms: 2, no: 0), reason: "missing_field")])
+  }
+
+  @Test func `every outcome of Postgres is counted under its name`() {
+    let batch = ChangeBatch.of(numbered(Array(repeating: Self.good, count: 6)), record: Self.record())
+    let rejection = Rejection(.constraint, "no", sqlstate: "23514")
+    let settlement = Settlement(
+      batch,
+      outcomes: [
+        EntryOutcome(entry: 0, kind: .reread), EntryOutcome(entry: 1, kind: .divergent), EntryOutcome(entry: 2, kind: .duplicate),
+        EntryOutcome(entry: 3, kind: .rejected(rejection)),
+      ])
+    let counts = settlement.lanes[0].counts
+    #expect(counts.read == 5)
+    #expect(counts.reread == 1)
+    #expect(counts.divergent == 1)
+    #expect(counts.duplicates == 1)
+    #expect(counts.deadLetters == 1)
+    #expect(counts.applied == 2)
+    #expect(counts.discrepancy == 0)
+    #expect(settlement.divergent == [1])
+    #expect(settlement.deadLetters == [Settlement.Rejected(entry: 3, rejection: rejection)])
+    #expect(settlement.numbers.map(\.entry) == [4, 5])
+    #expect(settlement.numbers.map(\.no) == [1, 2])
+  }
+
+  @Test func `misrouted entries are counted where they are applied`() {
+    let builtIn = BuiltInLanes(prefix: "t", partitions: 2)
+    let other = builtIn.names[1 - builtIn.partition(ofSession: "s".utf8)]
+    let batch = ChangeBatch.of(numbered([Self.good, Self.bad, Self.good]), record: .named(other), builtIn: builtIn)
+    #expect(Settlement(batch).lanes[0].counts.misrouted == 2)
+    #expect(Settlement(batch, outcomes: [EntryOutcome(entry: 0, kind: .duplicate)]).lanes[0].counts.misrouted == 1)
+  }
+
+  @Test(arguments: [("ggb", 1), ("bbb", 3), ("bbg", 0), ("bgb", 1), ("bbe", 0), ("b", 1), ("gbb", 2)] as [(String, Int)])
+  func `dead letters in a row are those at the end`(entries: String, expected: Int) {
+    let kinds: [Character: [RawField]] = ["g": Self.good, "b": Self.bad, "e": Self.ephemeral]
+    let batch = ChangeBatch.of(numbered(entries.compactMap { kinds[$0] }), record: Self.record())
+    #expect(Settlement(batch).lanes[0].deadLettersInARow == expected)
+  }
+
+  @Test func `an entry that was never decoded is no anchor`() {
+    #expect(Settlement(ChangeBatch.of(numbered([Self.good, Self.bad]))).lanes[0].anchor == nil)
+    #expect(Settlement(ChangeBatch.of(numbered([Self.good, Self.ephemeral]))).lanes[0].anchor == nil)
+  }
+
+  @Test func `lanes are settled each by itself, and a batch in two parts comes to the same as in one`() {
+    let entries = numbered([Self.good, Self.bad, Self.good, Self.good, Self.ephemeral, Self.bad, Self.good])
+    let whole = Settlement(ChangeBatch.of([(Self.record(1), entries), (Self.record(2, appliedNo: 7), entries)]))
+    #expect(whole.lanes.map(\.laneID) == [1, 2])
+    #expect(whole.lanes[0].counts == whole.lanes[1].counts)
+    #expect(whole.lanes[1].cursor.appliedNo == whole.lanes[0].cursor.appliedNo + 7)
+    #expect(whole.lanes[1].cursor.seal == whole.lanes[0].cursor.seal)
+    for cut in 1..<entries.count {
+      let first = Settlement(ChangeBatch.of(Array(entries[..<cut]), record: Self.record())).lanes[0]
+      let record = Self.record().advanced(by: first)
+      let second = Settlement(ChangeBatch.of(Array(entries[cut...]), record: record)).lanes[0]
+      #expect(second.cursor == whole.lanes[0].cursor)
+      let end = record.advanced(by: second)
+      #expect(end.totals == whole.lanes[0].counts)
+      #expect(end.ordinal == UInt64(entries.count))
+    }
+  }
+
+  @Test func `a seal depends on every digest and on their order`() {
+    let digests = (1...4).map { ContentDigest(high: $0, low: 0) }
+    let seal = digests.reduce(SealChain.start) { SealChain.next(after: $0, $1) }
+    #expect(seal.count == 32)
+    #expect(digests.reversed().reduce(SealChain.start) { SealChain.next(after: $0, $1) } != seal)
+    #expect(digests.dropLast().reduce(SealChain.start) { SealChain.next(after: $0, $1) } != seal)
+  }
+}
