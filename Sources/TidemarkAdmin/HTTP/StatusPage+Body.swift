@@ -1,0 +1,7 @@
+extension StatusPage {
+  static let body = """
+    <p>page</p>
+    """
+  static let style = ""
+  static let script = ""
+}
