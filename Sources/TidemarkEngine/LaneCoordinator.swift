@@ -8,6 +8,9 @@ package actor LaneCoordinator {
   /// What was measured of each lane last.
   private var lags: [String: LaneLag] = [:]
   private var errors: [String: LastError] = [:]
+  /// Unix milliseconds, for whoever watches.
+  private var commits: [String: Int64] = [:]
+  private var checkpoints: [String: Int64] = [:]
   private var redisError: String?
   private var leaseRenewedAt: ContinuousClock.Instant?
   private var backpressure: Duration = .zero
@@ -68,6 +71,7 @@ package actor LaneCoordinator {
     } else {
       errors[part.record.name] = nil
     }
+    if case .committed = result { commits[part.record.name] = WallClock.milliseconds() }
     changed.raise()
   }
 
@@ -101,6 +105,8 @@ package actor LaneCoordinator {
       table.disown(lane)
       lags[lane] = nil
       errors[lane] = nil
+      commits[lane] = nil
+      checkpoints[lane] = nil
     }
     changed.raise()
   }
@@ -163,6 +169,11 @@ package actor LaneCoordinator {
     self.lags.merge(lags) { _, new in new }
   }
 
+  func checkpointed(_ lanes: [String]) {
+    let now = WallClock.milliseconds()
+    for lane in lanes where table.lanes[lane] != nil { checkpoints[lane] = now }
+  }
+
   package func status() -> WorkerStatus {
     WorkerStatus(
       lanes: table.lanes.values.map { flow in
@@ -170,7 +181,8 @@ package actor LaneCoordinator {
         let state = flow.state == .idle && redisError != nil ? .waitingRedis : flow.state
         return LaneStatus(
           record: flow.record, state: state, lastError: errors[name]?.text ?? (state == .waitingRedis ? redisError : nil),
-          hint: errors[name]?.hint, lag: lags[name], oldestUncommitted: flow.oldestUncommitted)
+          hint: errors[name]?.hint, lag: lags[name], oldestUncommitted: flow.oldestUncommitted, lastCommit: commits[name],
+          lastCheckpoint: checkpoints[name])
       }.sorted { $0.record.name < $1.record.name },
       bufferBytes: table.credit.used, backpressure: backpressure, redisError: redisError,
       leaseAge: leaseRenewedAt.map { $0.duration(to: .now) }, isDraining: table.isDraining)

@@ -79,6 +79,7 @@ struct LaneObserver: Sendable {
             CheckpointMark(
               lane: $0.record.name, fence: $0.record.fence, lagEntries: $0.lag?.entries, lagSeconds: $0.lag?.seconds)
           }, worker: worker)
+        await coordinator.checkpointed(moved.map(\.record.name))
         for lane in moved { checkpointed[lane.record.name] = lane.record.cursor.position }
       }
       let window = await coordinator.settings.dedupeWindow

@@ -7,6 +7,10 @@ package struct LaneStatus: Sendable {
   package var hint: String?
   package var lag: LaneLag?
   package var oldestUncommitted: EntryID?
+  /// When entries of the lane were last committed here, in Unix milliseconds by this machine's clock; nil before the first time.
+  package var lastCommit: Int64?
+  /// When its last checkpoint row was written here, likewise.
+  package var lastCheckpoint: Int64?
 }
 
 /// A worker as it sees itself.

@@ -1,0 +1,109 @@
+internal import Hummingbird
+internal import HummingbirdCore
+internal import HummingbirdTLS
+package import Logging
+internal import NIOCore
+internal import ServiceLifecycle
+
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
+/// Serves the status page, metrics and probes until it is shut down.
+package struct AdminServer: Service {
+  private let settings: AdminSettings
+  private let source: any AdminSource
+  private let onListening: @Sendable (_ url: String) async -> Void
+  private let logger: Logger
+
+  /// - Parameter onListening: told the URL once the port is open; the port is the real one where the setting says 0.
+  package init(
+    settings: AdminSettings, source: any AdminSource, logger: Logger,
+    onListening: @escaping @Sendable (_ url: String) async -> Void = { _ in }
+  ) {
+    self.settings = settings
+    self.source = source
+    self.logger = logger
+    self.onListening = onListening
+  }
+
+  /// - Throws: ``AdminError`` where the port can't be had or the certificate can't be used.
+  package func run() async throws {
+    let server = try makeServer()
+    let responder = CallbackResponder<BasicRequestContext> { [routes = AdminRoutes(access: settings.access, source: source)] request, _ in
+      await Self.respond(to: request, routes)
+    }
+    // Its own lines are about requests and connections; ours say what happened once.
+    var quiet = logger
+    quiet.logLevel = .critical
+    let application = Application(
+      responder: responder, server: server,
+      configuration: ApplicationConfiguration(
+        address: .hostname(settings.host, port: settings.port),
+        availableConnectionsDelegate: MaximumAvailableConnections(256)),
+      onServerRunning: { channel in
+        let url = self.url(port: channel.localAddress?.port ?? settings.port)
+        logger.info("http.listening", metadata: ["url": "\(url)"])
+        await onListening(url)
+      }, logger: quiet)
+    do {
+      try await application.run()
+    } catch let error as IOError {
+      throw listening(error)
+    } catch is SocketAddressError {
+      throw AdminError("http.listen: there is no host \(settings.host); correct it")
+    }
+  }
+
+  private func makeServer() throws -> HTTPServerBuilder {
+    // Connections that say nothing end by themselves, so that they can't hold up a shutdown for long.
+    let http = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(30)))
+    guard let tls = settings.tls else { return http }
+    do {
+      let chain = try NIOSSLCertificate.fromPEMFile(tls.certificateFile)
+      let key = try NIOSSLPrivateKey(file: tls.keyFile, format: .pem)
+      var configuration = TLSConfiguration.makeServerConfiguration(
+        certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+      configuration.minimumTLSVersion = .tlsv12
+      return try .tls(http, tlsConfiguration: configuration)
+    } catch {
+      throw AdminError(
+        "http.tls: \(tls.certificateFile) and \(tls.keyFile) can't be used: \(error); "
+          + "they must be a certificate and its key as PEM, and readable by this user")
+    }
+  }
+
+  private static func respond(to request: Hummingbird.Request, _ routes: AdminRoutes) async -> Response {
+    let answer = await routes.answer(
+      AdminRoutes.Request(
+        method: request.method.rawValue, path: request.uri.path, host: request.head.authority,
+        authorization: request.headers[.authorization]))
+    var headers = HTTPFields()
+    headers[.contentType] = answer.contentType
+    headers[.contentLength] = String(answer.body.utf8.count)
+    for (name, value) in answer.headers {
+      if let name = HTTPFields.Element.Name(name) { headers[name] = value }
+    }
+    let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(string: answer.body))
+    return Response(status: .init(code: answer.status), headers: headers, body: body)
+  }
+
+  private func url(port: Int) -> String {
+    let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
+    return "\(settings.tls == nil ? "http" : "https")://\(host):\(port)/"
+  }
+
+  private func listening(_ error: IOError) -> AdminError {
+    let place = "http.listen: \(settings.host):\(settings.port)"
+    switch error.errnoCode {
+    case EADDRINUSE: return AdminError("\(place) is in use by another program; stop it, or set http.listen to another port")
+    case EACCES: return AdminError("\(place) may not be opened by this user; choose a port above 1023")
+    case EADDRNOTAVAIL: return AdminError("\(place) is no address of this machine; correct http.listen")
+    default: return AdminError("\(place) can't be opened: \(error); correct http.listen")
+    }
+  }
+}

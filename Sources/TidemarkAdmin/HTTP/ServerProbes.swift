@@ -1,0 +1,75 @@
+internal import TidemarkCore
+internal import TidemarkPostgres
+internal import TidemarkRedis
+
+/// Asks both servers whether they answer, each at most once a second however often somebody wants to know.
+struct ServerProbes: Sendable {
+  /// Nil: it answers. Else why not, and the mend.
+  let redis: Cached<String?>
+  let postgres: Cached<String?>
+  /// Nil: it fits, or can't be seen. Else what is wrong, and the mend.
+  let schema: Cached<String?>
+  let counts: Cached<Counts>
+  let isEvictionSafe: Cached<Bool?>
+
+  struct Counts: Sendable {
+    var deadLettersOpen: Int64?
+    var gapsOpen: Int64?
+  }
+
+  init(source: RedisLaneSource, redis configuration: RedisConfiguration, sink: PostgresSink, schema: String) throws {
+    let quoted = try PostgresIdentifier.quoted(schema)
+    redis = Cached(for: .seconds(1)) {
+      do {
+        try await source.ping()
+        return nil
+      } catch let error as SourceError where !error.isRetryable {
+        return "redis: \(error)"
+      } catch {
+        return "redis: \(error); start it, or correct redis.url"
+      }
+    }
+    postgres = Cached(for: .seconds(1)) {
+      do {
+        try await sink.query("SELECT 1")
+        return nil
+      } catch {
+        return Self.told(error, "start it, or correct postgres.url")
+      }
+    }
+    self.schema = Cached(for: .seconds(5)) { await Self.schemaProblem(sink, schema, quoted) }
+    counts = Cached(for: .seconds(5)) {
+      let result = try? await sink.query(
+        """
+        SELECT (SELECT count(*) FROM \(quoted).dead_letters WHERE resolved_at IS NULL) AS letters,
+               (SELECT count(*) FROM \(quoted).gaps WHERE acknowledged_at IS NULL) AS gaps
+        """)
+      return Counts(deadLettersOpen: result?.int64(0, "letters"), gapsOpen: result?.int64(0, "gaps"))
+    }
+    isEvictionSafe = Cached(for: .seconds(30)) {
+      guard let connection = try? await RedisConnection.connect(configuration, name: "tidemark-admin") else { return nil }
+      let policy = try? await RedisInspector(connection).evictionPolicy()
+      await connection.close()
+      return policy.flatMap(\.self).map { !$0.hasPrefix("allkeys") }
+    }
+  }
+
+  private static func schemaProblem(_ sink: PostgresSink, _ schema: String, _ quoted: String) async -> String? {
+    let ours = Migration.all.last?.version ?? 0
+    do {
+      let version = Int(try await sink.query("SELECT max(version) AS version FROM \(quoted).migrations").int64(0, "version") ?? 0)
+      if version == ours { return nil }
+      let mend = version < ours ? "run `tidemark migrate`" : "run the release that migrated it"
+      return "postgres.schema: \(schema) is at version \(version), this release needs \(ours); \(mend)"
+    } catch let error as SinkError where error.kind == .fault(.configuration) {
+      return told(error, "run `tidemark migrate`")
+    } catch {
+      // Postgres is away, which has a reason of its own.
+      return nil
+    }
+  }
+
+  private static func told(_ error: any Error, _ mend: String) -> String {
+    "postgres: \(error); \((error as? SinkError)?.hint ?? mend)"
+  }
+}

@@ -1,0 +1,137 @@
+internal import TidemarkCore
+package import TidemarkEngine
+
+/// Renders what can be read off a worker's status at the moment of a scrape. Nothing of it is kept, so that what is not known is
+/// absent.
+package struct LaneExposition: Sendable {
+  /// Lanes that get lines of their own: those with the most lag.
+  package static let labelled = 200
+  /// The label of all others together.
+  package static let other = "other"
+
+  /// What was asked of the servers; nil where it is not known.
+  package struct ServerFacts: Sendable, Equatable {
+    package var redisIsUp: Bool?
+    package var postgresIsUp: Bool?
+    package var redisIsEvictionSafe: Bool?
+    package var deadLettersOpen: Int64?
+    package var gapsOpen: Int64?
+
+    package init(
+      redisIsUp: Bool? = nil, postgresIsUp: Bool? = nil, redisIsEvictionSafe: Bool? = nil, deadLettersOpen: Int64? = nil,
+      gapsOpen: Int64? = nil
+    ) {
+      self.redisIsUp = redisIsUp
+      self.postgresIsUp = postgresIsUp
+      self.redisIsEvictionSafe = redisIsEvictionSafe
+      self.deadLettersOpen = deadLettersOpen
+      self.gapsOpen = gapsOpen
+    }
+  }
+
+  /// A line's worth of lanes: one, or all the others together.
+  private struct Group {
+    var name: String
+    var lanes: [LaneStatus]
+  }
+
+  private let status: WorkerStatus
+  private let facts: ServerFacts
+
+  package init(_ status: WorkerStatus, _ facts: ServerFacts) {
+    self.status = status
+    self.facts = facts
+  }
+
+  package func render() -> String {
+    var text = ExpositionText()
+    lanes(&text)
+    worker(&text)
+    servers(&text)
+    return text.text
+  }
+
+  private func lanes(_ text: inout ExpositionText) {
+    let groups = self.groups()
+    func family(_ definition: MetricDefinition, _ value: (Group) -> Double?) {
+      text.family(definition, groups.compactMap { group in value(group).map { .init($0, [("lane", group.name)]) } })
+    }
+    func counter(_ definition: MetricDefinition, _ count: KeyPath<LaneCounts, Int>) {
+      family(definition) { Double($0.lanes.reduce(0) { $0 + $1.record.totals[keyPath: count] }) }
+    }
+    family(MetricCatalog.laneLagEntries) { Self.all($0.lanes.map { $0.lag?.entries }).map { Double($0.reduce(0, +)) } }
+    family(MetricCatalog.laneLagSeconds) { Self.all($0.lanes.map { $0.lag?.seconds })?.max() }
+    family(MetricCatalog.laneLastCommit) { $0.lanes.compactMap(\.lastCommit).min().map { Double($0) / 1000 } }
+    text.family(
+      MetricCatalog.laneState,
+      groups.flatMap { group in
+        LaneState.allCases.map { state in
+          .init(Double(group.lanes.count { $0.state == state }), [("lane", group.name), ("state", state.rawValue)])
+        }
+      })
+    family(MetricCatalog.laneFence) { $0.lanes.count == 1 && $0.name != Self.other ? $0.lanes.first.map { Double($0.record.fence) } : nil }
+    counter(MetricCatalog.entriesRead, \.read)
+    counter(MetricCatalog.entriesApplied, \.applied)
+    counter(MetricCatalog.entriesDuplicate, \.duplicates)
+    counter(MetricCatalog.entriesDivergent, \.divergent)
+    counter(MetricCatalog.entriesEphemeral, \.ephemeral)
+    counter(MetricCatalog.entriesSkipped, \.skipped)
+    family(MetricCatalog.checkpointTimestamp) { $0.lanes.compactMap(\.lastCheckpoint).min().map { Double($0) / 1000 } }
+  }
+
+  private func worker(_ text: inout ExpositionText) {
+    let lanes = status.lanes
+    text.family(
+      MetricCatalog.lanesByState,
+      LaneState.allCases.map { state in .init(Double(lanes.count { $0.state == state }), [("state", state.rawValue)]) })
+    func family(_ definition: MetricDefinition, _ value: Double?) {
+      text.family(definition, value.map { [.init($0)] } ?? [])
+    }
+    family(MetricCatalog.lagEntriesSum, Self.all(lanes.map { $0.lag?.entries }).map { Double($0.reduce(0, +)) })
+    family(MetricCatalog.lagSecondsMax, Self.all(lanes.map { $0.lag?.seconds }).map { $0.max() ?? 0 })
+    family(MetricCatalog.bufferBytes, Double(status.bufferBytes))
+    family(MetricCatalog.backpressure, status.backpressure.seconds)
+    family(MetricCatalog.accountingError, Double(lanes.reduce(0) { $0 + $1.record.accountingError }))
+  }
+
+  private func servers(_ text: inout ExpositionText) {
+    func family(_ definition: MetricDefinition, _ value: Double?) {
+      text.family(definition, value.map { [.init($0)] } ?? [])
+    }
+    family(MetricCatalog.deadLettersOpen, facts.deadLettersOpen.map { Double($0) })
+    family(MetricCatalog.gapsOpen, facts.gapsOpen.map { Double($0) })
+    family(MetricCatalog.redisUp, facts.redisIsUp.map { $0 ? 1 : 0 })
+    family(MetricCatalog.postgresUp, facts.postgresIsUp.map { $0 ? 1 : 0 })
+    family(MetricCatalog.redisEvictionSafe, facts.redisIsEvictionSafe.map { $0 ? 1 : 0 })
+  }
+
+  private func groups() -> [Group] {
+    guard status.lanes.count > Self.labelled else { return status.lanes.map { Group(name: $0.record.name, lanes: [$0]) } }
+    let ranked = status.lanes.sorted { left, right in
+      let (l, r) = (Self.rank(left), Self.rank(right))
+      return l == r ? left.record.name < right.record.name : l > r
+    }
+    let own = ranked.prefix(Self.labelled).sorted { $0.record.name < $1.record.name }
+    return own.map { Group(name: $0.record.name, lanes: [$0]) } + [Group(name: Self.other, lanes: Array(ranked.dropFirst(Self.labelled)))]
+  }
+
+  /// By age, then by entries. Of what waits for an unknown time the worst is assumed.
+  private static func rank(_ lane: LaneStatus) -> (Double, Int64) {
+    let entries = lane.lag?.entries ?? -1
+    return (lane.lag?.seconds ?? (entries > 0 ? .infinity : -1), entries)
+  }
+
+  /// The values, or nil where one of them is not known.
+  private static func all<Value>(_ values: [Value?]) -> [Value]? {
+    let known = values.compactMap(\.self)
+    return known.count == values.count ? known : nil
+  }
+}
+
+extension LaneRecord {
+  /// By how much what was read, what came of it and what Redis counted do not add up; see ``LaneCounts``.
+  package var accountingError: Int {
+    let reached = Int(clamping: ordinal) - Int(clamping: baseline) - totals.missing
+    return abs(totals.discrepancy) + abs(totals.read - reached)
+  }
+}

@@ -1,0 +1,62 @@
+extension MetricCatalog {
+  // Rendered by ``LaneExposition`` at the moment of a scrape.
+
+  static let lanesByState = MetricDefinition(
+    "lanes", .gauge, labels: ["state"], of: .worker, "Lanes that this worker owns, by state.")
+  static let lagEntriesSum = MetricDefinition(
+    "lag_entries_sum", .gauge, .entries, of: .worker,
+    "Lag in entries over the lanes that this worker owns; absent while that of any of them is unknown.")
+  static let lagSecondsMax = MetricDefinition(
+    "lag_seconds_max", .gauge, .seconds, of: .worker,
+    "The largest lag in seconds of the lanes that this worker owns; absent while that of any of them is unknown.")
+  static let bufferBytes = MetricDefinition(
+    "buffer_bytes", .gauge, .bytes, of: .worker, "What was read and is not committed. Its limit is buffer.max_bytes.")
+  static let backpressure = MetricDefinition(
+    "backpressure_seconds_total", .counter, .seconds, of: .worker, "For how long reading stood still because the buffer was full.")
+  static let deadLettersOpen = MetricDefinition(
+    "dead_letters_open", .gauge, of: .worker,
+    "Dead letters without a resolution, of the whole installation: every worker reports the same, so take the maximum.")
+  static let gapsOpen = MetricDefinition(
+    "gaps_open", .gauge, of: .worker,
+    "Gaps that nobody acknowledged, of the whole installation: every worker reports the same, so take the maximum.")
+  static let accountingError = MetricDefinition(
+    "accounting_error", .gauge, .entries, of: .worker,
+    "By how much the accounting of this worker's lanes does not add up. Anything but 0 is an error of Tidemark's: please report it.")
+  static let redisUp = MetricDefinition("redis_up", .gauge, .flag, of: .worker, "1 when Redis answers this worker.")
+  static let postgresUp = MetricDefinition("postgres_up", .gauge, .flag, of: .worker, "1 when PostgreSQL answers this worker.")
+  static let redisEvictionSafe = MetricDefinition(
+    "redis_eviction_safe", .gauge, .flag, of: .worker,
+    "1 when Redis' maxmemory-policy never evicts a key without expiry (noeviction or volatile-*); absent where Redis does not tell.")
+
+  // Counted as it happens, by the engine and the process.
+
+  static let commitLag = MetricDefinition(
+    "commit_lag_seconds", .histogram, .seconds, of: .worker,
+    "From an entry's XADD to its commit in PostgreSQL, by the entry id and this machine's clock.")
+  static let batchEntries = MetricDefinition("batch_entries", .histogram, .entries, of: .worker, "Entries of a transaction.")
+  static let batchBytes = MetricDefinition("batch_bytes", .histogram, .bytes, of: .worker, "Bytes of a transaction.")
+  static let batchDuration = MetricDefinition(
+    "batch_duration_seconds", .histogram, .seconds, labels: ["phase"], of: .worker,
+    "How long a phase takes: read (one XREAD), apply (decoding and routing a batch), commit (the transaction).")
+  static let deadLetters = MetricDefinition(
+    "dead_letters_total", .counter, .entries, labels: ["reason"], of: .worker, "Entries that became dead letters in this worker.")
+  static let retries = MetricDefinition(
+    "retries_total", .counter, labels: ["class"], of: .worker,
+    "Failures that were tried again: world (it passes), ambiguous, configuration, outcome_unknown (a commit without an answer), redis.")
+  static let fenced = MetricDefinition(
+    "fenced_total", .counter, of: .worker, "Lanes that this worker gave up in a commit because another owner or position held them.")
+  static let leaseChanges = MetricDefinition(
+    "lease_changes_total", .counter, of: .worker, "Shards that this worker took, lost or gave back.")
+  static let divergences = MetricDefinition(
+    "divergences_total", .counter, labels: ["kind"], of: .worker, "Differences found between Redis and PostgreSQL.")
+  static let reloadSuccess = MetricDefinition(
+    "config_reload_success", .gauge, .flag, of: .worker, "1 when the configuration that was read last is in force, 0 when it was refused.")
+  static let buildInfo = MetricDefinition(
+    "build_info", .gauge, .flag, labels: ["version"], of: .worker, "Always 1; its label tells the version.")
+
+  static let workers: [MetricDefinition] = [
+    lanesByState, lagEntriesSum, lagSecondsMax, commitLag, batchEntries, batchBytes, batchDuration, retries, fenced, leaseChanges,
+    bufferBytes, backpressure, deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError, redisUp, postgresUp,
+    redisEvictionSafe, reloadSuccess, buildInfo,
+  ]
+}

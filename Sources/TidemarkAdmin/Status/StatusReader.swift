@@ -1,0 +1,117 @@
+package import TidemarkCore
+package import TidemarkEngine
+package import TidemarkPostgres
+
+/// Puts the status together, with or without a worker: from the ledger, and the lag from Redis.
+package struct StatusReader: Sendable {
+  private let sink: PostgresSink
+  private let source: any LaneSource
+  private let sql: StatusSQL
+  private let leaseTTL: Duration
+  private let settings: @Sendable () -> [String: StatusReport.Setting]
+
+  /// - Parameters:
+  ///   - source: not the one that a worker reads with: the report reads an entry of each lane that is behind, and would wait for it.
+  ///   - settings: asked for each report, since a reload changes them.
+  /// - Throws: ``PostgresError`` for a schema name that can't be quoted.
+  package init(
+    sink: PostgresSink, source: any LaneSource, schema: String, leaseTTL: Duration,
+    settings: @escaping @Sendable () -> [String: StatusReport.Setting]
+  ) throws {
+    self.sink = sink
+    self.source = source
+    self.leaseTTL = leaseTTL
+    self.settings = settings
+    sql = try StatusSQL(schema: schema)
+  }
+
+  /// The report of all lanes.
+  ///
+  /// - Parameter worker: what a worker knows of the lanes that it owns, which is newer than what the ledger was told.
+  /// - Throws: ``SinkError`` when Postgres can't be asked. Redis' absence is no error: the lag is then null.
+  package func read(overlaying worker: WorkerStatus? = nil) async throws -> StatusReport {
+    let result = try await sink.query(sql.lanes)
+    let records = LaneRecord.all(of: result)
+    let workers = try await sink.query(sql.workers, [.string(String(leaseTTL.seconds))])
+    var lanes = records.enumerated().map { row, record in
+      StatusReport.Lane(
+        record, state: result.string(row, "state") ?? "", since: result.string(row, "since"),
+        lastError: result.string(row, "last_error"), hint: result.string(row, "hint"),
+        deadLettersOpen: result.int64(row, "open").map { Int($0) })
+    }
+    let ours = Dictionary((worker?.lanes ?? []).map { ($0.record.name, $0) }) { first, _ in first }
+    let asked = records.filter { ours[$0.name]?.lag == nil }
+    let (lags, redisError) = await lag(of: asked)
+    for index in lanes.indices {
+      let lag = lags[lanes[index].lane]
+      lanes[index].lagEntries = lag?.entries
+      lanes[index].lagSeconds = lag?.seconds
+      if let known = ours[lanes[index].lane], known.record.fence == lanes[index].fence { lanes[index].overlay(known) }
+    }
+    return StatusReport(
+      lanes: lanes, workers: (0..<workers.rowCount).map { StatusReport.Worker(workers, row: $0) }, settings: settings(),
+      at: StatusReport.now(), postgres: .init(isUp: true),
+      redis: .init(isUp: redisError == nil, error: redisError ?? worker?.redisError))
+  }
+
+  /// What a worker knows by itself, while Postgres is away.
+  package func remembered(_ worker: WorkerStatus, by identity: WorkerIdentity, postgresError: String) -> StatusReport {
+    let lanes = worker.lanes.map { status in
+      var lane = StatusReport.Lane(status.record, state: "", since: nil, lastError: nil, hint: nil, deadLettersOpen: nil)
+      lane.overlay(status)
+      return lane
+    }
+    let own = StatusReport.Worker(
+      worker: identity.name, host: identity.host, pid: identity.pid, version: nil, startedAt: nil, seenAt: nil, isAlive: true,
+      shards: nil, lanes: lanes.count)
+    return StatusReport(
+      lanes: lanes, workers: [own], settings: settings(), at: StatusReport.now(), postgres: .init(isUp: false, error: postgresError),
+      redis: .init(isUp: worker.redisError == nil, error: worker.redisError))
+  }
+
+  /// Lag by lane, and why it is not known where it isn't.
+  private func lag(of records: [LaneRecord]) async -> ([String: LaneLag], String?) {
+    do {
+      let now = try await source.currentMilliseconds()
+      var known = records
+      var refusal: String?
+      // A key that is no stream is left out; the others are still worth knowing. Each try finds one such key.
+      for _ in 0..<16 {
+        do {
+          let streams = try await source.inspect(known.map(\.name))
+          let oldest = await oldestUncommitted(zip(known, streams))
+          let lags = zip(known, streams).map { record, stream in
+            (record.name, LagMeasure.lag(stream, record: record, oldestUncommitted: oldest[record.name], now: now))
+          }
+          return (Dictionary(lags) { first, _ in first }, nil)
+        } catch let error as SourceError {
+          guard case .laneRefused(let lane) = error.kind else { throw error }
+          known.removeAll { $0.name == lane }
+          refusal = error.description
+        }
+      }
+      return ([:], refusal)
+    } catch {
+      return ([:], "\(error)")
+    }
+  }
+
+  /// The first entry after the cursor of lanes that are behind, where it is not the stream's first. One small read finds them; a lane
+  /// whose next entry is large is left out, and its age is not known.
+  private func oldestUncommitted(_ lanes: some Sequence<(LaneRecord, LaneInspection?)>) async -> [String: EntryID] {
+    let behind = lanes.filter { record, stream in
+      guard let stream, stream.lastGeneratedID > record.cursor.position else { return false }
+      return (stream.firstID ?? .zero) <= record.cursor.position
+    }
+    var oldest: [String: EntryID] = [:]
+    for start in stride(from: 0, to: behind.count, by: 64) {
+      let positions = behind[start..<min(start + 64, behind.count)].map {
+        LaneReadRequest.Position(lane: $0.0.name, after: $0.0.cursor.position)
+      }
+      let request = LaneReadRequest(positions: positions, count: 1, block: nil, budget: 1 << 20, maxEntryBytes: 1 << 20)
+      guard case .entries(let block)? = try? await source.read(request) else { continue }
+      for (lane, entry) in block.firstEntries(of: positions.map(\.lane)) { oldest[lane] = entry }
+    }
+    return oldest
+  }
+}

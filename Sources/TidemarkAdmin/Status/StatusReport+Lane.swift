@@ -1,0 +1,77 @@
+extension StatusReport {
+  /// A lane. Text fields hold what the contract names; times are ISO 8601 in UTC.
+  package struct Lane: Sendable, Equatable, Codable {
+    package var lane: String
+    package var state: String
+    /// Since when it is in this state.
+    package var since: String?
+    package var lastError: String?
+    package var hint: String?
+    /// The cursor: the last entry whose outcome is committed.
+    package var entryID: String
+    package var incarnation: Int64
+    /// The worker that holds the lease of the lane's shard; null where none does.
+    package var owner: String?
+    package var fence: Int64
+    package var lagEntries: Int64?
+    package var lagSeconds: Double?
+    package var read: Int
+    package var applied: Int
+    package var duplicates: Int
+    package var divergent: Int
+    package var ephemeral: Int
+    package var skipped: Int
+    package var deadLetters: Int
+    package var deadLettersOpen: Int?
+    package var missing: Int
+    package var baseline: Int
+    package var reread: Int
+    package var misrouted: Int
+    /// By how much the accounting does not add up; anything but 0 is an error of Tidemark's.
+    package var accountingError: Int
+
+    package enum CodingKeys: String, CodingKey, CaseIterable {
+      case lane, state, since
+      case lastError = "last_error"
+      case hint
+      case entryID = "entry_id"
+      case incarnation, owner, fence
+      case lagEntries = "lag_entries"
+      case lagSeconds = "lag_seconds"
+      case read, applied, duplicates, divergent, ephemeral, skipped
+      case deadLetters = "dead_letters"
+      case deadLettersOpen = "dead_letters_open"
+      case missing, baseline, reread, misrouted
+      case accountingError = "accounting_error"
+    }
+
+    // The compiler's own would leave out what is nil.
+    package func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(lane, forKey: .lane)
+      try container.encode(state, forKey: .state)
+      try container.encode(since, forKey: .since)
+      try container.encode(lastError, forKey: .lastError)
+      try container.encode(hint, forKey: .hint)
+      try container.encode(entryID, forKey: .entryID)
+      try container.encode(incarnation, forKey: .incarnation)
+      try container.encode(owner, forKey: .owner)
+      try container.encode(fence, forKey: .fence)
+      try container.encode(lagEntries, forKey: .lagEntries)
+      try container.encode(lagSeconds, forKey: .lagSeconds)
+      try container.encode(read, forKey: .read)
+      try container.encode(applied, forKey: .applied)
+      try container.encode(duplicates, forKey: .duplicates)
+      try container.encode(divergent, forKey: .divergent)
+      try container.encode(ephemeral, forKey: .ephemeral)
+      try container.encode(skipped, forKey: .skipped)
+      try container.encode(deadLetters, forKey: .deadLetters)
+      try container.encode(deadLettersOpen, forKey: .deadLettersOpen)
+      try container.encode(missing, forKey: .missing)
+      try container.encode(baseline, forKey: .baseline)
+      try container.encode(reread, forKey: .reread)
+      try container.encode(misrouted, forKey: .misrouted)
+      try container.encode(accountingError, forKey: .accountingError)
+    }
+  }
+}

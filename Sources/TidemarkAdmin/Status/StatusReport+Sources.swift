@@ -1,0 +1,50 @@
+internal import TidemarkCore
+internal import TidemarkEngine
+internal import TidemarkPostgres
+
+// Where the parts of a report come from: a row of the ledger, a worker's memory.
+
+extension StatusReport.Lane {
+  init(_ record: LaneRecord, state: String, since: String?, lastError: String?, hint: String?, deadLettersOpen: Int?) {
+    self.init(
+      lane: record.name, state: state, since: since, lastError: lastError, hint: hint,
+      entryID: record.cursor.position.description, incarnation: record.incarnation, owner: record.owner, fence: record.fence,
+      lagEntries: nil, lagSeconds: nil, read: record.totals.read, applied: record.totals.applied,
+      duplicates: record.totals.duplicates, divergent: record.totals.divergent, ephemeral: record.totals.ephemeral,
+      skipped: record.totals.skipped, deadLetters: record.totals.deadLetters, deadLettersOpen: deadLettersOpen,
+      missing: record.totals.missing, baseline: Int(clamping: record.baseline), reread: record.totals.reread,
+      misrouted: record.totals.misrouted, accountingError: record.accountingError)
+  }
+
+  /// What the owner knows and the ledger may not have been told yet.
+  mutating func overlay(_ status: LaneStatus) {
+    // Since when is only known of the state that the ledger was told.
+    if state != status.state.rawValue { since = nil }
+    state = status.state.rawValue
+    lastError = status.lastError
+    hint = status.hint
+    guard let lag = status.lag else { return }
+    lagEntries = lag.entries
+    lagSeconds = lag.seconds
+  }
+}
+
+extension StatusReport.Worker {
+  init(_ result: PostgresResult, row: Int) {
+    self.init(
+      worker: result.string(row, "worker") ?? "", host: result.string(row, "host"),
+      pid: result.int64(row, "pid").flatMap { Int32(exactly: $0) }, version: result.string(row, "version"),
+      startedAt: result.string(row, "started_at"), seenAt: result.string(row, "seen_at"), isAlive: result.bool(row, "alive"),
+      shards: result.int64(row, "shards").map { Int($0) }, lanes: result.int64(row, "lanes").map { Int($0) })
+  }
+}
+
+extension EntryBlock {
+  /// The first entry of each lane that the reply has entries of; `lanes` as they were asked for.
+  func firstEntries(of lanes: [String]) -> [(String, EntryID)] {
+    sections.compactMap { section in
+      guard lanes.indices.contains(section.lane), let first = section.entries.first else { return nil }
+      return (lanes[section.lane], entries[first].id)
+    }
+  }
+}

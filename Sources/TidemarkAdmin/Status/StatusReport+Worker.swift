@@ -1,0 +1,38 @@
+extension StatusReport {
+  /// A running worker, or one that ended without a word.
+  package struct Worker: Sendable, Equatable, Codable {
+    package var worker: String
+    package var host: String?
+    package var pid: Int32?
+    package var version: String?
+    package var startedAt: String?
+    package var seenAt: String?
+    /// Whether it was seen within the lease's time to live.
+    package var isAlive: Bool?
+    /// Shards that it holds a live lease of.
+    package var shards: Int?
+    package var lanes: Int?
+
+    package enum CodingKeys: String, CodingKey {
+      case worker, host, pid, version
+      case startedAt = "started_at"
+      case seenAt = "seen_at"
+      case isAlive = "alive"
+      case shards, lanes
+    }
+
+    // The compiler's own would leave out what is nil.
+    package func encode(to encoder: any Encoder) throws {
+      var container = encoder.container(keyedBy: CodingKeys.self)
+      try container.encode(worker, forKey: .worker)
+      try container.encode(host, forKey: .host)
+      try container.encode(pid, forKey: .pid)
+      try container.encode(version, forKey: .version)
+      try container.encode(startedAt, forKey: .startedAt)
+      try container.encode(seenAt, forKey: .seenAt)
+      try container.encode(isAlive, forKey: .isAlive)
+      try container.encode(shards, forKey: .shards)
+      try container.encode(lanes, forKey: .lanes)
+    }
+  }
+}

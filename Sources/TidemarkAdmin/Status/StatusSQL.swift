@@ -1,0 +1,36 @@
+internal import TidemarkPostgres
+
+/// What the status asks of Postgres.
+struct StatusSQL: Sendable {
+  let lanes: String
+  let workers: String
+
+  /// Throws ``PostgresError`` for a schema name that can't be quoted.
+  init(schema name: String) throws {
+    let schema = try PostgresIdentifier.quoted(name)
+    func time(_ expression: String) -> String { "to_char(\(expression) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')" }
+    // A lane is only as owned as the lease of its shard is live: of a worker that died, its row still tells the last words.
+    lanes = """
+      SELECT l.lane_id, l.lane, l.shard, l.fence, l.incarnation, l.entry_ms, l.entry_no, l.applied_no, l.seal, l.ordinal, l.baseline,
+             l.read_total, l.applied_total, l.duplicates_total, l.divergent_total, l.ephemeral_total, l.skipped_total,
+             l.dead_letters_total, l.missing_total, l.reread_total, l.misrouted_total, l.last_error, l.hint, coalesce(d.open, 0) AS open,
+             CASE WHEN s.live THEN s.worker END AS owner,
+             CASE WHEN s.live THEN l.state ELSE 'unowned' END AS state,
+             \(time("CASE WHEN s.live OR s.expires_at IN ('-infinity', 'infinity') OR s.expires_at IS NULL THEN l.since ELSE greatest(l.since, s.expires_at) END")) AS since
+        FROM \(schema).lanes l
+        LEFT JOIN (SELECT shard, worker, expires_at, worker IS NOT NULL AND expires_at > clock_timestamp() AS live
+                     FROM \(schema).leases) s USING (shard)
+        LEFT JOIN (SELECT lane, count(*) AS open FROM \(schema).dead_letters WHERE resolved_at IS NULL GROUP BY lane) d USING (lane)
+       ORDER BY l.lane
+      """
+    workers = """
+      SELECT w.worker, w.host, w.pid, w.version, \(time("w.started_at")) AS started_at, \(time("w.seen_at")) AS seen_at,
+             w.seen_at > clock_timestamp() - make_interval(secs => $1::double precision) AS alive,
+             (SELECT count(*) FROM \(schema).leases s WHERE s.worker = w.worker AND s.expires_at > clock_timestamp()) AS shards,
+             (SELECT count(*) FROM \(schema).lanes l JOIN \(schema).leases s USING (shard)
+               WHERE s.worker = w.worker AND s.expires_at > clock_timestamp()) AS lanes
+        FROM \(schema).workers w
+       ORDER BY w.started_at, w.worker
+      """
+  }
+}
