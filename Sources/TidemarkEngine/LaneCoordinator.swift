@@ -1,4 +1,4 @@
-internal import TidemarkCore
+package import TidemarkCore
 
 /// The one place where reader, writers and ownership meet: a shell around ``LaneTable`` that lets each of them wait.
 package actor LaneCoordinator {
@@ -155,6 +155,15 @@ package actor LaneCoordinator {
     while !table.isDraining, !Task.isCancelled {
       let seen = drainBegan.generation
       if !table.isDraining { await drainBegan.wait(after: seen) }
+    }
+  }
+
+  /// Returns once every lane's cursor is at least at its entry, or when the task is cancelled.
+  package func caughtUp(with entries: [String: EntryID]) async {
+    while !Task.isCancelled {
+      let seen = changed.generation
+      if entries.allSatisfy({ (table.lanes[$0.key]?.record.cursor.position ?? .zero) >= $0.value }) { return }
+      await changed.wait(after: seen)
     }
   }
 

@@ -19,12 +19,16 @@ struct Check: AsyncParsableCommand {
   @Flag(name: .long, help: "Print the reference page of all settings, and do nothing else.")
   var reference = false
 
+  @Flag(name: .long, help: "Print the reference page of all metrics, and do nothing else.")
+  var metrics = false
+
   func validate() throws {
     guard sample.map({ (1...10_000).contains($0) }) ?? true else { throw ValidationError("--sample: is not between 1 and 10000") }
   }
 
   func run() async throws {
     if reference { return Console.print(ConfigurationReference.markdown(), terminator: "") }
+    if metrics { return Console.print(MetricCatalog.markdown(), terminator: "") }
     let loaded = try options.load()
     let composition = try Composition(loaded)
     var findings = loaded.warnings.map { Finding(.warning, "configuration", $0) }

@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Metrics
 import ServiceLifecycle
+import Synchronization
 import TidemarkAdmin
 import TidemarkConfiguration
 import TidemarkCore
@@ -13,27 +14,50 @@ import TidemarkRedis
 final class Runtime: Sendable {
   let worker: Worker
   private let composition: Composition
+  private let http: AdminServer?
+  private let processMetrics: ProcessMetrics
   private let current: Current
   private let reload: @Sendable () throws -> LoadedConfiguration
   private let logger: Logger
 
-  /// `reload` reads the configuration anew, on SIGHUP.
-  init(_ loaded: LoadedConfiguration, reload: @escaping @Sendable () throws -> LoadedConfiguration) throws {
+  /// `reload` reads the configuration anew, on SIGHUP. `onListening` is told where the status page is.
+  init(
+    _ loaded: LoadedConfiguration, reload: @escaping @Sendable () throws -> LoadedConfiguration,
+    onListening: @escaping @Sendable (String) -> Void = { _ in }
+  ) throws {
     composition = try Composition(loaded)
     logger = composition.logger
     self.reload = reload
-    current = Current(loaded)
+    let current = Current(loaded)
+    self.current = current
+    let registry = PrometheusRegistry()
+    processMetrics = ProcessMetrics(factory: registry, version: Tidemark.version)
+    let identity = Composition.identity()
     worker = Worker(
-      identity: Composition.identity(), settings: composition.workerSettings, source: composition.makeSource(),
-      sink: try composition.makeSink(), routes: composition.routes, metrics: EngineMetrics(factory: NOOPMetricsHandler.instance),
-      logger: logger)
+      identity: identity, settings: composition.workerSettings, source: composition.makeSource(), sink: try composition.makeSink(),
+      routes: composition.routes, metrics: EngineMetrics(factory: registry), logger: logger)
+    do {
+      http = try AdminSettings(loaded.configuration.http).map { [composition, worker, logger] settings in
+        AdminServer(
+          settings: settings,
+          source: try WorkerAdminSource(
+            identity: identity, coordinator: worker.coordinator, registry: registry, redis: composition.redis,
+            prefix: composition.prefix, postgres: composition.postgres, schema: composition.schema,
+            leaseTTL: loaded.configuration.lease.ttl, settings: { StatusReport.settings(of: current.loaded) },
+            version: Tidemark.version, logger: logger),
+          logger: logger, onListening: { url in onListening(url) })
+      }
+    } catch let error as AdminError {
+      throw CommandFailure.wrong(error.description)
+    }
     for warning in loaded.warnings { logger.warning("configuration.reserved", metadata: ["warning": "\(warning)"]) }
   }
 
   /// Until a signal stops it, or `additional` is over.
   func run(_ additional: [any Service] = []) async throws {
     let replicator = Replicator(composition: composition, worker: worker, logger: logger)
-    let services = ([replicator] as [any Service] + additional).map { service in
+    let all: [any Service] = [replicator] + (http.map { [$0] } ?? []) + additional
+    let services = all.map { service in
       ServiceGroupConfiguration.ServiceConfiguration(
         service: service, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
     }
@@ -42,15 +66,19 @@ final class Runtime: Sendable {
     let group = ServiceGroup(configuration: ServiceGroupConfiguration(services: services, logger: silent))
     let signals = SignalWatch(
       reload: { await self.reloaded() }, stop: { await group.triggerGracefulShutdown() }, logger: logger)
-    try await withThrowingTaskGroup { tasks in
-      tasks.addTask { try await group.run() }
-      tasks.addTask {
-        await signals.run()
-        // Only when cancelled, by the end of the services.
-        throw CancellationError()
+    do {
+      try await withThrowingTaskGroup { tasks in
+        tasks.addTask { try await group.run() }
+        tasks.addTask {
+          await signals.run()
+          // Only when cancelled, by the end of the services.
+          throw CancellationError()
+        }
+        try await tasks.next()
+        tasks.cancelAll()
       }
-      try await tasks.next()
-      tasks.cancelAll()
+    } catch let error as AdminError {
+      throw CommandFailure.found(error.description)
     }
   }
 
@@ -58,26 +86,31 @@ final class Runtime: Sendable {
   private func reloaded() async {
     do {
       let new = try reload()
-      let changes = new.changes(from: await current.loaded)
+      let changes = new.changes(from: current.loaded)
       for key in changes.needsRestart { logger.warning("configuration.needs_restart", metadata: ["key": "\(key)"]) }
       await worker.coordinator.apply(try Composition(new).workerSettings)
-      await current.set(new)
+      current.set(new)
+      processMetrics.reloaded(true)
       logger.info("configuration.reloaded", metadata: ["changed": "\(changes.reloadable.joined(separator: ","))"])
     } catch let failure as CommandFailure {
+      processMetrics.reloaded(false)
       for line in failure.lines { logger.error("configuration.refused", metadata: ["problem": "\(line)"]) }
     } catch {
+      processMetrics.reloaded(false)
       logger.error("configuration.refused", metadata: ["problem": "\(error)"])
     }
   }
 }
 
 /// The configuration that is in force.
-actor Current {
-  private(set) var loaded: LoadedConfiguration
+final class Current: Sendable {
+  private let state: Mutex<LoadedConfiguration>
 
   init(_ loaded: LoadedConfiguration) {
-    self.loaded = loaded
+    state = Mutex(loaded)
   }
 
-  func set(_ new: LoadedConfiguration) { loaded = new }
+  var loaded: LoadedConfiguration { state.withLock { $0 } }
+
+  func set(_ new: LoadedConfiguration) { state.withLock { $0 = new } }
 }

@@ -1,0 +1,131 @@
+import ArgumentParser
+import Foundation
+import TidemarkAdmin
+import TidemarkConfiguration
+import TidemarkCore
+import TidemarkPostgres
+import TidemarkTestKit
+
+struct Dev: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "The embedded default: a private Redis and Postgres, the worker, sample agents, the status page.",
+    discussion: "Ctrl-C stops all of it; the data stay in the folder.")
+
+  @OptionGroup var options: ConfigurationOptions
+
+  @Option(name: .long, help: "Where the servers keep their data.")
+  var dir = ".tidemark"
+
+  @Option(name: .customLong("for"), help: ArgumentHelp("End by itself after so many seconds, with a summary.", valueName: "seconds"))
+  var seconds: Int?
+
+  @Option(name: .long, help: "How many sample agents write.")
+  var agents = 20
+
+  @Option(name: .long, help: "Changes a second, of all agents together.")
+  var rate = 200
+
+  @Option(name: .long, help: "Where the status page listens. Default: 127.0.0.1:9847, or a free port where that one is taken.")
+  var listen: String?
+
+  func validate() throws {
+    guard seconds.map({ $0 > 0 }) ?? true else { throw ValidationError("--for: is not above 0") }
+    guard (1...100_000).contains(agents) else { throw ValidationError("--agents: is not between 1 and 100000") }
+    guard (1...1_000_000).contains(rate) else { throw ValidationError("--rate: is not between 1 and 1000000") }
+  }
+
+  func run() async throws {
+    // What is wrong with the configuration is said before anything is started.
+    let given = try options.load()
+    let folder = URL(fileURLWithPath: dir).standardizedFileURL.path
+    do {
+      let servers = try await EmbeddedServers.start(in: folder)
+      do {
+        try await run(with: servers, given, in: folder)
+        await servers.stop()
+      } catch {
+        await servers.stop()
+        throw error
+      }
+    } catch let error as TestKitError {
+      throw CommandFailure.found("dev: \(error)")
+    } catch let error as Finding {
+      throw CommandFailure.found(error.description)
+    }
+  }
+
+  private func run(with servers: EmbeddedServers, _ given: LoadedConfiguration, in folder: String) async throws {
+    let load = { @Sendable [options, overlays = servers.overlays + listening(given)] in try options.load(overlays) }
+    let loaded = try load()
+    let composition = try Composition(loaded)
+    _ = try await composition.installation.migrate()
+    let before = try await counts(composition)
+    let sample = SampleAgents(
+      redis: composition.redis, lanes: BuiltInLanes(prefix: composition.prefix, partitions: composition.partitions),
+      load: SampleAgents.Load(
+        agents: agents, rate: rate, duration: seconds.map { .seconds($0) }, seed: .random(in: .min ... .max)))
+    let runtime = try Runtime(loaded, reload: load) { url in Self.announce(url, servers, composition) }
+    try await runtime.run([
+      DevLoad(
+        agents: sample, source: composition.makeSource(),
+        lanes: BuiltInLanes(prefix: composition.prefix, partitions: composition.partitions), coordinator: runtime.worker.coordinator)
+    ])
+    try await summarize(sample.written, before, try await counts(composition), folder)
+  }
+
+  private func listening(_ given: LoadedConfiguration) -> [Overlay] {
+    if let listen { return [Overlay(key: "http.listen", value: listen, source: .flag("--listen"))] }
+    guard given.source(of: "http.listen") == .standard, case .address(_, let port) = given.configuration.http.listen,
+      !LocalPort.isFree(port)
+    else { return [] }
+    return [Overlay(key: "http.listen", value: "127.0.0.1:0", source: .flag("dev"))]
+  }
+
+  private static func announce(_ page: String, _ servers: EmbeddedServers, _ composition: Composition) {
+    let lane = "\(composition.prefix):{\(BuiltInLanes(prefix: composition.prefix, partitions: composition.partitions).partition(ofSession: "hello".utf8))}:changes"
+    Console.note(
+      """
+
+      Tidemark is running. Sample agents write to Redis; every change becomes a Postgres row.
+
+        status page   \(page)
+        Redis         \(servers.redis.url)
+        Postgres      \(servers.postgres.url)
+
+      Write a first change, and read it back:
+
+        redis-cli -u \(servers.redis.url) XADD '\(lane)' '*' type message.appended session hello role user content 'Hello, Tidemark'
+        psql '\(servers.postgres.url)' -c "SELECT role, content, at FROM \(composition.schema).messages WHERE session_id = 'hello'"
+
+      Ctrl-C stops everything.
+
+      """)
+  }
+
+  private func counts(_ composition: Composition) async throws -> Counts {
+    let sink = try composition.makeSink()
+    let schema = try PostgresIdentifier.quoted(composition.schema)
+    let tables = ["changes", "sessions", "messages", "context", "tool_calls", "outcomes", "snapshots", "dead_letters", "checkpoints"]
+    let result = try await sink.query(
+      "SELECT " + tables.map { "(SELECT count(*) FROM \(schema).\($0)) AS \($0)" }.joined(separator: ", "))
+    return Counts(tables: tables.map { ($0, result.int64(0, $0) ?? 0) })
+  }
+
+  private struct Counts {
+    var tables: [(name: String, rows: Int64)]
+    subscript(name: String) -> Int64 { tables.first { $0.name == name }?.rows ?? 0 }
+  }
+
+  private func summarize(_ written: Int, _ before: Counts, _ after: Counts, _ folder: String) async throws {
+    let applied = after["changes"] - before["changes"]
+    Console.print("agents wrote      \(written) changes to Redis")
+    Console.print("Tidemark applied  \(applied) changes to Postgres")
+    for (name, rows) in after.tables { Console.print("  \(name.padding(toLength: 14, withPad: " ", startingAt: 0))\(rows) rows") }
+    Console.print("the data are in \(folder)")
+    // More may be there than the agents wrote: whoever pasted the first line did so, too.
+    let missing = Int64(written) - applied - (after["dead_letters"] - before["dead_letters"])
+    guard seconds == nil || missing <= 0 else {
+      throw CommandFailure.found("dev: \(missing) changes are not in Postgres; look at the status page for why")
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import ArgumentParser
+import TidemarkAdmin
+import TidemarkCore
+
+struct Status: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Lanes, owners, cursors, lag, accounting, and where each setting comes from; works without a worker.")
+
+  @OptionGroup var options: ConfigurationOptions
+
+  @Flag(name: .long, help: "Print JSON.")
+  var json = false
+
+  @Flag(name: .long, help: "Print it anew every second, until stopped.")
+  var watch = false
+
+  func run() async throws {
+    let loaded = try options.load()
+    let composition = try Composition(loaded)
+    let settings = StatusReport.settings(of: loaded)
+    let reader = try StatusReader(
+      sink: try composition.makeSink(), source: composition.makeSource(), schema: composition.schema,
+      leaseTTL: loaded.configuration.lease.ttl, settings: { settings })
+    repeat {
+      do {
+        let report = try await reader.read()
+        let text = json ? try report.json(pretty: !watch) : StatusTable(report).render()
+        // Home and clear, so that the table stands still.
+        Console.print(watch && !json && Console.isTerminal ? "\u{1B}[H\u{1B}[2J\(text)" : text)
+      } catch let error as SinkError {
+        let line = "postgres: \(error.description)\(error.hint.map { "; \($0)" } ?? "")"
+        guard watch else { throw CommandFailure.found(line) }
+        Console.error(line)
+      }
+      if watch { try await Task.sleep(for: .seconds(1)) }
+    } while watch
+  }
+}

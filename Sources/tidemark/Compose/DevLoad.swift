@@ -1,0 +1,22 @@
+import ServiceLifecycle
+import TidemarkAdmin
+import TidemarkCore
+import TidemarkEngine
+
+/// The sample agents of `dev`, and the end of it: when their time is over, everything they wrote is waited for.
+struct DevLoad: Service {
+  let agents: SampleAgents
+  let source: any LaneSource
+  let lanes: BuiltInLanes
+  let coordinator: LaneCoordinator
+
+  func run() async throws {
+    try await cancelWhenGracefulShutdown {
+      try await agents.run()
+      guard !Task.isCancelled else { return }
+      let last = try await source.inspect(lanes.names)
+      await coordinator.caughtUp(
+        with: Dictionary(uniqueKeysWithValues: zip(lanes.names, last).compactMap { name, stream in stream.map { (name, $0.lastGeneratedID) } }))
+    }
+  }
+}
