@@ -122,7 +122,14 @@ let package = Package(
     .testTarget(
       name: "TidemarkEngineTests",
       dependencies: ["TidemarkEngine", "TidemarkPostgres", "TidemarkRedis", "TidemarkTestKit"], swiftSettings: settings),
-    .testTarget(name: "TidemarkAdminTests", dependencies: ["TidemarkAdmin", "TidemarkTestKit"], swiftSettings: settings),
+    .testTarget(
+      name: "TidemarkAdminTests",
+      dependencies: [
+        "TidemarkAdmin", "TidemarkConfiguration", "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis", "TidemarkTestKit",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+      ],
+      swiftSettings: settings),
     .testTarget(
       name: "TidemarkCommandTests",
       dependencies: ["TidemarkTestKit", "TidemarkPostgres", "TidemarkRedis", "tidemark"], swiftSettings: settings),

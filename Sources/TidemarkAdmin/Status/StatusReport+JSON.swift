@@ -1,7 +1,7 @@
 internal import Foundation
 
 extension StatusReport {
-  /// One JSON object, keys in order, with a line feed at its end where it is for people.
+  /// One JSON object, keys in order.
   package func json(pretty: Bool = false) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
@@ -10,6 +10,6 @@ extension StatusReport {
 
   /// The moment, as reports write it.
   static func now() -> String {
-    Date.now.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true))
+    Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
   }
 }

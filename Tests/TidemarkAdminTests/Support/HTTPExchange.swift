@@ -1,0 +1,74 @@
+import Foundation
+import TidemarkTestKit
+
+@testable import TidemarkAdmin
+
+/// What a server answered, byte for byte.
+struct HTTPExchange {
+  var status: Int
+  /// Names in lower case.
+  var headers: [String: String]
+  var body: String
+
+  /// Sends a request over a connection of its own. Written by hand since no client lets a test send any Host that it likes.
+  static func send(_ method: String, _ path: String, port: Int, headers: [String: String] = [:]) async throws -> HTTPExchange {
+    var lines = ["\(method) \(path) HTTP/1.1", "Connection: close"]
+    for (name, value) in headers.merging(["Host": "localhost:\(port)"], uniquingKeysWith: { given, _ in given }) where !value.isEmpty {
+      lines.append("\(name): \(value)")
+    }
+    let text = lines.joined(separator: "\r\n") + "\r\n\r\n"
+    // On a thread that may block: the server answers on those of the tasks.
+    let answer = try await withCheckedThrowingContinuation { continuation in
+      DispatchQueue.global().async { continuation.resume(with: Result { try exchange(Array(text.utf8), port: port) }) }
+    }
+    let parts = answer.split(separator: "\r\n\r\n", maxSplits: 1, omittingEmptySubsequences: false)
+    let head = parts[0].components(separatedBy: "\r\n")
+    var fields: [String: String] = [:]
+    for line in head.dropFirst() {
+      guard let colon = line.firstIndex(of: ":") else { continue }
+      fields[line[..<colon].lowercased()] = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
+    }
+    let code = head[0].split(separator: " ").dropFirst().first.flatMap { Int($0) }
+    return HTTPExchange(status: code ?? 0, headers: fields, body: parts.count > 1 ? String(parts[1]) : "")
+  }
+
+  private static func exchange(_ request: [UInt8], port: Int) throws -> String {
+    let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    guard socket >= 0 else { throw POSIXError(.EMFILE) }
+    defer { close(socket) }
+    var limit = timeval(tv_sec: 30, tv_usec: 0)
+    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(port).bigEndian
+    address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let connected = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, size) }
+    }
+    guard connected == 0, write(socket, request, request.count) == request.count else { throw POSIXError(.ECONNREFUSED) }
+    var answer: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 65_536)
+    while case let count = recv(socket, &piece, piece.count, 0), count > 0 { answer += piece[..<count] }
+    return String(decoding: answer, as: UTF8.self)
+  }
+}
+
+/// Runs `body` with a server on a free loopback port, which ends with it.
+func withAdminServer(
+  _ source: any AdminSource = SampleSource(), token: String? = nil, tls: AdminSettings.TLS? = nil,
+  _ body: @Sendable (_ port: Int) async throws -> Void
+) async throws {
+  let (urls, opened) = AsyncStream.makeStream(of: String.self)
+  let server = AdminServer(
+    settings: try AdminSettings(host: "127.0.0.1", port: 0, token: token, tls: tls), source: source, logger: .init(label: "test")
+  ) { opened.yield($0) }
+  try await withThrowingTaskGroup { group in
+    group.addTask { try await server.run() }
+    let port = await urls.first { _ in true }.flatMap { URL(string: $0)?.port } ?? 0
+    try await body(port)
+    group.cancelAll()
+    // Cancelled, it may say so.
+    while let result = await group.nextResult() { _ = result }
+  }
+}

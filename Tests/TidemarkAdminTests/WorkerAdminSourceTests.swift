@@ -1,0 +1,108 @@
+import Logging
+import Testing
+import TidemarkCore
+import TidemarkPostgres
+import TidemarkRedis
+import TidemarkTestKit
+
+@testable import TidemarkAdmin
+@testable import TidemarkEngine
+
+@Suite struct WorkerAdminSourceTests {
+  private static let settings = WorkerSettings(
+    flow: FlowLimits(
+      maxEntries: 10, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20, haltAfterDeadLetters: 10,
+      haltRest: .seconds(1)),
+    decode: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false),
+    retry: RetryPolicy(base: .milliseconds(50), cap: .seconds(1)), builtIn: nil, lanes: [], writers: 1,
+    discover: .seconds(1), leaseTTL: .seconds(10), checkpointInterval: .seconds(10), dedupeWindow: .seconds(60))
+
+  private func source(_ coordinator: LaneCoordinator, redis: String, postgres: String) throws -> WorkerAdminSource {
+    try WorkerAdminSource(
+      identity: WorkerIdentity(name: "w1", host: "host-1", pid: 7), coordinator: coordinator, registry: PrometheusRegistry(),
+      redis: try RedisConfiguration(url: redis), prefix: "tidemark", postgres: try PostgresConfiguration(url: postgres), schema: "tide",
+      leaseTTL: .seconds(10), settings: { [:] }, version: "1.2.3", logger: Logger(label: "test"))
+  }
+
+  private func migrate(_ server: PostgresServer) async throws {
+    let connection = try PostgresConnection(configuration: try PostgresConfiguration(url: server.url), logger: Logger(label: "test"))
+    try await connection.connect(deadline: .seconds(60))
+    try await Migrator(connection: connection, schema: "tide", logger: Logger(label: "test")).migrate()
+    await connection.close()
+  }
+
+  @Test func `a worker is ready once both servers answer, the schema fits and it has leases`() async throws {
+    try await withServers { servers in
+      let coordinator = LaneCoordinator(settings: Self.settings)
+      let bare = try source(coordinator, redis: servers.redis.url, postgres: servers.postgres.url)
+      let reasons = await bare.reasonsNotReady()
+      #expect(reasons.count == 2)
+      #expect(reasons.first?.hasSuffix("run `tidemark migrate`") == true)
+      #expect(reasons.last?.hasPrefix("leases:") == true)
+      await bare.close()
+
+      try await migrate(servers.postgres)
+      await coordinator.leaseRenewed()
+      await coordinator.own([record("a", read: 3)])
+      let ready = try source(coordinator, redis: servers.redis.url, postgres: servers.postgres.url)
+      #expect(await ready.reasonsNotReady() == [])
+      #expect(await ready.isAlive())
+      let metrics = await ready.metrics().split(separator: "\n")
+      for line in [
+        "tidemark_redis_up 1", "tidemark_postgres_up 1", "tidemark_redis_eviction_safe 1", "tidemark_dead_letters_open 0",
+        "tidemark_gaps_open 0", "tidemark_entries_read_total{lane=\"a\"} 3",
+      ] { #expect(metrics.contains(Substring(line)), "\(line)") }
+      // The ledger does not know the lane, and the ledger answers.
+      #expect(await ready.status().lanes.isEmpty)
+
+      await coordinator.beginDrain()
+      #expect(await ready.reasonsNotReady() == ["worker: it is stopping; another one takes over"])
+      await ready.close()
+    }
+  }
+
+  @Test func `without servers a worker says where it looked, and tells the lanes that it remembers`() async throws {
+    let coordinator = LaneCoordinator(settings: Self.settings)
+    await coordinator.own([record("a", read: 3)])
+    let source = try source(coordinator, redis: "redis://127.0.0.1:1/0", postgres: "postgresql://nobody@127.0.0.1:1/none")
+    let reasons = await source.reasonsNotReady()
+    #expect(reasons.count == 3)
+    #expect(reasons[0].hasPrefix("redis: ") && reasons[0].contains("127.0.0.1:1") && reasons[0].hasSuffix("correct redis.url"))
+    #expect(reasons[1].hasPrefix("postgres: ") && reasons[1].contains("127.0.0.1") && reasons[1].hasSuffix("correct postgres.url"))
+    let report = await source.status()
+    #expect(report.lanes.map(\.read) == [3])
+    #expect(!report.postgres.isUp)
+    let metrics = await source.metrics()
+    #expect(metrics.contains("tidemark_redis_up 0\n"))
+    #expect(metrics.contains("tidemark_postgres_up 0\n"))
+    #expect(!metrics.contains("tidemark_dead_letters_open"))
+    #expect(!metrics.contains("tidemark_redis_eviction_safe"))
+    await source.close()
+  }
+
+  @Test func `a schema of another version names the mend`() async throws {
+    try await withServers { servers in
+      try await migrate(servers.postgres)
+      let coordinator = LaneCoordinator(settings: Self.settings)
+      await coordinator.leaseRenewed()
+      let newest = Migration.all.last?.version ?? 0
+      for (change, mend) in [
+        ("UPDATE tide.migrations SET version = version + 10 WHERE version = \(newest)", "run the release that migrated it"),
+        ("DELETE FROM tide.migrations WHERE version > 1", "run `tidemark migrate`"),
+      ] {
+        try await servers.postgres.psql(change)
+        let source = try source(coordinator, redis: servers.redis.url, postgres: servers.postgres.url)
+        let reasons = await source.reasonsNotReady()
+        #expect(reasons.count == 1)
+        #expect(reasons.first?.hasSuffix(mend) == true)
+        await source.close()
+      }
+    }
+  }
+
+  @Test func `leases are current while they are younger than their time to live`() {
+    #expect(WorkerAdminSource.leaseProblem(.seconds(9), .seconds(10)) == nil)
+    #expect(WorkerAdminSource.leaseProblem(.milliseconds(12_345), .seconds(10))?.hasPrefix("leases: renewed 12.345 s ago") == true)
+    #expect(WorkerAdminSource.leaseProblem(nil, .seconds(10)) != nil)
+  }
+}
