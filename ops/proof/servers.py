@@ -176,6 +176,14 @@ class Worker:
                 [self.binary, "run"], env=self.environment, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=die_with_parent)
 
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def exit_code(self):
+        """None while it runs."""
+        return self._process.poll()
+
     def keep_up(self):
         """Starts it again if it ended by itself, which it should not; such exits are part of the verdict."""
         if self._process.poll() is not None:
