@@ -75,6 +75,7 @@ extension StatusPage {
       for (const lane of report.lanes) {
         if (lane.accounting_error !== 0) list.push([lane.lane, `The accounting is off by ${number(lane.accounting_error)}.`, 'Please report it with the output of tidemark status --json.']);
         if (lane.last_error) list.push([lane.lane, lane.last_error, lane.hint]);
+        else if (lane.state === 'unowned') list.push([lane.lane, 'No worker has it.', 'tidemark run starts one; a running one takes it over within lease.ttl.']);
       }
       // Many lanes tend to share one reason.
       const grouped = new Map();
@@ -99,6 +100,7 @@ extension StatusPage {
           const [text, className] = Array.isArray(cell) ? cell : [cell, ''];
           const element = node(index ? 'td' : 'th', text, className);
           if (!index) element.scope = 'row';
+          if (className === 'muted cut') element.title = text;
           return element;
         }));
         return row;
@@ -123,7 +125,7 @@ extension StatusPage {
         const off = lane.accounting_error !== 0;
         return [lane.lane, state, [number(lane.lag_entries), 'n'], [time(lane.lag_seconds), 'n'], [number(lane.read), 'n'], [number(lane.applied), 'n'],
           [outcomes.join(', ') || '0', 'n'], [letters, lane.dead_letters_open ? 'n bad' : 'n'],
-          [off ? `off by ${number(lane.accounting_error)}` : 'adds up', off ? 'bad' : 'muted'], [lane.entry_id, 'id'], [lane.owner ?? '–', 'muted']];
+          [off ? `off by ${number(lane.accounting_error)}` : 'adds up', off ? 'bad' : 'muted'], [lane.entry_id, 'id'], [lane.owner ?? '–', 'muted cut']];
       }));
       const hidden = matching.length - Math.min(matching.length, shown);
       $('more').textContent = hidden ? `${plural(hidden, 'lane', 'lanes')} with less lag not shown; filter by name to see them.`

@@ -11,7 +11,7 @@ extension StatusPage {
     }
     * { box-sizing: border-box }
     [hidden] { display: none !important }
-    body { margin: 0 auto; max-width: 92rem; padding: 0 1.5rem 2rem; background: var(--ground); color: var(--text);
+    body { margin: 0 auto; max-width: 100rem; padding: 0 1.5rem 2rem; background: var(--ground); color: var(--text);
       font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif }
     header { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem 1rem; padding: 1.1rem 0 1rem }
     header p { margin: 0 }
@@ -44,12 +44,14 @@ extension StatusPage {
     :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
     .scroll { overflow-x: auto; margin-top: .6rem; border: 1px solid var(--line); border-radius: .6rem; background: var(--card) }
     table { width: 100%; border-collapse: collapse; font-size: .9rem }
-    th, td { padding: .42rem .75rem; text-align: left; white-space: nowrap; vertical-align: top }
+    th, td { padding: .42rem .6rem; text-align: left; white-space: nowrap; vertical-align: baseline }
+    th:first-child { padding-left: .9rem }
     th { color: var(--muted); font-weight: 500; font-size: .82rem }
     thead th { border-bottom: 1px solid var(--line) }
     tbody tr + tr > * { border-top: 1px solid color-mix(in srgb, var(--line) 60%, transparent) }
     tbody th { color: var(--text); font-weight: 500; font-size: .9rem }
     .n { text-align: right; font-variant-numeric: tabular-nums }
+    td.cut { max-width: 11rem; overflow: hidden; text-overflow: ellipsis }
     td.wrap { white-space: normal; overflow-wrap: anywhere }
     code, .id { font: .86em ui-monospace, SFMono-Regular, Menlo, Consolas, "Noto Sans Mono", monospace }
     #problems { margin: .6rem 0 0; padding: 0; list-style: none; display: grid; gap: .5rem }
