@@ -58,13 +58,4 @@ import Testing
       #expect(problems("redis: { url: \"\(url)\" }").isEmpty, "\(url)")
     }
   }
-
-  @Test func distancesCountSwapsAsOne() {
-    #expect(Spelling.distance("batch", "bacth") == 1)
-    #expect(Spelling.distance("batch", "batch") == 0)
-    #expect(Spelling.distance("", "abc") == 3)
-    #expect(Spelling.distance("kitten", "sitting") == 3)
-    #expect(Spelling.nearest(to: "red", among: ["blue", "green"]) == nil)
-    #expect(Spelling.nearest(to: "gren", among: ["blue", "green"]) == "green")
-  }
 }

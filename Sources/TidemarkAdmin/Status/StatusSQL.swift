@@ -21,7 +21,7 @@ struct StatusSQL: Sendable {
         LEFT JOIN (SELECT shard, worker, expires_at, worker IS NOT NULL AND expires_at > clock_timestamp() AS live
                      FROM \(schema).leases) s USING (shard)
         LEFT JOIN (SELECT lane, count(*) AS open FROM \(schema).dead_letters WHERE resolved_at IS NULL GROUP BY lane) d USING (lane)
-       ORDER BY l.lane
+       ORDER BY length(l.lane), l.lane
       """
     workers = """
       SELECT w.worker, w.host, w.pid, w.version, \(time("w.started_at")) AS started_at, \(time("w.seen_at")) AS seen_at,

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// Reads the items of `lanes:`.
 struct LaneItemReader {
   var path: String
@@ -62,7 +64,7 @@ struct LaneItemReader {
       case (let other, _) where Self.ofRoutes.contains(other):
         refuse(pair.position, "\(key) belongs to routes of one's own, which are not in this release", "remove it")
       case (let other, _):
-        let nearest = Spelling.nearest(to: other, among: Self.known)
+        let nearest = NearestName.of(other, in: Self.known)
         refuse(
           pair.position, "\(name).\(other) is not a setting",
           nearest.map { "did you mean \($0)?" } ?? "the settings of an item are streams and start")

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 extension Resolution {
   /// Reads every variable that begins with `TIDEMARK_`. An empty one counts as not given, as Compose files leave them.
   mutating func read(environment: [String: String], fileSystem: any ConfigurationFileSystem) {
@@ -9,7 +11,7 @@ extension Resolution {
         read(key, variable: name, file: value, isGivenTwice: ours[key.environmentName] != nil, fileSystem: fileSystem)
       } else {
         let variables = Self.keysByVariable.keys.sorted()
-        let nearest = Spelling.nearest(to: name, among: variables + variables.map { $0 + "_FILE" })
+        let nearest = NearestName.of(name, in: variables + variables.map { $0 + "_FILE" })
         report(
           "\(name) is not a setting", at: .environment(name),
           mend: nearest.map { "did you mean \($0)?" } ?? "unset it, or see the names in the reference of settings")

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// All settings, in the order of the reference page. Whatever reads, lists, checks or documents settings derives from here.
 package enum ConfigurationSchema {
   /// A group of settings on the reference page.
@@ -48,11 +50,11 @@ package enum ConfigurationSchema {
     let section = cut.map { String(path[..<$0]) } ?? ""
     let name = cut.map { String(path[path.index(after: $0)...]) } ?? path
     let siblings = names(under: section)
-    if let sibling = Spelling.nearest(to: name, among: siblings) { return section.isEmpty ? sibling : "\(section).\(sibling)" }
+    if let sibling = NearestName.of(name, in: siblings) { return section.isEmpty ? sibling : "\(section).\(sibling)" }
     // Right name, wrong section; but only where one setting has that name.
     let namesakes = keys.filter { $0.path.hasSuffix("." + name) }
     if namesakes.count == 1 { return namesakes[0].path }
-    return Spelling.nearest(to: path, among: keys.map(\.path))
+    return NearestName.of(path, in: keys.map(\.path))
   }
 
   /// Reads one setting by itself, as `tidemark tune` does. Combinations with other settings are not looked at: see

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 extension ValueKind {
   /// What is wrong with a value, to be put behind its key: `is "many", not a whole number`.
   struct Mismatch: Error {
@@ -27,7 +29,7 @@ extension ValueKind {
       return .bytes(try within(range, wanted(text, ByteCount(text))) { $0.description })
     case .choice(let choices):
       guard choices.contains(text) else {
-        let nearest = Spelling.nearest(to: text.lowercased(), among: choices)
+        let nearest = NearestName.of(text.lowercased(), in: choices)
         throw Mismatch(what: "is \(RawValue.quoted(text)), not \(noun)", mend: nearest.map { "did you mean \($0)?" } ?? mend)
       }
       return .text(text)

@@ -1,11 +1,15 @@
 /// The known name that a misspelt one was probably meant to be.
 package enum NearestName {
-  /// The nearest of `known` within a third of the name's length, at least 1 and at most 3 edits. Nil when none is near.
+  /// The nearest of `known`, unless even that one is too far off: with more than a third of the shorter name's letters wrong (at least
+  /// one) it is another word. Ties go to the first.
   package static func of(_ name: String, in known: some Sequence<String>) -> String? {
-    let allowed = min(3, max(1, name.count / 3))
-    return known.map { ($0, distance(Array(name.utf8), Array($0.utf8))) }
-      .filter { $0.1 <= allowed }
-      .min { $0.1 < $1.1 }?.0
+    var best: (name: String, distance: Int)?
+    for candidate in known {
+      let distance = distance(Array(name.utf8), Array(candidate.utf8))
+      if distance < best?.distance ?? Int.max { best = (candidate, distance) }
+    }
+    guard let best, best.distance <= max(1, min(name.count, best.name.count) / 3) else { return nil }
+    return best.name
   }
 
   /// Edits between two names; a swap of neighbours counts once (optimal string alignment).
