@@ -139,7 +139,6 @@ package actor LaneCoordinator {
     reloaded.raise()
   }
 
-
   /// No more reading; what waits is committed. ``nextRead(block:)`` and then ``nextWork()`` answer nil.
   package func beginDrain() {
     table.beginDrain()

@@ -22,13 +22,15 @@ struct SampleAgent: Sendable {
       session = "sample-\(number)-\(String(random.next() >> 32, radix: 36))"
       stepsLeft = Int.random(in: 40...160, using: &random)
       openCall = nil
-      return change("session.started", ["agent", "sample-\(number)", "title", "Sample session \(sessionCount)", "meta.plan", "{\"tier\": \"demo\"}"])
+      return change(
+        "session.started", ["agent", "sample-\(number)", "title", "Sample session \(sessionCount)", "meta.plan", "{\"tier\": \"demo\"}"])
     }
     stepsLeft -= 1
     if stepsLeft == 0 { return change("session.ended", ["status", "completed"]) }
     if let call = openCall, Bool.random(using: &random) {
       openCall = nil
-      return change("tool.finished", ["call_id", call.id, "status", "ok", "result", "{\"rows\": \(random.next() % 100)}", "cost", "0.0004"])
+      return change(
+        "tool.finished", ["call_id", call.id, "status", "ok", "result", "{\"rows\": \(random.next() % 100)}", "cost", "0.0004"])
     }
     switch random.next() % 100 {
     case 0..<52:

@@ -44,7 +44,8 @@ package struct EntrySample: Sendable {
         applied += 1
       } catch {
         findings.append(
-          Finding(.warning, lane, "entry \(id) would be a dead letter, \(error.reason.rawValue): \(error.detail)", mend: "mend its producer"))
+          Finding(
+            .warning, lane, "entry \(id) would be a dead letter, \(error.reason.rawValue): \(error.detail)", mend: "mend its producer"))
       }
     }
     guard !entries.isEmpty else { return [] }

@@ -43,7 +43,9 @@ package struct PostgresCheck: Sendable {
     let place = configuration.redactedDescription
     // libpq says why a login failed only in its text, before the session has a SQLSTATE.
     let text = error.message
-    if error.sqlstate == "28P01" || error.sqlstate == "28000" || text.contains("authentication failed") || text.contains("no password supplied") {
+    if error.sqlstate == "28P01" || error.sqlstate == "28000" || text.contains("authentication failed")
+      || text.contains("no password supplied")
+    {
       return Finding(
         .problem, "postgres", "\(place) refuses the login",
         mend: "set postgres.password (or TIDEMARK_POSTGRES_PASSWORD_FILE) and the user in postgres.url to what the server accepts")
@@ -52,7 +54,8 @@ package struct PostgresCheck: Sendable {
       return Finding(.problem, "postgres", "\(place) has no such database", mend: "create it with createdb, or change postgres.url")
     }
     if text.contains("role") && text.contains("does not exist") {
-      return Finding(.problem, "postgres", "\(place) has no such role", mend: "create it with createuser, or change the user in postgres.url")
+      return Finding(
+        .problem, "postgres", "\(place) has no such role", mend: "create it with createuser, or change the user in postgres.url")
     }
     if text.contains("no pg_hba.conf entry") {
       return Finding(
@@ -77,7 +80,8 @@ package struct PostgresCheck: Sendable {
     do {
       switch try await Migrator(connection: connection, schema: schema, logger: logger).status() {
       case .upToDate: return Finding(.ok, "postgres.schema", "\(schema) is up to date")
-      case .missing: return Finding(.problem, "postgres.schema", "there is no schema \(schema) of Tidemark's", mend: "run `tidemark migrate`")
+      case .missing:
+        return Finding(.problem, "postgres.schema", "there is no schema \(schema) of Tidemark's", mend: "run `tidemark migrate`")
       case .older(let pending):
         return Finding(
           .problem, "postgres.schema", "\(schema) is older than this release: \(pending.count) migration(s) are missing",
@@ -109,7 +113,8 @@ package struct PostgresCheck: Sendable {
     let user = try await connection.query("SELECT current_user::text AS name", deadline: .seconds(10)).string(0, "name") ?? ""
     return [
       Finding(
-        .problem, "postgres.privileges", "the role \(user) may not write \(missing.prefix(3).joined(separator: ", "))"
+        .problem, "postgres.privileges",
+        "the role \(user) may not write \(missing.prefix(3).joined(separator: ", "))"
           + (missing.count > 3 ? " and \(missing.count - 3) more" : ""),
         mend: "as the owner: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"\(schema)\" TO \"\(user)\"")
     ]

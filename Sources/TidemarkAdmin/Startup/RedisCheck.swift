@@ -49,7 +49,8 @@ package struct RedisCheck: Sendable {
       return Finding(.problem, "redis", "the user lacks a permission (\(message))", mend: "grant it with ACL SETUSER")
     }
     if error.isRetryable {
-      return Finding(.unreachable, "redis", "can't reach \(configuration.address) (\(message))", mend: "start the server, or correct redis.url")
+      return Finding(
+        .unreachable, "redis", "can't reach \(configuration.address) (\(message))", mend: "start the server, or correct redis.url")
     }
     return Finding(.problem, "redis", message)
   }
@@ -73,7 +74,8 @@ package struct RedisCheck: Sendable {
 
   private func eviction(_ inspector: RedisInspector) async throws -> Finding {
     guard let policy = try await inspector.evictionPolicy() else {
-      return Finding(.warning, "redis.maxmemory-policy", "the server does not tell its eviction policy", mend: "make sure that it is noeviction")
+      return Finding(
+        .warning, "redis.maxmemory-policy", "the server does not tell its eviction policy", mend: "make sure that it is noeviction")
     }
     guard policy.hasPrefix("allkeys") else { return Finding(.ok, "redis.maxmemory-policy", policy) }
     return Finding(
@@ -111,7 +113,8 @@ package struct RedisCheck: Sendable {
     let replies = try await connection.pipeline(names.map { ["TYPE", .text($0)] })
     return zip(names, replies).compactMap { name, reply in
       guard let type = reply.text, type != "stream", type != "none" else { return nil }
-      return Finding(.problem, "redis.lanes", "the key \(name) is a \(type), not a stream", mend: "rename it, or choose another redis.prefix")
+      return Finding(
+        .problem, "redis.lanes", "the key \(name) is a \(type), not a stream", mend: "rename it, or choose another redis.prefix")
     }
   }
 }

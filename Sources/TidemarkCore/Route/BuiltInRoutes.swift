@@ -63,20 +63,28 @@ package enum BuiltInRoutes {
     Route(nil, into: ensuredSessions, [.session, .time]),
     Route(
       ["session.started"], into: sessionChanges,
-      [.session, .entryMilliseconds, .entryNumber, .time, .type, .field("agent"), .field("user"), .field("tenant"), .field("title"),
-        .field("parent"), .constant("active"), .prefixed, .extras]),
+      [
+        .session, .entryMilliseconds, .entryNumber, .time, .type, .field("agent"), .field("user"), .field("tenant"), .field("title"),
+        .field("parent"), .constant("active"), .prefixed, .extras,
+      ]),
     Route(
       ["session.updated"], into: sessionChanges,
-      [.session, .entryMilliseconds, .entryNumber, .time, .type, .null, .null, .null, .field("title"), .null, .field("status"),
-        .prefixed, .extras]),
+      [
+        .session, .entryMilliseconds, .entryNumber, .time, .type, .null, .null, .null, .field("title"), .null, .field("status"),
+        .prefixed, .extras,
+      ]),
     Route(
       ["session.ended"], into: sessionChanges,
-      [.session, .entryMilliseconds, .entryNumber, .time, .type, .null, .null, .null, .null, .null,
-        .fieldOr("status", default: "completed"), .null, .extras]),
+      [
+        .session, .entryMilliseconds, .entryNumber, .time, .type, .null, .null, .null, .null, .null,
+        .fieldOr("status", default: "completed"), .null, .extras,
+      ]),
     Route(
       ["message.appended"], into: messages,
-      [.session, .entryMilliseconds, .entryNumber, .seq, .field("message_id"), .field("parent_id"), .field("call_id"), .field("role"),
-        .field("content"), .field("parts"), .field("model"), .field("tokens"), .field("usage"), .field("meta"), .extras, .time]),
+      [
+        .session, .entryMilliseconds, .entryNumber, .seq, .field("message_id"), .field("parent_id"), .field("call_id"), .field("role"),
+        .field("content"), .field("parts"), .field("model"), .field("tokens"), .field("usage"), .field("meta"), .extras, .time,
+      ]),
     Route(
       ["message.appended"], with: "message_id", into: hiddenMessages,
       [.session, .entryMilliseconds, .entryNumber, .time, .constant("replace"), .field("message_id")]),
@@ -91,8 +99,10 @@ package enum BuiltInRoutes {
       [.session, .entryMilliseconds, .entryNumber, .time, .constant("clear"), .null]),
     Route(
       ["context.set"], into: contextHistory,
-      [.session, .entryMilliseconds, .entryNumber, .field("key"), .fieldOr("kind", default: "note"), .field("value"),
-        .constant("false"), .time]),
+      [
+        .session, .entryMilliseconds, .entryNumber, .field("key"), .fieldOr("kind", default: "note"), .field("value"),
+        .constant("false"), .time,
+      ]),
     Route(
       ["context.removed"], into: contextHistory,
       [.session, .entryMilliseconds, .entryNumber, .field("key"), .null, .null, .constant("true"), .time]),
@@ -102,16 +112,22 @@ package enum BuiltInRoutes {
     Route(["context.removed"], into: removedContext, [.session, .field("key"), .entryMilliseconds, .entryNumber]),
     Route(
       ["tool.started"], into: toolCalls,
-      [.session, .field("call_id"), .entryMilliseconds, .entryNumber, .time, .type, .field("tool"), .field("arguments"),
-        .field("idempotency_key"), .null, .null, .null, .null, .null, .extras]),
+      [
+        .session, .field("call_id"), .entryMilliseconds, .entryNumber, .time, .type, .field("tool"), .field("arguments"),
+        .field("idempotency_key"), .null, .null, .null, .null, .null, .extras,
+      ]),
     Route(
       ["tool.finished"], into: toolCalls,
-      [.session, .field("call_id"), .entryMilliseconds, .entryNumber, .time, .type, .null, .null, .null, .field("status"),
-        .field("result"), .field("error"), .field("cost"), .field("usage"), .extras]),
+      [
+        .session, .field("call_id"), .entryMilliseconds, .entryNumber, .time, .type, .null, .null, .null, .field("status"),
+        .field("result"), .field("error"), .field("cost"), .field("usage"), .extras,
+      ]),
     Route(
       ["outcome.recorded"], into: outcomes,
-      [.session, .entryMilliseconds, .entryNumber, .field("label"), .field("score"), .field("scorer"), .field("message_id"),
-        .field("call_id"), .field("meta"), .extras, .time]),
+      [
+        .session, .entryMilliseconds, .entryNumber, .field("label"), .field("score"), .field("scorer"), .field("message_id"),
+        .field("call_id"), .field("meta"), .extras, .time,
+      ]),
     Route(
       ["snapshot.requested"], into: snapshots,
       [.session, .entryMilliseconds, .entryNumber, .seq, .field("reason"), .time]),

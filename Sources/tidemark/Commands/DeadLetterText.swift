@@ -22,36 +22,48 @@ enum DeadLetterText {
 
   static func json(_ letter: DeadLetter) throws -> String {
     struct Field: Encodable {
+      enum CodingKeys: String, CodingKey {
+        case name, value
+        case nameBase64 = "name_base64"
+        case valueBase64 = "value_base64"
+      }
       var name: String?
-      var name_base64: String?
+      var nameBase64: String?
       var value: String?
-      var value_base64: String?
+      var valueBase64: String?
     }
     struct Row: Encodable {
+      enum CodingKeys: String, CodingKey {
+        case id, lane, reason, detail, sqlstate, at, resolution, fields
+        case entryID = "entry_id"
+        case sessionID = "session_id"
+        case resolvedAt = "resolved_at"
+        case rawComplete = "raw_complete"
+      }
       var id: Int64
       var lane: String
-      var entry_id: String
-      var session_id: String?
+      var entryID: String
+      var sessionID: String?
       var reason: String
       var detail: String
       var sqlstate: String?
       var at: String
-      var resolved_at: String?
+      var resolvedAt: String?
       var resolution: String?
-      var raw_complete: Bool
+      var rawComplete: Bool
       var fields: [Field]?
     }
     let parts = fields(letter).map { name, value in
       Field(
-        name: String(validating: name, as: UTF8.self), name_base64: base64(name), value: String(validating: value, as: UTF8.self),
-        value_base64: base64(value))
+        name: String(validating: name, as: UTF8.self), nameBase64: base64(name), value: String(validating: value, as: UTF8.self),
+        valueBase64: base64(value))
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     let row = Row(
-      id: letter.id, lane: letter.lane, entry_id: "\(letter.entry)", session_id: letter.session, reason: letter.reason,
-      detail: letter.detail, sqlstate: letter.sqlstate, at: letter.at, resolved_at: letter.resolvedAt, resolution: letter.resolution,
-      raw_complete: letter.isComplete, fields: letter.raw.isEmpty ? nil : parts)
+      id: letter.id, lane: letter.lane, entryID: "\(letter.entry)", sessionID: letter.session, reason: letter.reason,
+      detail: letter.detail, sqlstate: letter.sqlstate, at: letter.at, resolvedAt: letter.resolvedAt, resolution: letter.resolution,
+      rawComplete: letter.isComplete, fields: letter.raw.isEmpty ? nil : parts)
     return String(decoding: try encoder.encode(row), as: UTF8.self)
   }
 

@@ -82,7 +82,8 @@ struct Dev: AsyncParsableCommand {
   }
 
   private static func announce(_ page: String, _ servers: EmbeddedServers, _ composition: Composition) {
-    let lane = "\(composition.prefix):{\(BuiltInLanes(prefix: composition.prefix, partitions: composition.partitions).partition(ofSession: "hello".utf8))}:changes"
+    let lane =
+      "\(composition.prefix):{\(BuiltInLanes(prefix: composition.prefix, partitions: composition.partitions).partition(ofSession: "hello".utf8))}:changes"
     Console.note(
       """
 

@@ -16,7 +16,8 @@ struct DevLoad: Service {
       guard !Task.isCancelled else { return }
       let last = try await source.inspect(lanes.names)
       await coordinator.caughtUp(
-        with: Dictionary(uniqueKeysWithValues: zip(lanes.names, last).compactMap { name, stream in stream.map { (name, $0.lastGeneratedID) } }))
+        with: Dictionary(
+          uniqueKeysWithValues: zip(lanes.names, last).compactMap { name, stream in stream.map { (name, $0.lastGeneratedID) } }))
     }
   }
 }

@@ -30,7 +30,8 @@ struct Replicator: Service {
       let waiting = findings.filter { $0.severity == .unreachable }
       for finding in findings where finding.severity != .ok && told.insert(finding.description).inserted {
         let level: Logger.Level = finding.severity == .risk ? .error : .warning
-        logger.log(level: level, finding.severity == .unreachable ? "server.waiting" : "server.finding", metadata: ["finding": "\(finding)"])
+        logger.log(
+          level: level, finding.severity == .unreachable ? "server.waiting" : "server.finding", metadata: ["finding": "\(finding)"])
       }
       if waiting.isEmpty {
         // The claim went with the keys when somebody flushed Redis.
