@@ -75,7 +75,8 @@ struct ChangeGenerator {
       maybe("tokens", ["0", "-1", "9223372036854775807"], &fields, percent: 30)
       if random.chance(50) || fields["role"] == nil { fields["parts"] = random.one(of: ["[]", "[{\"type\": \"text\"}]"]) }
       maybe("content", texts, &fields, percent: fields["parts"] == nil ? 100 : 30)
-    case "message.removed": fields[random.chance(50) ? "last" : "message_id"] = "1"
+    case "message.removed":
+      fields[random.chance(50) ? "last" : "message_id"] = "1"
       if fields["last"] == nil { fields["message_id"] = random.one(of: messages + ["unknown"]) }
     case "context.set":
       fields["key"] = "key\(random.below(4))"

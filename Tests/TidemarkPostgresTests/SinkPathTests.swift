@@ -15,9 +15,13 @@ import TidemarkTestKit
       case 1:
         return HandMade(
           ms, "message.appended", session,
-          [("role", "user"), ("content", nasty), ("message_id", "m\(index % 5)"), ("tokens", "5"), ("event_id", "e\(index)"), ("seq", "\(index)")])
+          [
+            ("role", "user"), ("content", nasty), ("message_id", "m\(index % 5)"), ("tokens", "5"), ("event_id", "e\(index)"),
+            ("seq", "\(index)"),
+          ])
       case 2: return HandMade(ms, "context.set", session, [("key", nasty), ("value", "\"\\n\\\\ \(index)\"")])
-      case 3: return HandMade(ms, "tool.started", session, [("call_id", "c\(index % 3)"), ("tool", nasty), ("arguments", "{\"a\":\"\\t\"}")])
+      case 3:
+        return HandMade(ms, "tool.started", session, [("call_id", "c\(index % 3)"), ("tool", nasty), ("arguments", "{\"a\":\"\\t\"}")])
       case 4: return HandMade(ms, "tool.finished", session, [("call_id", "c\(index % 3)"), ("status", "ok"), ("cost", "0.10")])
       case 5: return HandMade(ms, "message.appended", session, [("parts", "[{\"t\": \"\\\\N\"}]"), ("meta", "null"), ("trace", nasty)])
       case 6: return HandMade(ms, "outcome.recorded", session, [("label", ""), ("score", "0.5")])
@@ -69,7 +73,10 @@ import TidemarkTestKit
       #expect(try await sink.lane().totals.discrepancy == 0)
       let anchor = try await sink.one("select encode(anchor, 'hex') from tide.lanes where lane = 'two'")
       #expect(anchor == (try await sink.one("select encode(digest, 'hex') from tide.changes where lane = 'two'")))
-      #expect(try await sink.one("select bool_and(n = no)::text from (select no, row_number() over (order by entry_ms) n from tide.changes where lane = 'one') t") == "true")
+      #expect(
+        try await sink.one(
+          "select bool_and(n = no)::text from (select no, row_number() over (order by entry_ms) n from tide.changes where lane = 'one') t")
+          == "true")
     }
   }
 
