@@ -306,7 +306,8 @@ BEGIN
       next_nos := jsonb_set(next_nos, ARRAY[lanes[i]::text], to_jsonb(next_no + 1));
     EXCEPTION WHEN OTHERS THEN
       IF left(SQLSTATE, 2) NOT IN ('22', '23', '54')
-         AND (NOT isolate_ambiguous OR left(SQLSTATE, 2) IN ('08', '25', '28', '3D', '3F', '40', '42', '53', '55', '57', '58')) THEN
+         AND (NOT isolate_ambiguous OR SQLSTATE = '55P03'
+              OR left(SQLSTATE, 2) IN ('08', '25', '28', '3D', '3F', '40', '42', '53', '57', '58') AND SQLSTATE <> '53200') THEN
         RAISE;
       END IF;
       GET STACKED DIAGNOSTICS failed_sqlstate = RETURNED_SQLSTATE, failed_message = MESSAGE_TEXT,

@@ -125,6 +125,19 @@ LANGUAGE sql AS $$
   ON CONFLICT (session_id) DO NOTHING
 $$;
 
+-- What one session.* change sets, by the names of its fields. What else its `fields` hold nobody knows: `ext`.
+CREATE FUNCTION {{schema}}.session_fields(type text, fields jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}')
+         || CASE type WHEN 'session.started' THEN '{"status": "active"}'
+                      WHEN 'session.ended' THEN jsonb_build_object('status', coalesce(fields -> 'status', '"completed"'))
+                      ELSE '{}' END
+    FROM jsonb_each(fields) AS f
+   WHERE CASE type WHEN 'session.started' THEN f.key IN ('agent', 'user', 'tenant', 'title', 'parent') OR f.key LIKE 'meta._%'
+                   WHEN 'session.updated' THEN f.key IN ('title', 'status') OR f.key LIKE 'meta._%'
+                   ELSE false END
+$$;
+
 -- session.started, session.updated, session.ended: each fills the fields it gives, in the order of positions.
 CREATE FUNCTION {{schema}}.apply_session_changes(
   session_ids text[], entry_mss bigint[], entry_nos bigint[], ats timestamptz[], types text[], agents text[], users text[],
@@ -133,6 +146,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   change record;
   later text[];
+  later_ext text[];
 BEGIN
   FOR change IN
     SELECT * FROM unnest(session_ids, entry_mss, entry_nos, ats, types, agents, users, tenants, titles, parents, statuses, metas, exts)
@@ -163,10 +177,15 @@ BEGIN
     CONTINUE WHEN FOUND;
 
     -- A late one (a replay): it sets only what no later change has set. The audit trail knows which that is.
-    SELECT coalesce(array_agg(DISTINCT k.key), '{}') || CASE WHEN bool_or(c.type <> 'session.updated') THEN '{status}'::text[] ELSE '{}' END
-      INTO later
-      FROM {{schema}}.change_log c LEFT JOIN LATERAL jsonb_object_keys(c.fields) AS k (key) ON true
+    SELECT coalesce(array_agg(k.key) FILTER (WHERE NOT k.is_ext), '{}'), coalesce(array_agg(k.key) FILTER (WHERE k.is_ext), '{}')
+      INTO later, later_ext
+      FROM {{schema}}.change_log c
+     CROSS JOIN LATERAL {{schema}}.session_fields(c.type, c.fields) AS f (own)
+     CROSS JOIN LATERAL (
+       SELECT jsonb_object_keys(f.own), false UNION ALL SELECT jsonb_object_keys(c.fields - ARRAY(SELECT jsonb_object_keys(f.own))), true)
+       AS k (key, is_ext)
      WHERE c.session_id = change.session_id AND c.type LIKE 'session.%'
+       AND c.type IN ('session.started', 'session.updated', 'session.ended')
        AND (c.entry_ms, c.entry_no) > (change.entry_ms, change.entry_no);
     UPDATE {{schema}}.sessions s SET
       agent_id = CASE WHEN 'agent' = ANY (later) THEN s.agent_id ELSE coalesce(change.agent, s.agent_id) END,
@@ -177,12 +196,9 @@ BEGIN
       status = CASE WHEN 'status' = ANY (later) THEN s.status ELSE coalesce(change.status, s.status) END,
       ended_at = CASE WHEN 'status' = ANY (later) OR change.status IS NULL THEN s.ended_at
                       WHEN change.status IN ('completed', 'failed', 'cancelled') THEN change.at END,
-      meta = (SELECT coalesce(jsonb_object_agg(m.key, m.value), '{}') FROM jsonb_each(coalesce(change.meta, '{}')) AS m
-               WHERE NOT 'meta.' || m.key = ANY (later)
-                  OR NOT s.meta ? m.key) || s.meta
-             || (SELECT coalesce(jsonb_object_agg(m.key, m.value), '{}') FROM jsonb_each(coalesce(change.meta, '{}')) AS m
-                  WHERE NOT 'meta.' || m.key = ANY (later)),
-      ext = CASE WHEN change.ext IS NULL THEN s.ext ELSE change.ext || coalesce(s.ext, '{}') END
+      meta = s.meta || (SELECT coalesce(jsonb_object_agg(m.key, m.value), '{}') FROM jsonb_each(change.meta) AS m
+                         WHERE 'meta.' || m.key <> ALL (later)),
+      ext = CASE WHEN change.ext IS NULL THEN s.ext ELSE coalesce(s.ext, '{}') || (change.ext - later_ext) END
     WHERE s.session_id = change.session_id;
   END LOOP;
 END $$;
@@ -313,16 +329,13 @@ BEGIN
       || jsonb_build_object('status', current.status, 'meta', current.meta);
   END IF;
   FOR change IN
-    SELECT c.type, coalesce(c.fields, '{}') AS fields FROM {{schema}}.change_log c
+    SELECT {{schema}}.session_fields(c.type, c.fields) AS fields FROM {{schema}}.change_log c
      WHERE c.session_id = session AND c.type LIKE 'session.%' AND (c.entry_ms, c.entry_no) <= (at_ms, at_no)
+       AND c.type IN ('session.started', 'session.updated', 'session.ended')
      ORDER BY c.entry_ms, c.entry_no
   LOOP
     state := state
-      || (SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}') FROM jsonb_each(change.fields) AS f
-           WHERE f.key IN ('agent', 'user', 'tenant', 'title', 'parent', 'status'))
-      || CASE WHEN change.type = 'session.started' THEN '{"status": "active"}'::jsonb
-              WHEN change.type = 'session.ended' AND NOT change.fields ? 'status' THEN '{"status": "completed"}'::jsonb
-              ELSE '{}'::jsonb END
+      || (SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}') FROM jsonb_each(change.fields) AS f WHERE f.key NOT LIKE 'meta.%')
       || jsonb_build_object('meta', (state -> 'meta')
            || (SELECT coalesce(jsonb_object_agg(substr(f.key, 6), f.value), '{}') FROM jsonb_each(change.fields) AS f
                 WHERE f.key LIKE 'meta.%'));

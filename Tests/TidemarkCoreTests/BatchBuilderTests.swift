@@ -110,7 +110,9 @@ import Testing
       "a", [["event_id", "e"], ["seq", "1"], ["epoch", "-2"], ["ts", "86400000"], ["actor", "me"], ["trace", "t"], ["v", "3"]])
     let batch = ChangeBatch.of([(EntryID(ms: 5, no: 6), fields)])
     let entry = batch.entries[0]
-    let cells = [entry.session, entry.eventID, entry.seq, entry.epoch, entry.type, entry.actor, entry.trace, entry.version, entry.occurredAt]
+    let cells = [
+      entry.session, entry.eventID, entry.seq, entry.epoch, entry.type, entry.actor, entry.trace, entry.version, entry.occurredAt,
+    ]
     #expect(cells.map { batch.text($0) } == ["s", "e", "1", "-2", "a", "me", "t", "3", "1970-01-02 00:00:00.000+00"])
     let plain = ChangeBatch.of([(EntryID(ms: 5, no: 6), change("a"))]).entries[0]
     for cell in [plain.eventID, plain.seq, plain.epoch, plain.actor, plain.trace] { #expect(cell == .null) }
@@ -128,7 +130,10 @@ import Testing
     ("tool.finished", [["call_id", "c"], ["status", "ok"], ["x", "y"]], #"{"x":"y"}"#),
     ("outcome.recorded", [["label", "l"], ["x", "y"]], nil),
     ("snapshot.requested", [["reason", "r"], ["x", "y"]], #"{"x":"y"}"#),
-    ("billing", [["a\"\\\n\u{1}é", "\t\u{7F}😀/"]], "{\"type\":\"billing\",\"session\":\"s\",\"a\\\"\\\\\\u000a\\u0001é\":\"\\u0009\u{7F}😀/\"}"),
+    (
+      "billing", [["a\"\\\n\u{1}é", "\t\u{7F}😀/"]],
+      "{\"type\":\"billing\",\"session\":\"s\",\"a\\\"\\\\\\u000a\\u0001é\":\"\\u0009\u{7F}😀/\"}"
+    ),
   ]
 
   @Test(arguments: kept.indices) func `the audit trail keeps what no other table holds unchanged, as valid JSON`(index: Int) {

@@ -115,7 +115,8 @@ import Testing
     let record = LaneRecord.named("lane", cursor: LaneCursor(position: EntryID(ms: 1, no: 0), appliedNo: 1, seal: [1]))
     let batch = ChangeBatch.of([(EntryID(ms: 8, no: 0), change("a"))], record: record)
     for other in [
-      LaneCursor(position: EntryID(ms: 1, no: 0), appliedNo: 2, seal: [1]), LaneCursor(position: EntryID(ms: 1, no: 0), appliedNo: 1, seal: []),
+      LaneCursor(position: EntryID(ms: 1, no: 0), appliedNo: 2, seal: [1]),
+      LaneCursor(position: EntryID(ms: 1, no: 0), appliedNo: 1, seal: []),
     ] {
       var changed = record
       changed.cursor = other

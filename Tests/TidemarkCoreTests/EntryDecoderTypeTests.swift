@@ -33,7 +33,10 @@ import Testing
     ("message.removed", [["message_id", "m"]]), ("message.removed", [["message_id", "m"], ["last", "1"]]),
     ("message.removed", [["message_id", "m"], ["last", "0"]]),
     ("session.ended", [["status", "failed"]]), ("session.ended", [["status", "cancelled"]]), ("session.updated", [["status", "paused"]]),
-    ("session.started", [["agent", "a"], ["user", ""], ["tenant", "t"], ["title", "x"], ["parent", "p"], ["meta.a", "1"], ["meta.b", "{}"]]),
+    (
+      "session.started",
+      [["agent", "a"], ["user", ""], ["tenant", "t"], ["title", "x"], ["parent", "p"], ["meta.a", "1"], ["meta.b", "{}"]]
+    ),
     ("context.set", [["key", "k"], ["value", "\"\\uD83D\\uDE00\""], ["kind", "goal"]]),
     ("tool.started", [["call_id", "c"], ["tool", "t"], ["arguments", "[1]"], ["idempotency_key", "i"]]),
     ("tool.finished", [["call_id", "c"], ["status", "error"], ["error", ""], ["result", "1"], ["cost", "0.00012"], ["usage", "{}"]]),
@@ -122,7 +125,8 @@ import Testing
   @Test func `fields find their places, those that nobody knows are kept`() throws {
     guard
       case .change(let decoded, let block) = decode(
-        change("session.started", [["meta.a", "1"], ["title", "T"], ["colour", "red"], ["meta", "2"], ["event_id", "e"], ["actor", "me"]]))
+        change(
+          "session.started", [["meta.a", "1"], ["title", "T"], ["colour", "red"], ["meta", "2"], ["event_id", "e"], ["actor", "me"]]))
     else {
       Issue.record("it was refused")
       return
@@ -148,7 +152,8 @@ import Testing
 
   @Test func `one decoder serves entries one after another without remembering the last`() throws {
     let full: [RawField] = change(
-      "session.started", [["meta.a", "1"], ["x", "y"], ["event_id", "e"], ["seq", "1"], ["epoch", "2"], ["v", "3"], ["ts", "4"], ["actor", "a"]])
+      "session.started",
+      [["meta.a", "1"], ["x", "y"], ["event_id", "e"], ["seq", "1"], ["epoch", "2"], ["v", "3"], ["ts", "4"], ["actor", "a"]])
     let bad = change("context.set")
     let plain = change("messages.cleared")
     let block = EntryBlock.of(numbered([full, bad, plain]))

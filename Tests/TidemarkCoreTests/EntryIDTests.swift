@@ -3,10 +3,11 @@ import Testing
 @testable import TidemarkCore
 
 @Suite struct EntryIDTests {
-  @Test(arguments: [
-    ("0-0", 0, 0), ("1-2", 1, 2), ("7", 7, 0), ("007-010", 7, 10), ("1795389463124-98", 1_795_389_463_124, 98),
-    ("18446744073709551615-18446744073709551615", UInt64.max, UInt64.max),
-  ] as [(String, UInt64, UInt64)])
+  @Test(
+    arguments: [
+      ("0-0", 0, 0), ("1-2", 1, 2), ("7", 7, 0), ("007-010", 7, 10), ("1795389463124-98", 1_795_389_463_124, 98),
+      ("18446744073709551615-18446744073709551615", UInt64.max, UInt64.max),
+    ] as [(String, UInt64, UInt64)])
   func `an id is read from its text`(text: String, ms: UInt64, no: UInt64) {
     #expect(EntryID(text) == EntryID(ms: ms, no: no))
     #expect(EntryID(utf8: text.utf8) == EntryID(ms: ms, no: no))

@@ -1,0 +1,49 @@
+import Testing
+import TidemarkCore
+import TidemarkTestKit
+
+@testable import TidemarkPostgres
+
+@Suite struct SinkJSONTests {
+  private static func isTaken(_ text: String) -> Bool {
+    var text = text
+    return text.withUTF8 { JSONCheck.problem(in: $0) == nil }
+  }
+
+  /// Documents put together from pieces, most of them broken somewhere, and the numbers at the edges of numeric.
+  private static func documents() -> [String] {
+    let pieces = [
+      "[", "]", "{", "}", ",", ":", "\"a\"", "\"\"", "1", "-0", "0.5", "1e5", "null", "true", " ", "\n", #""\u0041""#, #""\u0000""#,
+      #""\uD83D\uDE00""#, #""\uD83D""#, #""\uDE00""#, "\"\\", "01", "1.", "-", "\"\t\"", "é", "\"é\"", "1E-7", "\u{B}", #""\/""#, "nul",
+    ]
+    var random = SeededNumbers(seed: 1)
+    var documents = (0..<6_000).map { _ in (0..<1 + random.below(7)).map { _ in random.one(of: pieces) }.joined() }
+    let zeros = { String(repeating: "0", count: $0) }
+    documents += ["1e131071", "1e131072", "-9.9e131071", "10e131071", "0.1e131072", "1e-16383", "1e-16384", "1.5e-16382", "1.5e-16383"]
+    documents += ["1" + zeros(131_071), "1" + zeros(131_072), "0." + zeros(16_382) + "1", "0." + zeros(16_383) + "1", "0e1000", "0e-20000"]
+    documents.append(String(repeating: "[", count: 1_000) + String(repeating: "]", count: 1_000))
+    return documents
+  }
+
+  @Test func `the check takes what jsonb takes, and refuses what jsonb refuses`() async throws {
+    try await withPostgres { server in
+      let connection = try await connect(to: server)
+      try await connection.script(
+        """
+        create function pg_temp.takes(value text) returns boolean language plpgsql as $$ begin
+          perform value::jsonb; return true; exception when others then return false; end $$
+        """, deadline: generous)
+      let documents = Self.documents()
+      let result = try await connection.query(
+        "select pg_temp.takes(value) from unnest($1::text[]) with ordinality t (value, n) order by n",
+        [.textArray(strings: documents)], deadline: generous)
+      var taken = 0
+      for (index, document) in documents.enumerated() {
+        let isTaken = Self.isTaken(document)
+        taken += isTaken ? 1 : 0
+        if result.bool(index, 0) != isTaken { Issue.record("jsonb takes it: \(!isTaken): \(document.prefix(80))") }
+      }
+      #expect(taken > 300)
+    }
+  }
+}
