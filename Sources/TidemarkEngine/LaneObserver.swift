@@ -57,9 +57,12 @@ struct LaneObserver: Sendable {
 
   private func note(_ status: WorkerStatus, _ noted: inout [String: LaneNote]) async {
     let notes = status.lanes.map {
-      LaneNote(lane: $0.record.name, fence: $0.record.fence, state: $0.state, lastError: $0.lastError, hint: $0.hint)
+      // A busy lane is idle many times a second. The ledger calls both `reading`, and readers see by the lag which it is: a row that
+      // changed with every turn would compete with the commits for its lock.
+      LaneNote(
+        lane: $0.record.name, fence: $0.record.fence, state: $0.state == .idle ? .reading : $0.state, lastError: $0.lastError,
+        hint: $0.hint)
     }
-    // Between reading and idle a busy lane changes all the time; the ledger says `reading` until it has rested.
     let changed = notes.filter { noted[$0.lane] != $0 }
     guard !changed.isEmpty else { return }
     do {

@@ -46,6 +46,8 @@ package struct StatusReader: Sendable {
       let lag = lags[lanes[index].lane]
       lanes[index].lagEntries = lag?.entries
       lanes[index].lagSeconds = lag?.seconds
+      // The ledger does not tell the two apart.
+      if lanes[index].state == LaneState.reading.rawValue, lag?.entries == 0 { lanes[index].state = LaneState.idle.rawValue }
       if let known = ours[lanes[index].lane], known.record.fence == lanes[index].fence { lanes[index].overlay(known) }
     }
     return StatusReport(

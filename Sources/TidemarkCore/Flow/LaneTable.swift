@@ -105,6 +105,12 @@ package struct LaneTable: Sendable {
       let position = request.positions[section.lane]
       // While the read was under way the lane may have been lost, or set back.
       guard let flow = lanes[position.lane], flow.readPosition == position.after, flow.halt == nil else { continue }
+      guard block.entries[section.entries.upperBound - 1].id.fitsLedger else {
+        halt(
+          position.lane, reason: "the stream has an entry id beyond 2^63 - 1, which Postgres' bigint can't hold",
+          hint: "write to a new stream, with ids that Redis makes", until: nil)
+        continue
+      }
       accepted += section.entries.count
       lanes[position.lane]?.append(LaneChunk(block: block, blockID: id, entries: section.entries), now: now)
     }

@@ -15,6 +15,9 @@ package struct EntryID: Hashable, Comparable, Sendable {
   /// Before every entry: the cursor of a lane that was never read.
   package static let zero = EntryID(ms: 0, no: 0)
 
+  /// Whether both numbers fit into Postgres' bigint. Redis' own ids always do; explicit ones need not.
+  package var fitsLedger: Bool { ms <= UInt64(Int64.max) && no <= UInt64(Int64.max) }
+
   package static func < (left: EntryID, right: EntryID) -> Bool {
     left.ms == right.ms ? left.no < right.no : left.ms < right.ms
   }

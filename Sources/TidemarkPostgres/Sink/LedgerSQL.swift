@@ -87,12 +87,17 @@ struct LedgerSQL: Sendable {
        ORDER BY n.lane
       ON CONFLICT (lane) DO NOTHING
       """
+    // In the order in which a commit's fence locks them, or the two could wait for each other.
     note = """
       UPDATE \(schema).lanes l
          SET state = n.state, since = CASE WHEN l.state = n.state THEN l.since ELSE now() END, last_error = n.error, hint = n.hint
-        FROM unnest(\(Self.parameters(["text", "bigint", "text", "text", "text"]))) AS n (lane, fence, state, error, hint)
-       WHERE l.lane = n.lane AND l.fence = n.fence
-         AND (l.state, l.last_error, l.hint) IS DISTINCT FROM (n.state, n.error, n.hint)
+        FROM (SELECT k.lane_id, w.state, w.error, w.hint
+                FROM \(schema).lanes k
+                JOIN unnest(\(Self.parameters(["text", "bigint", "text", "text", "text"]))) AS w (lane, fence, state, error, hint)
+                  ON w.lane = k.lane AND w.fence = k.fence
+               WHERE (k.state, k.last_error, k.hint) IS DISTINCT FROM (w.state, w.error, w.hint)
+               ORDER BY k.lane_id FOR NO KEY UPDATE OF k) AS n
+       WHERE l.lane_id = n.lane_id
       """
     checkpoint = """
       INSERT INTO \(schema).checkpoints
@@ -108,6 +113,10 @@ struct LedgerSQL: Sendable {
       UPDATE \(schema).dead_letters SET resolved_at = now(), resolution = $2 WHERE id = $1::bigint AND resolved_at IS NULL
       """
     appended = "UPDATE \(schema).lanes SET applied_no = $2::bigint, seal = $3::bytea WHERE lane_id = $1::integer"
-    prune = "DELETE FROM \(schema).event_ids WHERE entry_ms < $1::bigint"
+    // In portions, so that a long absence does not make one that no deadline lets through.
+    prune = """
+      DELETE FROM \(schema).event_ids WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM \(schema).event_ids WHERE entry_ms < $1::bigint LIMIT 100000))
+      """
   }
 }

@@ -95,7 +95,9 @@ struct Composition {
 
   /// A name that no other worker has, and no earlier run of this one.
   static func identity() -> WorkerIdentity {
-    let host = ProcessInfo.processInfo.hostName
+    // Not Foundation's, which asks a name server.
+    var name = [CChar](repeating: 0, count: 256)
+    let host = gethostname(&name, name.count - 1) == 0 ? String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : "localhost"
     let pid = ProcessInfo.processInfo.processIdentifier
     let run = String(UInt32.random(in: .min ... .max), radix: 36)
     return WorkerIdentity(name: "\(host)-\(pid)-\(run)", host: host, pid: pid)
