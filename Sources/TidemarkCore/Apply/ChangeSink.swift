@@ -28,26 +28,3 @@ package protocol ChangeSink: Sendable {
   /// A connection of its own for committing batches.
   func makeWriter() throws -> any ChangeWriter
 }
-
-/// Commits batches, one at a time, over one connection that it opens again after a loss.
-package protocol ChangeWriter: Sendable {
-  /// Applies a batch in one transaction. Answers the entries that were not simply applied; all others are.
-  func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> [EntryOutcome]
-
-  /// Lanes as the ledger has them, read after it is certain that no earlier transaction of this writer is still open.
-  func settledLanes(_ laneIDs: [Int32]) async throws -> [LaneRecord]
-
-  /// Reasons of the dead letters of a lane after one position and up to another.
-  func rejected(_ lane: String, after: EntryID, through: EntryID) async throws -> [DurableMark.Rejection]
-
-  func close() async
-}
-
-package enum CommitMode: Sendable, Equatable {
-  /// All at once; any fault fails the whole.
-  case fast
-  /// Entry by entry: duplicates are found and bad records are left out.
-  case exact
-  /// As ``exact``, and what fails alone for no clear reason is left out, too.
-  case isolating
-}

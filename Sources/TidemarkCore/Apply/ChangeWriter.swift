@@ -1,0 +1,13 @@
+/// Commits batches, one at a time, over one connection that it opens again after a loss.
+package protocol ChangeWriter: Sendable {
+  /// Applies a batch in one transaction. Answers the entries that were not simply applied; all others are.
+  func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> [EntryOutcome]
+
+  /// Lanes as the ledger has them, read after it is certain that no earlier transaction of this writer is still open.
+  func settledLanes(_ laneIDs: [Int32]) async throws -> [LaneRecord]
+
+  /// Reasons of the dead letters of a lane after one position and up to another.
+  func rejected(_ lane: String, after: EntryID, through: EntryID) async throws -> [DurableMark.Rejection]
+
+  func close() async
+}

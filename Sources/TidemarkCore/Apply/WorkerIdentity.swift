@@ -1,0 +1,13 @@
+/// A worker, as leases and status name it.
+package struct WorkerIdentity: Sendable, Hashable {
+  /// Unique among workers and their restarts.
+  package var name: String
+  package var host: String
+  package var pid: Int32
+
+  package init(name: String, host: String, pid: Int32) {
+    self.name = name
+    self.host = host
+    self.pid = pid
+  }
+}

@@ -1,0 +1,26 @@
+/// What agents are told of one lane after a commit.
+package struct DurableMark: Sendable, Equatable {
+  package var lane: String
+  /// The last entry whose outcome is committed.
+  package var durable: EntryID
+  package var incarnation: Int64
+  /// Dead letters of the batch: entry and reason.
+  package var rejected: [Rejection]
+
+  package struct Rejection: Sendable, Equatable {
+    package var id: EntryID
+    package var reason: String
+
+    package init(id: EntryID, reason: String) {
+      self.id = id
+      self.reason = reason
+    }
+  }
+
+  package init(lane: String, durable: EntryID, incarnation: Int64, rejected: [Rejection]) {
+    self.lane = lane
+    self.durable = durable
+    self.incarnation = incarnation
+    self.rejected = rejected
+  }
+}

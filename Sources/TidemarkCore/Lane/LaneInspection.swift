@@ -1,0 +1,17 @@
+/// What `XINFO STREAM` says of a lane, the counters that loss detection needs.
+package struct LaneInspection: Sendable, Equatable {
+  package var length: UInt64
+  package var lastGeneratedID: EntryID
+  package var entriesAdded: UInt64
+  package var maxDeletedID: EntryID
+  /// Id of the oldest entry still there.
+  package var firstID: EntryID?
+
+  package init(length: UInt64, lastGeneratedID: EntryID, entriesAdded: UInt64, maxDeletedID: EntryID, firstID: EntryID?) {
+    self.length = length
+    self.lastGeneratedID = lastGeneratedID
+    self.entriesAdded = entriesAdded
+    self.maxDeletedID = maxDeletedID
+    self.firstID = firstID
+  }
+}

@@ -1,0 +1,22 @@
+/// A failure of the source, with what the caller may do about it.
+package struct SourceError: Error, Sendable, CustomStringConvertible {
+  package enum Kind: Sendable, Equatable {
+    /// Unreachable, timed out, loading, read-only replica, out of memory: it passes by itself.
+    case unavailable
+    /// Wrong password, missing privilege, unsupported server: somebody must change something.
+    case misconfigured
+    /// This lane's key is not a stream or may not be read; the others are fine.
+    case laneRefused(String)
+  }
+
+  package var kind: Kind
+  /// One line: what, where, the mend. Never a secret.
+  package var description: String
+
+  package init(_ kind: Kind, _ description: String) {
+    self.kind = kind
+    self.description = description
+  }
+
+  package var isRetryable: Bool { kind == .unavailable }
+}

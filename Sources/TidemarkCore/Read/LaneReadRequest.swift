@@ -1,0 +1,32 @@
+/// One XREAD.
+package struct LaneReadRequest: Sendable {
+  package struct Position: Sendable {
+    package var lane: String
+    /// The last entry that was read; what follows it is wanted.
+    package var after: EntryID
+
+    package init(lane: String, after: EntryID) {
+      self.lane = lane
+      self.after = after
+    }
+  }
+
+  package var positions: [Position]
+  /// Entries per lane at most, at least 1.
+  package var count: Int
+  /// How long the server may wait for a first entry. Nil does not wait.
+  package var block: Duration?
+  /// Bytes that the reply may take; a larger one is dropped and reported as ``LaneReadReply/overBudget``.
+  /// With a single lane and `count` 1 the entry is always delivered, its values cut as ``EntryBlock/truncations`` says.
+  package var budget: Int
+  /// An entry beyond this has its values cut to the first 4 KiB.
+  package var maxEntryBytes: Int
+
+  package init(positions: [Position], count: Int, block: Duration?, budget: Int, maxEntryBytes: Int) {
+    self.positions = positions
+    self.count = count
+    self.block = block
+    self.budget = budget
+    self.maxEntryBytes = maxEntryBytes
+  }
+}
