@@ -14,7 +14,8 @@ enum FieldCheck {
       _ = try EntryDecoder.integer(bytes, value, rule.name)
       return true
     case .decimal:
-      guard let scan = scan(bytes, value), scan.fitsNumeric(maxIntegerDigits: JSONCheck.maxIntegerDigits, maxFractionDigits: JSONCheck.maxFractionDigits)
+      guard let scan = scan(bytes, value),
+        scan.fitsNumeric(maxIntegerDigits: JSONCheck.maxIntegerDigits, maxFractionDigits: JSONCheck.maxFractionDigits)
       else { throw Rejection(.badNumber, "the field \(rule.name) is not a decimal") }
       return true
     case .number:
