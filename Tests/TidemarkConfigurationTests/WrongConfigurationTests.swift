@@ -144,10 +144,10 @@ import TidemarkConfiguration
   static let texts = [
     Case(
       "redis: { url: localhost }",
-      "tidemark.yaml:1:15: redis.url is not a URL; write redis:// or rediss:// and the host, and @ in a password as %40"),
+      "tidemark.yaml:1:15: redis.url is not a URL; write redis:// or rediss:// or unix:// and the host, and @ in a password as %40"),
     Case(
       "redis: { url: \"http://a\" }",
-      "tidemark.yaml:1:15: redis.url has another scheme than redis://; write redis:// or rediss:// and the host, and @ in a password as %40"
+      "tidemark.yaml:1:15: redis.url has another scheme than redis://; write redis:// or rediss:// or unix:// and the host, and @ in a password as %40"
     ),
     Case(
       "redis: { url: \"redis://a:b\" }",

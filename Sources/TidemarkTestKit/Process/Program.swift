@@ -34,17 +34,11 @@ package struct Program: Sendable, Hashable {
     _ arguments: [String], input: String? = nil, environment: [String: String?] = [:], user: ServerUser? = nil,
     outputLimit: Int = 64 << 20
   ) async throws -> Outcome {
-    var options = PlatformOptions()
-    if let user {
-      options.userID = user.userID
-      options.groupID = user.groupID
-      options.supplementaryGroups = [user.groupID]
-    }
+    let command = user?.command(path, arguments) ?? (program: path, arguments: arguments)
     let settings = Environment.inherit.updating(
       Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) }))
     let configuration = Configuration(
-      executable: .path(.init(path)), arguments: Arguments(arguments), environment: settings, workingDirectory: "/",
-      platformOptions: options)
+      executable: .path(.init(command.program)), arguments: Arguments(command.arguments), environment: settings, workingDirectory: "/")
     let result = try await Subprocess.run(
       configuration, input: .fileDescriptor(.init(rawValue: try await descriptor(of: input)), closeAfterSpawningProcess: true),
       output: .string(limit: outputLimit), error: .string(limit: 1 << 20))

@@ -17,6 +17,15 @@ package struct ServerUser: Sendable, Hashable {
     return ServerUser(name: "postgres", userID: entry.pw_uid, groupID: entry.pw_gid)
   }
 
+  /// The command that becomes `program` as this user.
+  ///
+  /// Through `setpriv`, not through Subprocess' own options: those call setgroups and setuid between fork and exec, and glibc then waits,
+  /// now and then for ever, for a thread that was being created in the parent while it forked (nptl's setxid_mark_thread).
+  func command(_ program: String, _ arguments: [String]) -> (program: String, arguments: [String]) {
+    let identity = ["--reuid", "\(userID)", "--regid", "\(groupID)", "--clear-groups", "--"]
+    return ("/usr/bin/setpriv", identity + [program] + arguments)
+  }
+
   /// Gives `path` to this user.
   package func own(_ path: String) throws {
     guard chown(path, userID, groupID) == 0 else {

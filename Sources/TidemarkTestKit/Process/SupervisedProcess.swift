@@ -96,15 +96,11 @@ package final class SupervisedProcess: Sendable {
   ) async throws -> SupervisedProcess {
     var options = PlatformOptions()
     options.createSession = true
-    if let user {
-      options.userID = user.userID
-      options.groupID = user.groupID
-      options.supplementaryGroups = [user.groupID]
-    }
+    let command = user?.command("/bin/sh", arguments) ?? (program: "/bin/sh", arguments: arguments)
     let settings = Environment.inherit.updating(
       Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) }))
     let configuration = Configuration(
-      executable: .path("/bin/sh"), arguments: Arguments(arguments), environment: settings,
+      executable: .path(.init(command.program)), arguments: Arguments(command.arguments), environment: settings,
       workingDirectory: .init(directory), platformOptions: options)
 
     let (pids, announce) = AsyncThrowingStream<Int32, any Error>.makeStream(bufferingPolicy: .bufferingNewest(1))
