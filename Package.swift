@@ -122,7 +122,7 @@ let package = Package(
     .testTarget(name: "TidemarkAdminTests", dependencies: ["TidemarkAdmin", "TidemarkTestKit"], swiftSettings: settings),
     .testTarget(
       name: "TidemarkCommandTests",
-      dependencies: ["TidemarkTestKit", "TidemarkPostgres", "TidemarkRedis", "tidemark"], swiftSettings: settings),
+      dependencies: ["TidemarkCore", "TidemarkTestKit", "TidemarkPostgres", "TidemarkRedis", "tidemark"], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )
