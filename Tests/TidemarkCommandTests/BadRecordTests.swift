@@ -36,7 +36,7 @@ import TidemarkTestKit
     Bad("empty session", "missing_field", "session is empty", ["type": "messages.cleared", "session": ""]),
     Bad("a long session", "too_long", "300 bytes", ["type": "messages.cleared", "session": String(repeating: "s", count: 300)]),
     Bad("no role", "missing_field", "is it rule?", ["type": "message.appended", "session": "s", "rule": "user", "content": "x"]),
-    Bad("an empty role", "missing_field", "role is empty", ["type": "message.appended", "session": "s", "role": "", "content": "x"]),
+    Bad("an empty role", "invalid_field", "role is empty", ["type": "message.appended", "session": "s", "role": "", "content": "x"]),
     Bad("an empty key", "missing_field", "key is empty", ["type": "context.set", "session": "s", "key": "", "value": "1"]),
     Bad("a long key", "too_long", "513 bytes", [
       "type": "context.set", "session": "s", "key": String(repeating: "k", count: 513), "value": "1",
@@ -193,7 +193,7 @@ import TidemarkTestKit
       #expect(parts[0] == bad.reason, "\(bad.record.name)")
       #expect(parts[1] == "t", "\(bad.record.name)")
       #expect(parts[2] == bad.record.hex, "\(bad.record.name)")
-      #expect(parts[3].contains(bad.detail), "\(bad.record.name): \(parts[3])")
+      #expect(bad.detail.isEmpty || parts[3].contains(bad.detail), "\(bad.record.name): \(parts[3])")
     }
   }
 

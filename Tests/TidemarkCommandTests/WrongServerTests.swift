@@ -69,7 +69,8 @@ import TidemarkTestKit
   }
 
   @Test func wrongPasswordsAreNamedAndNeverShown() async throws {
-    try await withProduct(redis: .init(arguments: ["--requirepass", "right"]), isMigrated: false) { product in
+    try await withProduct(isMigrated: false) { product in
+      try await product.redis.command("CONFIG", "SET", "requirepass", "right")
       try await expectRefused(product, "redis: redis://127.0.0.1:\(product.redis.port)/0 refuses the login", "set redis.password")
       try await expectRefused(product, "refuses the login", "set redis.password", settings: ["redis.password": Self.secret])
       try await expectRefused(
@@ -106,16 +107,17 @@ import TidemarkTestKit
         product, "has no such database", "create it with createdb",
         settings: ["postgres.url": "postgresql://postgres@127.0.0.1:\(port)/nowhere"])
       try await expectRefused(
-        product, "has no such role", "create it with createuser", settings: ["postgres.url": "postgresql://nobody@127.0.0.1:\(port)/\(name)"])
+        product, "as nobody refuses the login", "the user in postgres.url", settings: ["postgres.url": "postgresql://nobody@127.0.0.1:\(port)/\(name)"])
       try await expectRefused(product, "postgres.schema: there is no schema tidemark", "run `tidemark migrate`")
 
       #expect(try await product.run("migrate").exitCode == 0)
       try await product.postgres.adminPsql("create role \"\(name)_poor\" login; grant connect on database \"\(name)\" to \"\(name)_poor\"")
       let poor = ["postgres.url": "postgresql://\(name)_poor@127.0.0.1:\(port)/\(name)"]
-      try await expectRefused(product, "\(name)_poor", "GRANT", settings: poor)
+      try await expectRefused(product, "postgres.schema: a privilege on the schema tidemark is missing", "; grant it, or", settings: poor)
       try await product.value("grant usage on schema tidemark to \"\(name)_poor\"; grant select on all tables in schema tidemark to \"\(name)_poor\"")
       try await expectRefused(product, "postgres.privileges: the role \(name)_poor may not write", "GRANT", settings: poor)
-      try await product.value("drop owned by \"\(name)_poor\"; insert into tidemark.migrations (version, name, checksum) values (99, 'later', '')")
+      try await product.postgres.adminPsql("drop owned by \"\(name)_poor\"; drop role \"\(name)_poor\"")
+      try await product.value("insert into tidemark.migrations (version, name, checksum) values (99, 'later', '')")
       try await expectRefused(product, "tidemark is at version 99, which this release does not know", "run the release that migrated it")
       try await product.value("delete from tidemark.migrations where version > 1")
       try await expectRefused(product, "older than this release", "run `tidemark migrate`")

@@ -18,7 +18,7 @@ import TidemarkTestKit
       yaml: "batch: { max_entries: many }",
       line: "tidemark.yaml:1:23: batch.max_entries is \"many\", not a whole number; write digits only, such as 1000"),
     Wrong(yaml: "batch: { max_entries: 0 }", line: "tidemark.yaml:1:23: batch.max_entries is 0, below 1; use 1 to 1000000"),
-    Wrong(yaml: "batch: {\nlog: [", line: "tidemark.yaml:2:7: this is not YAML"),
+    Wrong(yaml: "batch: {\nlog: [", line: "tidemark.yaml:3:1: this is not YAML"),
     Wrong(yaml: "lanes:\n  - streams: \"a:*\"\n  - streams: \"*:b\"\n", line: "tidemark.yaml:3"),
     Wrong(yaml: "retry: { cap: 20ms }", line: "tidemark.yaml:1:15: retry.base (50ms) is above retry.cap (20ms)"),
     Wrong(yaml: "redis: { url: \"http://:\(secret)@a\" }", line: "tidemark.yaml:1:15: redis.url has another scheme than redis://"),
