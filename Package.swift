@@ -132,7 +132,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "TidemarkCommandTests",
-      dependencies: ["TidemarkTestKit", "TidemarkPostgres", "TidemarkRedis", "tidemark"], swiftSettings: settings),
+      dependencies: ["TidemarkCore", "TidemarkTestKit", "TidemarkPostgres", "TidemarkRedis", "tidemark"], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,96 @@
+import Foundation
+import Testing
+import TidemarkTestKit
+
+/// What a worker does when it is told to stop or to reload.
+@Suite(.serialized) struct SignalTests {
+  @Test(arguments: [SIGTERM, SIGINT])
+  func aWorkerThatIsToldToStopCommitsWhatItReadAndGivesItsLeasesBack(signal: Int32) async throws {
+    try await withProduct { product in
+      let worker = try await product.startWorker()
+      let writing = Task {
+        for batch in 0..<20 { try await product.addMessages(100, from: batch * 100 + 1) }
+      }
+      try await waitUntil("it is at work") { Int(try await product.value("select count(*) from tidemark.messages")) ?? 0 > 100 }
+      worker.signal(signal)
+      #expect(try await worker.waitForExit() == 0)
+      #expect(worker.standardError.contains("worker.stopping"))
+      #expect(worker.standardError.contains("worker.stopped"))
+      #expect(try await product.rows("select count(worker), max(expires_at) from tidemark.leases") == ["0|-infinity"])
+      #expect(try await product.rows("select owner, state from tidemark.lanes") == ["|unowned"])
+      #expect(try await product.value("select count(*) from tidemark.workers") == "0")
+      // Its last word to agents is what is in Postgres.
+      let cursor = try await product.value("select tidemark.entry_id(entry_ms, entry_no) from tidemark.lanes")
+      #expect(try await product.redis.command("HGET", "tidemark:{0}:lane", "durable") == cursor)
+      try await writing.value
+
+      let next = try await product.startWorker()
+      try await product.waitUntilCaughtUp()
+      #expect(try await product.value("select count(*), count(distinct tokens) from tidemark.messages") == "2000|2000")
+      #expect(try await product.disorders() == [])
+      #expect(try await next.stop() == 0)
+    }
+  }
+
+  @Test func aSecondSignalEndsADrainThatCanNotEnd() async throws {
+    try await withProduct(postgres: .private) { product in
+      let worker = try await product.startWorker()
+      try await product.addMessages(10)
+      try await product.waitUntilCaughtUp()
+      // Nothing answers any more, and what was read waits for it.
+      try product.postgres.pause()
+      try await product.addMessages(500, from: 11)
+      worker.signal(SIGTERM)
+      try await worker.waitForOutput("worker.stopping")
+      #expect(worker.isRunning)
+      worker.signal(SIGTERM)
+      #expect(try await worker.waitForExit(within: .seconds(5)) == 128 + SIGTERM)
+      #expect(worker.standardError.contains("worker.stopped_at_once"))
+      try product.postgres.resume()
+
+      let next = try await product.startWorker()
+      try await product.waitUntilCaughtUp()
+      #expect(try await product.value("select count(*), count(distinct tokens) from tidemark.messages") == "510|510")
+      #expect(try await next.stop() == 0)
+    }
+  }
+
+  @Test func aReloadTakesEffectAndAWrongFileChangesNothing() async throws {
+    try await withProduct { product in
+      let file = "\(try await ScratchSpace.current().folder("settings"))/tidemark.yaml"
+      func write(_ yaml: String) throws { try yaml.write(toFile: file, atomically: false, encoding: .utf8) }
+      try write("batch: { max_entries: 100 }\n")
+      let worker = try await product.startWorker("--config", file)
+
+      try write("batch: { max_entries: 0 }\n")
+      worker.signal(SIGHUP)
+      try await worker.waitForOutput("configuration.refused")
+      #expect(worker.standardError.contains("batch.max_entries is 0"))
+
+      try write("batch: { max_entries: 7 }\npostgres: { writers: 5 }\nlanes:\n  - streams: orders\n")
+      worker.signal(SIGHUP)
+      try await worker.waitForOutput("configuration.reloaded")
+      let said = worker.standardError.split(separator: "\n")
+      #expect(said.contains { $0.contains("configuration.reloaded") && $0.contains("batch.max_entries") && $0.contains("lanes") })
+      #expect(said.contains { $0.contains("configuration.needs_restart") && $0.contains("postgres.writers") })
+
+      // The new lane is served, and no transaction is larger than the new limit.
+      try await product.addMessages(50, to: "orders")
+      try await product.addMessages(200)
+      try await product.waitUntilCaughtUp([Product.lane, "orders"])
+      #expect(try await product.value("select applied_total from tidemark.lanes where lane = 'orders'") == "50")
+      let largest = "select max(n) from (select count(*) as n from tidemark.messages group by xmin) as t"
+      #expect(Int(try await product.value(largest)) ?? 0 <= 7)
+      try await waitUntil("the mark of the new lane") { try await !product.redis.command("HGET", "tidemark:durable", "orders").isEmpty }
+
+      // Taken out again, it is left alone.
+      try write("batch: { max_entries: 7 }\n")
+      worker.signal(SIGHUP)
+      try await waitUntil("the second reload") {
+        worker.standardError.split(separator: "\n").filter { $0.contains("configuration.reloaded") }.count == 2
+      }
+      #expect(worker.isRunning)
+      #expect(try await worker.stop() == 0)
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import Foundation
+import Testing
+import TidemarkTestKit
+
+/// Servers that are not as they must be: `check` and `run` name what, where and the mend, and no secret.
+@Suite(.serialized) struct WrongServerTests {
+  static let secret = "hunter2-s3cret"
+
+  /// Both exit with 1 and say this in one line.
+  private func expectRefused(
+    _ product: Product, _ line: String, _ mend: String, settings: [String: String] = [:], location: SourceLocation = #_sourceLocation
+  ) async throws {
+    let check = try await product.run("check", settings: settings)
+    let run = try await product.run("run", "--listen", "off", settings: settings)
+    for (outcome, text) in [(check, check.standardOutput), (run, run.standardError)] {
+      #expect(outcome.exitCode == 1, sourceLocation: location)
+      let found = text.split(separator: "\n").filter { $0.contains(line) && $0.contains(mend) }
+      #expect(found.count == 1, "\(text)\(outcome.standardError)", sourceLocation: location)
+      #expect(!(outcome.standardOutput + outcome.standardError).contains(Self.secret), sourceLocation: location)
+    }
+  }
+
+  @Test func aHealthyInstallationHasNothingToMend() async throws {
+    try await withProduct { product in
+      let check = try await product.run("check")
+      #expect(check.exitCode == 0, "\(check.standardOutput)\(check.standardError)")
+      #expect(!check.standardOutput.contains("problem"))
+      let json = try await product.run("check", "--json")
+      #expect(try JSONSerialization.jsonObject(with: Data(json.standardOutput.utf8)) is [String: Any])
+      try await product.add(["type": "context.set", "session": "s", "key": "k", "value": "{"])
+      let sample = try await product.run("check", "--sample", "5")
+      #expect(sample.exitCode == 0)
+      #expect(sample.standardOutput.contains("would be a dead letter, bad_json: the field value"))
+      #expect(try await product.value("select count(*) from tidemark.lanes") == "0")
+    }
+  }
+
+  @Test func anUnreachableServerFailsTheCheckAndIsWaitedForByTheWorker() async throws {
+    try await withProduct(postgres: .private) { product in
+      try await product.addMessages(3)
+      try await product.postgres.stop()
+      await product.redis.stop()
+      let check = try await product.run("check")
+      #expect(check.exitCode == 1)
+      for server in ["redis", "postgres"] {
+        let lines = check.standardOutput.split(separator: "\n").filter { $0.hasPrefix("problem \(server): can't reach") }
+        #expect(lines.count == 1 && lines[0].contains("; start the server, or correct \(server).url"), "\(check.standardOutput)")
+      }
+      let worker = try await TidemarkProcess.start(["run", "--listen", "off"], environment: product.environment)
+      try await worker.waitForOutput("redis: can't reach")
+      try await worker.waitForOutput("postgres: can't reach")
+      #expect(worker.isRunning)
+      try await product.postgres.start()
+      try await product.redis.start()
+      try await worker.waitForOutput("worker.started")
+      try await product.addMessages(3)
+      try await product.waitUntilCaughtUp()
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test func aWorkerThatWaitsForAServerStopsWhenTold() async throws {
+    try await withProduct { product in
+      await product.redis.stop()
+      let worker = try await TidemarkProcess.start(["run", "--listen", "off"], environment: product.environment)
+      try await worker.waitForOutput("redis: can't reach")
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test func wrongPasswordsAreNamedAndNeverShown() async throws {
+    try await withProduct(isMigrated: false) { product in
+      try await product.redis.command("CONFIG", "SET", "requirepass", "right")
+      try await expectRefused(product, "redis: redis://127.0.0.1:\(product.redis.port)/0 refuses the login", "set redis.password")
+      try await expectRefused(product, "refuses the login", "set redis.password", settings: ["redis.password": Self.secret])
+      try await expectRefused(
+        product, "refuses the login", "set redis.password",
+        settings: ["redis.url": "redis://:\(Self.secret)@127.0.0.1:\(product.redis.port)/0"])
+    }
+    try await withProduct(postgres: .private(settings: ["password_encryption": "scram-sha-256"])) { product in
+      try await product.postgres.adminPsql("create role guarded login password 'right'")
+      let file = try await product.postgres.adminPsql("show hba_file")
+      let rules = try String(contentsOfFile: file, encoding: .utf8)
+      try ("host all guarded 127.0.0.1/32 scram-sha-256\n" + rules).write(toFile: file, atomically: false, encoding: .utf8)
+      try await product.postgres.adminPsql("select pg_reload_conf()")
+      let place = "127.0.0.1:\(product.postgres.port)/tidemark"
+      try await waitUntil("the rule is in force") {
+        try await product.run("check", settings: ["postgres.url": "postgresql://guarded@\(place)"]).standardOutput.contains("refuses")
+      }
+      try await expectRefused(
+        product, "refuses the login", "set postgres.password", settings: ["postgres.url": "postgresql://guarded@\(place)"])
+      try await expectRefused(
+        product, "refuses the login", "set postgres.password",
+        settings: ["postgres.url": "postgresql://guarded@\(place)", "postgres.password": Self.secret])
+      try await expectRefused(
+        product, "refuses the login", "set postgres.password", settings: ["postgres.url": "postgresql://guarded:\(Self.secret)@\(place)"])
+      let migrate = try await product.run("migrate", settings: ["postgres.url": "postgresql://guarded:\(Self.secret)@\(place)"])
+      #expect(migrate.exitCode == 1 && migrate.standardError.contains("set postgres.password"))
+      #expect(!migrate.standardError.contains(Self.secret))
+    }
+  }
+
+  @Test func aMissingDatabaseRoleSchemaOrRightIsNamed() async throws {
+    try await withProduct(isMigrated: false) { product in
+      let (port, name) = (product.postgres.port, product.postgres.database)
+      try await expectRefused(
+        product, "has no such database", "create it with createdb",
+        settings: ["postgres.url": "postgresql://postgres@127.0.0.1:\(port)/nowhere"])
+      try await expectRefused(
+        product, "as nobody refuses the login", "the user in postgres.url", settings: ["postgres.url": "postgresql://nobody@127.0.0.1:\(port)/\(name)"])
+      try await expectRefused(product, "postgres.schema: there is no schema tidemark", "run `tidemark migrate`")
+
+      #expect(try await product.run("migrate").exitCode == 0)
+      try await product.postgres.adminPsql("create role \"\(name)_poor\" login; grant connect on database \"\(name)\" to \"\(name)_poor\"")
+      let poor = ["postgres.url": "postgresql://\(name)_poor@127.0.0.1:\(port)/\(name)"]
+      try await expectRefused(product, "postgres.schema: a privilege on the schema tidemark is missing", "; grant it, or", settings: poor)
+      try await product.value("grant usage on schema tidemark to \"\(name)_poor\"; grant select on all tables in schema tidemark to \"\(name)_poor\"")
+      try await expectRefused(product, "postgres.privileges: the role \(name)_poor may not write", "GRANT", settings: poor)
+      try await product.postgres.adminPsql("drop owned by \"\(name)_poor\"; drop role \"\(name)_poor\"")
+      try await product.value("insert into tidemark.migrations (version, name, checksum) values (99, 'later', '')")
+      try await expectRefused(product, "tidemark is at version 99, which this release does not know", "run the release that migrated it")
+      try await product.value("delete from tidemark.migrations where version > 1")
+      try await expectRefused(product, "older than this release", "run `tidemark migrate`")
+    }
+  }
+
+  @Test func whatIsWrongInRedisIsNamed() async throws {
+    try await withProduct { product in
+      try await expectRefused(
+        product, "state.partitions: the configuration says 4, this installation was migrated with 1", "set state.partitions: 1",
+        settings: ["state.partitions": "4"])
+      try await product.redis.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+      let check = try await product.run("check")
+      #expect(check.exitCode == 1)
+      #expect(check.standardOutput.contains("problem redis.maxmemory-policy: allkeys-lru can evict"))
+      #expect(check.standardOutput.contains("CONFIG SET maxmemory-policy noeviction"))
+      // A worker serves all the same, and says so.
+      let worker = try await product.startWorker()
+      #expect(worker.standardError.contains("allkeys-lru can evict"))
+      #expect(try await worker.stop() == 0)
+      try await product.redis.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+      try await product.redis.command("SET", Product.lane, "text")
+      try await expectRefused(product, "redis.lanes: the key tidemark:{0}:changes is a string, not a stream", "rename it")
+      try await product.redis.command("DEL", Product.lane)
+      try await product.redis.command("HSET", "tidemark:config", "schema", "another")
+      try await expectRefused(
+        product, "redis.prefix: the prefix tidemark belongs to the installation with the schema another", "choose another redis.prefix")
+      let migrate = try await product.run("migrate")
+      #expect(migrate.exitCode == 1 && migrate.standardError.contains("belongs to the installation with the schema another"))
+      try await product.redis.command("DEL", "tidemark:config")
+      try await product.redis.command("SET", "tidemark:config", "text")
+      try await expectRefused(product, "tidemark:config", ";")
+    }
+  }
+}
