@@ -38,9 +38,11 @@ import TidemarkTestKit
     Bad("no role", "missing_field", "is it rule?", ["type": "message.appended", "session": "s", "rule": "user", "content": "x"]),
     Bad("an empty role", "invalid_field", "role is empty", ["type": "message.appended", "session": "s", "role": "", "content": "x"]),
     Bad("an empty key", "missing_field", "key is empty", ["type": "context.set", "session": "s", "key": "", "value": "1"]),
-    Bad("a long key", "too_long", "513 bytes", [
-      "type": "context.set", "session": "s", "key": String(repeating: "k", count: 513), "value": "1",
-    ]),
+    Bad(
+      "a long key", "too_long", "513 bytes",
+      [
+        "type": "context.set", "session": "s", "key": String(repeating: "k", count: 513), "value": "1",
+      ]),
     .message("an empty message id", "invalid_field", "message_id", "message_id", ""),
     .context("broken JSON", "at byte 5", #"{"a":"#),
     .context("JSON with a NUL", "u0000", #""a\u0000b""#),
@@ -57,9 +59,11 @@ import TidemarkTestKit
     .message("tokens beyond 64 bits", "bad_number", "tokens", "tokens", "9223372036854775808"),
     .message("a time below zero", "bad_number", "ts", "ts", "-1"),
     .message("a repeated field", "repeated_field", "'role'", "role", "assistant"),
-    Bad("no such status", "invalid_field", "ok, error, cancelled", [
-      "type": "tool.finished", "session": "s", "call_id": "c", "status": "fine",
-    ]),
+    Bad(
+      "no such status", "invalid_field", "ok, error, cancelled",
+      [
+        "type": "tool.finished", "session": "s", "call_id": "c", "status": "fine",
+      ]),
     Bad("a score that is no number", "bad_number", "score", ["type": "outcome.recorded", "session": "s", "score": "NaN"]),
     .message("what only a constraint of Postgres sees", "constraint", "", "model", "forbidden"),
   ]
@@ -143,9 +147,10 @@ import TidemarkTestKit
       try await product.add(["type": "context.removed", "session": "s", "key": "nothing"])
       try await product.waitUntilCaughtUp()
       #expect(
-        try await product.rows("select call_id, attempt, status, result, started_at is null, finished_at is null from tidemark.tool_calls") == [
-          "c|1|ok|1|t|f"
-        ])
+        try await product.rows("select call_id, attempt, status, result, started_at is null, finished_at is null from tidemark.tool_calls")
+          == [
+            "c|1|ok|1|t|f"
+          ])
       #expect(try await product.rows("select applied_total, dead_letters_total from tidemark.lanes") == ["4|0"])
       #expect(try await worker.stop() == 0)
     }
@@ -168,9 +173,10 @@ import TidemarkTestKit
           "a\u{FFFD}b|", "x|a\u{FFFD}b",
         ])
       #expect(
-        try await product.rows("select coalesce(fields ->> 'field', fields ->> 'title') from tidemark.changes where fields is not null") == [
-          "a\u{FFFD}b", "a\u{FFFD}b",
-        ])
+        try await product.rows("select coalesce(fields ->> 'field', fields ->> 'title') from tidemark.changes where fields is not null")
+          == [
+            "a\u{FFFD}b", "a\u{FFFD}b",
+          ])
       #expect(try await worker.stop() == 0)
     }
   }

@@ -61,16 +61,18 @@ import TidemarkTestKit
         ])
       #expect(
         try await product.rows(
-          "select call_id, attempt, tool, arguments, status, result, error, cost, usage, idempotency_key, finished_at >= started_at from tidemark.tool_calls")
+          "select call_id, attempt, tool, arguments, status, result, error, cost, usage, idempotency_key, finished_at >= started_at from tidemark.tool_calls"
+        )
           == [#"c-1|1|search|{"q": 1}|error|[2]|no|0.0400|{}|i|t"#])
       #expect(try await product.rows("select label, score, scorer, meta from tidemark.outcomes") == ["good|0.5|judge|3"])
       #expect(
-        try await product.rows("select reason, state -> 'context' -> 'goal' -> 'value', state -> 'messages' -> 'count' from tidemark.snapshots")
+        try await product.rows(
+          "select reason, state -> 'context' -> 'goal' -> 'value', state -> 'messages' -> 'count' from tidemark.snapshots")
           == [#"now|{"to": "Rome"}|1"#])
       #expect(
         try await product.rows("select type, fields from tidemark.changes where type like 'custom%' or event_id = 'e-1' order by no") == [
           #"session.started|{"user": "ada", "agent": "planner", "title": "Trip", "parent": "p", "tenant": "acme", "meta.plan": {"tier": 1}}"#,
-          #"custom.thing|{"a": "text", "b": "2"}"#,
+          #"custom.thing|{"a": "text", "b": "2", "type": "custom.thing", "session": "s"}"#,
         ])
       #expect(try await product.rows("select actor, trace, v from tidemark.changes where event_id = 'e-1'") == ["ada|00-ab-cd-01|1"])
       #expect(try await product.value("select count(*), max(no) from tidemark.changes") == "17|17")

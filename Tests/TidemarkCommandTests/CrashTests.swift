@@ -30,7 +30,8 @@ import TidemarkTestKit
     #expect(try await product.discrepancies() == [])
     #expect(try await product.value("select count(*) from tidemark.dead_letters") == "0")
     #expect(try await product.value("select count(*) from tidemark.divergences") == "0")
-    #expect(try await product.value("select coalesce(sum(duplicates_total + divergent_total + reread_total), 0) from tidemark.lanes") == "0")
+    #expect(
+      try await product.value("select coalesce(sum(duplicates_total + divergent_total + reread_total), 0) from tidemark.lanes") == "0")
     // The current value of a key is its last one.
     #expect(
       try await product.value(
@@ -69,7 +70,9 @@ import TidemarkTestKit
       for goal in [200, 1_000] {
         try await waitUntil("\(goal) changes") { Int(try await product.value("select count(*) from tidemark.changes")) ?? 0 >= goal }
         try await product.postgres.stop(mode: .immediate)
-        try await waitUntil("it notices") { worker.standardError.contains("commit.retry") || worker.standardError.contains("ownership.waiting") }
+        try await waitUntil("it notices") {
+          worker.standardError.contains("commit.retry") || worker.standardError.contains("ownership.waiting")
+        }
         try await product.postgres.start()
       }
       try await writing.value
@@ -110,7 +113,10 @@ import TidemarkTestKit
       try await writing.value
       try await product.waitUntilCaughtUp(Self.lanes)
       try await expectAll(count, product)
-      #expect(try await product.rows("select count(distinct owner), bool_or(owner = '\(owner)'), min(fence) >= 2 from tidemark.lanes") == ["1|f|t"])
+      #expect(
+        try await product.rows("select count(distinct owner), bool_or(owner = '\(owner)'), min(fence) >= 2 from tidemark.lanes") == [
+          "1|f|t"
+        ])
       #expect(try await second.stop() == 0)
     }
   }

@@ -81,13 +81,15 @@ import TidemarkTestKit
       #expect(mended.standardOutput == "1 applied\n2 applied\n3 applied\n")
       #expect(try await product.rows("select title from tidemark.sessions") == ["later"])
       #expect(
-        try await product.rows("select tidemark.entry_id(entry_ms, entry_no), content from tidemark.messages order by entry_ms, entry_no") == [
-          "\(ids[1])|a\u{FFFD}b", "\(ids[4])|after",
-        ])
+        try await product.rows("select tidemark.entry_id(entry_ms, entry_no), content from tidemark.messages order by entry_ms, entry_no")
+          == [
+            "\(ids[1])|a\u{FFFD}b", "\(ids[4])|after",
+          ])
       #expect(
         try await product.rows("select value, tidemark.entry_id(entry_ms, entry_no) from tidemark.context") == ["2|\(ids[5])"])
       #expect(
-        try await product.rows("select tidemark.entry_id(entry_ms, entry_no), value from tidemark.context_history order by entry_ms, entry_no")
+        try await product.rows(
+          "select tidemark.entry_id(entry_ms, entry_no), value from tidemark.context_history order by entry_ms, entry_no")
           == ["\(ids[2])|1", "\(ids[5])|2"])
       #expect(try await product.rows("select distinct resolution from tidemark.dead_letters") == ["replayed"])
       // The audit trail has one more number for each, at the end of the lane's.

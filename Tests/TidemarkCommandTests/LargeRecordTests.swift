@@ -13,7 +13,7 @@ import TidemarkTestKit
       let small = message.with("content", Array("small".utf8))
       try await product.add([small, message.with("content", mebibytes20), small])
       try await product.add([small, message.with("content", mebibytes20 + mebibytes20), small])
-      let broken = RawRecord("broken", ["type": "context.set", "session": "s", "key": "k"]).with("value", [UInt8](repeating: UInt8(ascii: "a"), count: 512 << 10))
+      let broken = RawRecord("broken", ["type": "context.set", "session": "s", "key": "k"]).with("value", mebibytes20)
       try await product.add([small, broken, small])
       let worker = try await product.startWorker()
       try await product.waitUntilCaughtUp(within: .seconds(120))
@@ -25,9 +25,10 @@ import TidemarkTestKit
           """
           select reason, raw_complete, cardinality(raw), length(raw[cardinality(raw)]), detail like '%content 41943040 bytes, sha256 %'
             from tidemark.dead_letters order by id
-          """) == ["entry_too_large|f|8|4096|t", "bad_json|t|8|524288|f"])
+          """) == ["entry_too_large|f|8|4096|t", "bad_json|t|8|20971520|f"])
       #expect(
-        try await product.value("select raw[8] = convert_to(repeat('a', 512 << 10), 'UTF8') from tidemark.dead_letters where reason = 'bad_json'")
+        try await product.value(
+          "select raw[8] = convert_to(repeat('a', 20 << 20), 'UTF8') from tidemark.dead_letters where reason = 'bad_json'")
           == "t")
       #expect(try await product.discrepancies() == [])
       let peak = worker.peakMemory

@@ -81,9 +81,11 @@ import TidemarkTestKit
       try await product.postgres.adminPsql("create role guarded login password 'right'")
       let file = try await product.postgres.adminPsql("show hba_file")
       let rules = try String(contentsOfFile: file, encoding: .utf8)
-      try ("host all guarded 127.0.0.1/32 scram-sha-256\n" + rules).write(toFile: file, atomically: false, encoding: .utf8)
+      try ("host all guarded 127.0.0.1/32 scram-sha-256\nhost all stranger 127.0.0.1/32 reject\n" + rules).write(
+        toFile: file, atomically: false, encoding: .utf8)
       try await product.postgres.adminPsql("select pg_reload_conf()")
       let place = "127.0.0.1:\(product.postgres.port)/tidemark"
+      let stranger = ["postgres.url": "postgresql://stranger@\(place)"]
       try await waitUntil("the rule is in force") {
         try await product.run("check", settings: ["postgres.url": "postgresql://guarded@\(place)"]).standardOutput.contains("refuses")
       }
@@ -94,6 +96,7 @@ import TidemarkTestKit
         settings: ["postgres.url": "postgresql://guarded@\(place)", "postgres.password": Self.secret])
       try await expectRefused(
         product, "refuses the login", "set postgres.password", settings: ["postgres.url": "postgresql://guarded:\(Self.secret)@\(place)"])
+      try await expectRefused(product, "does not let this host or user in", "pg_hba.conf", settings: stranger)
       let migrate = try await product.run("migrate", settings: ["postgres.url": "postgresql://guarded:\(Self.secret)@\(place)"])
       #expect(migrate.exitCode == 1 && migrate.standardError.contains("set postgres.password"))
       #expect(!migrate.standardError.contains(Self.secret))
@@ -107,14 +110,16 @@ import TidemarkTestKit
         product, "has no such database", "create it with createdb",
         settings: ["postgres.url": "postgresql://postgres@127.0.0.1:\(port)/nowhere"])
       try await expectRefused(
-        product, "as nobody refuses the login", "the user in postgres.url", settings: ["postgres.url": "postgresql://nobody@127.0.0.1:\(port)/\(name)"])
+        product, "as nobody has no such role", "create it with createuser",
+        settings: ["postgres.url": "postgresql://nobody@127.0.0.1:\(port)/\(name)"])
       try await expectRefused(product, "postgres.schema: there is no schema tidemark", "run `tidemark migrate`")
 
       #expect(try await product.run("migrate").exitCode == 0)
       try await product.postgres.adminPsql("create role \"\(name)_poor\" login; grant connect on database \"\(name)\" to \"\(name)_poor\"")
       let poor = ["postgres.url": "postgresql://\(name)_poor@127.0.0.1:\(port)/\(name)"]
       try await expectRefused(product, "postgres.schema: a privilege on the schema tidemark is missing", "; grant it, or", settings: poor)
-      try await product.value("grant usage on schema tidemark to \"\(name)_poor\"; grant select on all tables in schema tidemark to \"\(name)_poor\"")
+      try await product.value(
+        "grant usage on schema tidemark to \"\(name)_poor\"; grant select on all tables in schema tidemark to \"\(name)_poor\"")
       try await expectRefused(product, "postgres.privileges: the role \(name)_poor may not write", "GRANT", settings: poor)
       try await product.postgres.adminPsql("drop owned by \"\(name)_poor\"; drop role \"\(name)_poor\"")
       try await product.value("insert into tidemark.migrations (version, name, checksum) values (99, 'later', '')")
@@ -150,7 +155,7 @@ import TidemarkTestKit
       #expect(migrate.exitCode == 1 && migrate.standardError.contains("belongs to the installation with the schema another"))
       try await product.redis.command("DEL", "tidemark:config")
       try await product.redis.command("SET", "tidemark:config", "text")
-      try await expectRefused(product, "tidemark:config", ";")
+      try await expectRefused(product, "redis.prefix: the key tidemark:config is not a hash", "rename it, or choose another redis.prefix")
     }
   }
 }

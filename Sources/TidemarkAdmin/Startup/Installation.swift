@@ -55,7 +55,7 @@ package struct Installation: Sendable {
           mend: "set state.partitions: \(owner.partitions ?? 0)")
       }
     } catch let error as RedisError {
-      throw RedisCheck.finding(error, redis)
+      throw RedisCheck.finding(error, redis, prefix: prefix)
     }
   }
 

@@ -43,6 +43,15 @@ package struct PostgresCheck: Sendable {
     let place = configuration.redactedDescription
     // libpq says why a login failed only in its text, before the session has a SQLSTATE.
     let text = error.message
+    // All of them come with 28000, so the words decide first.
+    if text.contains("role \""), text.contains("does not exist") {
+      return Finding(
+        .problem, "postgres", "\(place) has no such role", mend: "create it with createuser, or change the user in postgres.url")
+    }
+    if text.contains("pg_hba.conf") {
+      return Finding(
+        .problem, "postgres", "\(place) does not let this host or user in", mend: "add a line to the server's pg_hba.conf and reload it")
+    }
     if error.sqlstate == "28P01" || error.sqlstate == "28000" || text.contains("authentication failed")
       || text.contains("no password supplied")
     {
@@ -52,14 +61,6 @@ package struct PostgresCheck: Sendable {
     }
     if error.sqlstate == "3D000" || (text.contains("database") && text.contains("does not exist")) {
       return Finding(.problem, "postgres", "\(place) has no such database", mend: "create it with createdb, or change postgres.url")
-    }
-    if text.contains("role") && text.contains("does not exist") {
-      return Finding(
-        .problem, "postgres", "\(place) has no such role", mend: "create it with createuser, or change the user in postgres.url")
-    }
-    if text.contains("no pg_hba.conf entry") {
-      return Finding(
-        .problem, "postgres", "\(place) does not let this host or user in", mend: "add a line to the server's pg_hba.conf and reload it")
     }
     if error.kind == .misuse { return Finding(.problem, "postgres", error.description, mend: "correct postgres.url") }
     return Finding(

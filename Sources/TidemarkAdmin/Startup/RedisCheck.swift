@@ -30,14 +30,20 @@ package struct RedisCheck: Sendable {
       findings += try await lanes(connection)
       return findings
     } catch let error as RedisError {
-      return [Self.finding(error, configuration)]
+      return [Self.finding(error, configuration, prefix: prefix)]
     } catch {
       return [Finding(.problem, "redis", "\(error)")]
     }
   }
 
-  static func finding(_ error: RedisError, _ configuration: RedisConfiguration) -> Finding {
+  /// `prefix` is given where the installation's own key was read.
+  static func finding(_ error: RedisError, _ configuration: RedisConfiguration, prefix: String? = nil) -> Finding {
     let message = error.message
+    if let prefix, message.hasPrefix("WRONGTYPE") {
+      return Finding(
+        .problem, "redis.prefix", "the key \(prefix):config is not a hash, so not Tidemark's",
+        mend: "rename it, or choose another redis.prefix")
+    }
     if message.hasPrefix("WRONGPASS") || message.hasPrefix("NOAUTH") || message.hasPrefix("ERR invalid password")
       || message.contains("without any password configured")
     {

@@ -2,6 +2,8 @@
 ///
 /// Pure and without I/O; holds scratch space, so one task has one at a time.
 package struct BatchBuilder {
+  private static let largeValue = 1 << 20
+
   private let table: RouteTable
   private let builtIn: BuiltInLanes?
   private var decoder: EntryDecoder
@@ -109,6 +111,8 @@ package struct BatchBuilder {
   private mutating func copy(_ range: Range<Int>?, of block: EntryBlock) -> RowSet.Cell {
     guard let range else { return .null }
     let start = batch.bytes.count
+    // Else the small values behind a large one would have it copied into twice its room.
+    if range.count > Self.largeValue { batch.bytes.reserveCapacity(start + range.count + Self.largeValue) }
     if decoded.hasNUL {
       for byte in block.bytes[range] {
         if byte == 0 { batch.bytes.append(contentsOf: "\u{FFFD}".utf8) } else { batch.bytes.append(byte) }

@@ -14,7 +14,11 @@ package struct ContentDigest: Hashable, Sendable {
   }
 
   package init(of canonical: UnsafeRawBufferPointer) {
-    self = SHA256.hash(data: canonical).withUnsafeBytes { digest in
+    self.init(SHA256.hash(data: canonical))
+  }
+
+  init(_ hash: SHA256.Digest) {
+    self = hash.withUnsafeBytes { digest in
       ContentDigest(
         high: UInt64(bigEndian: digest.loadUnaligned(as: UInt64.self)),
         low: UInt64(bigEndian: digest.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))

@@ -1,3 +1,5 @@
+internal import Crypto
+
 /// Turns an entry's fields into a change, or says why it is none.
 ///
 /// Finds every fault that can be seen without Postgres. Holds scratch space: one decoder a task, not shared.
@@ -205,7 +207,22 @@ package struct EntryDecoder {
     return Rejection(.missingField, detail)
   }
 
+  /// Bytes of a value above which it is hashed where it lies instead of being copied first.
+  private static let largeValue = 64 << 10
+
+  private func digestInPlace(_ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> ContentDigest {
+    var hash = SHA256()
+    for index in order {
+      for part in [fields[index].name, fields[index].value] {
+        withUnsafeBytes(of: UInt32(part.count).littleEndian) { hash.update(bufferPointer: $0) }
+        hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[part]))
+      }
+    }
+    return ContentDigest(hash.finalize())
+  }
+
   private mutating func digest(_ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> ContentDigest {
+    if fields.contains(where: { $0.valueLength > Self.largeValue }) { return digestInPlace(fields, bytes) }
     canonical.removeAll(keepingCapacity: true)
     for index in order {
       for part in [fields[index].name, fields[index].value] {

@@ -20,8 +20,9 @@ package struct ArrayLiteral: Sendable {
   package var byteCount: Int { used }
 
   package mutating func append(_ element: UnsafeRawBufferPointer) {
-    // At worst every byte is escaped; a comma, two quotes, and the brace of `finish`.
-    reserve(2 * element.count + 4)
+    // At worst every byte is escaped; a comma, two quotes, and the brace of `finish`. Of a large one it is counted: room for the
+    // worst case would be memory that nobody bounded.
+    reserve(element.count + (element.count > Self.large ? Self.specials(in: element) : element.count) + 4)
     let start = used
     let isFirst = count == 0
     used = storage.withUnsafeMutableBytes { target in
@@ -129,6 +130,16 @@ package struct ArrayLiteral: Sendable {
     let end = offset + (byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") ? 1 : 0)
     output.storeBytes(of: byte, toByteOffset: end, as: UInt8.self)
     return end + 1
+  }
+
+  /// Bytes of an element above which its escapes are counted before room is made.
+  private static let large = 64 << 10
+
+  private static func specials(in element: UnsafeRawBufferPointer) -> Int {
+    var count = 0
+    for byte in element where byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { count += 1 }
+    // The branchless copy stores one byte ahead.
+    return count + 1
   }
 
   /// Whether one of the eight bytes is `"` (0x22) or `\` (0x5C): "determine if a word has a byte equal to n", Bit Twiddling Hacks.

@@ -7,7 +7,15 @@ extension BatchParameters {
 
   func deadLetters(_ rejected: [Settlement.Rejected]) -> [PostgresValue] {
     let entries = rejected.map { batch.entries[$0.entry] }
-    let raws = rejected.map { raw(batch.entries[$0.entry], cut: $0.rejection.reason == .entryTooLarge) }
+    // The bytes of all of them in one array, and of each its first and last place in it: what is large is sent once and as it is.
+    var parts: [ArraySlice<UInt8>] = []
+    var isComplete: [Bool] = []
+    var bounds: [(first: Int64, last: Int64)] = []
+    for (entry, letter) in zip(entries, rejected) {
+      let first = Int64(parts.count + 1)
+      isComplete.append(appendRaw(entry, cut: letter.rejection.reason == .entryTooLarge, to: &parts))
+      bounds.append((first, Int64(parts.count)))
+    }
     return [
       .textArray(strings: entries.map { batch.segments[$0.lane].lane }),
       .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
@@ -16,8 +24,10 @@ extension BatchParameters {
       .textArray(strings: rejected.map(\.rejection.reason.rawValue)),
       .textArray(strings: rejected.map { $0.rejection.detail + lengths(batch.entries[$0.entry], $0.rejection) }),
       .textArray(strings: rejected.map(\.rejection.sqlstate)),
-      .textArray(raws.map(\.literal)),
-      .textArray(strings: raws.map { $0.isComplete ? "t" : "f" }),
+      .textArray(strings: isComplete.map { $0 ? "t" : "f" }),
+      .integerArray(bounds.map(\.first)),
+      .integerArray(bounds.map(\.last)),
+      .byteaArray(parts),
     ]
   }
 
@@ -41,20 +51,19 @@ extension BatchParameters {
     ]
   }
 
-  /// Names and values as they came, as the text of a `bytea[]`.
-  private func raw(_ entry: BatchEntry, cut: Bool) -> (literal: [UInt8], isComplete: Bool) {
+  /// Adds names and values as they came; answers whether they are whole.
+  private func appendRaw(_ entry: BatchEntry, cut: Bool, to parts: inout [ArraySlice<UInt8>]) -> Bool {
     let block = batch.blocks[entry.block]
-    var literal = ArrayLiteral()
     var isComplete = true
     for (index, field) in zip(fieldIndices(entry), block.fields(of: block.entries[entry.indexInBlock])) {
       for part in [field.name, field.value] {
         let kept = cut ? part.prefix(Self.keptBytes) : part
         if kept.count < part.count { isComplete = false }
-        literal.append(Hex.bytea(Array(block.bytes[kept])))
+        parts.append(block.bytes[kept])
       }
       if block.truncations.contains(where: { $0.field == index }) { isComplete = false }
     }
-    return (literal.finish(), isComplete)
+    return isComplete
   }
 
   /// What an oversized entry was: the length of each field, and the digest of those that the reader cut.

@@ -53,9 +53,9 @@ struct LedgerSQL: Sendable {
       """
     deadLetters = """
       INSERT INTO \(schema).dead_letters (lane, entry_ms, entry_no, session_id, reason, detail, sqlstate, raw, raw_complete)
-      SELECT d.lane, d.ms, d.no, d.session, d.reason, d.detail, d.sqlstate, d.raw::bytea[], d.complete
-        FROM unnest(\(Self.parameters(["text", "bigint", "bigint", "text", "text", "text", "text", "text", "boolean"])))
-          AS d (lane, ms, no, session, reason, detail, sqlstate, raw, complete)
+      SELECT d.lane, d.ms, d.no, d.session, d.reason, d.detail, d.sqlstate, ($11::bytea[])[d.first:d.last], d.complete
+        FROM unnest(\(Self.parameters(["text", "bigint", "bigint", "text", "text", "text", "text", "boolean", "bigint", "bigint"])))
+          AS d (lane, ms, no, session, reason, detail, sqlstate, complete, first, last)
       """
     divergences = """
       INSERT INTO \(schema).divergences (lane, session_id, kind, detail)
