@@ -97,7 +97,8 @@ struct Composition {
   static func identity() -> WorkerIdentity {
     // Not Foundation's, which asks a name server.
     var name = [CChar](repeating: 0, count: 256)
-    let host = gethostname(&name, name.count - 1) == 0 ? String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : "localhost"
+    let isKnown = gethostname(&name, name.count - 1) == 0
+    let host = isKnown ? String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : "localhost"
     let pid = ProcessInfo.processInfo.processIdentifier
     let run = String(UInt32.random(in: .min ... .max), radix: 36)
     return WorkerIdentity(name: "\(host)-\(pid)-\(run)", host: host, pid: pid)
