@@ -121,7 +121,13 @@ let package = Package(
     .testTarget(name: "TidemarkPostgresTests", dependencies: ["TidemarkPostgres", "TidemarkTestKit"], swiftSettings: settings),
     .testTarget(
       name: "TidemarkEngineTests",
-      dependencies: ["TidemarkEngine", "TidemarkPostgres", "TidemarkRedis", "TidemarkTestKit"], swiftSettings: settings),
+      dependencies: [
+        "TidemarkCore", "TidemarkEngine", "TidemarkTestKit",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: settings),
     .testTarget(
       name: "TidemarkAdminTests",
       dependencies: [

@@ -35,8 +35,8 @@ import TidemarkTestKit
     Bad("no session", "missing_field", "session is missing", ["type": "message.appended", "role": "user", "content": "x"]),
     Bad("empty session", "missing_field", "session is empty", ["type": "messages.cleared", "session": ""]),
     Bad("a long session", "too_long", "300 bytes", ["type": "messages.cleared", "session": String(repeating: "s", count: 300)]),
-    Bad("no role", "missing_field", "is it rule?", ["type": "message.appended", "session": "s", "rule": "user", "content": "x"]),
-    Bad("an empty role", "invalid_field", "role is empty", ["type": "message.appended", "session": "s", "role": "", "content": "x"]),
+    Bad("no role", "missing_field", "is it 'rule'?", ["type": "message.appended", "session": "s", "rule": "user", "content": "x"]),
+    Bad("an empty role", "missing_field", "role is empty", ["type": "message.appended", "session": "s", "role": "", "content": "x"]),
     Bad("an empty key", "missing_field", "key is empty", ["type": "context.set", "session": "s", "key": "", "value": "1"]),
     Bad(
       "a long key", "too_long", "513 bytes",

@@ -61,6 +61,17 @@ extension LaneTable.Work.Part {
     #expect(table.isDrained)
   }
 
+  @Test func `an id that bigint can't hold halts its lane, and no other`() {
+    var table = Self.owning(["a", "b"])
+    guard let request = table.nextRead(block: .zero) else { return #expect(Bool(false), "nothing is read") }
+    var block = EntryBlock(id: EntryID(ms: UInt64(Int64.max) + 1, no: 0), raw: [])
+    block.entries.append(.init(id: EntryID(ms: 1, no: 0), firstField: 0, fieldCount: 0))
+    block.sections.append(.init(lane: 1, entries: 1..<2))
+    table.received(block, for: request, now: epoch)
+    #expect(table.lanes["a"]?.state == .halted)
+    #expect(table.takeWork()?.parts.map(\.record.name) == ["b"])
+  }
+
   @Test func `a transaction keeps to its bytes over several replies`() {
     var table = Self.owning(limits: flowLimits(maxBytes: 100))
     table.readOne([90])

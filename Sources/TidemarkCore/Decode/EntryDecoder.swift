@@ -153,6 +153,10 @@ package struct EntryDecoder {
   private func checkFields(_ bytes: UnsafeBufferPointer<UInt8>, _ decoded: inout DecodedEntry) throws(Rejection) {
     guard let index = decoded.type else { return }
     let type = catalog[index]
+    // What is required comes before what is given: an empty role is a missing one.
+    for rule in type.rules {
+      if case .unless = rule { try check(rule, of: type, decoded, bytes) }
+    }
     for (slot, rule) in type.fields.enumerated() {
       guard let value = decoded.values[slot] else {
         if rule.isRequired { throw missing([rule.name], decoded.extras, bytes) }
@@ -166,7 +170,9 @@ package struct EntryDecoder {
         throw Rejection(.badJSON, "the field \(FieldNames.shown(bytes, field.name)) \(problem)")
       }
     }
-    for rule in type.rules { try check(rule, of: type, decoded, bytes) }
+    for rule in type.rules {
+      if case .anyOf = rule { try check(rule, of: type, decoded, bytes) }
+    }
   }
 
   private func check(

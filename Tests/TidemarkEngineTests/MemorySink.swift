@@ -1,0 +1,90 @@
+import Synchronization
+import TidemarkCore
+
+/// A ledger in memory that fences as the real one does, and fails as it is told.
+final class MemorySink: ChangeSink {
+  /// What happens to the next commits that carry a lane.
+  enum Failure {
+    /// Nothing is committed, and this is thrown.
+    case refuse(SinkError)
+    /// It is committed, and the answer is lost.
+    case loseAnswer
+  }
+
+  fileprivate struct State {
+    var lanes: [String: LaneRecord] = [:]
+    var applied: [String: [EntryID]] = [:]
+    var failures: [String: [Failure]] = [:]
+    var fence: Int64 = 1
+  }
+
+  fileprivate let state = Mutex(State())
+
+  func fail(_ lane: String, _ failures: [Failure]) { state.withLock { $0.failures[lane] = failures } }
+
+  /// Every entry that was committed, in the order in which it was.
+  func applied(_ lane: String) -> [EntryID] { state.withLock { $0.applied[lane] ?? [] } }
+
+  /// As `dead-letters replay` does: the audit trail grows behind the owner's back.
+  func grow(_ lane: String) { state.withLock { $0.lanes[lane]?.cursor.appliedNo += 1 } }
+
+  func lease(_ worker: WorkerIdentity, for ttl: Duration) async throws -> LeaseGrant {
+    LeaseGrant(shards: Dictionary(uniqueKeysWithValues: (0..<Shard.count).map { ($0, 1) }))
+  }
+
+  func lanes(named names: [String]) async throws -> [LaneRecord] {
+    state.withLock { state in names.compactMap { state.lanes[$0] } }
+  }
+
+  func register(_ lanes: [NewLane]) async throws {
+    state.withLock { state in
+      for lane in lanes where state.lanes[lane.name] == nil {
+        state.lanes[lane.name] = LaneRecord(
+          laneID: Int32(state.lanes.count + 1), name: lane.name, shard: lane.shard, fence: 1, incarnation: 1,
+          cursor: LaneCursor(position: lane.position, appliedNo: 0, seal: []), ordinal: lane.baseline, baseline: lane.baseline,
+          owner: "worker")
+      }
+    }
+  }
+
+  func release(_ worker: WorkerIdentity) async throws {}
+  func note(_ states: [LaneNote]) async throws {}
+  func checkpoint(_ marks: [CheckpointMark], worker: WorkerIdentity) async throws {}
+  func pruneEventIDs(olderThan milliseconds: Int64) async throws {}
+  func makeWriter() throws -> any ChangeWriter { MemoryWriter(sink: self) }
+}
+
+private struct MemoryWriter: ChangeWriter {
+  let sink: MemorySink
+
+  func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> [EntryOutcome] {
+    let error: SinkError? = sink.state.withLock { state in
+      var lost: SinkError?
+      for segment in batch.segments {
+        guard var failures = state.failures[segment.lane], !failures.isEmpty else { continue }
+        let failure = failures.removeFirst()
+        state.failures[segment.lane] = failures
+        switch failure {
+        case .refuse(let error): return error
+        case .loseAnswer: lost = SinkError(.fault(.world), "the connection is gone", isOutcomeUnknown: true)
+        }
+      }
+      let moved = batch.segments.filter { state.lanes[$0.lane]?.cursor != $0.before || state.lanes[$0.lane]?.fence != $0.fence }
+      guard moved.isEmpty else { return SinkError(.fenced(moved.map(\.laneID)), "fenced") }
+      for (segment, lane) in zip(batch.segments, Settlement(batch).lanes) {
+        if let record = state.lanes[segment.lane] { state.lanes[segment.lane] = record.advanced(by: lane) }
+        state.applied[segment.lane, default: []] += segment.entries.map { batch.entries[$0].id }
+      }
+      return lost
+    }
+    if let error { throw error }
+    return []
+  }
+
+  func settledLanes(_ laneIDs: [Int32]) async throws -> [LaneRecord] {
+    sink.state.withLock { state in state.lanes.values.filter { laneIDs.contains($0.laneID) } }
+  }
+
+  func rejected(_ lane: String, after: EntryID, through: EntryID) async throws -> [DurableMark.Rejection] { [] }
+  func close() async {}
+}

@@ -1,0 +1,75 @@
+import Synchronization
+import TidemarkCore
+
+/// Streams in memory.
+final class MemorySource: LaneSource {
+  private struct State {
+    var streams: [String: [(id: EntryID, raw: [[UInt8]])]] = [:]
+    var marks: [String: DurableMark] = [:]
+  }
+
+  private let state = Mutex(State())
+
+  /// Appends one message; answers its id.
+  func append(_ lane: String, session: String = "s", content: String = "hello") -> EntryID {
+    let raw = ["type", "message.appended", "session", session, "role", "user", "content", content].map { Array($0.utf8) }
+    return state.withLock { state in
+      let id = EntryID(ms: (state.streams[lane]?.last?.id.ms ?? 0) + 1, no: 0)
+      state.streams[lane, default: []].append((id, raw))
+      return id
+    }
+  }
+
+  func durable(_ lane: String) -> EntryID? { state.withLock { $0.marks[lane]?.durable } }
+
+  func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
+    let reply: LaneReadReply = state.withLock { state in
+      var whole = EntryBlock()
+      for (index, position) in request.positions.enumerated() {
+        let entries = (state.streams[position.lane] ?? []).filter { $0.id > position.after }.prefix(request.count)
+        guard !entries.isEmpty else { continue }
+        let first = whole.entries.count
+        for entry in entries { whole.add(EntryBlock(id: entry.id, raw: entry.raw)) }
+        whole.sections.append(.init(lane: index, entries: first..<whole.entries.count))
+      }
+      return whole.entries.isEmpty ? .nothing : .entries(whole)
+    }
+    if case .nothing = reply { await Task.yield() }
+    return reply
+  }
+
+  func inspect(_ lanes: [String]) async throws -> [LaneInspection?] {
+    state.withLock { state in
+      lanes.map { lane in
+        state.streams[lane].map { stream in
+          LaneInspection(
+            length: UInt64(stream.count), lastGeneratedID: stream.last?.id ?? .zero, entriesAdded: UInt64(stream.count),
+            maxDeletedID: .zero, firstID: stream.first?.id)
+        }
+      }
+    }
+  }
+
+  func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
+  func discover(_ pattern: String) async throws -> [String] { [] }
+  func currentMilliseconds() async throws -> UInt64 { 1_000 }
+
+  func publish(_ marks: [DurableMark]) async throws {
+    state.withLock { state in
+      for mark in marks { state.marks[mark.lane] = mark }
+    }
+  }
+}
+
+extension EntryBlock {
+  /// Adds the only entry of another block.
+  fileprivate mutating func add(_ other: EntryBlock) {
+    let (start, first) = (UInt32(bytes.count), UInt32(fields.count))
+    bytes += other.bytes
+    fields += other.fields.map {
+      Field(
+        nameStart: $0.nameStart + start, nameLength: $0.nameLength, valueStart: $0.valueStart + start, valueLength: $0.valueLength)
+    }
+    entries += other.entries.map { Entry(id: $0.id, firstField: $0.firstField + first, fieldCount: $0.fieldCount) }
+  }
+}
