@@ -1,9 +1,9 @@
 import Logging
 import Metrics
 import ServiceLifecycle
+import Testing
 import TidemarkCore
 import TidemarkTestKit
-import Testing
 
 @testable import TidemarkEngine
 
