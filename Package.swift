@@ -19,6 +19,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -27,12 +28,20 @@ let package = Package(
   targets: [
     // The libraries of the system. `pkgConfig` is left out for hiredis: its flags are refused by SwiftPM.
     .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+    .systemLibrary(name: "CMalloc"),
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
 
     // The schema, carried inside the binary.
     .target(
       name: "Migrations", path: "migrations",
-      resources: [.embedInCode("0001_ledger.sql"), .embedInCode("0002_state.sql")],
+      resources: [
+        .embedInCode("0001_ledger.sql"),
+        .embedInCode("0002_sessions.sql"),
+        .embedInCode("0003_messages.sql"),
+        .embedInCode("0004_context.sql"),
+        .embedInCode("0005_tool_calls.sql"),
+        .embedInCode("0006_readers.sql"),
+      ],
       swiftSettings: settings),
 
     // Everything that decides: no I/O, no clock, no randomness of its own.
@@ -81,6 +90,7 @@ let package = Package(
       name: "TidemarkAdmin",
       dependencies: [
         "TidemarkConfiguration", "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis",
+        .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
         .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -101,7 +111,7 @@ let package = Package(
     .executableTarget(
       name: "tidemark",
       dependencies: [
-        "TidemarkAdmin", "TidemarkConfiguration", "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis",
+        "CMalloc", "TidemarkAdmin", "TidemarkConfiguration", "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis",
         "TidemarkTestKit",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -122,7 +132,7 @@ let package = Package(
     .testTarget(
       name: "TidemarkEngineTests",
       dependencies: [
-        "TidemarkCore", "TidemarkEngine", "TidemarkTestKit",
+        "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis", "TidemarkTestKit",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -2,7 +2,11 @@
 package enum Migrations {
   package static let all: [(version: Int, name: String, sql: String)] = [
     (version: 1, name: "ledger", sql: text(PackageResources._001_ledger_sql)),
-    (version: 2, name: "state", sql: text(PackageResources._002_state_sql)),
+    (version: 2, name: "sessions", sql: text(PackageResources._002_sessions_sql)),
+    (version: 3, name: "messages", sql: text(PackageResources._003_messages_sql)),
+    (version: 4, name: "context", sql: text(PackageResources._004_context_sql)),
+    (version: 5, name: "tool_calls", sql: text(PackageResources._005_tool_calls_sql)),
+    (version: 6, name: "readers", sql: text(PackageResources._006_readers_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String {

@@ -20,50 +20,60 @@ struct BatchCommitter: Sendable {
     await writer.close()
   }
 
-  /// Commits parts together, or, when it must be learnt which one fails, each alone.
+  /// Brings every part to its end, in as many transactions as that takes.
   private func commit(_ parts: [Part]) async {
-    var parts = parts
-    while !parts.isEmpty {
-      switch await attempt(parts) {
-      case .done: return
-      case .without(let dropped):
-        let rest = parts.filter { !dropped.contains($0.record.laneID) }
+    var plan = CommitPlan(parts)
+    while let step = plan.current {
+      switch await attempt(step, following: plan.following) {
+      case .committed(let records): plan.committed(records)
+      case .without(let lanes):
         // A fence that names none of ours would never let us through.
-        let lost = rest.count == parts.count ? parts : parts.filter { dropped.contains($0.record.laneID) }
-        for part in lost { await lose(part) }
-        parts = rest.count == parts.count ? [] : rest
-      case .eachAlone:
-        for part in parts { await commit([part]) }
-        return
+        let ours = step.lanes.intersection(lanes)
+        for part in plan.leaveOut(ours.isEmpty ? step.lanes : ours) { await lose(part) }
+      case .eachAlone: plan.split()
+      case .apart: plan.takeApart()
+      case .condemned(let entry, let rejection): plan.condemn(entry, rejection)
+      case .unproven:
+        // It holds up nothing. Read again, with what may follow it by then.
+        for part in plan.leaveOut(step.lanes) { await coordinator.finish(part, .lost) }
+      case .halted(let reason, let hint):
+        for part in plan.leaveOut(step.lanes) {
+          logger.error("lane.halted", metadata: ["lane": "\(part.record.name)", "reason": "\(reason)", "hint": "\(hint ?? "")"])
+          await coordinator.finish(part, .halted(reason: reason, hint: hint))
+        }
+      case .cancelled:
+        for part in plan.leaveOut(plan.lanes) { await coordinator.finish(part, .lost) }
       }
     }
   }
 
   private enum Attempt {
-    case done
+    case committed([LaneRecord])
     case without(Set<Int32>)
     case eachAlone
+    case apart
+    case condemned(EntryID, Rejection)
+    /// One entry fails alone, and there is nothing to tell whether others would pass.
+    case unproven
+    case halted(reason: String, hint: String?)
+    case cancelled
   }
 
-  private func attempt(_ parts: [Part]) async -> Attempt {
+  private func attempt(_ step: CommitPlan.Step, following: [Part]) async -> Attempt {
     let settings = await coordinator.settings
-    let start = ContinuousClock.now
-    var builder = BatchBuilder(table: routes, limits: settings.decode, builtIn: settings.builtIn)
-    for part in parts { builder.append(lane: part.record, part.chunks) }
-    let batch = builder.finish()
-    metrics.phase(.apply, start.duration(to: .now))
-
-    var machine = CommitMachine(retry: settings.retry, laneCount: parts.count)
+    let parts = step.parts
+    var batch = build(step, settings)
+    var following = Deque(following)
+    var machine = CommitMachine(retry: settings.retry, laneCount: parts.count, undecided: batch.applied.count, isPiece: step.isPiece)
     var action = CommitMachine.Action.attempt(.fast)
     while !Task.isCancelled {
       switch action {
       case .attempt(let mode):
         do {
           let start = ContinuousClock.now
-          let outcomes = try await writer.commit(batch, mode)
+          let settlement = try await writer.commit(batch, mode)
           metrics.phase(.commit, start.duration(to: .now))
-          await committed(parts, batch, Settlement(batch, outcomes: outcomes))
-          return .done
+          return .committed(await committed(parts, batch, settlement))
         } catch {
           action = await decide(after: error, parts, &machine)
         }
@@ -73,77 +83,120 @@ struct BatchCommitter: Sendable {
       case .resolve(let wait):
         await coordinator.pause(for: wait)
         do {
-          let records = try await writer.settledLanes(batch.segments.map(\.laneID))
-          let resolution = CommitResolution(batch, records)
-          if !resolution.lost.isEmpty || resolution.committed.isEmpty {
-            guard resolution.lost.isEmpty else { return .without(Set(resolution.lost.map { batch.segments[$0].laneID })) }
-            action = machine.notCommitted()
-          } else {
-            await resolved(parts, batch, resolution)
-            return .done
+          switch CommitResolution(batch, try await writer.settledLanes(batch.segments.map(\.laneID))) {
+          case .committed(let records):
+            await resolved(parts, batch, records)
+            return .committed(records)
+          case .notCommitted: action = machine.notCommitted(await coordinator.evidence, random: .random(in: 0..<1))
+          case .lost(let lanes): return .without(Set(lanes))
           }
         } catch {
-          _ = await decide(after: error, parts, &machine)
           action = machine.resolveFailed(random: .random(in: 0..<1))
+          await waits(parts, after: Self.sinkError(error), action)
         }
+      case .cutOut(let culprit):
+        batch.reject([culprit.entry: culprit.rejection])
+        action = .attempt(machine.mode)
       case .drop(let lanes): return .without(Set(lanes))
       case .split: return .eachAlone
-      case .halt(let reason, let hint):
-        for part in parts {
-          logger.error("lane.halted", metadata: ["lane": "\(part.record.name)", "reason": "\(reason)", "hint": "\(hint ?? "")"])
-          await coordinator.finish(part, .halted(reason: reason, hint: hint))
-        }
-        return .done
+      case .takeApart:
+        logger.warning("batch.apart", metadata: ["lanes": "\(parts.count)", "entries": "\(batch.entries.count)"])
+        return .apart
+      case .rehearse(let wait):
+        guard let next = following.popFirst() else { return .unproven }
+        await rehearse(next, at: parts[0].record, settings)
+        following.append(next)
+        await coordinator.pause(for: wait)
+        action = .attempt(machine.mode)
+      case .condemn(let rejection):
+        let entry = batch.entries[batch.applied[0]].id
+        logger.warning(
+          "entry.condemned", metadata: ["lane": "\(parts[0].record.name)", "entry": "\(entry)", "reason": "\(rejection.detail)"])
+        return .condemned(entry, rejection)
+      case .halt(let reason, let hint): return .halted(reason: reason, hint: hint)
       }
     }
-    for part in parts { await coordinator.finish(part, .lost) }
-    return .done
+    return .cancelled
+  }
+
+  private func build(_ step: CommitPlan.Step, _ settings: WorkerSettings) -> ChangeBatch {
+    let start = ContinuousClock.now
+    var builder = BatchBuilder(table: routes, limits: settings.decode, builtIn: settings.builtIn)
+    for part in step.parts { builder.append(lane: part.record, part.chunks) }
+    var batch = builder.finish()
+    if !step.condemned.isEmpty {
+      let condemned = batch.entries.enumerated().compactMap { index, entry in step.condemned[entry.id].map { (index, $0) } }
+      batch.reject(Dictionary(uniqueKeysWithValues: condemned))
+    }
+    metrics.phase(.apply, start.duration(to: .now))
+    return batch
+  }
+
+  /// Tries what follows in a lane as if the lane stood there already, to see whether its entries pass.
+  private func rehearse(_ part: Part, at record: LaneRecord, _ settings: WorkerSettings) async {
+    var builder = BatchBuilder(table: routes, limits: settings.decode, builtIn: settings.builtIn)
+    builder.append(lane: record, part.chunks)
+    if (try? await writer.rehearse(builder.finish())) == true { await coordinator.rehearsed() }
+  }
+
+  private static func sinkError(_ error: any Error) -> SinkError {
+    error as? SinkError ?? SinkError(.fault(.ambiguous), "\(error)")
   }
 
   private func decide(after error: any Error, _ parts: [Part], _ machine: inout CommitMachine) async -> CommitMachine.Action {
-    let sinkError = error as? SinkError ?? SinkError(.fault(.ambiguous), "\(error)")
-    let action = machine.failed(sinkError, random: .random(in: 0..<1))
-    switch action {
-    case .retry(let wait, _), .resolve(let wait):
-      metrics.retried(sinkError.isOutcomeUnknown ? "outcome_unknown" : "\(sinkError.className)")
-      logger.warning(
-        "commit.retry", metadata: ["reason": "\(sinkError.description)", "wait": "\(wait)", "lanes": "\(parts.count)"])
-      await coordinator.waitsForPostgres(parts.map(\.record.name), sinkError.description)
-    case .attempt, .drop, .split, .halt: break
-    }
+    let sinkError = Self.sinkError(error)
+    let action = machine.failed(sinkError, await coordinator.evidence, random: .random(in: 0..<1))
+    await waits(parts, after: sinkError, action)
     return action
   }
 
-  private func committed(_ parts: [Part], _ batch: ChangeBatch, _ settlement: Settlement) async {
+  /// Tells whoever watches that Postgres is waited for, where the action is to wait.
+  private func waits(_ parts: [Part], after error: SinkError, _ action: CommitMachine.Action) async {
+    switch action {
+    case .retry(let wait, _), .resolve(let wait), .rehearse(let wait):
+      metrics.retried(error.isOutcomeUnknown ? "outcome_unknown" : "\(error.className)")
+      logger.warning("commit.retry", metadata: ["reason": "\(error.description)", "wait": "\(wait)", "lanes": "\(parts.count)"])
+      await coordinator.waitsForPostgres(parts.map(\.record.name), error.description)
+    case .attempt, .drop, .split, .cutOut, .takeApart, .condemn, .halt: break
+    }
+  }
+
+  /// Answers the lanes as they stand now.
+  private func committed(_ parts: [Part], _ batch: ChangeBatch, _ settlement: Settlement) async -> [LaneRecord] {
     metrics.committed(batch, settlement, now: WallClock.milliseconds())
     var marks: [DurableMark] = []
+    var records: [LaneRecord] = []
+    var decided: [(Part, LaneTable.PartResult)] = []
     for (part, lane) in zip(parts, settlement.lanes) {
       let record = part.record.advanced(by: lane)
-      await coordinator.finish(part, .committed(record, deadLettersInARow: lane.deadLettersInARow))
+      records.append(record)
+      decided.append((part, .committed(record, deadLettersInARow: lane.deadLettersInARow)))
       marks.append(
         DurableMark(
           lane: record.name, durable: record.cursor.position, incarnation: record.incarnation, rejected: lane.rejected))
     }
+    // Before the lane may go on: its marks keep their order.
+    publisher.publish(marks)
+    await coordinator.finish(decided)
     for rejected in settlement.deadLetters {
       logger.debug(
         "entry.rejected",
         metadata: ["entry": "\(batch.entries[rejected.entry].id)", "reason": "\(rejected.rejection.reason.rawValue)"])
     }
-    publisher.publish(marks)
+    return records
   }
 
   /// The commit's answer was lost, and the batch is in: the lanes say where they stand.
-  private func resolved(_ parts: [Part], _ batch: ChangeBatch, _ resolution: CommitResolution) async {
-    for (index, record) in resolution.committed {
-      let segment = batch.segments[index]
+  private func resolved(_ parts: [Part], _ batch: ChangeBatch, _ records: [LaneRecord]) async {
+    for ((part, segment), record) in zip(zip(parts, batch.segments), records) {
       // Which entries were rejected is in the ledger, too; without it their writers learn `durable`, and find the reason there.
       let rejected =
         (try? await writer.rejected(segment.lane, after: segment.before.position, through: record.cursor.position)) ?? []
-      await coordinator.finish(parts[index], .committed(record, deadLettersInARow: 0))
       publisher.publish([
         DurableMark(
           lane: record.name, durable: record.cursor.position, incarnation: record.incarnation, rejected: rejected)
       ])
+      await coordinator.finish(part, .committed(record, deadLettersInARow: 0))
     }
   }
 

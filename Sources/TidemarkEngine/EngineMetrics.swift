@@ -37,7 +37,7 @@ package struct EngineMetrics: Sendable {
   /// A committed transaction, `now` in Unix milliseconds by this machine's clock.
   func committed(_ batch: ChangeBatch, _ settlement: Settlement, now: Int64) {
     entries.record(batch.entries.count)
-    bytes.record(batch.bytes.count)
+    bytes.record(batch.byteCount)
     for entry in batch.entries { commitLag.record(Double(max(0, now - Int64(clamping: entry.id.ms))) / 1000) }
     var reasons: [RejectionReason: Int] = [:]
     for rejected in settlement.deadLetters { reasons[rejected.rejection.reason, default: 0] += 1 }

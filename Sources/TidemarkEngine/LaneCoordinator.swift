@@ -2,20 +2,28 @@ package import TidemarkCore
 
 /// The one place where reader, writers and ownership meet: a shell around ``LaneTable`` that lets each of them wait.
 package actor LaneCoordinator {
-  private var table: LaneTable
+  var table: LaneTable
   private(set) var settings: WorkerSettings
+  /// For writers: entries may have come, or lanes may go on.
   private let changed = ChangeSignal()
+  /// For the reader: lanes may have news, or there may be credit.
+  let readable = ChangeSignal()
+  var observation = ObservationPlan()
   /// What was measured of each lane last.
-  private var lags: [String: LaneLag] = [:]
-  private var errors: [String: LastError] = [:]
+  var lags: [String: LaneLag] = [:]
+  var errors: [String: LastError] = [:]
   /// Unix milliseconds, for whoever watches.
-  private var commits: [String: Int64] = [:]
-  private var checkpoints: [String: Int64] = [:]
-  private var redisError: String?
-  private var leaseRenewedAt: ContinuousClock.Instant?
-  private var backpressure: Duration = .zero
-  /// Raised when the settings or the lanes change.
+  var commits: [String: Int64] = [:]
+  var checkpoints: [String: Int64] = [:]
+  var redisError: String?
+  var leaseRenewedAt: ContinuousClock.Instant?
+  /// What Postgres has committed for this worker.
+  private(set) var evidence = CommitEvidence()
+  var backpressure: Duration = .zero
+  /// Raised when the settings change.
   nonisolated let reloaded = ChangeSignal()
+  /// Raised when there may be more or fewer lanes to read.
+  let population = ChangeSignal()
 
   package init(settings: WorkerSettings) {
     self.settings = settings
@@ -24,27 +32,36 @@ package actor LaneCoordinator {
 
   // Reading
 
-  /// The next read, as soon as there is credit. Nil: no more reading.
+  /// The next read, as soon as a lane may have news and there is credit. Nil: no more reading.
   func nextRead(block: Duration) async -> LaneReadRequest? {
     while !Task.isCancelled {
-      let seen = changed.generation
-      if let request = table.nextRead(block: block) { return request }
-      if table.isDraining { return nil }
-      let isFull = table.credit.available(of: settings.flow.bufferBytes) <= 0
-      let start = ContinuousClock.now
-      await changed.wait(after: seen)
-      if isFull { backpressure += start.duration(to: .now) }
+      let seen = readable.generation
+      switch table.nextRead(block: block, now: .now) {
+      case .read(let request): return request
+      case .wait(let until): await readable.wait(after: seen, until: until)
+      case .nothing:
+        if table.isDraining { return nil }
+        let isFull = table.isFull
+        let start = ContinuousClock.now
+        await readable.wait(after: seen)
+        if isFull { backpressure += start.duration(to: .now) }
+      }
     }
     return nil
   }
 
   func received(_ block: EntryBlock, for request: LaneReadRequest) {
     table.received(block, for: request, now: .now)
+    for section in block.sections { observation.stirred(request.positions[section.lane].lane) }
     changed.raise()
   }
 
   func overran(_ request: LaneReadRequest) {
     table.overran(request)
+  }
+
+  func unread(_ request: LaneReadRequest) {
+    table.unread(request)
   }
 
   // Committing
@@ -65,20 +82,48 @@ package actor LaneCoordinator {
   }
 
   func finish(_ part: LaneTable.Work.Part, _ result: LaneTable.PartResult) {
-    table.finish(part, result, now: .now)
-    if case .halted(let reason, let hint) = result {
-      errors[part.record.name] = LastError(text: reason, hint: hint)
-    } else {
-      errors[part.record.name] = nil
-    }
-    if case .committed = result { commits[part.record.name] = WallClock.milliseconds() }
-    changed.raise()
+    finish([(part, result)])
   }
+
+  /// Several lanes of a transaction are decided: whoever waits is woken once.
+  func finish(_ decided: [(part: LaneTable.Work.Part, result: LaneTable.PartResult)]) {
+    let now = WallClock.milliseconds()
+    let wasFull = table.isFull
+    for (part, result) in decided {
+      let name = part.record.name
+      table.finish(part, result, now: .now)
+      if case .halted(let reason, let hint) = result {
+        errors[name] = LastError(text: reason, hint: hint)
+      } else {
+        errors[name] = nil
+      }
+      if case .committed(let record, _) = result {
+        commits[name] = now
+        observation.moved(name)
+        if record.cursor.appliedNo > part.record.cursor.appliedNo { evidence.batches += 1 }
+      } else {
+        observe(name)
+      }
+    }
+    changed.raise()
+    if wasFull || table.isDue { readable.raise() }
+  }
+
+  /// A lane may have been given up by the table itself.
+  private func observe(_ name: String) {
+    if table.lanes[name] == nil { observation.remove(name) } else { observation.stirred(name) }
+  }
+
+  /// Entries were not committed, but could have been.
+  func rehearsed() { evidence.batches += 1 }
 
   /// These lanes' transaction has to be tried again.
   func waitsForPostgres(_ lanes: [String], _ error: String) {
     table.waitsForPostgres(lanes, true)
-    for lane in lanes { errors[lane] = LastError(text: error, hint: nil) }
+    for lane in lanes {
+      errors[lane] = LastError(text: error, hint: nil)
+      observation.stirred(lane)
+    }
   }
 
   /// Waits, but hardly beyond the beginning of a drain: whoever stops us waits, too.
@@ -96,46 +141,69 @@ package actor LaneCoordinator {
 
   /// Takes over lanes from their records; a lane that we have under this fence already goes on.
   func own(_ records: [LaneRecord]) {
-    for record in records { table.own(record) }
+    for record in records {
+      table.own(record)
+      observation.add(record.name)
+      if record.cursor.position > .zero { observation.moved(record.name) }
+    }
     changed.raise()
+    readable.raise()
+    population.raise()
   }
 
   func disown(_ lanes: [String]) {
+    guard !lanes.isEmpty else { return }
     for lane in lanes {
       table.disown(lane)
+      observation.remove(lane)
       lags[lane] = nil
       errors[lane] = nil
       commits[lane] = nil
       checkpoints[lane] = nil
     }
     changed.raise()
+    readable.raise()
+    population.raise()
   }
 
   var owned: [String: LaneRecord] { table.lanes.mapValues(\.record) }
 
+  /// Gives up every lane but these, and answers which of these are not ours. Asked often, so it copies nothing.
+  func keep(_ lanes: [String: LaneStart]) -> [String] {
+    disown(table.lanes.keys.filter { lanes[$0] == nil })
+    return lanes.keys.filter { table.lanes[$0] == nil }
+  }
+
   func halt(_ lane: String, reason: String, hint: String?, for rest: Duration?) {
     errors[lane] = LastError(text: reason, hint: hint)
     table.halt(lane, reason: reason, hint: hint, until: rest.map { ContinuousClock.now.advanced(by: $0) })
+    observation.stirred(lane)
   }
 
   /// Lanes whose rest is over are tried again.
   func revive(all: Bool = false) {
-    guard !table.revive(now: .now, all: all).isEmpty else { return }
-    changed.raise()
+    let revived = table.revive(now: .now, all: all)
+    for lane in revived { observation.stirred(lane) }
+    guard !revived.isEmpty else { return }
+    readable.raise()
+    population.raise()
   }
 
-  func leaseRenewed() { leaseRenewedAt = .now }
+  func leaseRenewed() {
+    leaseRenewedAt = .now
+    evidence.renewals += 1
+  }
 
-  /// Limits and lanes of a reloaded configuration; what can't change while it runs keeps its value.
+  /// What a reload may change: limits, waits and lanes.
   package func apply(_ new: WorkerSettings) {
     settings.flow = new.flow
     settings.retry = new.retry
     settings.lanes = new.lanes
-    settings.discover = new.discover
-    settings.checkpointInterval = new.checkpointInterval
     table.limits = new.flow
-    _ = table.revive(now: .now, all: true)
+    revive(all: true)
     changed.raise()
+    readable.raise()
+    population.raise()
     reloaded.raise()
   }
 
@@ -144,6 +212,8 @@ package actor LaneCoordinator {
     table.beginDrain()
     drainBegan.raise()
     changed.raise()
+    readable.raise()
+    population.raise()
     reloaded.raise()
   }
 
@@ -164,40 +234,5 @@ package actor LaneCoordinator {
       if entries.allSatisfy({ (table.lanes[$0.key]?.record.cursor.position ?? .zero) >= $0.value }) { return }
       await changed.wait(after: seen)
     }
-  }
-
-  // What is seen from outside
-
-  func redis(failed error: String?) {
-    guard error != redisError else { return }
-    redisError = error
-  }
-
-  func measured(_ lags: [String: LaneLag]) {
-    self.lags.merge(lags) { _, new in new }
-  }
-
-  func checkpointed(_ lanes: [String]) {
-    let now = WallClock.milliseconds()
-    for lane in lanes where table.lanes[lane] != nil { checkpoints[lane] = now }
-  }
-
-  package func status() -> WorkerStatus {
-    WorkerStatus(
-      lanes: table.lanes.values.map { flow in
-        let name = flow.record.name
-        let state = flow.state == .idle && redisError != nil ? .waitingRedis : flow.state
-        return LaneStatus(
-          record: flow.record, state: state, lastError: errors[name]?.text ?? (state == .waitingRedis ? redisError : nil),
-          hint: errors[name]?.hint, lag: lags[name], oldestUncommitted: flow.oldestUncommitted, lastCommit: commits[name],
-          lastCheckpoint: checkpoints[name])
-      }.sorted { $0.record.name < $1.record.name },
-      bufferBytes: table.credit.used, backpressure: backpressure, redisError: redisError,
-      leaseAge: leaseRenewedAt.map { $0.duration(to: .now) }, isDraining: table.isDraining)
-  }
-
-  private struct LastError {
-    var text: String
-    var hint: String?
   }
 }

@@ -12,16 +12,18 @@ struct LaneObserver: Sendable {
   let coordinator: LaneCoordinator
   let logger: Logger
 
+  /// Lanes of one statement at most.
+  static let portion = 2_000
+
   func run() async {
     var checkpointDue = ContinuousClock.now
-    var checkpointed: [String: EntryID] = [:]
     var noted: [String: LaneNote] = [:]
     while !Task.isCancelled {
       await measure()
-      let status = await coordinator.status()
-      await note(status, &noted)
+      await note(&noted)
       if ContinuousClock.now >= checkpointDue {
-        await checkpoint(status, &checkpointed)
+        await checkpoint()
+        await prune()
         checkpointDue = .now.advanced(by: await coordinator.settings.checkpointInterval)
       }
       let next = min(ContinuousClock.now.advanced(by: Self.interval), max(checkpointDue, .now.advanced(by: .milliseconds(50))))
@@ -31,65 +33,77 @@ struct LaneObserver: Sendable {
 
   /// The last word before leases are given back.
   func finish() async {
-    var checkpointed: [String: EntryID] = [:]
-    await checkpoint(await coordinator.status(), &checkpointed)
+    await checkpoint()
   }
 
   private func measure() async {
-    let records = await coordinator.owned
-    guard !records.isEmpty else { return }
-    let names = records.keys.sorted()
+    let lanes = await coordinator.lanesToMeasure()
+    guard !lanes.isEmpty else { return }
     do {
-      let streams = try await source.inspect(names)
+      let streams = try await source.inspect(lanes.map(\.record.name))
       let now = try await source.currentMilliseconds()
-      let oldest = Dictionary(
-        uniqueKeysWithValues: await coordinator.status().lanes.map { ($0.record.name, $0) })
       var lags: [String: LaneLag] = [:]
-      for (name, stream) in zip(names, streams) {
-        guard let record = oldest[name]?.record else { continue }
-        lags[name] = LagMeasure.lag(stream, record: record, oldestUncommitted: oldest[name]?.oldestUncommitted, now: now)
+      for (lane, stream) in zip(lanes, streams) {
+        lags[lane.record.name] = LagMeasure.lag(stream, record: lane.record, oldestUncommitted: lane.oldestUncommitted, now: now)
       }
       await coordinator.measured(lags)
     } catch {
-      await coordinator.measured(records.mapValues { _ in LaneLag(entries: nil, seconds: nil) })
+      await coordinator.measuredNothing()
     }
   }
 
-  private func note(_ status: WorkerStatus, _ noted: inout [String: LaneNote]) async {
-    let notes = status.lanes.map {
+  private func note(_ noted: inout [String: LaneNote]) async {
+    var notes: [LaneNote] = []
+    for (name, status) in await coordinator.changedLanes() {
       // A busy lane is idle many times a second. The ledger calls both `reading`, and readers see by the lag which it is: a row that
       // changed with every turn would compete with the commits for its lock.
-      LaneNote(
-        lane: $0.record.name, fence: $0.record.fence, state: $0.state == .idle ? .reading : $0.state, lastError: $0.lastError,
-        hint: $0.hint)
+      let note = status.map {
+        LaneNote(
+          lane: name, fence: $0.record.fence, state: $0.state == .idle ? .reading : $0.state, lastError: $0.lastError, hint: $0.hint)
+      }
+      if let note, note != noted[name] { notes.append(note) } else if note == nil { noted[name] = nil }
     }
-    let changed = notes.filter { noted[$0.lane] != $0 }
-    guard !changed.isEmpty else { return }
-    do {
-      try await sink.note(changed)
-      for note in changed { noted[note.lane] = note }
-    } catch {
-      logger.debug("states.waiting", metadata: ["reason": "\(error)"])
+    for portion in notes.portions(of: Self.portion) {
+      do {
+        try await sink.note(portion)
+        for note in portion { noted[note.lane] = note }
+      } catch {
+        await coordinator.unnoted(portion.map(\.lane))
+        logger.debug("states.waiting", metadata: ["reason": "\(error)"])
+      }
     }
   }
 
-  private func checkpoint(_ status: WorkerStatus, _ checkpointed: inout [String: EntryID]) async {
-    let moved = status.lanes.filter { $0.record.cursor.position > .zero && checkpointed[$0.record.name] != $0.record.cursor.position }
-    do {
-      if !moved.isEmpty {
+  private func checkpoint() async {
+    let moved = await coordinator.movedLanes().filter { $0.record.cursor.position > .zero }
+    for portion in moved.portions(of: Self.portion) {
+      do {
         try await sink.checkpoint(
-          moved.map {
+          portion.map {
             CheckpointMark(
               lane: $0.record.name, fence: $0.record.fence, lagEntries: $0.lag?.entries, lagSeconds: $0.lag?.seconds)
           }, worker: worker)
-        await coordinator.checkpointed(moved.map(\.record.name))
-        for lane in moved { checkpointed[lane.record.name] = lane.record.cursor.position }
+        await coordinator.checkpointed(portion.map(\.record.name))
+      } catch {
+        await coordinator.notCheckpointed(portion.map(\.record.name))
+        logger.debug("checkpoint.waiting", metadata: ["reason": "\(error)"])
       }
+    }
+  }
+
+  private func prune() async {
+    do {
       let window = await coordinator.settings.dedupeWindow
       let now = try await source.currentMilliseconds()
       try await sink.pruneEventIDs(olderThan: Int64(clamping: now) - window.components.seconds * 1000)
     } catch {
-      logger.debug("checkpoint.waiting", metadata: ["reason": "\(error)"])
+      logger.debug("prune.waiting", metadata: ["reason": "\(error)"])
     }
+  }
+}
+
+extension Array {
+  fileprivate func portions(of size: Int) -> [[Element]] {
+    stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
   }
 }

@@ -53,9 +53,7 @@ struct LaneOwnership: Sendable {
   private func takeUp(_ grant: LeaseGrant, _ settings: WorkerSettings) async throws {
     guard await !coordinator.isDraining else { return }
     let lanes = try await discover(settings)
-    let owned = await coordinator.owned
-    await coordinator.disown(owned.keys.filter { lanes[$0] == nil })
-    let wanted = lanes.keys.filter { owned[$0] == nil && grant.shards[shard(of: $0, settings)] != nil }.sorted()
+    let wanted = await coordinator.keep(lanes).filter { grant.shards[shard(of: $0, settings)] != nil }.sorted()
     guard !wanted.isEmpty else { return }
     var records = try await sink.lanes(named: wanted)
     let known = Set(records.map(\.name))
@@ -65,12 +63,12 @@ struct LaneOwnership: Sendable {
       records += try await sink.lanes(named: unknown)
     }
     let ours = records.filter { $0.owner == worker.name }
-    await coordinator.own(ours)
     // A worker that died between commit and mark left the mark behind.
     publisher.publish(
       ours.filter { $0.cursor.position > .zero }.map {
         DurableMark(lane: $0.name, durable: $0.cursor.position, incarnation: $0.incarnation, rejected: [])
       })
+    await coordinator.own(ours)
     logger.info("lanes.owned", metadata: ["lanes": "\(ours.count)", "new": "\(unknown.count)"])
   }
 

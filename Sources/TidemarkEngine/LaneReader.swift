@@ -29,6 +29,7 @@ struct LaneReader: Sendable {
       } catch is CancellationError {
         return
       } catch {
+        await coordinator.unread(request)
         await failed(error, &lastWait)
       }
     }

@@ -60,8 +60,10 @@ final class MarkPublisher: Sendable {
 }
 
 extension DurableMark {
-  /// Both marks of one lane as one: the later one's place, both ones' rejections.
+  /// Both marks of one lane as one: the place that is further on, both ones' rejections. A transaction of a lane that was given up and
+  /// taken again may tell its mark before the one that the lane was taken with.
   func followed(by later: DurableMark) -> DurableMark {
-    DurableMark(lane: lane, durable: later.durable, incarnation: later.incarnation, rejected: rejected + later.rejected)
+    let place = (later.incarnation, later.durable) < (incarnation, durable) ? self : later
+    return DurableMark(lane: lane, durable: place.durable, incarnation: place.incarnation, rejected: rejected + later.rejected)
   }
 }

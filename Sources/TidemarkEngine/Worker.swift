@@ -36,6 +36,7 @@ package struct Worker: Service {
     let observer = LaneObserver(source: source, sink: sink, worker: identity, coordinator: coordinator, logger: logger)
     let ownership = LaneOwnership(
       source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, metrics: metrics, logger: logger)
+    let doorbell = DoorbellListener(source: source, coordinator: coordinator, logger: logger)
     let reader = LaneReader(source: source, coordinator: coordinator, metrics: metrics, logger: logger)
     let committers = try await (0..<coordinator.settings.writers).map { _ in
       BatchCommitter(
@@ -49,6 +50,7 @@ package struct Worker: Service {
         background.addTask { await ownership.run() }
         background.addTask { await observer.run() }
         background.addTask { await publisher.run() }
+        background.addTask { await doorbell.run() }
         await flow(reader, committers)
         background.cancelAll()
       }

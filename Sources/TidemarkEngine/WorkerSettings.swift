@@ -42,4 +42,7 @@ package struct WorkerSettings: Sendable {
     self.checkpointInterval = checkpointInterval
     self.dedupeWindow = dedupeWindow
   }
+
+  /// All lanes there can be, by name or pattern.
+  var laneNames: [String] { lanes.map(\.streams) + (builtIn?.names ?? []) }
 }

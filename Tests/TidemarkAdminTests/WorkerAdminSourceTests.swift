@@ -84,7 +84,6 @@ import TidemarkTestKit
     try await withServers { servers in
       try await migrate(servers.postgres)
       let coordinator = LaneCoordinator(settings: Self.settings)
-      await coordinator.leaseRenewed()
       let newest = Migration.all.last?.version ?? 0
       for (change, mend) in [
         ("UPDATE tide.migrations SET version = version + 10 WHERE version = \(newest)", "run the release that migrated it"),
@@ -92,7 +91,8 @@ import TidemarkTestKit
       ] {
         try await servers.postgres.psql(change)
         let source = try source(coordinator, redis: servers.redis.url, postgres: servers.postgres.url)
-        let reasons = await source.reasonsNotReady()
+        // Whatever the time that the servers took, the lease is no reason.
+        let reasons = await source.reasonsNotReady().filter { !$0.hasPrefix("leases:") }
         #expect(reasons.count == 1)
         #expect(reasons.first?.hasSuffix(mend) == true)
         await source.close()

@@ -1,4 +1,5 @@
 import Testing
+import TidemarkPostgres
 import TidemarkTestKit
 
 @Suite(.serialized) struct MigrateTests {
@@ -21,8 +22,9 @@ import TidemarkTestKit
     try await withProduct(isMigrated: false) { product in
       let dry = try await product.run("migrate", "--dry-run")
       #expect(dry.exitCode == 0)
-      #expect(dry.standardOutput.contains("-- migration 1 ledger"))
-      #expect(dry.standardOutput.contains("-- migration 2 state"))
+      for migration in Migration.all {
+        #expect(dry.standardOutput.contains("-- migration \(migration.version) \(migration.name)"))
+      }
       #expect(try await product.value("select count(*) from pg_namespace where nspname = 'tidemark'") == "0")
       #expect(try await product.redis.command("EXISTS", "tidemark:config") == "0")
       // What was printed is what would run.
@@ -38,7 +40,9 @@ import TidemarkTestKit
       async let second = product.run("migrate")
       async let third = product.run("migrate")
       for outcome in try await [first, second, third] { #expect(outcome.exitCode == 0, "\(outcome.standardError)") }
-      #expect(try await product.value("select count(*), count(distinct version) from tidemark.migrations") == "2|2")
+      #expect(
+        try await product.value("select count(*), count(distinct version) from tidemark.migrations")
+          == "\(Migration.all.count)|\(Migration.all.count)")
     }
   }
 }

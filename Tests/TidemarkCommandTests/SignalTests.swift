@@ -1,4 +1,5 @@
 import Foundation
+import FoundationNetworking
 import Testing
 import TidemarkTestKit
 
@@ -90,6 +91,49 @@ import TidemarkTestKit
         worker.standardError.split(separator: "\n").filter { $0.contains("configuration.reloaded") }.count == 2
       }
       #expect(worker.isRunning)
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test func aReloadKeepsWhatTakesARestartSaysSoAndShowsWhatIsInForce() async throws {
+    try await withProduct { product in
+      let file = "\(try await ScratchSpace.current().folder("settings"))/tidemark.yaml"
+      func write(_ yaml: String) throws { try yaml.write(toFile: file, atomically: false, encoding: .utf8) }
+      try write("limits: { max_entry_bytes: 1MiB }\nretry: { base: 20ms }\n")
+      let port = try FreePort.next()
+      let worker = try await TidemarkProcess.start(
+        ["run", "--listen", "127.0.0.1:\(port)", "--config", file], environment: product.environment)
+      try await worker.waitForOutput("worker.started")
+
+      try write("limits: { max_entry_bytes: 1KiB }\ndead_letters: { halt_after: 2 }\nretry: { base: 30ms }\n")
+      for _ in 0..<2 {
+        let before = worker.standardError.split(separator: "\n").filter { $0.contains("configuration.reloaded") }.count
+        worker.signal(SIGHUP)
+        try await waitUntil("a reload") {
+          worker.standardError.split(separator: "\n").filter { $0.contains("configuration.reloaded") }.count > before
+        }
+      }
+      // Each reload says it again, in one line.
+      let warnings = worker.standardError.split(separator: "\n").filter { $0.contains("configuration.needs_restart") }
+      #expect(warnings.count == 2)
+      for warning in warnings {
+        #expect(warning.contains("dead_letters.halt_after,limits.max_entry_bytes") && warning.contains("restart the worker"))
+      }
+
+      let (report, _) = try await URLSession.shared.data(from: try #require(URL(string: "http://127.0.0.1:\(port)/api/status")))
+      let object = try JSONSerialization.jsonObject(with: report) as? [String: Any]
+      let settings = object?["settings"] as? [String: [String: Any]] ?? [:]
+      let shown = ["limits.max_entry_bytes", "dead_letters.halt_after", "retry.base"].map {
+        [settings[$0]?["value"] as? String, settings[$0]?["source"] as? String]
+      }
+      #expect(shown == [["1MiB", "file \(file):1"], ["1000", "default"], ["30ms", "file \(file):3"]])
+
+      // And it is in force: five in a row do not halt the lane, and an entry above the new limit is no sixth.
+      try await product.add((0..<5).map { _ in RawRecord("title", ["type": "session.updated", "session": "s"]).with("title", [0]) })
+      try await product.add(["type": "message.appended", "session": "s", "role": "user", "content": String(repeating: "x", count: 5000)])
+      try await product.waitUntilCaughtUp()
+      #expect(try await product.value("select dead_letters_total, applied_total from tidemark.lanes") == "5|1")
+      #expect(!worker.standardError.contains("lane.halted"))
       #expect(try await worker.stop() == 0)
     }
   }

@@ -22,6 +22,40 @@ import Testing
     #expect(try load("\n\nlanes: [{ streams: a }]").changes(from: try load("lanes: [{ streams: a }]")).isEmpty)
   }
 
+  @Test func aReloadTakesReloadableSettingsAndKeepsTheOthersWithWhereTheyCameFrom() throws {
+    let old = try load(
+      "batch: { max_entries: 10, max_bytes: 1MiB }\nretry: { cap: 9s }\nlimits: { max_entry_bytes: 2MiB }\ncheckpoint: { interval: 5s }")
+    let new = try load(
+      "\nbatch: { max_entries: 20 }\nlanes: [{ streams: a }]\nlimits: { max_entry_bytes: 3MiB }\ndead_letters: { halt_after: 5 }",
+      environment: ["TIDEMARK_RETRY_CAP": "8s", "TIDEMARK_DISCOVER": "7s"])
+    let inForce = try old.reloading(new)
+    var expected = new.configuration
+    expected.limits = old.configuration.limits
+    expected.checkpoint = old.configuration.checkpoint
+    expected.deadLetters = old.configuration.deadLetters
+    expected.discover = old.configuration.discover
+    #expect(inForce.configuration == expected)
+    let shown = ["batch.max_entries", "batch.max_bytes", "retry.cap", "limits.max_entry_bytes", "checkpoint.interval", "discover"]
+    #expect(
+      shown.map { inForce.source(of: $0).description } == [
+        "file tidemark.yaml:2", "default", "environment TIDEMARK_RETRY_CAP", "file tidemark.yaml:3", "file tidemark.yaml:4", "default",
+      ])
+    // Until a restart these differ, so the next reload says so again.
+    #expect(
+      new.changes(from: inForce)
+        == .init(needsRestart: ["discover", "dead_letters.halt_after", "checkpoint.interval", "limits.max_entry_bytes"]))
+  }
+
+  @Test func aReloadThatDoesNotGoWithASettingThatStaysIsRefused() throws {
+    let old = try load("limits: { max_entry_bytes: 20MiB }")
+    let new = try load("limits: { max_entry_bytes: 1MiB }\nbuffer: { max_bytes: 10MiB }")
+    #expect {
+      _ = try old.reloading(new)
+    } throws: {
+      "\($0)".contains("limits.max_entry_bytes (20MiB) is above buffer.max_bytes (10MiB)")
+    }
+  }
+
   @Test func reservedSettingsAwayFromTheirDefaultsAreWarnedOf() throws {
     let loaded = try load("trim: { keep: 2h, enabled: true }\nrewind: halt", environment: ["TIDEMARK_RETENTION_CHANGES": "1d"])
     #expect(

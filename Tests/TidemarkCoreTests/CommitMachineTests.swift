@@ -4,85 +4,176 @@ import Testing
 
 @Suite struct CommitMachineTests {
   private static let retry = RetryPolicy(base: .milliseconds(50), cap: .seconds(10))
+  private static let base = Duration.milliseconds(50)
 
-  private static func error(_ fault: FaultClass, unknown: Bool = false) -> SinkError {
-    SinkError(.fault(fault), "why", isOutcomeUnknown: unknown, hint: "mend")
+  private static func error(_ fault: FaultClass, unknown: Bool = false, culprit: Culprit? = nil) -> SinkError {
+    SinkError(.fault(fault), "why", isOutcomeUnknown: unknown, hint: "mend", culprit: culprit)
+  }
+
+  private static func make(lanes: Int = 1, entries: Int = 10, isPiece: Bool = false) -> CommitMachine {
+    CommitMachine(retry: retry, laneCount: lanes, undecided: entries, isPiece: isPiece)
   }
 
   /// A machine brought into a mode by what leads there.
   private static func machine(_ mode: CommitMode, lanes: Int) -> CommitMachine {
-    var machine = CommitMachine(retry: retry, laneCount: lanes)
-    if mode == .exact { _ = machine.failed(error(.record), random: 0) }
-    if mode == .isolating { for _ in 0..<CommitMachine.ambiguousLimit { _ = machine.failed(error(.ambiguous), random: 0) } }
+    var machine = make(lanes: lanes)
+    if mode == .exact { _ = machine.failed(error(.record), CommitEvidence(), random: 0) }
+    if mode == .isolating {
+      for failure in 1...CommitMachine.failureLimit { _ = machine.failed(error(.ambiguous), CommitEvidence(renewals: failure), random: 0) }
+    }
     #expect(machine.mode == mode)
     return machine
   }
 
   @Test(arguments: [CommitMode.fast, .exact, .isolating], [1, 3])
   func `every fault has its answer in every mode`(mode: CommitMode, lanes: Int) {
-    let base = Duration.milliseconds(50)
-    var machine = Self.machine(mode, lanes: lanes)
-    #expect(machine.failed(Self.error(.world), random: 0) == .retry(after: base, mode))
-    machine = Self.machine(mode, lanes: lanes)
-    #expect(machine.failed(SinkError(.fenced([3, 4]), ""), random: 0) == .drop([3, 4]))
-    machine = Self.machine(mode, lanes: lanes)
-    #expect(
-      machine.failed(Self.error(.configuration), random: 0) == (lanes > 1 ? .split : .halt(reason: "why", hint: "mend")))
-    machine = Self.machine(mode, lanes: lanes)
-    #expect(machine.failed(Self.error(.record), random: 0) == (mode == .fast ? .attempt(.exact) : .retry(after: base, mode)))
-    machine = Self.machine(mode, lanes: lanes)
-    #expect(machine.failed(Self.error(.ambiguous), random: 0) == .retry(after: base, mode))
+    func answer(_ error: SinkError) -> CommitMachine.Action {
+      var machine = Self.machine(mode, lanes: lanes)
+      return machine.failed(error, CommitEvidence(), random: 0)
+    }
+    #expect(answer(Self.error(.world)) == .retry(after: Self.base, mode))
+    #expect(answer(SinkError(.fenced([3, 4]), "")) == .drop([3, 4]))
+    #expect(answer(Self.error(.configuration)) == (lanes > 1 ? .split : .halt(reason: "why", hint: "mend")))
+    guard mode != .isolating else { return }
+    #expect(answer(Self.error(.record)) == (mode == .fast ? .attempt(.exact) : .retry(after: Self.base, mode)))
+    #expect(answer(Self.error(.ambiguous)) == .retry(after: Self.base, mode))
+    #expect(answer(Self.error(.interrupted)) == .retry(after: Self.base, mode))
   }
 
-  @Test(arguments: [FaultClass.world, .record, .configuration, .ambiguous], [CommitMode.fast, .exact, .isolating])
+  @Test(arguments: [FaultClass.world, .record, .configuration, .ambiguous, .interrupted], [CommitMode.fast, .exact])
   func `an unknown outcome is resolved before anything else is done, whatever the fault`(fault: FaultClass, mode: CommitMode) {
     var machine = Self.machine(mode, lanes: 2)
-    #expect(machine.failed(Self.error(fault, unknown: true), random: 0) == .resolve(after: .milliseconds(50)))
-    #expect(machine.notCommitted() == .attempt(mode))
+    #expect(machine.failed(Self.error(fault, unknown: true), CommitEvidence(), random: 0) == .resolve(after: Self.base))
+    #expect(machine.notCommitted(CommitEvidence(), random: 0) == .attempt(mode))
     guard case .resolve = machine.resolveFailed(random: 0.5) else {
       Issue.record("the lanes are read again until they are read")
       return
     }
   }
 
-  @Test func `the fifth ambiguous failure takes the entries apart, outages between them don't count`() {
-    var machine = CommitMachine(retry: Self.retry, laneCount: 1)
-    for failure in 1...CommitMachine.ambiguousLimit {
-      for _ in 0..<20 { _ = machine.failed(Self.error(.world), random: 0.3) }
-      _ = machine.failed(Self.error(.world, unknown: true), random: 0.3)
-      guard case .retry(_, let mode) = machine.failed(Self.error(.ambiguous), random: 0.3) else {
-        Issue.record("an ambiguous failure is retried")
-        return
-      }
-      #expect(mode == (failure < CommitMachine.ambiguousLimit ? .fast : .isolating))
+  @Test(arguments: [true, false]) func `the fifth interruption takes the entries apart, whether or not its outcome had to be read`(
+    isUnknown: Bool
+  ) {
+    var machine = Self.make()
+    for failure in 1...CommitMachine.failureLimit {
+      let evidence = CommitEvidence(renewals: failure)
+      for _ in 0..<20 { _ = machine.failed(Self.error(.world), evidence, random: 0.3) }
+      var action = machine.failed(Self.error(.interrupted, unknown: isUnknown), evidence, random: 0)
+      if isUnknown { action = machine.notCommitted(evidence, random: 0) }
+      #expect((action == .takeApart) == (failure == CommitMachine.failureLimit), "\(failure): \(action)")
     }
   }
 
-  @Test func `no number of outages makes a dead letter`() {
-    var machine = CommitMachine(retry: Self.retry, laneCount: 1)
-    for _ in 0..<1_000 { _ = machine.failed(Self.error(.world), random: 0.9) }
+  @Test func `what the server can catch is left to it before the entries are taken apart`() {
+    var machine = Self.make()
+    for failure in 1...CommitMachine.failureLimit {
+      _ = machine.failed(Self.error(.ambiguous), CommitEvidence(renewals: failure), random: 0)
+      #expect(machine.mode == (failure < CommitMachine.failureLimit ? .fast : .isolating))
+    }
+    #expect(machine.failed(Self.error(.ambiguous), CommitEvidence(renewals: 9), random: 0) == .takeApart)
+  }
+
+  @Test(arguments: [FaultClass.record, .ambiguous, .interrupted], [true, false])
+  func `nothing is isolated while Postgres is not known to commit anything else, however often it fails`(fault: FaultClass, isPiece: Bool) {
+    var random = SeededGenerator(seed: 5)
+    for entries in [1, 10] {
+      var machine = Self.make(entries: entries, isPiece: isPiece)
+      for _ in 0..<1_000 {
+        let isUnknown = random.chance(30)
+        var action = machine.failed(
+          Self.error(random.chance(50) ? fault : .world, unknown: isUnknown), CommitEvidence(batches: 7, renewals: 7), random: 0.9)
+        if isUnknown { action = machine.notCommitted(CommitEvidence(batches: 7, renewals: 7), random: 0) }
+        #expect(action != .takeApart)
+        if case .condemn = action { Issue.record("condemned without evidence") }
+      }
+      #expect(machine.mode != .isolating)
+    }
+  }
+
+  @Test func `outages count once each, and those that name themselves never`() {
+    var machine = Self.make(entries: 1)
+    for outage in 1..<CommitMachine.failureLimit {
+      for _ in 0..<50 {
+        let action = machine.failed(Self.error(.interrupted), CommitEvidence(batches: outage), random: 0)
+        #expect(action == .retry(after: Self.base, .fast))
+      }
+    }
+    for commits in 1...1_000 {
+      _ = machine.failed(Self.error(.world), CommitEvidence(batches: 1_000 + commits), random: 0)
+    }
     #expect(machine.mode == .fast)
   }
 
-  @Test func `a bad record that the exact path still fails on is isolated after a while`() {
-    var machine = CommitMachine(retry: Self.retry, laneCount: 1)
-    #expect(machine.failed(Self.error(.record), random: 0) == .attempt(.exact))
-    for _ in 0..<CommitMachine.ambiguousLimit { _ = machine.failed(Self.error(.record), random: 0) }
-    #expect(machine.mode == .isolating)
+  @Test func `an entry that fails alone is condemned when others passed meanwhile, and else these are tried`() {
+    let rejection = Rejection(
+      .rejectedByPostgres, "it fails again and again, and alone, while others are committed: why", sqlstate: "57014")
+    var error = Self.error(.interrupted)
+    error.sqlstate = "57014"
+    for isProven in [true, false] {
+      var machine = Self.make(entries: 1, isPiece: true)
+      #expect(machine.failed(error, CommitEvidence(batches: 3, renewals: 3), random: 0) == .retry(after: Self.base, .fast))
+      let later = isProven ? CommitEvidence(batches: 4, renewals: 3) : CommitEvidence(batches: 3, renewals: 4)
+      #expect(machine.failed(error, later, random: 0) == (isProven ? .condemn(rejection) : .rehearse(after: Self.base)))
+    }
+    // Nothing left to condemn: its dead letters wait for Postgres.
+    var decided = Self.make(entries: 0, isPiece: true)
+    for commits in 0..<100 {
+      let action = decided.failed(error, CommitEvidence(batches: commits), random: 0)
+      #expect(action == .retry(after: Self.base, .fast))
+    }
+  }
+
+  @Test func `a bad record that even the exact path fails on is isolated after a while, as what it is`() {
+    var machine = Self.make(entries: 1)
+    var error = Self.error(.record)
+    error.sqlstate = "23503"
+    #expect(machine.failed(error, CommitEvidence(), random: 0) == .attempt(.exact))
+    for failure in 1..<CommitMachine.failureLimit { _ = machine.failed(error, CommitEvidence(batches: failure), random: 0) }
+    guard case .condemn(let rejection) = machine.failed(error, CommitEvidence(batches: 9), random: 0) else {
+      Issue.record("it is retried for ever")
+      return
+    }
+    #expect(rejection.reason == .constraint)
+    #expect(rejection.sqlstate == "23503")
+  }
+
+  /// Culprits at these places of 5,000 rows: how many are cut out before the exact path takes over.
+  private static func cutOuts(_ lines: [Int]) -> Int {
+    var machine = make(entries: 5_000)
+    for (count, line) in lines.enumerated() {
+      let culprit = Culprit(entry: line, rejection: Rejection(.constraint, ""), progress: Double(line) / 5_000)
+      guard machine.failed(error(.record, culprit: culprit), CommitEvidence(), random: 0) == .cutOut(culprit) else {
+        #expect(machine.mode == .exact)
+        return count
+      }
+    }
+    return lines.count
+  }
+
+  @Test func `a few named culprits are cut out, beyond eight the server goes entry by entry`() {
+    #expect(Self.cutOuts([1]) == 1)
+    #expect(Self.cutOuts(Array(4_900..<4_908)) == 8)
+    #expect(Self.cutOuts(Array(4_900..<4_920)) == 8)
+  }
+
+  @Test func `culprits that come early announce many, and are not cut out one by one`() {
+    #expect(Self.cutOuts(Array(stride(from: 10, to: 5_000, by: 10))) == 1)
+    #expect(Self.cutOuts(Array(stride(from: 1_000, to: 5_000, by: 1_000))) == 4)
   }
 
   @Test func `waits stay within the policy's bounds and grow under pressure`() {
     var random = SeededGenerator(seed: 7)
-    var machine = CommitMachine(retry: Self.retry, laneCount: 1)
+    var machine = Self.make()
     for _ in 0..<200 {
-      guard case .retry(let wait, _) = machine.failed(Self.error(.world), random: Double.random(in: 0..<1, using: &random)) else { return }
+      let action = machine.failed(Self.error(.world), CommitEvidence(), random: Double.random(in: 0..<1, using: &random))
+      guard case .retry(let wait, _) = action else { return }
       #expect(wait >= Self.retry.base)
       #expect(wait <= Self.retry.cap)
     }
-    var worst = CommitMachine(retry: Self.retry, laneCount: 1)
+    var worst = Self.make()
     var waits: [Duration] = []
     for _ in 0..<10 {
-      if case .retry(let wait, _) = worst.failed(Self.error(.world), random: 0.999) { waits.append(wait) }
+      if case .retry(let wait, _) = worst.failed(Self.error(.world), CommitEvidence(), random: 0.999) { waits.append(wait) }
     }
     #expect(waits == waits.sorted())
     #expect(waits.last == Self.retry.cap)
@@ -96,19 +187,21 @@ import Testing
     let entries = [(id: EntryID(ms: 8, no: 0), fields: change("a")), (id: EntryID(ms: 9, no: 0), fields: change("a"))]
     let batch = ChangeBatch.of(records.map { ($0, entries) })
     let settled = Settlement(batch)
+    let after = zip(records, settled.lanes).map { $0.advanced(by: $1) }
+    #expect(CommitResolution(batch, after.reversed()) == .committed(after))
+    #expect(CommitResolution(batch, records) == .notCommitted)
+    // The first is where the batch ends; the second has another owner, once before and once after; the fourth stands elsewhere;
+    // the fifth is gone.
     var now = records
-    now[0] = now[0].advanced(by: settled.lanes[0])
-    // The second is where it was; the third has another owner, once before and once after; the fifth stands elsewhere.
+    now[0] = after[0]
+    now[1].fence = 6
+    now[2] = after[2]
     now[2].fence = 6
-    now[3] = now[3].advanced(by: settled.lanes[3])
-    now[3].fence = 6
-    now[4].cursor.position = EntryID(ms: 8, no: 0)
-    // The sixth is gone.
-    now.removeLast()
-    let resolution = CommitResolution(batch, now.reversed())
-    #expect(resolution.committed == [0: now[0]])
-    #expect(resolution.notCommitted == [1])
-    #expect(resolution.lost == [2, 3, 4, 5])
+    now[3].cursor.position = EntryID(ms: 8, no: 0)
+    now.remove(at: 4)
+    #expect(CommitResolution(batch, now) == .lost([2, 3, 4, 5]))
+    // A transaction is in as a whole.
+    #expect(CommitResolution(batch, [after[0]] + records[1...]) == .lost([2, 3, 4, 5, 6]))
   }
 
   @Test func `a lane with another number or seal at the same position was changed by somebody`() {
@@ -120,7 +213,7 @@ import Testing
     ] {
       var changed = record
       changed.cursor = other
-      #expect(CommitResolution(batch, [changed]).lost == [0])
+      #expect(CommitResolution(batch, [changed]) == .lost([1]))
     }
   }
 }

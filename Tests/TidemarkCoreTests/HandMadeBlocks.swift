@@ -82,7 +82,7 @@ extension ChangeBatch {
     return builder.finish()
   }
 
-  func text(_ cell: RowSet.Cell) -> String? { cell.range.map { String(decoding: bytes[$0], as: UTF8.self) } }
+  func text(_ cell: Cell) -> String? { text(of: cell).map { String(decoding: $0, as: UTF8.self) } }
 
   /// The rows of a destination, each as its columns' texts.
   func rows(_ destination: String) -> [[String?]] {

@@ -20,10 +20,14 @@ private struct Simulation {
   init(seed: UInt64) {
     random = SeededGenerator(seed: seed)
     let delay = random.chance(50) ? Duration.zero : .milliseconds(random.below(50))
+    // More or fewer lanes than one read names.
+    var pace = ReadPlan.Pace()
+    pace.blockingLanes = random.below(5)
+    pace.slice = 1 + random.below(3)
     table = LaneTable(
       limits: FlowLimits(
         maxEntries: 1 + random.below(30), maxBytes: 20 + random.below(300), maxDelay: delay, bufferBytes: 2_000 + random.below(20_000),
-        maxEntryBytes: 10_000, haltAfterDeadLetters: 40, haltRest: .milliseconds(100)))
+        maxEntryBytes: 10_000, haltAfterDeadLetters: 40, haltRest: .milliseconds(100)), pace: pace)
     for (index, name) in names.enumerated() {
       streams[name] = []
       ledger[name] = .named(name, id: Int32(index + 1), fence: 0)
@@ -39,12 +43,15 @@ private struct Simulation {
     switch random.below(100) {
     case 0..<20:
       for _ in 0..<random.below(12) { streams[name]?.append(random.chance(3) ? 200 + random.below(400) : random.below(60)) }
+      // Rings get lost, too.
+      if random.chance(80) { _ = table.rang([name, "nobody"]) }
     case 20..<28: own(name, raising: random.chance(60))
     case 28..<31: table.disown(name)
     case 31..<34: table.halt(name, reason: "test", hint: nil, until: random.chance(50) ? nil : now.advanced(by: .milliseconds(20)))
     case 34..<38: _ = table.revive(now: now, all: random.chance(50))
-    case 38..<50: now = now.advanced(by: .milliseconds(random.below(30)))
-    case 50..<70: if pendingRead == nil { pendingRead = table.nextRead(block: .zero) } else { answer() }
+    case 38..<40: table.doorbell(isHeard: random.chance(60))
+    case 40..<50: now = now.advanced(by: .milliseconds(random.below(30)))
+    case 50..<70: if pendingRead == nil { pendingRead = nextRead() } else { answer() }
     case 70..<85: takeWork()
     default: if !underWay.isEmpty { finish(random.below(underWay.count)) }
     }
@@ -56,9 +63,21 @@ private struct Simulation {
     if let record = ledger[name] { table.own(record) }
   }
 
+  mutating func nextRead() -> LaneReadRequest? {
+    let request = table.nextRead(block: .zero, at: now)
+    if let request {
+      let held = table.credit.used
+      expect(request.budget == table.limits.bufferBytes - held && request.budget > 0, "a budget of \(request.budget) beside \(held)")
+      expect(Set(request.positions.map(\.lane)).count == request.positions.count, "a lane is named twice")
+      expect(request.positions.allSatisfy { table.lanes[$0.lane]?.halt == nil }, "a halted lane is read")
+    }
+    return request
+  }
+
   mutating func answer() {
     guard let request = pendingRead else { return }
     pendingRead = nil
+    if random.chance(5) { return table.unread(request) }
     var block = EntryBlock()
     for (lane, position) in request.positions.enumerated() {
       let first = block.entries.count
@@ -139,7 +158,7 @@ private struct Simulation {
       if !drain {
         for name in names where table.lanes[name] == nil { own(name, raising: true) }
         _ = table.revive(now: now, all: true)
-        if pendingRead == nil { pendingRead = table.nextRead(block: .zero) }
+        if pendingRead == nil { pendingRead = nextRead() }
       }
       answer()
       check()

@@ -13,6 +13,11 @@ func flowLimits(
 }
 
 extension LaneTable {
+  /// The next read that is due at once.
+  mutating func nextRead(block: Duration, at now: ContinuousClock.Instant = epoch) -> LaneReadRequest? {
+    if case .read(let request) = nextRead(block: block, now: now) { request } else { nil }
+  }
+
   /// Reads entries of these sizes for the only lane that it asks for.
   mutating func readOne(_ sizes: [Int], now: ContinuousClock.Instant = epoch) {
     guard let request = nextRead(block: .zero) else { return }
@@ -96,6 +101,23 @@ extension LaneTable.Work.Part {
     }
     #expect(works.flatMap { $0 }.flatMap { $0 }.count == 4)
     #expect(works.filter { $0.flatMap { $0 } == [2] }.count == 1)
+  }
+
+  @Test func `of entries larger than a transaction one is under way at a time`() throws {
+    var table = Self.owning(["a", "b", "c"])
+    let request = try wanted(table.nextRead(block: .zero))
+    for (lane, size) in [(0, 5_000), (1, 5_000), (2, 10)] {
+      var one = request
+      one.positions = [request.positions[lane]]
+      table.received(.sized([size], first: 1), for: one, now: epoch)
+    }
+    let large = try wanted(table.takeWork())
+    #expect(large.parts.map(\.record.name) == ["a"])
+    // The small one does not wait, the other large one does.
+    #expect(try wanted(table.takeWork()).parts.map(\.record.name) == ["c"])
+    #expect(table.takeWork() == nil)
+    table.finish(large.parts[0], .committed(large.parts[0].committed, deadLettersInARow: 0), now: epoch)
+    #expect(try wanted(table.takeWork()).parts.map(\.record.name) == ["b"])
   }
 
   @Test func `entries wait for company as long as they may, and not when there is enough`() {
@@ -238,6 +260,18 @@ extension LaneTable.Work.Part {
     #expect(alone.sorted() == ["a", "b", "c"])
     let all = try wanted(table.nextRead(block: .seconds(1)))
     #expect(all.positions.count == 3)
+  }
+
+  @Test func `a read that brings its entry whatever the credit waits until little is held`() throws {
+    var table = Self.owning(limits: flowLimits(bufferBytes: 12_000))
+    table.readOne([4_000])
+    var request = try wanted(table.nextRead(block: .zero))
+    request.count = 1
+    table.overran(request)
+    #expect(table.nextRead(block: .zero) == nil)
+    let work = try wanted(table.takeWork())
+    table.finish(work.parts[0], .committed(work.parts[0].committed, deadLettersInARow: 0), now: epoch)
+    #expect(table.nextRead(block: .zero)?.count == 1)
   }
 
   @Test func `a lane's state says what it waits for`() throws {

@@ -11,7 +11,7 @@ import Testing
 
   /// Rows in the order of arrival: ids rise within a lane, but a batch has several lanes.
   private static func batch(
-    _ random: inout SeededGenerator, coalescing: Destination.Coalescing?, keys: Int
+    _ random: inout SeededGenerator, coalescing: Destination.Coalescing?, keys: Int, sessions: Bool
   ) -> (batch: ChangeBatch, rows: [Row]) {
     let columns = (0..<3).map { Destination.Column("c\($0)") }
     var batch = ChangeBatch(destinations: [Destination("d", .call, key: keys, coalescing: coalescing, columns)])
@@ -25,19 +25,27 @@ import Testing
         batch.entries.append(BatchEntry(lane: lane, id: id, block: 0, indexInBlock: 0, disposition: .apply))
         var row = Row(key: [], position: id, index: rows.count)
         for column in 0..<3 {
-          let text = column == 2 ? "\(rows.count)" : texts[random.below(texts.count)]
+          var text = column == 2 ? "\(rows.count)" : texts[random.below(texts.count)]
+          // A session is never NULL.
+          if column == 0, sessions { text = text ?? "" }
           if column < keys { row.key.append(text) }
           guard let text else {
             batch.rowSets[0].cells.append(.null)
             continue
           }
-          batch.rowSets[0].cells.append(RowSet.Cell(start: batch.bytes.count, length: text.utf8.count))
-          batch.bytes += text.utf8
+          if column == 0, sessions {
+            let session = Array(text.utf8).withUnsafeBytes { batch.sessions.insert($0) }
+            batch.rowSets[0].cells.append(.session(Int32(session.number)))
+          } else {
+            batch.rowSets[0].cells.append(.made(start: batch.made.count, length: UInt32(text.utf8.count)))
+            batch.made += text.utf8
+          }
         }
         batch.rowSets[0].entries.append(Int32(batch.entries.count - 1))
         rows.append(row)
       }
     }
+    batch.sessionRanks = batch.sessions.ranks()
     return (batch, rows)
   }
 
@@ -49,13 +57,13 @@ import Testing
     return false
   }
 
-  @Test(arguments: [nil, .keepFirst, .keepLast] as [Destination.Coalescing?], [1, 2])
+  @Test(arguments: [nil, .keepFirst, .keepLast] as [Destination.Coalescing?], [(1, true), (1, false), (2, true), (2, false)])
   func `rows are sorted by key, and of one key the first or the last position is kept, as a naive model does`(
-    coalescing: Destination.Coalescing?, keys: Int
+    coalescing: Destination.Coalescing?, key: (columns: Int, beginsWithSession: Bool)
   ) {
     for seed in 0..<150 {
       var random = SeededGenerator(seed: UInt64(seed))
-      let (batch, rows) = Self.batch(&random, coalescing: coalescing, keys: keys)
+      let (batch, rows) = Self.batch(&random, coalescing: coalescing, keys: key.columns, sessions: key.beginsWithSession)
       var model = rows.sorted { left, right in
         if Self.isBefore(left.key, right.key) { return true }
         if Self.isBefore(right.key, left.key) { return false }
@@ -68,7 +76,39 @@ import Testing
           return !model.indices.contains(neighbour) || !sameKey(model[neighbour], row)
         }.map(\.element)
       }
-      #expect(batch.rowSets[0].ordered(in: batch) == model.map(\.index), "seed \(seed)")
+      #expect(batch.rowSets[0].ordered(in: batch) == model.map { RowSet.Ordered(row: $0.index) }, "seed \(seed)")
     }
+  }
+
+  /// Rows of one key, each given by the columns behind the key that it fills.
+  private static func joined(_ rows: [[Int]]) -> [[Int?]] {
+    let columns = ["key", "a", "b", "c", "d"].map { Destination.Column($0) }
+    var batch = ChangeBatch(destinations: [Destination("d", .call, key: 1, coalescing: .join, columns)])
+    _ = [UInt8](arrayLiteral: 1).withUnsafeBytes { batch.sessions.insert($0) }
+    batch.sessionRanks = [0]
+    for (index, filled) in rows.enumerated() {
+      let id = EntryID(ms: UInt64(index + 1), no: 0)
+      batch.entries.append(BatchEntry(lane: 0, id: id, block: 0, indexInBlock: 0, disposition: .apply))
+      batch.rowSets[0].cells.append(.session(0))
+      for column in 1...4 { batch.rowSets[0].cells.append(filled.contains(column) ? .integer(Int64(index)) : .null) }
+      batch.rowSets[0].entries.append(Int32(index))
+    }
+    let set = batch.rowSets[0]
+    return set.ordered(in: batch).map { row in
+      (1...4).map { column in
+        if case .integer(let number) = set.cell(row, column: column) { Int(number) } else { nil }
+      }
+    }
+  }
+
+  @Test func `a row that fills only what lies behind continues the one before it, and no other`() {
+    #expect(Self.joined([[1, 2], [3]]) == [[0, 0, 1, nil]])
+    #expect(Self.joined([[1], [4]]) == [[0, nil, nil, 1]])
+    // The end before the beginning, twice the same, an overlap: each stays a row of its own.
+    #expect(Self.joined([[3], [1]]) == [[nil, nil, 0, nil], [1, nil, nil, nil]])
+    #expect(Self.joined([[1], [1], [3]]) == [[0, nil, nil, nil], [1, nil, 2, nil]])
+    #expect(Self.joined([[1, 3], [2, 4]]) == [[0, nil, 0, nil], [nil, 1, nil, 1]])
+    // Two are joined, not three.
+    #expect(Self.joined([[1], [2], [3]]) == [[0, 1, nil, nil], [nil, nil, 2, nil]])
   }
 }

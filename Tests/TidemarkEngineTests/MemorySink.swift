@@ -7,6 +7,7 @@ final class MemorySink: ChangeSink {
   enum Failure {
     /// Nothing is committed, and this is thrown.
     case refuse(SinkError)
+    case refuseAlways(SinkError)
     /// It is committed, and the answer is lost.
     case loseAnswer
   }
@@ -14,8 +15,41 @@ final class MemorySink: ChangeSink {
   fileprivate struct State {
     var lanes: [String: LaneRecord] = [:]
     var applied: [String: [EntryID]] = [:]
+    var rejected: [String: [EntryID]] = [:]
     var failures: [String: [Failure]] = [:]
+    var poison: [String: (entries: Set<EntryID>, error: SinkError)] = [:]
     var fence: Int64 = 1
+
+    /// Why nothing of the batch is committed.
+    mutating func refusal(of batch: ChangeBatch) -> SinkError? {
+      for segment in batch.segments {
+        let error: SinkError
+        switch failures[segment.lane]?.first {
+        case .refuseAlways(let reason): error = reason
+        case .refuse(let reason):
+          failures[segment.lane]?.removeFirst()
+          error = reason
+        default: continue
+        }
+        return error
+      }
+      for index in batch.applied {
+        let poison = poison[batch.segments[batch.entries[index].lane].lane]
+        if let poison, poison.entries.contains(batch.entries[index].id) { return poison.error }
+      }
+      return nil
+    }
+
+    /// What the committer learns instead of the answer.
+    mutating func loss(of batch: ChangeBatch) -> SinkError? {
+      var isLost = false
+      for segment in batch.segments {
+        guard case .loseAnswer = failures[segment.lane]?.first else { continue }
+        failures[segment.lane]?.removeFirst()
+        isLost = true
+      }
+      return isLost ? SinkError(.fault(.world), "the connection is gone", isOutcomeUnknown: true) : nil
+    }
   }
 
   fileprivate let state = Mutex(State())
@@ -24,6 +58,12 @@ final class MemorySink: ChangeSink {
 
   /// Every entry that was committed, in the order in which it was.
   func applied(_ lane: String) -> [EntryID] { state.withLock { $0.applied[lane] ?? [] } }
+
+  /// Every dead letter, in the order of their commits.
+  func rejected(_ lane: String) -> [EntryID] { state.withLock { $0.rejected[lane] ?? [] } }
+
+  /// No transaction that applies one of these commits.
+  func poison(_ lane: String, _ entries: Set<EntryID>, _ error: SinkError) { state.withLock { $0.poison[lane] = (entries, error) } }
 
   /// As `dead-letters replay` does: the audit trail grows behind the owner's back.
   func grow(_ lane: String) { state.withLock { $0.lanes[lane]?.cursor.appliedNo += 1 } }
@@ -57,28 +97,29 @@ final class MemorySink: ChangeSink {
 private struct MemoryWriter: ChangeWriter {
   let sink: MemorySink
 
-  func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> [EntryOutcome] {
+  func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> Settlement {
+    let settlement = Settlement(batch)
     let error: SinkError? = sink.state.withLock { state in
-      var lost: SinkError?
-      for segment in batch.segments {
-        guard var failures = state.failures[segment.lane], !failures.isEmpty else { continue }
-        let failure = failures.removeFirst()
-        state.failures[segment.lane] = failures
-        switch failure {
-        case .refuse(let error): return error
-        case .loseAnswer: lost = SinkError(.fault(.world), "the connection is gone", isOutcomeUnknown: true)
-        }
-      }
+      if let error = state.refusal(of: batch) { return error }
+      let lost = state.loss(of: batch)
       let moved = batch.segments.filter { state.lanes[$0.lane]?.cursor != $0.before || state.lanes[$0.lane]?.fence != $0.fence }
       guard moved.isEmpty else { return SinkError(.fenced(moved.map(\.laneID)), "fenced") }
-      for (segment, lane) in zip(batch.segments, Settlement(batch).lanes) {
+      for (segment, lane) in zip(batch.segments, settlement.lanes) {
         if let record = state.lanes[segment.lane] { state.lanes[segment.lane] = record.advanced(by: lane) }
-        state.applied[segment.lane, default: []] += segment.entries.map { batch.entries[$0].id }
+        state.applied[segment.lane, default: []] += batch.applied.filter(segment.entries.contains).map { batch.entries[$0].id }
+        state.rejected[segment.lane, default: []] += lane.rejected.map(\.id)
       }
       return lost
     }
     if let error { throw error }
-    return []
+    return settlement
+  }
+
+  func rehearse(_ batch: ChangeBatch) async throws -> Bool {
+    try sink.state.withLock { state in
+      if let error = state.refusal(of: batch) { throw error }
+      return !batch.applied.isEmpty
+    }
   }
 
   func settledLanes(_ laneIDs: [Int32]) async throws -> [LaneRecord] {

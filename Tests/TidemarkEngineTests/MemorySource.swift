@@ -1,6 +1,8 @@
 import Synchronization
 import TidemarkCore
 
+@testable import TidemarkEngine
+
 /// Streams in memory.
 final class MemorySource: LaneSource {
   private struct State {
@@ -9,10 +11,12 @@ final class MemorySource: LaneSource {
   }
 
   private let state = Mutex(State())
+  private let written = ChangeSignal()
 
   /// Appends one message; answers its id.
   func append(_ lane: String, session: String = "s", content: String = "hello") -> EntryID {
     let raw = ["type", "message.appended", "session", session, "role", "user", "content", content].map { Array($0.utf8) }
+    defer { written.raise() }
     return state.withLock { state in
       let id = EntryID(ms: (state.streams[lane]?.last?.id.ms ?? 0) + 1, no: 0)
       state.streams[lane, default: []].append((id, raw))
@@ -23,6 +27,7 @@ final class MemorySource: LaneSource {
   func durable(_ lane: String) -> EntryID? { state.withLock { $0.marks[lane]?.durable } }
 
   func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
+    let seen = written.generation
     let reply: LaneReadReply = state.withLock { state in
       var whole = EntryBlock()
       for (index, position) in request.positions.enumerated() {
@@ -34,7 +39,8 @@ final class MemorySource: LaneSource {
       }
       return whole.entries.isEmpty ? .nothing : .entries(whole)
     }
-    if case .nothing = reply { await Task.yield() }
+    // Blocks, but not so long that a test would wait for a lane that was taken meanwhile.
+    if case .nothing = reply { await written.wait(after: seen, until: .now.advanced(by: .milliseconds(5))) }
     return reply
   }
 
@@ -52,6 +58,7 @@ final class MemorySource: LaneSource {
 
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
   func discover(_ pattern: String) async throws -> [String] { [] }
+  func rings(_ prefixes: [String]) async throws -> LaneRings { throw SourceError(.misconfigured, "nobody rings here") }
   func currentMilliseconds() async throws -> UInt64 { 1_000 }
 
   func publish(_ marks: [DurableMark]) async throws {

@@ -1,6 +1,3 @@
-import Logging
-import Metrics
-import ServiceLifecycle
 import Testing
 import TidemarkCore
 import TidemarkTestKit
@@ -12,27 +9,8 @@ import TidemarkTestKit
   private let source = MemorySource()
   private let sink = MemorySink()
 
-  /// Runs a worker over lanes `a` and `b`, and ends it gracefully after the body.
-  private func withWorker(haltRest: Duration = .milliseconds(20), _ body: (Worker) async throws -> Void) async throws {
-    let settings = WorkerSettings(
-      flow: FlowLimits(
-        maxEntries: 4, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20, haltAfterDeadLetters: 100,
-        haltRest: haltRest),
-      decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
-      retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5)), builtIn: nil,
-      lanes: ["a", "b"].map { .init(streams: $0, start: .oldest) }, writers: 2, discover: .milliseconds(10), leaseTTL: .seconds(10),
-      checkpointInterval: .seconds(10), dedupeWindow: .seconds(60))
-    let worker = Worker(
-      identity: WorkerIdentity(name: "worker", host: "here", pid: 1), settings: settings, source: source, sink: sink,
-      routes: RouteTable(), metrics: EngineMetrics(factory: NOOPMetricsHandler.instance),
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    let group = ServiceGroup(services: [worker], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-    try await withThrowingTaskGroup { tasks in
-      tasks.addTask { try await group.run() }
-      try await body(worker)
-      await group.triggerGracefulShutdown()
-      try await tasks.waitForAll()
-    }
+  private func withWorker(_ body: (Worker) async throws -> Void) async throws {
+    try await RunningWorker(source: source, sink: sink).run(body)
   }
 
   private func write(_ count: Int) -> [String: [EntryID]] {
@@ -65,7 +43,7 @@ import TidemarkTestKit
 
   @Test func `a configuration fault halts its lane and no other, and is tried again`() async throws {
     let fault = SinkError(.fault(.configuration), "permission denied", hint: "grant it")
-    sink.fail("a", Array(repeating: .refuse(fault), count: 1_000_000))
+    sink.fail("a", [.refuseAlways(fault)])
     let written = write(10)
     try await withWorker { worker in
       try await expectApplied(["b": written["b"] ?? []])
@@ -88,6 +66,33 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a record that no transaction survives is a dead letter, the lane goes on, and the other lane never waits`() async throws {
+    let written = write(40)
+    let bad = [3, 17, 18, 40].map { EntryID(ms: $0, no: 0) }
+    sink.poison("a", Set(bad), SinkError(.fault(.interrupted), "the connection is gone", isOutcomeUnknown: true))
+    try await RunningWorker(source: source, sink: sink, maxEntries: 16, leaseTTL: .milliseconds(60)).run { _ in
+      try await expectApplied(["b": written["b"] ?? []])
+      // The last one has nothing behind it, so it may wait until something else is committed.
+      try await waitUntil("everything else of a is durable") { (source.durable("a") ?? .zero) >= EntryID(ms: 39, no: 0) }
+      let more = source.append("b")
+      try await waitUntil("b goes on") { source.durable("b") == more }
+      let last = source.append("a")
+      try await waitUntil("the lane goes on") { source.durable("a") == last }
+      #expect(sink.rejected("a") == bad)
+      #expect(sink.applied("a") == (written["a"] ?? []).filter { !bad.contains($0) } + [last])
+    }
+  }
+
+  @Test func `an outage in which only leases are renewed makes no dead letter`() async throws {
+    let error = SinkError(.fault(.interrupted), "the connection is gone")
+    sink.fail("a", Array(repeating: .refuse(error), count: 400))
+    let written = write(12)
+    try await RunningWorker(source: source, sink: sink, lanes: ["a"], leaseTTL: .milliseconds(3)).run { _ in
+      try await expectApplied(["a": written["a"] ?? []])
+      #expect(sink.rejected("a").isEmpty)
+    }
+  }
+
   @Test func `what was read is committed before a graceful end`() async throws {
     let written = write(100)
     try await withWorker { worker in
@@ -97,6 +102,20 @@ import TidemarkTestKit
       let applied = sink.applied(lane)
       #expect(applied == Array(ids.prefix(applied.count)))
       #expect(source.durable(lane) == applied.last)
+    }
+  }
+
+  @Test func `two marks of a lane become one, that of the place further on, whichever was told first`() {
+    let rejection = DurableMark.Rejection(id: EntryID(ms: 2, no: 0), reason: "bad_json")
+    func mark(_ ms: UInt64, _ incarnation: Int64) -> DurableMark {
+      DurableMark(lane: "a", durable: EntryID(ms: ms, no: 0), incarnation: incarnation, rejected: [rejection])
+    }
+    for (earlier, later) in [((2, 1), (3, 1)), ((9, 1), (1, 2))] as [((UInt64, Int64), (UInt64, Int64))] {
+      let marks = [mark(earlier.0, earlier.1), mark(later.0, later.1)]
+      for merged in [marks[0].followed(by: marks[1]), marks[1].followed(by: marks[0])] {
+        #expect(merged.durable.ms == later.0 && merged.incarnation == later.1)
+        #expect(merged.rejected == [rejection, rejection])
+      }
     }
   }
 }

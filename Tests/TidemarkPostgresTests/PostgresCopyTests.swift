@@ -89,4 +89,29 @@ import TidemarkTestKit
       #expect(await connection.isUsable == false)
     }
   }
+
+  @Test func `what COPY sends out goes back in unchanged`() async throws {
+    try await withPostgres { server in
+      let connection = try await Self.table(on: server)
+      _ = try await connection.copyIn("copy public.messages from stdin", Self.lines(50_000), deadline: generous)
+      let binary = try await connection.copyOut("copy public.messages to stdout (format binary)", deadline: generous)
+      try await connection.script("create table public.copies (like public.messages)", deadline: generous)
+      #expect(try await connection.copyIn("copy public.copies from stdin (format binary)", binary, deadline: generous) == 50_000)
+      let different = "select count(*) from (table public.messages except all table public.copies) as d"
+      #expect(try await connection.one(different) == "0")
+      #expect(try await connection.copyOut("copy (select 1 where false) to stdout", deadline: generous) == [])
+    }
+  }
+
+  @Test func `a COPY that fails while it sends leaves the connection usable`() async throws {
+    try await withPostgres { server in
+      let connection = try await connect(to: server)
+      let error = try await failure {
+        try await connection.copyOut("copy (select 1 / (50000 - n) from generate_series(1, 60000) n) to stdout", deadline: generous)
+      }
+      #expect(error.kind == .server("22012"))
+      #expect(try await failure { try await connection.copyOut("select 1", deadline: generous) }.kind == .misuse)
+      #expect(try await connection.one("select 1") == "1")
+    }
+  }
 }

@@ -29,7 +29,44 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `a late cancellation never hits the next statement`() async throws {
+  @Test func `a cancellation that comes first is what the statement reports, and spares the next one`() async throws {
+    try await withPostgres { server in
+      // The statement waits for a lock that nobody gives back, so its end is the cancellation's doing.
+      let holder = try await connect(to: server)
+      try await holder.script("select pg_advisory_lock(4711)", deadline: generous)
+      let connection = try await connect(to: server)
+      for round in 0..<20 {
+        let error = try await failure {
+          if round.isMultiple(of: 2) {
+            _ = try await connection.query("select pg_advisory_lock(4711)", deadline: .milliseconds(1))
+          } else {
+            let task = Task { try await connection.query("select pg_advisory_lock(4711)", deadline: generous) }
+            task.cancel()
+            _ = try await task.value
+          }
+        }
+        #expect(error.kind == (round.isMultiple(of: 2) ? .timeout : .cancelled))
+        // A server too busy to answer the cancellation in time loses the connection.
+        try await connection.ensureConnected(deadline: generous)
+        #expect(try await connection.one("select \(round)") == "\(round)")
+      }
+    }
+  }
+
+  @Test func `a cancellation that comes after the answer changes nothing`() async throws {
+    try await withPostgres { server in
+      let connection = try await connect(to: server)
+      for round in 0..<20 {
+        let task = Task { try await connection.one("select \(round)") }
+        let answer = try await task.value
+        task.cancel()
+        #expect(answer == "\(round)")
+        #expect(try await connection.one("select -\(round)") == "\(-round)")
+      }
+    }
+  }
+
+  @Test func `whichever of an answer and a cancellation comes first, the next statement is spared`() async throws {
     try await withPostgres { server in
       let connection = try await connect(to: server)
       for round in 0..<150 {
@@ -39,6 +76,7 @@ import TidemarkTestKit
           _ = try await connection.query("select pg_sleep(0.002)", deadline: deadline)
         } catch let error as PostgresError {
           #expect(error.kind == .timeout)
+          try await connection.ensureConnected(deadline: generous)
         }
         #expect(try await connection.one("select \(round)") == "\(round)")
       }

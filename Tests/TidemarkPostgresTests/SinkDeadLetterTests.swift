@@ -25,9 +25,9 @@ import TidemarkTestKit
       let error = try await sinkFailure { try await sink.commit(entries) }
       #expect(error.kind == .fault(.record))
       #expect(!error.description.contains("a bad"))
-      let outcomes = try await sink.commit(entries, .exact)
-      #expect(outcomes.map(\.entry) == [1])
-      guard case .rejected(let rejection) = outcomes.first?.kind else { return }
+      let letters = try await sink.commit(entries, .exact).deadLetters
+      #expect(letters.map(\.entry) == [1])
+      let rejection = try #require(letters.first).rejection
       #expect(rejection.reason == .constraint)
       #expect(rejection.sqlstate == "23514")
       #expect(rejection.detail.contains("polite"))
@@ -48,11 +48,9 @@ import TidemarkTestKit
         HandMade(2, "tool.finished", "s", [("call_id", "d"), ("status", "ok"), ("cost", "1.5")]),
       ]
       #expect(try await sinkFailure { try await sink.commit(entries) }.kind == .fault(.record))
-      let outcomes = try await sink.commit(entries, .exact)
-      guard case .rejected(let rejection) = outcomes.first?.kind, outcomes.count == 1 else {
-        Issue.record("\(outcomes)")
-        return
-      }
+      let letters = try await sink.commit(entries, .exact).deadLetters
+      #expect(letters.map(\.entry) == [0])
+      let rejection = try #require(letters.first).rejection
       #expect(rejection.reason == .rejectedByPostgres)
       #expect(rejection.sqlstate == "22003")
       #expect(!rejection.detail.contains("123456789"))
@@ -79,11 +77,9 @@ import TidemarkTestKit
       let entries = [Self.message(1, "good"), Self.message(2, "bad"), Self.message(3, "good")]
       #expect(try await sinkFailure { try await sink.commit(entries) }.kind == .fault(.ambiguous))
       #expect(try await sinkFailure { try await sink.commit(entries, .exact) }.kind == .fault(.ambiguous))
-      let outcomes = try await sink.commit(entries, .isolating)
-      guard case .rejected(let rejection) = outcomes.first?.kind, outcomes.count == 1 else {
-        Issue.record("\(outcomes)")
-        return
-      }
+      let letters = try await sink.commit(entries, .isolating).deadLetters
+      #expect(letters.map(\.entry) == [1])
+      let rejection = try #require(letters.first).rejection
       #expect(rejection.sqlstate == state)
       #expect(rejection.reason == .rejectedByPostgres)
       #expect(try await sink.rows("select entry_ms from tide.changes order by no") == [["1"], ["3"]])

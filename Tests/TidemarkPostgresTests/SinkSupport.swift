@@ -62,8 +62,11 @@ struct SinkFixture {
   }
 
   static func makeSink(_ server: PostgresServer, dedupeWindow: Duration = .seconds(86_400)) throws -> PostgresSink {
-    try PostgresSink(
-      configuration: PostgresConfiguration(url: server.url), settings: SinkSettings(schema: schema, dedupeWindow: dedupeWindow),
+    var configuration = try PostgresConfiguration(url: server.url)
+    // Tests hold locks on purpose, for as long as a busy machine takes.
+    configuration.lockTimeout = .seconds(600)
+    return try PostgresSink(
+      configuration: configuration, settings: SinkSettings(schema: schema, dedupeWindow: dedupeWindow),
       destinations: RouteTable().destinations, version: "test", logger: Logger(label: "test"))
   }
 
@@ -82,7 +85,7 @@ struct SinkFixture {
 
   /// Commits entries to a lane where it stands.
   @discardableResult
-  func commit(_ entries: [HandMade], _ mode: CommitMode = .fast, lane: String = "one") async throws -> [EntryOutcome] {
+  func commit(_ entries: [HandMade], _ mode: CommitMode = .fast, lane: String = "one") async throws -> Settlement {
     try await writer.commit(batch([(try await self.lane(lane), entries)]), mode)
   }
 
@@ -100,14 +103,19 @@ struct SinkFixture {
       "lanes": "- 'updated_at' - 'since'", "change_log": "- 'committed_at'", "dead_letters": "- 'at'", "divergences": "- 'found_at'",
     ]
     for table in [
-      "lanes", "change_log", "event_ids", "dead_letters", "divergences", "gaps", "sessions", "messages", "context", "context_history",
-      "tool_calls", "outcomes", "snapshots",
+      "lanes", "change_log", "event_ids", "dead_letters", "divergences", "gaps", "sessions", "messages", "message_hides", "context",
+      "context_history", "tool_calls", "outcomes", "snapshots",
     ] {
       tables[table] = try await rows(
         "select * from (select (to_jsonb(t) \(without[table] ?? ""))::text as row from tide.\(table) t) r order by row collate \"C\"")
     }
     return tables
   }
+}
+
+extension Settlement {
+  /// Over all lanes.
+  var counts: LaneCounts { lanes.reduce(into: LaneCounts()) { $0 += $1.counts } }
 }
 
 /// Runs a body against a fresh schema.

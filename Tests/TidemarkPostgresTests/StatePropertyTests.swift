@@ -72,7 +72,7 @@ import TidemarkTestKit
           if isLarge {
             // Entries that leave nothing behind but make the batch one for COPY.
             entries =
-              (1...PostgresWriter.pipelineLimit).map {
+              (1...PostgresWriter.pipelineLimit.entries).map {
                 HandMade(first.id.ms - 1, UInt64($0), [("type", "noise"), ("session", "n"), ("ephemeral", "1")])
               } + entries
           }
@@ -175,40 +175,6 @@ import TidemarkTestKit
         run.generate(300)
         try await run.commitAll()
         if let difference = try await run.difference() { Issue.record("seed \(seed): \(difference)") }
-      }
-    }
-  }
-
-  /// Types of which the naive model says what the tables shall be, whenever one of them comes.
-  private static let lateTypes = [
-    "session.started", "session.updated", "session.ended", "context.set", "context.set", "context.removed", "outcome.recorded",
-    "session.paused",
-  ]
-
-  @Test func `an entry applied late keeps its own position and never overwrites a later value`() async throws {
-    try await withSink(lanes: ["home", "late"]) { sink in
-      for seed in 1...25 as ClosedRange<UInt64> {
-        let session = "late\(seed)"
-        var generator = ChangeGenerator(seed: seed, sessions: [session])
-        generator.types = Self.lateTypes
-        var model = NaiveModel()
-        var entries: [HandMade] = []
-        for index in 0..<12 {
-          let ms = seed * 10_000 + UInt64(index)
-          let fields = generator.change(EntryID(ms: ms, no: 0))
-          model.apply(ms, fields)
-          entries.append(HandMade(ms, 0, fields.sorted { $0.key < $1.key }))
-        }
-        let late = entries.remove(at: 1 + generator.random.below(11))
-        let says = "seed \(seed), late \(late.id) \(late.fields.map { String(decoding: $0.name + [61] + $0.value, as: UTF8.self) })"
-        do {
-          try await sink.commit(entries, seed % 2 == 0 ? .exact : .fast, lane: "home")
-          try await sink.commit([late], .exact, lane: "late")
-          let difference = try await StateComparison(sink: sink, model: model, sessions: session).difference()
-          if let difference { Issue.record("\(says): \(difference)") }
-        } catch {
-          Issue.record("\(says): \(error)")
-        }
       }
     }
   }

@@ -43,6 +43,10 @@ extension PostgresConnection {
     get throws { try #require(backend).pid }
   }
 
+  func copyIn(_ sql: String, _ bytes: [UInt8], deadline: Duration) async throws -> Int {
+    try await copyIn(sql, deadline: deadline) { stream in try stream.append(bytes) }
+  }
+
   func one(_ sql: String, _ parameters: [PostgresValue] = []) async throws -> String? {
     try await query(sql, parameters, deadline: generous).string(0, 0)
   }

@@ -109,7 +109,8 @@ struct LaneReadingTests {
     try await withSource { server, source in
       try await server.commands((0..<2500).map { "XADD orders:\($0):events * k v\nSET orders:\($0):text x" }.joined(separator: "\n"))
       try await server.command("XADD", "other", "*", "k", "v")
-      #expect(try await source.discover("orders:*") == (0..<2500).map { "orders:\($0):events" }.sorted())
+      let found = try await source.discover("orders:*")
+      #expect(found.sorted() == (0..<2500).map { "orders:\($0):events" }.sorted())
       #expect(try await source.discover("none:*").isEmpty)
     }
   }

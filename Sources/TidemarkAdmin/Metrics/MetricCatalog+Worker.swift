@@ -42,7 +42,8 @@ extension MetricCatalog {
     "dead_letters_total", .counter, .entries, labels: ["reason"], of: .worker, "Entries that became dead letters in this worker.")
   static let retries = MetricDefinition(
     "retries_total", .counter, labels: ["class"], of: .worker,
-    "Failures that were tried again: world (it passes), ambiguous, configuration, outcome_unknown (a commit without an answer), redis.")
+    "Failures that were tried again: world (it passes), ambiguous, interrupted (the statement or its connection ended), "
+      + "configuration, outcome_unknown (a commit without an answer), redis.")
   static let fenced = MetricDefinition(
     "fenced_total", .counter, of: .worker, "Lanes that this worker gave up in a commit because another owner or position held them.")
   static let leaseChanges = MetricDefinition(

@@ -60,6 +60,16 @@ package struct LoadedConfiguration: Sendable {
     return changes
   }
 
+  /// What is in force when a running worker reloads `new`: its reloadable settings, and of the others what the worker was started with.
+  /// Throws where these do not go together.
+  package func reloading(_ new: LoadedConfiguration) throws(ConfigurationError) -> LoadedConfiguration {
+    var resolution = Resolution(configuration, sources: sources)
+    for key in ConfigurationSchema.keys where key.isReloadable {
+      resolution.take(key, from: new.configuration, source: new.sources[key.path])
+    }
+    return try resolution.finish(path: new.path)
+  }
+
   /// The same with further values over it, as `tidemark tune` sends them; combinations are judged again.
   package func applying(_ overlays: [Overlay]) throws(ConfigurationError) -> LoadedConfiguration {
     var resolution = Resolution(configuration, sources: sources)

@@ -30,6 +30,12 @@ struct Resolution {
     sources[key.path] = source
   }
 
+  /// Takes over a value that was judged by itself already. Nil: it is the default.
+  mutating func take(_ key: ConfigurationKey, from other: Configuration, source: SettingSource?) {
+    key.set(key.value(in: other), in: &configuration)
+    sources[key.path] = source
+  }
+
   mutating func reportUnknown(_ path: String, at source: SettingSource) {
     let mend: String
     if let nearest = ConfigurationSchema.nearest(to: path) {

@@ -45,7 +45,7 @@ package enum ConfigurationReference {
     number and `B`, `KiB`, `MiB`, `GiB` or `TiB`; without a unit it counts bytes.
 
     **When they change.** Settings marked reloadable are taken from the file on SIGHUP; an invalid file keeps what runs and says so. All
-    others need a restart.
+    others need a restart: a reload that finds one changed names it and keeps the old value.
 
     """
 

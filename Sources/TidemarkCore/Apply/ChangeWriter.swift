@@ -1,7 +1,10 @@
 /// Commits batches, one at a time, over one connection that it opens again after a loss.
 package protocol ChangeWriter: Sendable {
-  /// Applies a batch in one transaction. Answers the entries that were not simply applied; all others are.
-  func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> [EntryOutcome]
+  /// Applies a batch in one transaction. Answers what it came to: what Postgres was told, word for word.
+  func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> Settlement
+
+  /// Whether any entry of the batch could be applied now. Leaves nothing behind.
+  func rehearse(_ batch: ChangeBatch) async throws -> Bool
 
   /// Lanes as the ledger has them, read after it is certain that no earlier transaction of this writer is still open.
   func settledLanes(_ laneIDs: [Int32]) async throws -> [LaneRecord]

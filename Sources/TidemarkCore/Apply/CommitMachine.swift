@@ -12,37 +12,58 @@ package struct CommitMachine: Sendable {
     case drop([Int32])
     /// Commit each lane alone, to learn which one it is.
     case split
+    /// This entry is a dead letter. Mark it in the batch, then ``attempt`` in the machine's mode.
+    case cutOut(Culprit)
+    /// Commit small pieces of the batch in order, to learn which entry it is.
+    case takeApart
+    /// The only entry that is left to apply fails alone, before and after others passed: it is a dead letter.
+    case condemn(Rejection)
+    /// It fails alone, but so might every other: see whether what follows it would pass, then wait and ``attempt`` again.
+    case rehearse(after: Duration)
     /// Nothing but this lane is in the batch, and only an operator can help.
     case halt(reason: String, hint: String?)
   }
 
-  /// Failures of the same entries before they are taken apart.
-  static let ambiguousLimit = 5
+  /// Failures of the same entries, each after a commit of others, before they are isolated.
+  static let failureLimit = 5
+  /// The same for a piece of what was taken apart, whose entries have failed before. More than one, so that one unlucky moment
+  /// condemns nobody; hardly more, since each may cost a statement_timeout or a restart of the server.
+  static let pieceLimit = 2
+  /// Bad records that are cut out by the line that COPY names; beyond, the server goes entry by entry (DESIGN section 4, "Poison").
+  static let cutOutLimit = 8
 
   package private(set) var mode = CommitMode.fast
   private let retry: RetryPolicy
   private let laneCount: Int
+  private var undecided: Int
   private var lastWait: Duration?
-  private var ambiguousFailures = 0
+  private var suspicion: Suspicion
+  private var cutOuts = 0
+  /// Why the outcome is unknown.
+  private var unresolved: SinkError?
 
-  package init(retry: RetryPolicy, laneCount: Int) {
+  /// - Parameter undecided: the entries of the batch that shall be applied.
+  package init(retry: RetryPolicy, laneCount: Int, undecided: Int, isPiece: Bool) {
     self.retry = retry
     self.laneCount = laneCount
+    self.undecided = undecided
+    suspicion = Suspicion(limit: isPiece ? Self.pieceLimit : Self.failureLimit)
   }
 
-  package mutating func failed(_ error: SinkError, random: Double) -> Action {
-    if error.isOutcomeUnknown { return .resolve(after: nextWait(random)) }
+  package mutating func failed(_ error: SinkError, _ evidence: CommitEvidence, random: Double) -> Action {
+    guard !error.isOutcomeUnknown else {
+      unresolved = error
+      return .resolve(after: nextWait(random))
+    }
     switch error.kind {
     case .fenced(let lanes): return .drop(lanes)
     case .fault(.world): return .retry(after: nextWait(random), mode)
-    case .fault(.record):
-      // Of the exact path nothing is left to say that one record is at fault: what fails there is as good as unknown.
-      guard mode == .fast else { return ambiguous(random) }
-      mode = .exact
-      return .attempt(mode)
     case .fault(.configuration):
       return laneCount > 1 ? .split : .halt(reason: error.description, hint: error.hint)
-    case .fault(.ambiguous): return ambiguous(random)
+    case .fault(.record) where mode == .fast: return refused(error.culprit)
+    // Of the exact path nothing is left to say that one record is at fault: what fails there is as good as unknown.
+    case .fault(.record), .fault(.ambiguous), .fault(.interrupted):
+      return isolation(error, evidence, random) ?? .retry(after: nextWait(random), mode)
     }
   }
 
@@ -51,17 +72,52 @@ package struct CommitMachine: Sendable {
   }
 
   /// The lanes were read, and the batch is not in.
-  package func notCommitted() -> Action { .attempt(mode) }
+  package mutating func notCommitted(_ evidence: CommitEvidence, random: Double) -> Action {
+    defer { unresolved = nil }
+    guard let unresolved, case .fault(let fault) = unresolved.kind, fault == .interrupted || fault == .ambiguous else {
+      return .attempt(mode)
+    }
+    return isolation(unresolved, evidence, random) ?? .attempt(mode)
+  }
 
-  private mutating func ambiguous(_ random: Double) -> Action {
-    ambiguousFailures += 1
-    if ambiguousFailures >= Self.ambiguousLimit { mode = .isolating }
-    return .retry(after: nextWait(random), mode)
+  /// A bad record in the fast path. Where it is known and there seem to be few of them, the rest goes on without it.
+  private mutating func refused(_ culprit: Culprit?) -> Action {
+    // Those before it came in the rows before it: as many again are to be expected in as many rows.
+    guard let culprit, cutOuts < Self.cutOutLimit, Double(cutOuts) <= Double(Self.cutOutLimit) * culprit.progress else {
+      mode = .exact
+      return .attempt(mode)
+    }
+    cutOuts += 1
+    undecided -= 1
+    return .cutOut(culprit)
+  }
+
+  /// What to do once the entries are suspicious enough; nil while they are not.
+  private mutating func isolation(_ error: SinkError, _ evidence: CommitEvidence, _ random: Double) -> Action? {
+    suspicion.failed(evidence)
+    guard suspicion.isFirm else { return nil }
+    if error.kind == .fault(.ambiguous), mode != .isolating {
+      // The server can catch it, and finds all such entries in one go.
+      mode = .isolating
+      return nil
+    }
+    if laneCount > 1 || undecided > 1 { return .takeApart }
+    guard undecided == 1 else { return nil }
+    return suspicion.isProven(by: evidence) ? .condemn(Rejection(isolated: error)) : .rehearse(after: nextWait(random))
   }
 
   private mutating func nextWait(_ random: Double) -> Duration {
     let wait = retry.wait(after: lastWait, random: random)
     lastWait = wait
     return wait
+  }
+}
+
+extension Rejection {
+  /// Of an entry that failed alone.
+  fileprivate init(isolated error: SinkError) {
+    self.init(
+      error.sqlstate?.hasPrefix("23") == true ? .constraint : .rejectedByPostgres,
+      "it fails again and again, and alone, while others are committed: \(error.description)", sqlstate: error.sqlstate)
   }
 }

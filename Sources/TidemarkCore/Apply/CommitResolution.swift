@@ -1,27 +1,38 @@
 /// What the lanes say about a batch whose commit got no answer.
-package struct CommitResolution: Sendable, Equatable {
-  /// Indices into the batch's segments, with the lane as it stands now.
-  package var committed: [Int: LaneRecord] = [:]
-  package var notCommitted: [Int] = []
-  /// Neither where the batch begins nor where it ends, or under another fencing token.
-  package var lost: [Int] = []
+package enum CommitResolution: Sendable, Equatable {
+  /// It is in. The lanes as they stand now, in the order of the batch's segments.
+  case committed([LaneRecord])
+  case notCommitted
+  /// These stand neither where the batch begins nor where it ends, or are under another fencing token.
+  case lost([Int32])
 
   /// Compares each lane with the batch. A lane has at most one transaction under way, so its cursor stands where the batch begins
   /// or where it ends; ids only rise, so it can't be both.
   package init(_ batch: ChangeBatch, _ records: [LaneRecord]) {
     let byID = Dictionary(records.map { ($0.laneID, $0) }, uniquingKeysWith: { first, _ in first })
-    for (index, segment) in batch.segments.enumerated() {
+    var committed: [LaneRecord] = []
+    var before: [Int32] = []
+    var lost: [Int32] = []
+    for segment in batch.segments {
       guard let record = byID[segment.laneID], record.fence == segment.fence else {
-        lost.append(index)
+        lost.append(segment.laneID)
         continue
       }
       if record.cursor.position == batch.lastID(of: segment) {
-        committed[index] = record
+        committed.append(record)
       } else if record.cursor == segment.before {
-        notCommitted.append(index)
+        before.append(segment.laneID)
       } else {
-        lost.append(index)
+        lost.append(segment.laneID)
       }
+    }
+    if !lost.isEmpty {
+      self = .lost(lost)
+    } else if committed.isEmpty {
+      self = .notCommitted
+    } else {
+      // A transaction is in as a whole: a lane that was left behind was moved by somebody.
+      self = before.isEmpty ? .committed(committed) : .lost(before)
     }
   }
 }

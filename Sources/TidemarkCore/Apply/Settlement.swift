@@ -39,7 +39,7 @@ package struct Settlement: Sendable, Equatable {
       lane.counts.read = segment.entries.count
       for index in segment.entries { settle(index, of: batch, byEntry[index], &lane) }
       let last = batch.entries[segment.entries.upperBound - 1]
-      lane.anchor = last.disposition == .apply ? last.digest : nil
+      lane.anchor = last.digest == .none ? nil : last.digest
       lanes.append(lane)
     }
   }

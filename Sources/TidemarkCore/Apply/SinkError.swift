@@ -13,11 +13,20 @@ package struct SinkError: Error, Sendable, Equatable, CustomStringConvertible {
   package var description: String
   /// What an operator can do about it.
   package var hint: String?
+  /// What Postgres called it, where it was Postgres.
+  package var sqlstate: String?
+  /// The entry whose fault it is, where that is certain.
+  package var culprit: Culprit?
 
-  package init(_ kind: Kind, _ description: String, isOutcomeUnknown: Bool = false, hint: String? = nil) {
+  package init(
+    _ kind: Kind, _ description: String, isOutcomeUnknown: Bool = false, hint: String? = nil, sqlstate: String? = nil,
+    culprit: Culprit? = nil
+  ) {
     self.kind = kind
     self.description = description
     self.isOutcomeUnknown = isOutcomeUnknown
     self.hint = hint
+    self.sqlstate = sqlstate
+    self.culprit = culprit
   }
 }

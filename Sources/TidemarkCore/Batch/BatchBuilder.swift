@@ -2,19 +2,26 @@
 ///
 /// Pure and without I/O; holds scratch space, so one task has one at a time.
 package struct BatchBuilder {
-  private static let largeValue = 1 << 20
-
   private let table: RouteTable
   private let builtIn: BuiltInLanes?
   private var decoder: EntryDecoder
   private var decoded = DecodedEntry()
   private var batch: ChangeBatch
+  private var constants: [Cell] = []
+  /// For each session of the batch the built-in lane that it belongs to.
+  private var partitions: [Int] = []
 
   package init(table: RouteTable, limits: EntryDecoder.Limits, builtIn: BuiltInLanes?) {
     self.table = table
     self.builtIn = builtIn
     decoder = EntryDecoder(catalog: table.catalog, limits: limits)
     batch = ChangeBatch(destinations: table.destinations)
+    constants = table.constants.map { constant in
+      switch constant {
+      case .text(let bytes): make { $0.append(contentsOf: bytes) }
+      case .boolean(let value): .boolean(value)
+      }
+    }
   }
 
   /// Adds a lane's entries, in order, from one or several blocks.
@@ -24,6 +31,7 @@ package struct BatchBuilder {
     let partition = builtIn?.partition(of: record.name)
     for chunk in chunks {
       batch.blocks.append(chunk.block)
+      batch.byteCount += chunk.byteCount
       for index in chunk.entries { append(chunk.block, index, lane: lane, partition: partition) }
     }
     guard batch.entries.count > start else { return }
@@ -33,7 +41,10 @@ package struct BatchBuilder {
         entries: start..<batch.entries.count))
   }
 
-  package consuming func finish() -> ChangeBatch { batch }
+  package consuming func finish() -> ChangeBatch {
+    batch.sessionRanks = batch.sessions.ranks()
+    return batch
+  }
 
   private mutating func append(_ block: EntryBlock, _ index: Int, lane: Int, partition: Int?) {
     let source = block.entries[index]
@@ -43,13 +54,11 @@ package struct BatchBuilder {
       if decoded.isEphemeral { entry.disposition = .ephemeral }
     } catch {
       entry.disposition = .rejected(error)
-      if !decoded.session.isEmpty, error.reason != .badUTF8, error.reason != .unstorableText {
-        entry.session = copy(decoded.session, of: block)
-      }
+      if !decoded.session.isEmpty, error.reason != .badUTF8, error.reason != .unstorableText { entry.session = session(of: block) }
     }
     if entry.disposition == .apply {
       fillLedger(&entry, block)
-      if let builtIn, let partition { entry.isMisrouted = builtIn.partition(ofSession: block.bytes[decoded.session]) != partition }
+      if let partition, case .session(let number) = entry.session { entry.isMisrouted = partitions[Int(number)] != partition }
       makeRows(entry, block)
     }
     batch.entries.append(entry)
@@ -57,16 +66,15 @@ package struct BatchBuilder {
 
   private mutating func fillLedger(_ entry: inout BatchEntry, _ block: EntryBlock) {
     entry.digest = decoded.digest
-    entry.session = copy(decoded.session, of: block)
-    entry.type = copy(decoded.typeName, of: block)
-    entry.eventID = copy(decoded.eventID, of: block)
-    entry.actor = copy(decoded.actor, of: block)
-    entry.trace = copy(decoded.trace, of: block)
-    entry.seq = decoded.seq.map { write($0) } ?? .null
-    entry.epoch = decoded.epoch.map { write($0) } ?? .null
-    entry.version = write(decoded.version)
-    let occurred = decoded.occurredMilliseconds
-    entry.occurredAt = write { TimestampText.append(milliseconds: occurred, to: &$0) }
+    entry.session = session(of: block)
+    entry.type = text(decoded.typeName, of: block)
+    entry.eventID = text(decoded.eventID, of: block)
+    entry.actor = text(decoded.actor, of: block)
+    entry.trace = text(decoded.trace, of: block)
+    entry.seq = decoded.seq.map { .integer($0) } ?? .null
+    entry.epoch = decoded.epoch.map { .integer($0) } ?? .null
+    entry.version = .integer(decoded.version)
+    entry.occurredAt = .time(decoded.occurredMilliseconds)
     switch decoded.type.map({ table.catalog[$0].kept }) ?? .all {
     case .all: entry.fields = keptFields(block)
     case .extras: entry.fields = extras(block)
@@ -75,23 +83,22 @@ package struct BatchBuilder {
   }
 
   private mutating func makeRows(_ entry: BatchEntry, _ block: EntryBlock) {
-    // Positions and extras are written once and shared by all rows of the entry.
-    let milliseconds = write(Int64(clamping: entry.id.ms))
-    let number = write(Int64(clamping: entry.id.no))
-    var sharedExtras: RowSet.Cell?
+    // Extras are written once and shared by all rows of the entry.
+    var sharedExtras: Cell?
     for route in table.routes(for: decoded.type) {
       if let with = route.with, decoded.values[with] == nil { continue }
       if let without = route.without, decoded.values[without] != nil { continue }
       for source in route.sources {
-        let cell: RowSet.Cell
+        let cell: Cell
         switch source {
-        case .slot(let slot): cell = copy(decoded.values[slot], of: block)
+        case .slot(let slot): cell = text(decoded.values[slot], of: block)
+        case .integerSlot(let slot): cell = integer(decoded.values[slot], of: block)
         case .slotOr(let slot, let fallback):
-          cell = decoded.values[slot] == nil ? constant(fallback) : copy(decoded.values[slot], of: block)
-        case .constant(let index): cell = constant(index)
+          cell = decoded.values[slot] == nil ? constants[fallback] : text(decoded.values[slot], of: block)
+        case .constant(let index): cell = constants[index]
         case .session: cell = entry.session
-        case .entryMilliseconds: cell = milliseconds
-        case .entryNumber: cell = number
+        case .entryMilliseconds: cell = .integer(Int64(clamping: entry.id.ms))
+        case .entryNumber: cell = .integer(Int64(clamping: entry.id.no))
         case .time: cell = entry.occurredAt
         case .seq: cell = entry.seq
         case .type: cell = entry.type
@@ -108,53 +115,64 @@ package struct BatchBuilder {
     }
   }
 
-  private mutating func copy(_ range: Range<Int>?, of block: EntryBlock) -> RowSet.Cell {
+  /// A value as it was read, where Postgres can store it as it is.
+  private mutating func text(_ range: Range<Int>?, of block: EntryBlock) -> Cell {
     guard let range else { return .null }
-    let start = batch.bytes.count
-    // Else the small values behind a large one would have it copied into twice its room.
-    if range.count > Self.largeValue { batch.bytes.reserveCapacity(start + range.count + Self.largeValue) }
-    if decoded.hasNUL {
-      for byte in block.bytes[range] {
-        if byte == 0 { batch.bytes.append(contentsOf: "\u{FFFD}".utf8) } else { batch.bytes.append(byte) }
-      }
-    } else {
-      batch.bytes.append(contentsOf: block.bytes[range])
+    guard decoded.hasNUL else {
+      return .read(block: Int32(batch.blocks.count - 1), start: UInt32(range.lowerBound), length: UInt32(range.count))
     }
-    return RowSet.Cell(start: start, length: batch.bytes.count - start)
+    return make { Self.replaceNUL(in: block.bytes[range], to: &$0) }
   }
 
-  private mutating func write(_ fill: (inout [UInt8]) -> Void) -> RowSet.Cell {
-    let start = batch.bytes.count
-    fill(&batch.bytes)
-    return RowSet.Cell(start: start, length: batch.bytes.count - start)
+  private func integer(_ range: Range<Int>?, of block: EntryBlock) -> Cell {
+    guard let range, let number = block.bytes.withUnsafeBufferPointer({ FieldCheck.integer($0, range) }) else { return .null }
+    return .integer(number)
   }
 
-  private mutating func write(_ number: Int64) -> RowSet.Cell {
-    write { DecimalText.append(number, to: &$0) }
+  private mutating func session(of block: EntryBlock) -> Cell {
+    guard decoded.hasNUL else {
+      return block.bytes.withUnsafeBytes { number(UnsafeRawBufferPointer(rebasing: $0[decoded.session])) }
+    }
+    var name: [UInt8] = []
+    Self.replaceNUL(in: block.bytes[decoded.session], to: &name)
+    return name.withUnsafeBytes { number($0) }
   }
 
-  private mutating func constant(_ index: Int) -> RowSet.Cell {
-    let text = table.constants[index]
-    return write { $0.append(contentsOf: text) }
+  private mutating func number(_ session: UnsafeRawBufferPointer) -> Cell {
+    let found = batch.sessions.insert(session)
+    if let builtIn, found.isNew { partitions.append(builtIn.partition(ofSession: session)) }
+    return .session(Int32(found.number))
   }
 
-  private mutating func extras(_ block: EntryBlock) -> RowSet.Cell {
+  private static func replaceNUL(in text: ArraySlice<UInt8>, to output: inout [UInt8]) {
+    for byte in text {
+      if byte == 0 { output.append(contentsOf: "\u{FFFD}".utf8) } else { output.append(byte) }
+    }
+  }
+
+  private mutating func make(_ fill: (inout [UInt8]) -> Void) -> Cell {
+    let start = batch.made.count
+    fill(&batch.made)
+    return .made(start: start, length: UInt32(batch.made.count - start))
+  }
+
+  private mutating func extras(_ block: EntryBlock) -> Cell {
     guard !decoded.extras.isEmpty else { return .null }
     let fields = decoded.extras
-    return write { JSONText.appendObject(texts: fields, of: block.bytes, to: &$0) }
+    return make { JSONText.appendObject(texts: fields, of: block.bytes, to: &$0) }
   }
 
-  private mutating func prefixed(_ block: EntryBlock) -> RowSet.Cell {
+  private mutating func prefixed(_ block: EntryBlock) -> Cell {
     guard let type = decoded.type, let prefix = table.catalog[type].jsonPrefix, !decoded.prefixed.isEmpty else { return .null }
     let fields = decoded.prefixed
-    return write { JSONText.appendObject(values: fields, of: block.bytes, droppingPrefix: prefix.utf8.count, to: &$0) }
+    return make { JSONText.appendObject(values: fields, of: block.bytes, droppingPrefix: prefix.utf8.count, to: &$0) }
   }
 
   /// Everything that the change says, as one JSON object.
-  private mutating func keptFields(_ block: EntryBlock) -> RowSet.Cell {
+  private mutating func keptFields(_ block: EntryBlock) -> Cell {
     let decoded = decoded
     let type = decoded.type.map { table.catalog[$0] }
-    return write { bytes in
+    return make { bytes in
       bytes.append(UInt8(ascii: "{"))
       let start = bytes.count
       for (slot, value) in decoded.values.enumerated() {

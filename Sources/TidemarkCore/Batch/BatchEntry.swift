@@ -16,14 +16,14 @@ package struct BatchEntry: Sendable {
   package var disposition: Disposition
   package var digest = ContentDigest.none
   package var isMisrouted = false
-  package var session = RowSet.Cell.null
-  package var eventID = RowSet.Cell.null
-  package var seq = RowSet.Cell.null
-  package var epoch = RowSet.Cell.null
-  package var type = RowSet.Cell.null
-  package var actor = RowSet.Cell.null
-  package var trace = RowSet.Cell.null
-  package var version = RowSet.Cell.null
-  package var occurredAt = RowSet.Cell.null
-  package var fields = RowSet.Cell.null
+  package var session = Cell.null
+  package var eventID = Cell.null
+  package var seq = Cell.null
+  package var epoch = Cell.null
+  package var type = Cell.null
+  package var actor = Cell.null
+  package var trace = Cell.null
+  package var version = Cell.null
+  package var occurredAt = Cell.null
+  package var fields = Cell.null
 }

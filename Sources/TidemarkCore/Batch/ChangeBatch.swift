@@ -18,16 +18,41 @@ package struct ChangeBatch: Sendable {
   package internal(set) var entries: [BatchEntry] = []
   /// One for each destination of the routes, in the order in which they are applied.
   package internal(set) var rowSets: [RowSet]
-  /// Holds what every cell refers to.
-  package internal(set) var bytes: [UInt8] = []
-  /// The replies that the entries came in, for dead letters.
+  /// The sessions of its entries.
+  package internal(set) var sessions = ByteStringSet()
+  /// For each session its place in the order of keys.
+  package internal(set) var sessionRanks: [Int32] = []
+  /// What was made of what was read: JSON objects, text with replacements.
+  package internal(set) var made: [UInt8] = []
+  /// The replies that the entries came in. Most cells refer to them.
   package internal(set) var blocks: [EntryBlock] = []
+  /// Of its entries' names and values.
+  package internal(set) var byteCount = 0
 
   init(destinations: [Destination]) {
     rowSets = destinations.map { RowSet(destination: $0) }
   }
 
   package func lastID(of segment: Segment) -> EntryID { entries[segment.entries.upperBound - 1].id }
+
+  /// Makes entries dead letters, by index: their rows leave the batch.
+  package mutating func reject(_ rejections: [Int: Rejection]) {
+    for (entry, rejection) in rejections where entries[entry].disposition == .apply {
+      entries[entry].disposition = .rejected(rejection)
+    }
+    for index in rowSets.indices { rowSets[index].remove { rejections[$0] != nil } }
+  }
+
+  /// Whether another entry to be applied carries the same producer's id in the same session: then its outcome depends on that one's.
+  package func sharesEventID(_ entry: Int) -> Bool {
+    let one = entries[entry]
+    guard one.eventID != .null else { return false }
+    return entries.indices.contains { index in
+      let other = entries[index]
+      return index != entry && other.disposition == .apply && other.eventID != .null && other.session == one.session
+        && compare(other.eventID, one.eventID) == 0
+    }
+  }
 
   /// The entries that Postgres shall apply, by index.
   package var applied: [Int] {

@@ -7,13 +7,18 @@
 /// Comparison of slices of one run of bytes, in the order of Postgres' collation "C".
 package enum ByteOrder {
   @inline(__always)
-  package static func compare(_ bytes: UnsafeBufferPointer<UInt8>, _ left: Range<Int>, _ right: Range<Int>) -> Int {
-    let shared = min(left.count, right.count)
-    if shared > 0, let base = bytes.baseAddress {
-      let difference = memcmp(base + left.lowerBound, base + right.lowerBound, shared)
+  package static func compare(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Int {
+    if let a = left.baseAddress, let b = right.baseAddress {
+      let difference = memcmp(a, b, min(left.count, right.count))
       if difference != 0 { return Int(difference) }
     }
     return left.count - right.count
+  }
+
+  @inline(__always)
+  package static func compare(_ bytes: UnsafeBufferPointer<UInt8>, _ left: Range<Int>, _ right: Range<Int>) -> Int {
+    let raw = UnsafeRawBufferPointer(bytes)
+    return compare(UnsafeRawBufferPointer(rebasing: raw[left]), UnsafeRawBufferPointer(rebasing: raw[right]))
   }
 
   package static func isLess(_ bytes: UnsafeBufferPointer<UInt8>, _ left: Range<Int>, _ right: Range<Int>) -> Bool {

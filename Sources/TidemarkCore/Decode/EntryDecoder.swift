@@ -19,14 +19,13 @@ package struct EntryDecoder {
   static let lastMillisecond: Int64 = 253_402_300_799_999
 
   private let catalog: [ChangeType]
-  private let names: FieldNames
   private let limits: Limits
-  private var order: [Int] = []
+  private var shapes: EntryShapes
   private var canonical: [UInt8] = []
 
   package init(catalog: [ChangeType] = ChangeCatalog.builtIn, limits: Limits) {
     self.catalog = catalog
-    self.names = FieldNames(catalog: catalog)
+    self.shapes = EntryShapes(known: FieldNames(catalog: catalog))
     self.limits = limits
   }
 
@@ -39,12 +38,12 @@ package struct EntryDecoder {
     let outcome: Rejection? = block.bytes.withUnsafeBufferPointer { bytes in
       do throws(Rejection) {
         try checkSize(entry, fields, block)
-        try sortNames(fields, bytes)
+        let shape = try shapes.shape(of: fields, bytes)
         try checkText(fields, bytes, &decoded)
-        try assign(fields, bytes, &decoded)
+        try assign(fields, shape, bytes, &decoded)
         if decoded.isEphemeral { return nil }
-        decoded.digest = digest(fields, bytes)
-        try readEnvelope(fields, bytes, entry, &decoded)
+        decoded.digest = digest(fields, shape, bytes)
+        try readEnvelope(fields, shape, bytes, entry, &decoded)
         try checkFields(bytes, &decoded)
         return nil
       } catch {
@@ -61,22 +60,11 @@ package struct EntryDecoder {
     throw Rejection(.entryTooLarge, "the entry is larger than limits.max_entry_bytes (\(limits.maxEntryBytes) bytes)")
   }
 
-  /// Sorts the fields by name, for the digest and to find a name that is given twice.
-  private mutating func sortNames(_ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) throws(Rejection) {
-    order.removeAll(keepingCapacity: true)
-    order.append(contentsOf: fields.indices)
-    order.sort { ByteOrder.isLess(bytes, fields[$0].name, fields[$1].name) }
-    for index in order.indices.dropFirst() {
-      let name = fields[order[index]].name
-      guard !ByteOrder.isEqual(bytes, name, fields[order[index - 1]].name) else {
-        throw Rejection(.repeatedField, "the field \(FieldNames.shown(bytes, name)) is given twice")
-      }
-    }
-  }
-
   private func checkText(
     _ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>, _ decoded: inout DecodedEntry
   ) throws(Rejection) {
+    // All of an entry at once, and only where something is wrong, field by field.
+    if TextCheck.areStorable(fields, bytes) { return }
     for field in fields {
       for part in [field.name, field.value] where !TextCheck.isUTF8(bytes, part) {
         throw Rejection(.badUTF8, "the field \(FieldNames.shown(bytes, field.name)) is not UTF-8")
@@ -90,41 +78,34 @@ package struct EntryDecoder {
     }
   }
 
-  /// Finds each field's place: envelope, the type's own, under its prefix, or extra.
+  /// Puts each field where it belongs: envelope, the type's own, under its prefix, or extra.
   private func assign(
-    _ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>, _ decoded: inout DecodedEntry
+    _ fields: ArraySlice<EntryBlock.Field>, _ shape: EntryShape, _ bytes: UnsafeBufferPointer<UInt8>, _ decoded: inout DecodedEntry
   ) throws(Rejection) {
+    decoded.type = shape.type
+    decoded.values.append(contentsOf: repeatElement(nil, count: shape.type.map { catalog[$0].fields.count } ?? 0))
     var ephemeral: Range<Int>?
-    for field in fields {
-      switch names.envelopeSlot(bytes, field.name) {
-      case .type:
-        decoded.typeName = field.value
-        decoded.type = names.type(bytes, field.value)
-      case .session: decoded.session = field.value
-      case .ephemeral: ephemeral = field.value
-      default: break
+    for (field, role) in zip(fields, shape.roles) {
+      switch role {
+      case .envelope(.type): decoded.typeName = field.value
+      case .envelope(.session): decoded.session = field.value
+      case .envelope(.ephemeral): ephemeral = field.value
+      case .envelope: break
+      case .value(let slot): decoded.values[slot] = field.value
+      case .prefixed: decoded.prefixed.append(field)
+      case .extra: decoded.extras.append(field)
       }
+    }
+    // Of a type that nobody knows all fields are kept together.
+    if shape.type == nil {
+      decoded.extras.removeAll(keepingCapacity: true)
+      decoded.extras.append(contentsOf: fields)
     }
     if let ephemeral { decoded.isEphemeral = try Self.flag(bytes, ephemeral, "ephemeral") }
-    guard let type = decoded.type else {
-      // Nothing is known of its fields: all of them are kept together.
-      decoded.extras.append(contentsOf: fields)
-      return
-    }
-    decoded.values.append(contentsOf: repeatElement(nil, count: catalog[type].fields.count))
-    for field in fields where names.envelopeSlot(bytes, field.name) == nil {
-      if let slot = names.slot(bytes, field.name, type: type) {
-        decoded.values[slot] = field.value
-      } else if names.hasPrefix(bytes, field.name, type: type) {
-        decoded.prefixed.append(field)
-      } else {
-        decoded.extras.append(field)
-      }
-    }
   }
 
   private func readEnvelope(
-    _ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>, _ entry: EntryBlock.Entry,
+    _ fields: ArraySlice<EntryBlock.Field>, _ shape: EntryShape, _ bytes: UnsafeBufferPointer<UInt8>, _ entry: EntryBlock.Entry,
     _ decoded: inout DecodedEntry
   ) throws(Rejection) {
     let (session, typeName) = (decoded.session, decoded.typeName)
@@ -133,8 +114,9 @@ package struct EntryDecoder {
     try Self.checkLength(typeName, "type", ChangeCatalog.typeLimit)
     try Self.checkLength(session, "session", ChangeCatalog.sessionLimit)
     decoded.occurredMilliseconds = Int64(clamping: min(entry.id.ms, UInt64(Self.lastMillisecond)))
-    for field in fields {
-      switch names.envelopeSlot(bytes, field.name) {
+    for (field, role) in zip(fields, shape.roles) {
+      guard case .envelope(let slot) = role else { continue }
+      switch slot {
       case .eventID:
         try Self.checkName(field.value, "event_id")
         decoded.eventID = field.value
@@ -144,7 +126,7 @@ package struct EntryDecoder {
       case .epoch: decoded.epoch = try Self.integer(bytes, field.value, "epoch")
       case .version: decoded.version = try Self.integer(bytes, field.value, "v", within: 0...Int64(Int32.max))
       case .time: decoded.occurredMilliseconds = try Self.integer(bytes, field.value, "ts", within: 0...Self.lastMillisecond)
-      default: break
+      case .type, .session, .ephemeral: break
       }
     }
   }
@@ -213,29 +195,38 @@ package struct EntryDecoder {
     return Rejection(.missingField, detail)
   }
 
-  /// Bytes of a value above which it is hashed where it lies instead of being copied first.
-  private static let largeValue = 64 << 10
+  /// Bytes of an entry above which it is hashed where it lies instead of being copied first.
+  private static let largeEntry = 64 << 10
 
-  private func digestInPlace(_ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> ContentDigest {
-    var hash = SHA256()
-    for index in order {
-      for part in [fields[index].name, fields[index].value] {
+  private mutating func digest(
+    _ fields: ArraySlice<EntryBlock.Field>, _ shape: EntryShape, _ bytes: UnsafeBufferPointer<UInt8>
+  ) -> ContentDigest {
+    let raw = UnsafeRawBufferPointer(bytes)
+    let size = fields.reduce(0) { $0 + 8 + Int($1.nameLength) + Int($1.valueLength) }
+    guard size <= Self.largeEntry else {
+      var hash = SHA256()
+      for part in shape.order.flatMap({ [fields[fields.startIndex + $0].name, fields[fields.startIndex + $0].value] }) {
         withUnsafeBytes(of: UInt32(part.count).littleEndian) { hash.update(bufferPointer: $0) }
-        hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[part]))
+        hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: raw[part]))
       }
+      return ContentDigest(hash.finalize())
     }
-    return ContentDigest(hash.finalize())
+    if canonical.count < size { canonical = [UInt8](repeating: 0, count: 2 * size) }
+    return canonical.withUnsafeMutableBytes { canonical in
+      var end = 0
+      for place in shape.order {
+        let field = fields[fields.startIndex + place]
+        end = Self.put(raw[field.name], into: canonical, at: end)
+        end = Self.put(raw[field.value], into: canonical, at: end)
+      }
+      return ContentDigest(of: UnsafeRawBufferPointer(rebasing: canonical[..<end]))
+    }
   }
 
-  private mutating func digest(_ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> ContentDigest {
-    if fields.contains(where: { $0.valueLength > Self.largeValue }) { return digestInPlace(fields, bytes) }
-    canonical.removeAll(keepingCapacity: true)
-    for index in order {
-      for part in [fields[index].name, fields[index].value] {
-        withUnsafeBytes(of: UInt32(part.count).littleEndian) { canonical.append(contentsOf: $0) }
-        canonical.append(contentsOf: bytes[part])
-      }
-    }
-    return canonical.withUnsafeBytes { ContentDigest(of: $0) }
+  @inline(__always)
+  private static func put(_ part: Slice<UnsafeRawBufferPointer>, into target: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
+    target.storeBytes(of: UInt32(part.count).littleEndian, toByteOffset: offset, as: UInt32.self)
+    UnsafeMutableRawBufferPointer(rebasing: target[(offset + 4)...]).copyMemory(from: UnsafeRawBufferPointer(rebasing: part))
+    return offset + 4 + part.count
   }
 }

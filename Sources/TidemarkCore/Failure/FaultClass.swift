@@ -6,14 +6,19 @@ package enum FaultClass: Sendable, Equatable {
   case record
   /// Privileges, missing objects, wrong password: somebody must change something. The lane halts, loudly.
   case configuration
-  /// Could be either. Tried again; when the same entries fail five times, they are isolated.
+  /// Could be either. Tried again; when the same entries fail five times while others are committed, they are isolated.
   case ambiguous
+  /// As ambiguous, but it ended the statement or its connection: no exception block on the server can tell which entry it was. A
+  /// connection that is lost while a batch is under way is of this class whatever the last word was, 57P01 included: an operator's
+  /// shutdown and a record that ends its backend look the same, but for hitting the same entries again and again.
+  case interrupted
 
   /// By SQLSTATE (PostgreSQL, appendix A), whole codes before classes.
   package init(sqlstate: String) {
     switch sqlstate {
-    case "57P01", "57P02", "57P03", "55P03", "25006": self = sqlstate == "57P02" ? .ambiguous : .world
-    case "53200", "57014": self = .ambiguous
+    case "57P01", "57P03", "55P03", "25006": self = .world
+    case "57014", "57P02": self = .interrupted
+    case "53200": self = .ambiguous
     default:
       switch sqlstate.prefix(2) {
       case "08", "40", "53", "58": self = .world

@@ -1,4 +1,4 @@
-/// The limits that operators set, as the flow of entries sees them. All of them may change while it runs.
+/// The limits that operators set, as the flow of entries sees them. New ones take effect with the next read or transaction.
 package struct FlowLimits: Sendable, Equatable {
   /// Entries of one transaction.
   package var maxEntries: Int

@@ -51,8 +51,15 @@ package struct LaneFlow: Sendable {
     if inFlight == nil, oldestUncommitted == nil { oldestUncommitted = chunks.first?.firstID }
   }
 
+  /// This lane's part of a transaction that has room for `entries` and `bytes`. Nil where the next entry is too large: it travels
+  /// alone, not behind others.
+  mutating func takePart(entries: Int, bytes: Int, isFirst: Bool) -> LaneTable.Work.Part? {
+    guard let next = chunks.first, isFirst || next.firstSize <= bytes else { return nil }
+    return LaneTable.Work.Part(record: record, chunks: take(entries: entries, bytes: bytes), ownership: ownership)
+  }
+
   /// Takes up to `entries` and `bytes` from the front, at least one entry.
-  mutating func take(entries: Int, bytes: Int) -> [LaneChunk] {
+  private mutating func take(entries: Int, bytes: Int) -> [LaneChunk] {
     var taken: [LaneChunk] = []
     var (entriesLeft, bytesLeft) = (entries, bytes)
     while var chunk = chunks.popFirst() {

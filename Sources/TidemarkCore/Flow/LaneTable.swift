@@ -8,13 +8,17 @@ package struct LaneTable: Sendable {
     package struct Part: Sendable {
       package var record: LaneRecord
       package var chunks: [LaneChunk]
+      /// The first entry of the lane that stays under way when this part is decided, where the transaction was taken apart.
+      var next: EntryID?
       /// Which ownership it belongs to: a lane may be given up and taken again while its transaction is under way.
       let ownership: Int
+
+      var byteCount: Int { chunks.reduce(0) { $0 + $1.byteCount } }
     }
 
     package var parts: [Part]
-    package var entryCount: Int { parts.reduce(0) { $0 + $1.chunks.reduce(0) { $0 + $1.entries.count } } }
-    package var byteCount: Int { parts.reduce(0) { $0 + $1.chunks.reduce(0) { $0 + $1.byteCount } } }
+    package var entryCount: Int { parts.reduce(0) { $0 + $1.entryCount } }
+    package var byteCount: Int { parts.reduce(0) { $0 + $1.byteCount } }
   }
 
   package enum NextWork: Sendable {
@@ -33,24 +37,35 @@ package struct LaneTable: Sendable {
     case halted(reason: String, hint: String?)
   }
 
-  package var limits: FlowLimits
-  package private(set) var lanes: [String: LaneFlow] = [:]
-  /// In a fixed order, so that reads and turns are fair.
-  private var order: [String] = []
-  private var turn = 0
-  package private(set) var credit = Credit()
-  private var sizing = ReadSizing()
-  /// Reads that shall name one lane only, after a reply that was too large even at one entry a lane.
-  private var narrowReads = 0
-  private var nextBlockID = 0
+  package var limits: FlowLimits {
+    didSet { for name in ready.members.union(readyLarge.members) { queue(name) } }
+  }
+  package internal(set) var lanes: [String: LaneFlow] = [:]
+  /// Which lanes are read, of those that may be: all that are not halted.
+  var plan: ReadPlan
+  /// Lanes whose entries may leave, in the order of their turns.
+  private var ready = LaneQueue()
+  /// Those whose next entry is larger than a transaction's bytes: it is in memory several times on its way, so that one is under way
+  /// at a time, in turn with the others.
+  private var readyLarge = LaneQueue()
+  private var wasLarge = false
+  private var halted: Set<String> = []
+  /// Lanes with a transaction under way.
+  private var underWay = 0
+  package internal(set) var credit = Credit()
+  var sizing = ReadSizing()
+  var nextBlockID = 0
   private var nextOwnership = 0
   /// Transactions under way of lanes that were given up since: until they are decided, the lane has no other.
   private var departing: [String: Int] = [:]
+  /// The ownership whose transaction carries an entry that is larger than a transaction's bytes.
+  private var largeUnderWay: Int?
   /// No more reading: what waits is committed, then it is over.
   package private(set) var isDraining = false
 
-  package init(limits: FlowLimits) {
+  package init(limits: FlowLimits, pace: ReadPlan.Pace = .init()) {
     self.limits = limits
+    plan = ReadPlan(pace: pace)
   }
 
   // Ownership
@@ -63,111 +78,96 @@ package struct LaneTable: Sendable {
     }
     lanes[record.name] = LaneFlow(record: record, ownership: nextOwnership)
     nextOwnership += 1
-    order.append(record.name)
-    order.sort()
+    plan.add(record.name)
   }
 
   package mutating func disown(_ name: String) {
     guard var flow = lanes.removeValue(forKey: name) else { return }
     release(flow.rewind())
-    if flow.inFlight != nil { departing[name, default: 0] += 1 }
-    order.removeAll { $0 == name }
-  }
-
-  // Reading
-
-  /// What to ask Redis next. Nil: nothing, until something changes.
-  package mutating func nextRead(block: Duration) -> LaneReadRequest? {
-    guard !isDraining else { return nil }
-    var readable = order.filter { lanes[$0]?.halt == nil }
-    let available = credit.available(of: limits.bufferBytes)
-    guard !readable.isEmpty, available > 0 else { return nil }
-    let isNarrow = narrowReads > 0
-    if isNarrow {
-      narrowReads -= 1
-      readable = [readable[narrowReads % readable.count]]
+    if flow.inFlight != nil {
+      departing[name, default: 0] += 1
+      underWay -= 1
     }
-    let positions = readable.compactMap { name in
-      lanes[name].map { LaneReadRequest.Position(lane: name, after: $0.readPosition) }
-    }
-    return LaneReadRequest(
-      positions: positions, count: sizing.count(credit: available, lanes: readable.count, maxEntries: limits.maxEntries),
-      block: isNarrow ? nil : block, budget: available, maxEntryBytes: limits.maxEntryBytes)
-  }
-
-  package mutating func received(_ block: EntryBlock, for request: LaneReadRequest, now: ContinuousClock.Instant) {
-    let id = nextBlockID
-    nextBlockID += 1
-    var accepted = 0
-    var most = 0
-    for section in block.sections where !section.entries.isEmpty {
-      most = max(most, section.entries.count)
-      let position = request.positions[section.lane]
-      // While the read was under way the lane may have been lost, or set back.
-      guard let flow = lanes[position.lane], flow.readPosition == position.after, flow.halt == nil else { continue }
-      guard block.entries[section.entries.upperBound - 1].id.fitsLedger else {
-        halt(
-          position.lane, reason: "the stream has an entry id beyond 2^63 - 1, which Postgres' bigint can't hold",
-          hint: "write to a new stream, with ids that Redis makes", until: nil)
-        continue
-      }
-      accepted += section.entries.count
-      lanes[position.lane]?.append(LaneChunk(block: block, blockID: id, entries: section.entries), now: now)
-    }
-    credit.hold(block: id, entries: accepted, footprint: block.footprint)
-    sizing.received(asked: request.count, most: most, largest: block.entries.reduce(0) { max($0, block.size(of: $1)) })
-  }
-
-  package mutating func overran(_ request: LaneReadRequest) {
-    sizing.overran(asked: request.count)
-    if request.count == 1 { narrowReads = order.count }
+    plan.remove(name)
+    unqueue(name)
+    halted.remove(name)
   }
 
   // Committing
 
   package mutating func nextWork(now: ContinuousClock.Instant) -> NextWork {
-    let ready = order.indices.map { order[($0 + turn) % order.count] }.filter { name in
-      guard let flow = lanes[name] else { return false }
-      return flow.inFlight == nil && flow.waitingEntries > 0 && flow.halt == nil && departing[name] == nil
-    }
+    let until = patience(now: now)
+    if largeUnderWay == nil, ready.isEmpty || until != nil || !wasLarge, let work = nextLarge() { return .work(work) }
     guard !ready.isEmpty else { return .nothing }
-    if let until = patience(ready, now: now) { return .wait(until: until) }
-    turn += 1
+    if let until { return .wait(until: until) }
+    wasLarge = false
     var parts: [Work.Part] = []
     var (entries, bytes) = (limits.maxEntries, limits.maxBytes)
-    for name in ready {
-      guard entries > 0, bytes > 0, var flow = lanes[name] else { break }
-      // A large entry travels alone, not behind others.
-      if !parts.isEmpty, let next = flow.chunks.first, next.firstSize > bytes { continue }
-      let chunks = flow.take(entries: entries, bytes: bytes)
-      lanes[name] = flow
-      let part = Work.Part(record: flow.record, chunks: chunks, ownership: flow.ownership)
-      entries -= chunks.reduce(0) { $0 + $1.entries.count }
-      bytes -= chunks.reduce(0) { $0 + $1.byteCount }
+    while entries > 0, bytes > 0, let name = ready.first {
+      guard let part = lanes[name]?.takePart(entries: entries, bytes: bytes, isFirst: parts.isEmpty) else { break }
+      _ = ready.popFirst()
+      underWay += 1
+      entries -= part.entryCount
+      bytes -= part.byteCount
       parts.append(part)
     }
     return .work(Work(parts: parts))
   }
 
+  /// The next entry that is larger than a transaction's bytes, alone.
+  private mutating func nextLarge() -> Work? {
+    guard let name = readyLarge.popFirst(), let part = lanes[name]?.takePart(entries: 1, bytes: limits.maxBytes, isFirst: true) else {
+      return nil
+    }
+    wasLarge = true
+    underWay += 1
+    largeUnderWay = part.ownership
+    return Work(parts: [part])
+  }
+
   /// Until when the ready lanes may wait for more; nil when they go now.
-  private func patience(_ ready: [String], now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
-    guard limits.maxDelay > .zero, !isDraining else { return nil }
-    let flows = ready.compactMap { lanes[$0] }
-    guard flows.reduce(0, { $0 + $1.waitingEntries }) < limits.maxEntries,
-      flows.reduce(0, { $0 + $1.waitingBytes }) < limits.maxBytes,
-      let until = flows.compactMap(\.waitingSince).min()?.advanced(by: limits.maxDelay), until > now
-    else { return nil }
-    return until
+  private func patience(now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+    guard limits.maxDelay > .zero, !isDraining, !ready.isEmpty else { return nil }
+    var (entries, bytes, since) = (0, 0, now)
+    for flow in ready.members.lazy.compactMap({ lanes[$0] }) {
+      entries += flow.waitingEntries
+      bytes += flow.waitingBytes
+      since = min(since, flow.waitingSince ?? now)
+      guard entries < limits.maxEntries, bytes < limits.maxBytes else { return nil }
+    }
+    let until = since.advanced(by: limits.maxDelay)
+    return until > now ? until : nil
+  }
+
+  /// Whether a lane's entries may leave has perhaps changed.
+  mutating func queue(_ name: String) {
+    guard let flow = lanes[name], let next = flow.chunks.first, flow.inFlight == nil, flow.halt == nil, departing[name] == nil else {
+      return unqueue(name)
+    }
+    if next.firstSize > limits.maxBytes {
+      ready.remove(name)
+      readyLarge.append(name)
+    } else {
+      readyLarge.remove(name)
+      ready.append(name)
+    }
+  }
+
+  private mutating func unqueue(_ name: String) {
+    ready.remove(name)
+    readyLarge.remove(name)
   }
 
   /// One lane of a transaction is decided.
   package mutating func finish(_ part: Work.Part, _ result: PartResult, now: ContinuousClock.Instant) {
     release(part.chunks)
+    if largeUnderWay == part.ownership { largeUnderWay = nil }
     let name = part.record.name
     guard var flow = lanes[name], flow.ownership == part.ownership else { return departed(part, result) }
-    flow.inFlight = nil
+    flow.inFlight = part.next == nil ? nil : flow.inFlight.map { $0 - part.entryCount }
+    if part.next == nil { underWay -= 1 }
     flow.isWaitingForPostgres = false
-    flow.oldestUncommitted = flow.chunks.first?.firstID
+    flow.oldestUncommitted = part.next ?? flow.chunks.first?.firstID
     lanes[name] = flow
     switch result {
     case .committed(let record, let deadLetters):
@@ -175,17 +175,19 @@ package struct LaneTable: Sendable {
       lanes[name]?.lastCommit = now
       // Halted meanwhile: it was set back to before this commit.
       if flow.readPosition < record.cursor.position { lanes[name]?.readPosition = record.cursor.position }
-      countDeadLetters(deadLetters, of: part.chunks.reduce(0) { $0 + $1.entries.count }, lane: name)
+      countDeadLetters(deadLetters, of: part.entryCount, lane: name)
     case .lost: disown(name)
     case .halted(let reason, let hint):
       halt(name, reason: reason, hint: hint, until: now.advanced(by: limits.haltRest))
     }
+    queue(name)
   }
 
   /// A transaction of a lane that was given up since, and perhaps taken again.
   private mutating func departed(_ part: Work.Part, _ result: PartResult) {
     let name = part.record.name
-    departing[name] = departing[name].flatMap { $0 > 1 ? $0 - 1 : nil }
+    if part.next == nil { departing[name] = departing[name].flatMap { $0 > 1 ? $0 - 1 : nil } }
+    defer { queue(name) }
     // Taken again under the same fence, from a cursor that was read before this commit.
     guard case .committed(let record, _) = result, var flow = lanes[name], flow.record.fence == record.fence,
       flow.record.cursor.position < record.cursor.position
@@ -193,6 +195,7 @@ package struct LaneTable: Sendable {
     flow.record = record
     release(flow.rewind())
     lanes[name] = flow
+    plan.ring(name)
   }
 
   private mutating func countDeadLetters(_ trailing: Int, of read: Int, lane: String) {
@@ -213,15 +216,22 @@ package struct LaneTable: Sendable {
     flow.halt = LaneFlow.Halt(reason: reason, hint: hint, until: until)
     flow.deadLettersInARow = 0
     lanes[lane] = flow
+    halted.insert(lane)
+    plan.remove(lane)
+    unqueue(lane)
   }
 
   /// Halted lanes whose rest is over go on; `all` revives those that wait for an operator, too. Answers their names.
   package mutating func revive(now: ContinuousClock.Instant, all: Bool = false) -> [String] {
-    let revived = order.filter { name in
+    let revived = halted.sorted().filter { name in
       guard let halt = lanes[name]?.halt, lanes[name]?.inFlight == nil else { return false }
       return all || halt.until.map { $0 <= now } ?? false
     }
-    for name in revived { lanes[name]?.halt = nil }
+    for name in revived {
+      lanes[name]?.halt = nil
+      halted.remove(name)
+      plan.add(name)
+    }
     return revived
   }
 
@@ -233,7 +243,7 @@ package struct LaneTable: Sendable {
 
   /// Draining is over: nothing waits and nothing is under way.
   package var isDrained: Bool {
-    isDraining && departing.isEmpty && lanes.values.allSatisfy { $0.inFlight == nil && ($0.waitingEntries == 0 || $0.halt != nil) }
+    isDraining && departing.isEmpty && underWay == 0 && ready.isEmpty && readyLarge.isEmpty
   }
 
   private mutating func release(_ chunks: [LaneChunk]) {

@@ -16,6 +16,11 @@ package protocol LaneSource: Sendable {
   /// Names of existing streams that match a glob pattern. Keys of other types are left out.
   func discover(_ pattern: String) async throws -> [String]
 
+  /// Waits until keys are written whose names begin with one of these, and answers the names of all that were since the last call. The
+  /// first call begins to listen and answers ``LaneRings/any`` at once, and so does the first one after a throw or with other
+  /// prefixes. No prefix may begin with another. A cancelled call ends the listening.
+  func rings(_ prefixes: [String]) async throws -> LaneRings
+
   /// Tells agents what is durable. A mark never moves back within one incarnation.
   func publish(_ marks: [DurableMark]) async throws
 

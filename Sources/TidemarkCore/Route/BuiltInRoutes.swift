@@ -5,7 +5,7 @@ package enum BuiltInRoutes {
   private static let position = [Column("entry_ms", "bigint"), Column("entry_no", "bigint")]
 
   private static let ensuredSessions = Destination(
-    "ensure_sessions", .call, key: 1, coalescing: .keepFirst, [Column("session_id"), Column("at", "timestamptz")])
+    "ensure_sessions", .call, key: 1, coalescing: .keepFirst, oncePerKey: true, [Column("session_id"), Column("at", "timestamptz")])
 
   private static let sessionChanges = Destination(
     "apply_session_changes", .call, key: 1,
@@ -15,7 +15,7 @@ package enum BuiltInRoutes {
     ])
 
   private static let messages = Destination(
-    "messages", .append, key: 1,
+    "messages", .append, key: 1, exactly: "append_message",
     [Column("session_id")] + position + [
       Column("seq", "bigint"), Column("message_id"), Column("parent_id"), Column("call_id"), Column("role"), Column("content"),
       Column("parts", "jsonb"), Column("model"), Column("tokens", "bigint"), Column("usage", "jsonb"), Column("meta", "jsonb"),
@@ -40,11 +40,13 @@ package enum BuiltInRoutes {
     "remove_context", .call, key: 2, coalescing: .keepLast, [Column("session_id"), Column("key")] + position)
 
   private static let toolCalls = Destination(
-    "apply_tool_calls", .call, key: 2,
-    [Column("session_id"), Column("call_id")] + position + [
-      Column("at", "timestamptz"), Column("type"), Column("tool"), Column("arguments", "jsonb"), Column("idempotency_key"),
-      Column("status"), Column("result", "jsonb"), Column("error"), Column("cost", "numeric"), Column("usage", "jsonb"),
-      Column("ext", "jsonb"),
+    "apply_tool_calls", .call, key: 2, coalescing: .join,
+    [
+      Column("session_id"), Column("call_id"), Column("started_ms", "bigint"), Column("started_no", "bigint"),
+      Column("started_at", "timestamptz"), Column("tool"), Column("arguments", "jsonb"), Column("idempotency_key"),
+      Column("started_ext", "jsonb"), Column("finished_ms", "bigint"), Column("finished_no", "bigint"),
+      Column("finished_at", "timestamptz"), Column("status"), Column("result", "jsonb"), Column("error"), Column("cost", "numeric"),
+      Column("usage", "jsonb"), Column("finished_ext", "jsonb"),
     ])
 
   private static let outcomes = Destination(
@@ -113,14 +115,14 @@ package enum BuiltInRoutes {
     Route(
       ["tool.started"], into: toolCalls,
       [
-        .session, .field("call_id"), .entryMilliseconds, .entryNumber, .time, .type, .field("tool"), .field("arguments"),
-        .field("idempotency_key"), .null, .null, .null, .null, .null, .extras,
+        .session, .field("call_id"), .entryMilliseconds, .entryNumber, .time, .field("tool"), .field("arguments"),
+        .field("idempotency_key"), .extras, .null, .null, .null, .null, .null, .null, .null, .null, .null,
       ]),
     Route(
       ["tool.finished"], into: toolCalls,
       [
-        .session, .field("call_id"), .entryMilliseconds, .entryNumber, .time, .type, .null, .null, .null, .field("status"),
-        .field("result"), .field("error"), .field("cost"), .field("usage"), .extras,
+        .session, .field("call_id"), .null, .null, .null, .null, .null, .null, .null, .entryMilliseconds, .entryNumber, .time,
+        .field("status"), .field("result"), .field("error"), .field("cost"), .field("usage"), .extras,
       ]),
     Route(
       ["outcome.recorded"], into: outcomes,

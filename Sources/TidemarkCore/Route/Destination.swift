@@ -4,6 +4,8 @@ package struct Destination: Sendable, Equatable {
     package var name: String
     /// The type in Postgres; its own input function reads the text.
     package var type: String
+    /// Whether all cells that the routes make for it are of the type's own kind, so that they can be sent in binary.
+    package internal(set) var isTyped = false
 
     package init(_ name: String, _ type: String = "text") {
       self.name = name
@@ -18,9 +20,12 @@ package struct Destination: Sendable, Equatable {
     case call
   }
 
-  /// Which of the rows with one key matter, where the others would be overwritten anyway.
+  /// What becomes of several rows with one key.
   package enum Coalescing: Sendable, Equatable {
+    /// Only this one matters: the others would be overwritten anyway.
     case keepFirst, keepLast
+    /// A row that fills only columns behind those of the row before it continues that one: both are sent as one.
+    case join
   }
 
   package var name: String
@@ -29,12 +34,22 @@ package struct Destination: Sendable, Equatable {
   /// The first columns of the key by which rows are sorted, so that writers never deadlock and indexes are hit in order.
   package var keyColumns: Int
   package var coalescing: Coalescing?
+  /// One committed row a key is enough for ever: a writer that knows of it sends no other. The key is the first column.
+  package var isOncePerKey: Bool
+  /// For a table: the function that takes a row of it on the exact path, one value for each column; there a row that comes late must
+  /// find its place among the others.
+  package var exactly: String?
 
-  package init(_ name: String, _ mode: Mode, key: Int, coalescing: Coalescing? = nil, _ columns: [Column]) {
+  package init(
+    _ name: String, _ mode: Mode, key: Int, coalescing: Coalescing? = nil, oncePerKey: Bool = false, exactly: String? = nil,
+    _ columns: [Column]
+  ) {
     self.name = name
     self.mode = mode
     self.columns = columns
     self.keyColumns = key
     self.coalescing = coalescing
+    self.isOncePerKey = oncePerKey
+    self.exactly = exactly
   }
 }

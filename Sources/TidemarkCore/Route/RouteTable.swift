@@ -3,9 +3,27 @@ package struct RouteTable: Sendable {
   /// A source with its field's place looked up.
   enum CompiledSource: Sendable {
     case slot(Int)
+    /// A field that the decoder knows to be an integer, into a column for one.
+    case integerSlot(Int)
     case slotOr(Int, default: Int)
     case constant(Int)
     case session, entryMilliseconds, entryNumber, time, seq, type, prefixed, extras, null
+
+    /// What cells it makes; nil makes NULL only.
+    func kind(_ constants: [Constant]) -> Cell.Kind? {
+      switch self {
+      case .slot, .slotOr, .session, .type, .prefixed, .extras: .bytes
+      case .integerSlot, .entryMilliseconds, .entryNumber, .seq: .integer
+      case .time: .time
+      case .constant(let index): if case .boolean = constants[index] { .boolean } else { .bytes }
+      case .null: nil
+      }
+    }
+  }
+
+  enum Constant: Sendable, Equatable {
+    case text([UInt8])
+    case boolean(Bool)
   }
 
   struct CompiledRoute: Sendable {
@@ -18,14 +36,14 @@ package struct RouteTable: Sendable {
   package let catalog: [ChangeType]
   /// In the order in which they are applied.
   package let destinations: [Destination]
-  let constants: [[UInt8]]
+  let constants: [Constant]
   private let byType: [[CompiledRoute]]
   private let byUnknownType: [CompiledRoute]
 
   /// Routes must name known types and fields: built-in ones are covered by a test, others are checked when they are read.
   package init(catalog: [ChangeType] = ChangeCatalog.builtIn, routes: [Route] = BuiltInRoutes.all) {
     var destinations: [Destination] = []
-    var constants: [String] = []
+    var constants: [Constant] = []
     func index<T: Equatable>(_ value: T, in list: inout [T]) -> Int {
       if let known = list.firstIndex(of: value) { return known }
       list.append(value)
@@ -33,21 +51,28 @@ package struct RouteTable: Sendable {
     }
     func compile(_ route: Route, for type: ChangeType?) -> CompiledRoute {
       func slot(_ field: String) -> Int? { type?.fields.firstIndex { $0.name == field } }
-      let sources: [CompiledSource] = route.sources.map { source in
+      func constant(_ text: String, _ kind: Cell.Kind?) -> Int {
+        index(kind == .boolean ? .boolean(text == "true") : .text(Array(text.utf8)), in: &constants)
+      }
+      let sources: [CompiledSource] = zip(route.sources, route.into.columns).map { source, column in
+        let kind = Cell.Kind(type: column.type)
         switch source {
-        case .field(let name): slot(name).map { .slot($0) } ?? .null
+        case .field(let name):
+          guard let slot = slot(name) else { return .null }
+          return kind == .integer && type?.fields[slot].kind == .integer ? .integerSlot(slot) : .slot(slot)
         case .fieldOr(let name, let fallback):
-          slot(name).map { .slotOr($0, default: index(fallback, in: &constants)) } ?? .constant(index(fallback, in: &constants))
-        case .constant(let text): .constant(index(text, in: &constants))
-        case .session: .session
-        case .entryMilliseconds: .entryMilliseconds
-        case .entryNumber: .entryNumber
-        case .time: .time
-        case .seq: .seq
-        case .type: .type
-        case .prefixed: .prefixed
-        case .extras: .extras
-        case .null: .null
+          let other = constant(fallback, kind)
+          return slot(name).map { .slotOr($0, default: other) } ?? .constant(other)
+        case .constant(let text): return .constant(constant(text, kind))
+        case .session: return .session
+        case .entryMilliseconds: return .entryMilliseconds
+        case .entryNumber: return .entryNumber
+        case .time: return .time
+        case .seq: return .seq
+        case .type: return .type
+        case .prefixed: return .prefixed
+        case .extras: return .extras
+        case .null: return .null
         }
       }
       return CompiledRoute(
@@ -61,8 +86,17 @@ package struct RouteTable: Sendable {
     }
     byUnknownType = routes.filter { $0.types == nil }.map { compile($0, for: nil) }
     self.catalog = catalog
-    self.destinations = destinations
-    self.constants = constants.map { Array($0.utf8) }
+    self.constants = constants
+    let routes = byType.joined() + byUnknownType
+    self.destinations = destinations.enumerated().map { place, destination in
+      var destination = destination
+      let sources = routes.filter { $0.destination == place }.map(\.sources)
+      for (column, kind) in destination.columns.map({ Cell.Kind(type: $0.type) }).enumerated() {
+        let kinds = sources.compactMap { $0[column].kind(constants) }
+        destination.columns[column].isTyped = kind != nil && kinds.allSatisfy { $0 == kind }
+      }
+      return destination
+    }
   }
 
   func routes(for type: Int?) -> [CompiledRoute] {

@@ -1,55 +1,58 @@
 internal import CLibPQ
 import Glibc
 
-/// The parameters of one statement as libpq takes them. libpq copies them while sending.
+/// The parameters of one statement as libpq takes them, while a closure runs. libpq copies them while sending.
 struct ParameterBlock: ~Copyable {
-  let types: [Oid]
-  let values: [UnsafePointer<CChar>?]
-  let lengths: [Int32]
-  let formats: [Int32]
-  private let arena: UnsafeMutablePointer<UInt8>
+  private(set) var types: [Oid] = []
+  private(set) var values: [UnsafePointer<CChar>?] = []
+  private(set) var lengths: [Int32] = []
+  private(set) var formats: [Int32] = []
 
   var count: Int32 { Int32(values.count) }
 
-  /// Copies the values, each with the NUL that libpq needs behind text.
-  init(_ parameters: [PostgresValue]) {
-    let size = parameters.reduce(1) { $0 + ($1.bytes?.count ?? 0) + 1 }
-    arena = .allocate(capacity: size)
-    var types: [Oid] = []
-    var values: [UnsafePointer<CChar>?] = []
-    var lengths: [Int32] = []
-    var formats: [Int32] = []
-    var next = arena
-    for parameter in parameters {
-      types.append(parameter.oid)
-      if case .binary = parameter { formats.append(1) } else { formats.append(0) }
-      guard let bytes = parameter.bytes else {
-        values.append(nil)
-        lengths.append(0)
-        continue
-      }
-      bytes.withUnsafeBufferPointer { source in
-        if let base = source.baseAddress { next.initialize(from: base, count: source.count) }
-      }
-      (next + bytes.count).initialize(to: 0)
-      values.append(UnsafeRawPointer(next).assumingMemoryBound(to: CChar.self))
-      lengths.append(Int32(bytes.count))
-      next += bytes.count + 1
-    }
-    self.types = types
-    self.values = values
-    self.lengths = lengths
-    self.formats = formats
+  private init() {}
+
+  static func with<Result>(_ parameters: [PostgresValue], _ body: (borrowing ParameterBlock) throws -> Result) rethrows -> Result {
+    var block = ParameterBlock()
+    return try pin(parameters[...], &block, body)
   }
 
-  deinit {
-    arena.deallocate()
+  /// Nests a scope for each parameter: what is large is not copied.
+  private static func pin<Result>(
+    _ parameters: ArraySlice<PostgresValue>, _ block: inout ParameterBlock, _ body: (borrowing ParameterBlock) throws -> Result
+  ) rethrows -> Result {
+    guard let first = parameters.first else { return try body(block) }
+    block.types.append(first.oid)
+    switch first {
+    case .null:
+      block.add(nil, format: 0)
+      return try pin(parameters.dropFirst(), &block, body)
+    case .binary(let bytes, _):
+      // An empty array has no address, and none would mean NULL.
+      return try (bytes.isEmpty ? [0] : bytes).withUnsafeBytes { pinned in
+        let bytes = UnsafeRawBufferPointer(rebasing: pinned.prefix(bytes.count))
+        block.add(bytes, format: 1)
+        return try pin(parameters.dropFirst(), &block, body)
+      }
+    case .text(let bytes):
+      // With the NUL that libpq needs behind text.
+      return try (bytes + [0]).withUnsafeBytes { bytes in
+        block.add(UnsafeRawBufferPointer(rebasing: bytes.dropLast()), format: 0)
+        return try pin(parameters.dropFirst(), &block, body)
+      }
+    }
+  }
+
+  private mutating func add(_ bytes: UnsafeRawBufferPointer?, format: Int32) {
+    values.append(bytes?.baseAddress?.assumingMemoryBound(to: CChar.self))
+    lengths.append(Int32(bytes?.count ?? 0))
+    formats.append(format)
   }
 
   /// Throws what the server would say of text with a NUL: libpq would cut the value there, silently.
   static func check(_ parameters: [PostgresValue], statement: Int? = nil) throws {
-    guard parameters.count <= Int(PQ_QUERY_PARAM_MAX_LIMIT) else {
-      throw PostgresError(.misuse, "a statement takes at most \(PQ_QUERY_PARAM_MAX_LIMIT) parameters, not \(parameters.count)")
+    guard parameters.count <= 100 else {
+      throw PostgresError(.misuse, "a statement takes at most 100 parameters, not \(parameters.count): send arrays")
     }
     for parameter in parameters {
       // The protocol's messages end at 1 GB; leaves room for the others of the statement to fail in libpq.

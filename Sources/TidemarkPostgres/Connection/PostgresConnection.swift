@@ -77,12 +77,20 @@ package actor PostgresConnection {
     return try await perform(deadline, mayCommit: mayCommit) { try $0.pipeline(statements, prepares: prepares) }
   }
 
-  /// `COPY ... FROM STDIN` with all of its data, in the format that the statement names. Returns the number of rows.
+  /// `COPY ... FROM STDIN`; `fill` writes all of its data, in the format that the statement names, on the connection's thread. Returns
+  /// the number of rows.
   ///
   /// What the server can't take is thrown with ``PostgresError/context`` and ``PostgresError/copyLine``.
-  package func copyIn(_ sql: String, _ bytes: [UInt8], deadline: Duration) async throws -> Int {
+  package func copyIn(
+    _ sql: String, deadline: Duration, _ fill: @Sendable (inout CopyStream) throws -> Void
+  ) async throws -> Int {
     let mayCommit = transactionStatus == .idle
-    return try await perform(deadline, mayCommit: mayCommit) { try $0.copyIn(sql, bytes) }
+    return try await perform(deadline, mayCommit: mayCommit) { try $0.copyIn(sql, fill) }
+  }
+
+  /// `COPY ... TO STDOUT`: all of its data, in the format that the statement names.
+  package func copyOut(_ sql: String, deadline: Duration) async throws -> [UInt8] {
+    try await perform(deadline, mayCommit: false) { try $0.copyOut(sql) }
   }
 
   /// Ends an open transaction, also in a cancelled task. Never throws: a connection that can't roll back is dropped, and its server

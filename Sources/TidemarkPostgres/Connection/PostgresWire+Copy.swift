@@ -2,27 +2,12 @@ internal import CLibPQ
 import Glibc
 
 extension PostgresWire {
-  /// Bytes given to libpq at a time: it copies them, so a whole batch would be in memory twice.
-  private static let chunk = 256 << 10
-
   /// COPY FROM STDIN. Returns the rows that the server counted.
-  func copyIn(_ sql: String, _ bytes: [UInt8]) throws -> Int {
-    guard PQsendQuery(handle, sql) == 1 else { throw sendFailure() }
-    guard let opening = try nextResult() else { throw PostgresError(.misuse, "the server sent no result") }
-    let status = PQresultStatus(opening)
-    if status != PGRES_COPY_IN {
-      defer { PQclear(opening) }
-      if status == PGRES_FATAL_ERROR {
-        let error = try serverError(opening)
-        _ = try drain()
-        throw error
-      }
-      isBroken = status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH
-      if !isBroken { _ = try drain() }
-      throw PostgresError(.misuse, "not a COPY FROM STDIN")
-    }
-    PQclear(opening)
-    try push(bytes)
+  func copyIn(_ sql: String, _ fill: (inout CopyStream) throws -> Void) throws -> Int {
+    try open(sql, PGRES_COPY_IN, "COPY FROM STDIN")
+    var stream = CopyStream { [unowned self] in try push($0) }
+    try fill(&stream)
+    try stream.flush()
     // A server error in the middle shows only now: until the end libpq does not look at messages of a COPY, and the server
     // reads and drops the rest of the data.
     let reason = interruption == nil ? nil : "ended by the client"
@@ -30,19 +15,51 @@ extension PostgresWire {
     return try drain().last?.affectedRows ?? 0
   }
 
-  private func push(_ bytes: [UInt8]) throws {
-    var offset = 0
-    while offset < bytes.count, interruption == nil {
-      let end = min(offset + Self.chunk, bytes.count)
-      let outcome = bytes[offset..<end].withUnsafeBytes { buffer in
-        PQputCopyData(handle, buffer.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(buffer.count))
-      }
-      switch outcome {
-      case 1: offset = end
-      case 0: break
+  /// COPY TO STDOUT. Returns all that the server sent.
+  func copyOut(_ sql: String) throws -> [UInt8] {
+    try open(sql, PGRES_COPY_OUT, "COPY TO STDOUT")
+    var bytes: [UInt8] = []
+    while true {
+      var row: UnsafeMutablePointer<CChar>?
+      let length = PQgetCopyData(handle, &row, 1)
+      defer { PQfreemem(row) }
+      switch length {
+      case 0:
+        _ = try wait(POLLIN)
+        if PQconsumeInput(handle) == 0 { throw lost() }
+      case 1...: bytes.append(contentsOf: UnsafeRawBufferPointer(start: row, count: Int(length)))
+      case -1:
+        _ = try drain()
+        return bytes
       default: throw lost()
       }
+    }
+  }
+
+  /// Begins a COPY, and throws unless the server takes it as the one that is meant.
+  private func open(_ sql: String, _ wanted: ExecStatusType, _ name: String) throws {
+    guard PQsendQuery(handle, sql) == 1 else { throw sendFailure() }
+    guard let opening = try nextResult() else { throw PostgresError(.misuse, "the server sent no result") }
+    defer { PQclear(opening) }
+    let status = PQresultStatus(opening)
+    guard status != wanted else { return }
+    if status == PGRES_FATAL_ERROR {
+      let error = try serverError(opening)
+      _ = try drain()
+      throw error
+    }
+    isBroken = [PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH].contains(status)
+    if !isBroken { _ = try drain() }
+    throw PostgresError(.misuse, "not a \(name)")
+  }
+
+  private func push(_ piece: UnsafeRawBufferPointer) throws {
+    // After an interruption the rest is not sent: the COPY is about to be ended.
+    while interruption == nil {
+      let outcome = PQputCopyData(handle, piece.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(piece.count))
+      if outcome < 0 { throw lost() }
       try flush()
+      if outcome == 1 { return }
     }
   }
 }

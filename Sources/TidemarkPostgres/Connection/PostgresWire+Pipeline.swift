@@ -4,10 +4,10 @@ extension PostgresWire {
   /// One statement in the extended protocol, results as text.
   func query(_ sql: String, _ parameters: [PostgresValue]) throws -> PostgresResult {
     try ParameterBlock.check(parameters)
-    let block = ParameterBlock(parameters)
-    guard PQsendQueryParams(handle, sql, block.count, block.types, block.values, block.lengths, block.formats, 0) == 1 else {
-      throw sendFailure()
+    let isSent = ParameterBlock.with(parameters) { block in
+      PQsendQueryParams(handle, sql, block.count, block.types, block.values, block.lengths, block.formats, 0) == 1
     }
+    guard isSent else { throw sendFailure() }
     guard let result = try drain().last else { throw PostgresError(.misuse, "the server sent no result") }
     return result
   }
@@ -34,20 +34,21 @@ extension PostgresWire {
   }
 
   private func send(_ statement: PostgresStatement, _ plan: PreparedStatements.Plan) throws {
-    let block = ParameterBlock(statement.parameters)
-    var isSent: Bool
-    switch plan {
-    case .plain:
-      isSent = PQsendQueryParams(handle, statement.sql, block.count, block.types, block.values, block.lengths, block.formats, 0) == 1
-    case .prepare(let name):
-      isSent = PQsendPrepare(handle, name, statement.sql, block.count, block.types) == 1
-      isSent = isSent && sendPrepared(name, block)
-    case .execute(let name):
-      isSent = sendPrepared(name, block)
+    let (isSent, size) = ParameterBlock.with(statement.parameters) { block in
+      (send(statement, plan, block), block.lengths.reduce(0) { $0 + Int($1) })
     }
     guard isSent else { throw sendFailure() }
     // libpq has sent what the socket takes and buffers the rest: bounds that to about one statement.
-    if block.lengths.reduce(0, { $0 + Int($1) }) > 1 << 20 { try flush() }
+    if size > 1 << 20 { try flush() }
+  }
+
+  private func send(_ statement: PostgresStatement, _ plan: PreparedStatements.Plan, _ block: borrowing ParameterBlock) -> Bool {
+    switch plan {
+    case .plain: PQsendQueryParams(handle, statement.sql, block.count, block.types, block.values, block.lengths, block.formats, 0) == 1
+    case .prepare(let name):
+      PQsendPrepare(handle, name, statement.sql, block.count, block.types) == 1 && sendPrepared(name, block)
+    case .execute(let name): sendPrepared(name, block)
+    }
   }
 
   private func sendPrepared(_ name: String, _ block: borrowing ParameterBlock) -> Bool {

@@ -4,12 +4,17 @@ internal import TidemarkCore
 struct BatchParameters {
   let batch: ChangeBatch
 
+  private var cells: BinaryCells { BinaryCells(batch: batch) }
+
   /// One array for each column of a destination's rows.
-  func columns(of rows: RowSet, order: [Int]) -> [PostgresValue] {
-    (0..<rows.columnCount).map { column in
-      array { literal, bytes in
-        for row in order { append(rows.cell(row: row, column: column), bytes, to: &literal) }
+  func columns(of rows: RowSet, order: [RowSet.Ordered], types: [BinaryType?]) -> [PostgresValue] {
+    types.enumerated().map { column, type in
+      guard let type else {
+        return array { literal in
+          for row in order { append(rows.cell(row, column: column), to: &literal) }
+        }
       }
+      return cells.array(of: type, count: order.count) { rows.cell(order[$0], column: column) }
     }
   }
 
@@ -31,9 +36,9 @@ struct BatchParameters {
       .integerArray(lanes.map { Int64($0.laneID) }),
       .integerArray(lanes.map { Int64(clamping: $0.cursor.position.ms) }),
       .integerArray(lanes.map { Int64(clamping: $0.cursor.position.no) }),
-      .textArray(lanes.map { $0.anchor.map { Hex.bytea($0.bytes) } }),
+      .byteaArray(lanes.map { $0.anchor.map { $0.bytes[...] } }),
       .integerArray(lanes.map(\.cursor.appliedNo)),
-      .textArray(lanes.map { Hex.bytea($0.cursor.seal) }),
+      .byteaArray(lanes.map { $0.cursor.seal[...] }),
       counts(\.read), counts(\.applied), counts(\.duplicates), counts(\.divergent), counts(\.ephemeral), counts(\.skipped),
       counts(\.deadLetters), counts(\.reread), counts(\.misrouted),
     ]
@@ -41,55 +46,20 @@ struct BatchParameters {
 
   /// The audit trail of the applied entries, in the columns of ``LedgerSQL/changeColumns``.
   func changes(_ numbers: [Settlement.Numbered]) -> [PostgresValue] {
-    func integers(_ value: (BatchEntry, Int64) -> Int64) -> PostgresValue {
-      .integerArray(numbers.map { value(batch.entries[$0.entry], $0.no) })
-    }
-    func cells(_ cell: (BatchEntry) -> RowSet.Cell) -> PostgresValue {
-      array { literal, bytes in
-        for number in numbers { append(cell(batch.entries[number.entry]), bytes, to: &literal) }
-      }
+    let entries = numbers.map { batch.entries[$0.entry] }
+    func column(_ type: BinaryType, _ cell: (BatchEntry) -> Cell) -> PostgresValue {
+      cells.array(of: type, count: entries.count) { cell(entries[$0]) }
     }
     return [
-      integers { entry, _ in Int64(batch.segments[entry.lane].laneID) },
-      integers { $1 },
-      integers { entry, _ in Int64(clamping: entry.id.ms) },
-      integers { entry, _ in Int64(clamping: entry.id.no) },
-      cells(\.session), cells(\.eventID),
-      .textArray(numbers.map { Hex.bytea(batch.entries[$0.entry].digest.bytes) }),
-      cells(\.seq), cells(\.epoch), cells(\.type), cells(\.actor), cells(\.trace), cells(\.version), cells(\.occurredAt), cells(\.fields),
+      .integerArray(entries.map { Int64(batch.segments[$0.lane].laneID) }),
+      .integerArray(numbers.map(\.no)),
+      .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
+      .integerArray(entries.map { Int64(clamping: $0.id.no) }),
+      digests(entries),
+      column(.text, \.session), column(.text, \.eventID), column(.bigint, \.seq), column(.bigint, \.epoch), column(.text, \.type),
+      column(.text, \.actor), column(.text, \.trace), column(.integer, \.version), column(.timestamptz, \.occurredAt),
+      column(.jsonb, \.fields),
     ]
-  }
-
-  /// The same as COPY text.
-  func copyOfChanges(_ numbers: [Settlement.Numbered]) -> [UInt8] {
-    var output: [UInt8] = []
-    output.reserveCapacity(numbers.count * 224)
-    let tab = UInt8(ascii: "\t")
-    batch.bytes.withUnsafeBufferPointer { bytes in
-      for number in numbers {
-        let entry = batch.entries[number.entry]
-        DecimalText.append(Int64(batch.segments[entry.lane].laneID), to: &output)
-        output.append(tab)
-        DecimalText.append(number.no, to: &output)
-        output.append(tab)
-        DecimalText.append(Int64(clamping: entry.id.ms), to: &output)
-        output.append(tab)
-        DecimalText.append(Int64(clamping: entry.id.no), to: &output)
-        for cell in [entry.session, entry.eventID] {
-          output.append(tab)
-          CopyText.append(cell, of: bytes, to: &output)
-        }
-        // A backslash of the value, and the one that COPY wants before it.
-        output.append(contentsOf: "\t\\\\x".utf8)
-        Hex.append(entry.digest.bytes, to: &output)
-        for cell in [entry.seq, entry.epoch, entry.type, entry.actor, entry.trace, entry.version, entry.occurredAt, entry.fields] {
-          output.append(tab)
-          CopyText.append(cell, of: bytes, to: &output)
-        }
-        output.append(UInt8(ascii: "\n"))
-      }
-    }
-    return output
   }
 
   /// The producers' ids among the applied entries. Nil when there are none.
@@ -97,23 +67,27 @@ struct BatchParameters {
     let entries = numbers.map { batch.entries[$0.entry] }.filter { $0.eventID != .null }
     guard !entries.isEmpty else { return nil }
     return [
-      array { literal, bytes in entries.forEach { append($0.eventID, bytes, to: &literal) } },
-      array { literal, bytes in entries.forEach { append($0.session, bytes, to: &literal) } },
+      cells.array(of: .text, count: entries.count) { entries[$0].eventID },
+      cells.array(of: .text, count: entries.count) { entries[$0].session },
       .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
-      .textArray(entries.map { Hex.bytea($0.digest.bytes) }),
+      digests(entries),
     ]
   }
 
-  func array(_ fill: (inout ArrayLiteral, UnsafeBufferPointer<UInt8>) -> Void) -> PostgresValue {
-    batch.bytes.withUnsafeBufferPointer { bytes in
-      var literal = ArrayLiteral(capacity: 4096)
-      fill(&literal, bytes)
-      return .text(literal.finish())
+  func digests(_ entries: [BatchEntry]) -> PostgresValue {
+    PostgresValue.array(of: .bytea, count: entries.count, size: (4 + ContentDigest.byteCount) * entries.count) { cursor in
+      for entry in entries { cursor.putDigest(entry.digest) }
     }
   }
 
-  func append(_ cell: RowSet.Cell, _ bytes: UnsafeBufferPointer<UInt8>, to literal: inout ArrayLiteral) {
-    guard let range = cell.range else { return literal.appendNull() }
-    literal.append(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[range]))
+  /// An array of texts that Postgres' input functions read.
+  func array(_ fill: (inout ArrayLiteral) -> Void) -> PostgresValue {
+    var literal = ArrayLiteral(capacity: 4096)
+    fill(&literal)
+    return .text(literal.finish())
+  }
+
+  func append(_ cell: Cell, to literal: inout ArrayLiteral) {
+    if let text = batch.text(of: cell) { literal.append(text) } else { literal.appendNull() }
   }
 }

@@ -20,7 +20,7 @@ extension BatchParameters {
       .textArray(strings: entries.map { batch.segments[$0.lane].lane }),
       .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
       .integerArray(entries.map { Int64(clamping: $0.id.no) }),
-      array { literal, bytes in entries.forEach { append($0.session, bytes, to: &literal) } },
+      array { literal in entries.forEach { append($0.session, to: &literal) } },
       .textArray(strings: rejected.map(\.rejection.reason.rawValue)),
       .textArray(strings: rejected.map { $0.rejection.detail + lengths(batch.entries[$0.entry], $0.rejection) }),
       .textArray(strings: rejected.map(\.rejection.sqlstate)),
@@ -45,7 +45,7 @@ extension BatchParameters {
     guard !rows.isEmpty else { return nil }
     return [
       .textArray(strings: rows.map { batch.segments[$0.entry.lane].lane }),
-      array { literal, bytes in rows.forEach { append($0.entry.session, bytes, to: &literal) } },
+      array { literal in rows.forEach { append($0.entry.session, to: &literal) } },
       .textArray(strings: rows.map(\.kind)),
       .textArray(strings: rows.map(\.detail)),
     ]

@@ -4,23 +4,31 @@ internal import TidemarkCore
 struct DestinationStatements: Sendable {
   /// One parameter, an array, for each column.
   let arrays: String
-  /// For tables only: rows as COPY text.
+  /// For tables only: rows by COPY, in binary where every column is ``types``, else as text.
   let copy: String?
   /// One parameter, `text[]`, that holds one row.
   let row: String
+  /// For each column the type that is sent in binary; nil goes as text.
+  let types: [BinaryType?]
 
   /// Throws ``PostgresError`` for a name that can't be quoted. Types come from our own declarations or the catalog.
   init(_ destination: Destination, schema: String) throws {
-    let target = "\(try PostgresIdentifier.quoted(schema)).\(try PostgresIdentifier.quoted(destination.name))"
+    let schema = try PostgresIdentifier.quoted(schema)
+    let target = "\(schema).\(try PostgresIdentifier.quoted(destination.name))"
+    self.types = destination.columns.map { $0.isTyped ? BinaryType(rawValue: $0.type) : nil }
     let types = destination.columns.map(\.type)
     let arrayParameters = types.enumerated().map { "$\($0 + 1)::\($1)[]" }.joined(separator: ", ")
     switch destination.mode {
     case .append:
       let columns = try destination.columns.map { try PostgresIdentifier.quoted($0.name) }.joined(separator: ", ")
       arrays = "INSERT INTO \(target) (\(columns)) SELECT * FROM unnest(\(arrayParameters))"
-      copy = "COPY \(target) (\(columns)) FROM STDIN"
+      copy = "COPY \(target) (\(columns)) FROM STDIN\(self.types.contains(nil) ? "" : " (FORMAT binary)")"
       let values = types.enumerated().map { "($1)[\($0 + 1)]::\($1)" }.joined(separator: ", ")
-      row = "INSERT INTO \(target) (\(columns)) VALUES (\(values))"
+      if let function = destination.exactly {
+        row = "SELECT \(schema).\(try PostgresIdentifier.quoted(function))(\(values))"
+      } else {
+        row = "INSERT INTO \(target) (\(columns)) VALUES (\(values))"
+      }
     case .call:
       arrays = "SELECT \(target)(\(arrayParameters))"
       copy = nil

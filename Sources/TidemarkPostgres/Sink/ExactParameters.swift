@@ -2,9 +2,8 @@ internal import TidemarkCore
 
 /// A batch for the exact path: entry by entry, with each entry's rows.
 extension BatchParameters {
-  /// Parameters of `apply_exactly` for the entries that shall be applied.
-  func exact(statements: [String], window: Duration, isolating: Bool) -> [PostgresValue] {
-    let applied = batch.applied
+  /// Parameters of `apply_exactly` for these entries of the batch.
+  func exact(_ applied: [Int], statements: [String], window: Duration, isolating: Bool) -> [PostgresValue] {
     let entries = applied.map { batch.entries[$0] }
     var places: [Int: Int] = [:]
     for (place, index) in applied.enumerated() { places[index] = place + 1 }
@@ -25,25 +24,25 @@ extension BatchParameters {
       .integerArray(entries.map { Int64(batch.segments[$0.lane].laneID) }),
       .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
       .integerArray(entries.map { Int64(clamping: $0.id.no) }),
-      array { literal, bytes in entries.forEach { append($0.session, bytes, to: &literal) } },
-      array { literal, bytes in entries.forEach { append($0.eventID, bytes, to: &literal) } },
-      .textArray(entries.map { Hex.bytea($0.digest.bytes) }),
-      array { literal, bytes in
+      array { literal in entries.forEach { append($0.session, to: &literal) } },
+      array { literal in entries.forEach { append($0.eventID, to: &literal) } },
+      digests(entries),
+      array { literal in
         for entry in entries {
           var row = ArrayLiteral()
           for cell in [entry.seq, entry.epoch, entry.type, entry.actor, entry.trace, entry.version, entry.occurredAt, entry.fields] {
-            append(cell, bytes, to: &row)
+            append(cell, to: &row)
           }
           literal.append(row.finish())
         }
       },
       .integerArray(rows.map { Int64($0.place) }),
       .integerArray(rows.map { Int64($0.statement + 1) }),
-      array { literal, bytes in
+      array { literal in
         for place in rows {
           var row = ArrayLiteral()
           let set = batch.rowSets[place.statement]
-          for column in 0..<set.columnCount { append(set.cell(row: place.row, column: column), bytes, to: &row) }
+          for column in 0..<set.columnCount { append(set.cell(row: place.row, column: column), to: &row) }
           literal.append(row.finish())
         }
       },
@@ -53,10 +52,9 @@ extension BatchParameters {
     ]
   }
 
-  /// What `apply_exactly` answered.
-  func outcomes(_ result: PostgresResult) -> [EntryOutcome] {
-    let applied = batch.applied
-    return (0..<result.rowCount).compactMap { row in
+  /// What `apply_exactly` answered for these entries.
+  func outcomes(_ applied: [Int], _ result: PostgresResult) -> [EntryOutcome] {
+    (0..<result.rowCount).compactMap { row in
       guard let place = result.int64(row, "entry"), applied.indices.contains(Int(place) - 1) else { return nil }
       let kind: EntryOutcome.Kind
       switch result.string(row, "outcome") {

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// The statements of the ledger itself, for one schema.
 struct LedgerSQL: Sendable {
   let fence: String
@@ -22,12 +24,27 @@ struct LedgerSQL: Sendable {
   let lockedLane: String
   let appended: String
 
-  /// Columns of the audit trail in the order in which they are sent.
-  static let changeColumns: [(name: String, type: String)] = [
-    ("lane_id", "integer"), ("no", "bigint"), ("entry_ms", "bigint"), ("entry_no", "bigint"), ("session_id", "text"),
-    ("event_id", "text"), ("digest", "bytea"), ("seq", "bigint"), ("epoch", "bigint"), ("type", "text"), ("actor", "text"),
-    ("trace", "text"), ("v", "integer"), ("occurred_at", "timestamptz"), ("fields", "jsonb"),
+  /// Columns of the audit trail in the order in which they are sent: the numbers and the digest, then the entry's cells.
+  static let changeColumns: [(name: String, type: BinaryType)] = [
+    ("lane_id", .integer), ("no", .bigint), ("entry_ms", .bigint), ("entry_no", .bigint), ("digest", .bytea), ("session_id", .text),
+    ("event_id", .text), ("seq", .bigint), ("epoch", .bigint), ("type", .text), ("actor", .text), ("trace", .text), ("v", .integer),
+    ("occurred_at", .timestamptz), ("fields", .jsonb),
   ]
+
+  /// The last of ``changeColumns``.
+  @inline(__always)
+  static func forEachCell(of entry: BatchEntry, _ body: (Cell, BinaryType) throws -> Void) rethrows {
+    try body(entry.session, .text)
+    try body(entry.eventID, .text)
+    try body(entry.seq, .bigint)
+    try body(entry.epoch, .bigint)
+    try body(entry.type, .text)
+    try body(entry.actor, .text)
+    try body(entry.trace, .text)
+    try body(entry.version, .integer)
+    try body(entry.occurredAt, .timestamptz)
+    try body(entry.fields, .jsonb)
+  }
 
   private static func parameters(_ types: [String], from first: Int = 1) -> String {
     types.enumerated().map { "$\($0 + first)::\($1)[]" }.joined(separator: ", ")
@@ -45,8 +62,8 @@ struct LedgerSQL: Sendable {
     advance =
       "SELECT \(schema).advance(\(Self.parameters(["integer", "bigint", "bigint", "bytea", "bigint", "bytea"] + Array(repeating: "bigint", count: 9))))"
     appendChanges =
-      "INSERT INTO \(schema).change_log (\(columns)) SELECT * FROM unnest(\(Self.parameters(Self.changeColumns.map(\.type))))"
-    copyChanges = "COPY \(schema).change_log (\(columns)) FROM STDIN"
+      "INSERT INTO \(schema).change_log (\(columns)) SELECT * FROM unnest(\(Self.parameters(Self.changeColumns.map(\.type.rawValue))))"
+    copyChanges = "COPY \(schema).change_log (\(columns)) FROM STDIN (FORMAT binary)"
     rememberEventIDs = """
       INSERT INTO \(schema).event_ids (event_id, session_id, entry_ms, digest)
       SELECT * FROM unnest(\(Self.parameters(["text", "text", "bigint", "bytea"]))) ORDER BY 1, 2

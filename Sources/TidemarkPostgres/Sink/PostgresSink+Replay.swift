@@ -35,8 +35,9 @@ extension PostgresSink {
     }
     let batch = make(record)
     let parameters = BatchParameters(batch: batch)
-    let exact = parameters.exact(statements: statements.map(\.row), window: settings.dedupeWindow, isolating: false)
-    let outcomes = parameters.outcomes(try await connection.query(sql.applyExactly, exact, deadline: settings.commitDeadline))
+    let exact = parameters.exact(batch.applied, statements: statements.map(\.row), window: settings.dedupeWindow, isolating: false)
+    let outcomes = parameters.outcomes(
+      batch.applied, try await connection.query(sql.applyExactly, exact, deadline: settings.commitDeadline))
     if case .rejected? = outcomes.first?.kind {
       await connection.rollback()
       return outcomes

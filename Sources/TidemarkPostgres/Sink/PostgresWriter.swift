@@ -2,15 +2,17 @@ package import TidemarkCore
 
 /// Commits batches over one connection, each in one transaction: fence, audit trail, rows, dead letters, cursor.
 package actor PostgresWriter: ChangeWriter {
-  /// Entries up to which everything goes in one pipeline; beyond, tables that only grow are filled by COPY.
-  static let pipelineLimit = 400
+  /// Entries and bytes up to which everything goes in one pipeline; beyond, tables that only grow are filled by COPY, which streams:
+  /// a pipeline's parameters are in memory three times.
+  static let pipelineLimit = (entries: 400, bytes: 1 << 20)
 
-  private let connection: PostgresConnection
-  private let sql: LedgerSQL
-  private let statements: [DestinationStatements]
-  private let settings: SinkSettings
+  let connection: PostgresConnection
+  let sql: LedgerSQL
+  let statements: [DestinationStatements]
+  let settings: SinkSettings
   /// The last backend that may still hold a transaction of ours.
   private var lastBackend: BackendIdentity?
+  private var keys = CommittedKeys()
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { connection.unownedExecutor }
 
@@ -21,24 +23,37 @@ package actor PostgresWriter: ChangeWriter {
     self.settings = settings
   }
 
-  package func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> [EntryOutcome] {
+  package func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> Settlement {
     do {
       try await connection.ensureConnected(deadline: settings.connectDeadline)
-      lastBackend = connection.backend
+    } catch let error as PostgresError {
+      throw SinkError(error)
+    }
+    if connection.backend != lastBackend { keys.forget() }
+    lastBackend = connection.backend
+    do {
       switch mode {
       case .fast:
         let settlement = Settlement(batch)
-        if batch.entries.count <= Self.pipelineLimit {
+        if batch.entries.count <= Self.pipelineLimit.entries, batch.byteCount <= Self.pipelineLimit.bytes {
           try await commitInPipeline(batch, settlement)
         } else {
           try await commitByCopy(batch, settlement)
         }
-        return []
+        keys.committed(batch)
+        return settlement
       case .exact, .isolating: return try await commitExactly(batch, isolating: mode == .isolating)
       }
     } catch let error as PostgresError {
+      keys.forget()
       await connection.rollback()
-      throw SinkError(error)
+      throw SinkError(error, isUnderWay: true)
+    } catch let line as FailedLine {
+      keys.forget()
+      await connection.rollback()
+      var error = SinkError(line.error, isUnderWay: true)
+      error.culprit = await culprit(line, of: batch)
+      throw error
     }
   }
 
@@ -60,31 +75,47 @@ package actor PostgresWriter: ChangeWriter {
     let parameters = BatchParameters(batch: batch)
     _ = try await connection.pipeline([begin, fence(parameters)], deadline: settings.commitDeadline)
     if !settlement.numbers.isEmpty {
-      _ = try await connection.copyIn(
-        sql.copyChanges, parameters.copyOfChanges(settlement.numbers), deadline: settings.commitDeadline)
+      try await naming(settlement.numbers.count) {
+        settlement.numbers[$0].entry
+      } of: {
+        _ = try await connection.copyIn(sql.copyChanges, deadline: settings.commitDeadline) { stream in
+          try CopyBinary.writeChanges(settlement.numbers, of: batch, to: &stream)
+        }
+      }
     }
-    for (index, rows) in batch.rowSets.enumerated() where rows.rowCount > 0 {
-      guard let copy = statements[index].copy else { continue }
-      let text = CopyText.encode(rows, order: rows.ordered(in: batch), bytes: batch.bytes)
-      _ = try await connection.copyIn(copy, text, deadline: settings.commitDeadline)
+    for (rows, statements) in zip(batch.rowSets, statements) where rows.rowCount > 0 {
+      guard let copy = statements.copy else { continue }
+      let order = rows.ordered(in: batch)
+      let types = statements.types.compactMap { $0 }
+      try await naming(order.count) {
+        Int(rows.entries[order[$0].row])
+      } of: {
+        _ = try await connection.copyIn(copy, deadline: settings.commitDeadline) { stream in
+          if types.count == rows.columnCount {
+            try CopyBinary.write(rows, order: order, types: types, of: batch, to: &stream)
+          } else {
+            try CopyText.write(rows, order: order, of: batch, to: &stream)
+          }
+        }
+      }
     }
     let rest = rows(batch, parameters, copied: true) + closing(settlement, parameters, remembersEventIDs: true)
     _ = try await connection.pipeline(rest, deadline: settings.commitDeadline)
   }
 
-  private func commitExactly(_ batch: ChangeBatch, isolating: Bool) async throws -> [EntryOutcome] {
+  private func commitExactly(_ batch: ChangeBatch, isolating: Bool) async throws -> Settlement {
     let parameters = BatchParameters(batch: batch)
-    let exact = parameters.exact(statements: statements.map(\.row), window: settings.dedupeWindow, isolating: isolating)
+    let exact = parameters.exact(batch.applied, statements: statements.map(\.row), window: settings.dedupeWindow, isolating: isolating)
     let results = try await connection.pipeline(
       [begin, fence(parameters), PostgresStatement(sql: sql.applyExactly, name: "apply_exactly", parameters: exact)],
       deadline: settings.commitDeadline)
-    let outcomes = results.last.map { parameters.outcomes($0) } ?? []
+    let outcomes = results.last.map { parameters.outcomes(batch.applied, $0) } ?? []
     let settlement = Settlement(batch, outcomes: outcomes)
     _ = try await connection.pipeline(closing(settlement, parameters, remembersEventIDs: false), deadline: settings.commitDeadline)
-    return outcomes
+    return settlement
   }
 
-  private var begin: PostgresStatement { PostgresStatement(sql: "BEGIN") }
+  var begin: PostgresStatement { PostgresStatement(sql: "BEGIN") }
 
   private func fence(_ parameters: BatchParameters) -> PostgresStatement {
     PostgresStatement(sql: sql.fence, name: "fence", parameters: parameters.fence())
@@ -94,9 +125,11 @@ package actor PostgresWriter: ChangeWriter {
     batch.rowSets.indices.compactMap { index in
       let rows = batch.rowSets[index]
       guard rows.rowCount > 0, !copied || statements[index].copy == nil else { return nil }
+      let order = keys.missing(rows.ordered(in: batch), of: rows, destination: index, in: batch)
+      guard !order.isEmpty else { return nil }
       return PostgresStatement(
         sql: statements[index].arrays, name: "rows_\(index)",
-        parameters: parameters.columns(of: rows, order: rows.ordered(in: batch)))
+        parameters: parameters.columns(of: rows, order: order, types: statements[index].types))
     }
   }
 

@@ -5,7 +5,8 @@ extension SinkError {
   /// SQLSTATE that the ledger's fence raises.
   static let fencedState = "TM001"
 
-  init(_ error: PostgresError) {
+  /// - Parameter isUnderWay: a batch was being sent or applied when it happened.
+  init(_ error: PostgresError, isUnderWay: Bool = false) {
     if error.sqlstate == Self.fencedState {
       let lanes = (error.detail ?? "").trimmingPrefix("{").split { $0 == "," || $0 == "}" }.compactMap { Int32($0) }
       self.init(.fenced(lanes), "another owner or another position holds \(lanes.count) lane(s)")
@@ -13,13 +14,16 @@ extension SinkError {
     }
     let fault: FaultClass
     switch error.kind {
-    case .connection, .timeout, .cancelled:
-      // A refused login says why; whatever else fails on the way there is the world's fault.
-      fault = error.sqlstate.map { FaultClass(sqlstate: $0) } == .configuration ? .configuration : .world
+    case .connection, .timeout:
+      // A refused login says why; whatever else fails on the way there is the world's fault. What ends a batch may be its own.
+      let isRefused = error.sqlstate.map { FaultClass(sqlstate: $0) } == .configuration
+      fault = isRefused ? .configuration : isUnderWay ? .interrupted : .world
+    case .cancelled: fault = .world
     case .server(let state): fault = FaultClass(sqlstate: state)
     case .misuse: fault = .configuration
     }
-    self.init(.fault(fault), error.description, isOutcomeUnknown: error.outcomeUnknown, hint: Self.hint(for: error))
+    self.init(
+      .fault(fault), error.description, isOutcomeUnknown: error.outcomeUnknown, hint: Self.hint(for: error), sqlstate: error.sqlstate)
   }
 
   /// What an operator can do about it.

@@ -20,7 +20,7 @@ final class PendingRequest {
   /// Nil once it was resumed: the replies of a cancelled request are still read, and dropped.
   var continuation: CheckedContinuation<Answer, any Error>?
 
-  init(id: UInt64, shape: ReplyShape, count: Int, deadline: NIODeadline, continuation: CheckedContinuation<Answer, any Error>) {
+  init(id: UInt64, shape: ReplyShape, count: Int, deadline: NIODeadline, continuation: CheckedContinuation<Answer, any Error>?) {
     self.id = id
     self.shape = shape
     self.remaining = count
@@ -48,8 +48,11 @@ final class RedisChannelHandler: ChannelInboundHandler {
   private var context: ChannelHandlerContext?
   private var timer: Scheduled<Void>?
   private var failure: RedisError?
+  /// Who gets what channels say; nil on a connection without subscriptions.
+  private var receiver: RedisConnection.Receiver?
   /// Bytes of the reply that is coming in.
   private var received = 0
+  private var pings: RepeatedTask?
 
   init(address: String, openFlag: OpenFlag) throws(RedisError) {
     self.address = address
@@ -67,6 +70,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
     if timer == nil { startTimer(context, request.deadline) }
   }
 
+  func receive(with receiver: @escaping RedisConnection.Receiver) { self.receiver = receiver }
+
   /// Resumes a request that nobody waits for any more. A blocking read would hold up the connection: it is closed.
   func cancel(_ id: UInt64) {
     guard let request = pending.first(where: { $0.id == id }) else { return }
@@ -74,6 +79,25 @@ final class RedisChannelHandler: ChannelInboundHandler {
     if case .entries = request.shape {
       fail(RedisError(.connectionClosed, "the connection to \(address) was given up with a cancelled read"))
     }
+  }
+
+  /// Whoever only listens would not notice that the other side is gone.
+  func keepPinging() {
+    guard let context, failure == nil else { return }
+    let loopBound = NIOLoopBound(self, eventLoop: context.eventLoop)
+    pings = context.eventLoop.scheduleRepeatedTask(initialDelay: Self.pingInterval, delay: Self.pingInterval) { _ in
+      loopBound.value.ping()
+    }
+  }
+
+  private static let pingInterval = TimeAmount.seconds(5)
+  private static let pingPatience = TimeAmount.seconds(10)
+
+  private func ping() {
+    guard pending.isEmpty else { return }
+    let request = PendingRequest(
+      id: 0, shape: .value(.standard), count: 1, deadline: .now() + Self.pingPatience, continuation: nil)
+    submit(request, ByteBuffer(string: "*1\r\n$4\r\nPING\r\n"))
   }
 
   func close() {
@@ -93,7 +117,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     received += buffer.readableBytes
     do throws(RedisError) {
       try buffer.withUnsafeReadableBytes { (bytes) throws(RedisError) in
-        try parser.feed(bytes, shape: { pending.first?.shape }, deliver: deliver)
+        try parser.feed(bytes, shape: { pending.first?.shape ?? receiver.map { _ in .value(.standard) } }, deliver: deliver)
       }
     } catch {
       fail(error)
@@ -122,7 +146,13 @@ final class RedisChannelHandler: ChannelInboundHandler {
 
   private func deliver(_ reply: ParsedReply) {
     received = 0
-    guard let request = pending.first else { return }
+    if let receiver, case .value(let value?) = reply, let message = Self.message(value) {
+      receiver(.success(message))
+      return
+    }
+    guard let request = pending.first else {
+      return fail(RedisError(.malformedReply, "\(address) sent something unasked that is too large, or no message"))
+    }
     request.remaining -= 1
     switch reply {
     case .value(let value?): request.values.append(value)
@@ -137,15 +167,25 @@ final class RedisChannelHandler: ChannelInboundHandler {
     request.resume(request.failure.map { .failure($0) } ?? .success(.values(request.values)))
   }
 
+  /// What a channel says. A subscribed connection answers nothing else that begins with this word.
+  private static func message(_ value: RedisReply) -> RedisConnection.Message? {
+    guard let elements = value.elements, elements.count == 3, elements[0].text == "message", let channel = elements[1].text
+    else { return nil }
+    return RedisConnection.Message(channel: channel, payload: elements[2])
+  }
+
   private func fail(_ error: RedisError) {
     guard failure == nil else { return }
     failure = error
+    pings?.cancel()
     openFlag.close()
     timer?.cancel()
     timer = nil
     let waiting = pending
     pending = []
     for request in waiting { request.resume(.failure(error)) }
+    receiver?(.failure(error))
+    receiver = nil
     context?.close(promise: nil)
   }
 

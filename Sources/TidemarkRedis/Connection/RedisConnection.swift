@@ -79,6 +79,11 @@ package actor RedisConnection {
     return reply
   }
 
+  func receive(with receiver: @escaping Receiver) { handler.value.receive(with: receiver) }
+
+  /// For a connection that only listens: see whether the other side is still there.
+  func keepPinging() { handler.value.keepPinging() }
+
   /// Closes the connection; what is under way fails with `connectionClosed`.
   package func close() async {
     handler.value.close()

@@ -1,13 +1,14 @@
 internal import Crypto
 internal import TidemarkCore
 
-/// The script that moves a durable mark, and the keys that it moves.
+/// The script that moves durable marks, and the keys that it moves.
 ///
 /// Compare and set happen in the server: two workers may publish at a takeover, and a late publish must not move a
 /// mark back. Every key is declared, so it works in a Cluster too, where the keys of a lane share its slot.
 enum DurableScript {
-  /// KEYS: the hash of the mark, and of the rejected entries where there is one.
-  /// ARGV: id, incarnation, field of the id, field of the incarnation, channel or '', then entry, reason, ...
+  /// KEYS: the hash of the marks, and of the rejected entries where there is one.
+  /// ARGV: channel or '', the number of marks, for each: field of the id, field of the incarnation, id, incarnation; then entry,
+  /// reason, ... of the rejected entries, which come with a single mark.
   ///
   /// Lua's numbers are doubles and round above 2^53, so decimal text is compared: by length, then by character.
   /// Rejected entries come with the mark but also where it stands already: a repeated call must complete the first.
@@ -16,31 +17,42 @@ enum DurableScript {
       if #a ~= #b then return #a > #b end
       return a > b
     end
-    local held = redis.call('HGET', KEYS[1], ARGV[3])
-    local incarnation = redis.call('HGET', KEYS[1], ARGV[4])
-    if not incarnation or not string.find(incarnation, '^%d+$') then incarnation = '0' end
-    if after(incarnation, ARGV[2]) then return 0 end
-    if KEYS[2] then
-      for i = 6, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+    local rejected = 3 + 4 * tonumber(ARGV[2])
+    for i = 3, rejected - 1, 4 do
+      local id, to = ARGV[i + 2], ARGV[i + 3]
+      local now = redis.call('HMGET', KEYS[1], ARGV[i], ARGV[i + 1])
+      local held, incarnation = now[1], now[2]
+      if not incarnation or not string.find(incarnation, '^%d+$') then incarnation = '0' end
+      if not after(incarnation, to) then
+        if KEYS[2] then
+          for r = rejected, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[r], ARGV[r + 1]) end
+        end
+        local moves = true
+        if held and incarnation == to then
+          local heldMs, heldNo = string.match(held, '^(%d+)-(%d+)$')
+          local ms, no = string.match(id, '^(%d+)-(%d+)$')
+          moves = not heldMs or after(ms, heldMs) or (ms == heldMs and after(no, heldNo))
+        end
+        if moves then
+          redis.call('HSET', KEYS[1], ARGV[i], id, ARGV[i + 1], to)
+          if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], id) end
+        end
+      end
     end
-    if held and incarnation == ARGV[2] then
-      local heldMs, heldNo = string.match(held, '^(%d+)-(%d+)$')
-      local ms, no = string.match(ARGV[1], '^(%d+)-(%d+)$')
-      if heldMs and not (after(ms, heldMs) or (ms == heldMs and after(no, heldNo))) then return 0 end
-    end
-    redis.call('HSET', KEYS[1], ARGV[3], ARGV[1], ARGV[4], ARGV[2])
-    if ARGV[5] ~= '' then redis.call('PUBLISH', ARGV[5], ARGV[1]) end
-    return 1
     """
+
+  /// Marks that one call moves at most, where they share a hash.
+  private static let marksOfCall = 128
 
   private static let digest: String = {
     let digits = Array("0123456789abcdef")
     return String(Insecure.SHA1.hash(data: Array(source.utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
   }()
 
-  /// One call a lane, all sent together. A lane that fails doesn't keep the others from being told.
+  /// A call for each built-in lane and a few for all others, all sent together. A call that fails doesn't keep the others from being
+  /// told.
   static func publish(_ marks: ArraySlice<DurableMark>, prefix: String, on connection: RedisConnection) async throws {
-    let calls = marks.map { arguments(for: $0, prefix: prefix) }
+    let calls = calls(for: marks, prefix: prefix)
     var replies = try await connection.pipeline(calls.map { ["EVALSHA", .text(digest)] + $0 })
     // The server forgot the script (or never had it) somewhere in the pipeline; once sent whole it knows it again.
     let unknown = replies.indices.filter { if case .error(let text) = replies[$0] { text.hasPrefix("NOSCRIPT") } else { false } }
@@ -51,18 +63,31 @@ enum DurableScript {
     for reply in replies { _ = try reply.orThrow() }
   }
 
-  private static func arguments(for mark: DurableMark, prefix: String) -> [RedisArgument] {
-    let id = RedisArgument.text(mark.durable.description)
-    let incarnation = RedisArgument.integer(max(0, mark.incarnation))
-    guard let base = builtInBase(of: mark.lane, prefix: prefix) else {
-      // One hash for all other lanes; the incarnation stands beside the mark, in a field of its own.
-      return ["1", .text("\(prefix):durable"), id, incarnation, .text(mark.lane), .text("incarnation:\(mark.lane)"), ""]
+  private static func calls(for marks: ArraySlice<DurableMark>, prefix: String) -> [[RedisArgument]] {
+    var calls: [[RedisArgument]] = []
+    var others: [DurableMark] = []
+    for mark in marks {
+      guard let base = builtInBase(of: mark.lane, prefix: prefix) else {
+        others.append(mark)
+        continue
+      }
+      var call: [RedisArgument] = ["2", .text("\(base):lane"), .text("\(base):rejected"), .text("\(base):durable"), "1"]
+      call += arguments(of: mark, "durable", "incarnation")
+      for rejection in mark.rejected { call += [.text(rejection.id.description), .text(rejection.reason)] }
+      calls.append(call)
     }
-    var arguments: [RedisArgument] = [
-      "2", .text("\(base):lane"), .text("\(base):rejected"), id, incarnation, "durable", "incarnation", .text("\(base):durable"),
-    ]
-    for rejection in mark.rejected { arguments += [.text(rejection.id.description), .text(rejection.reason)] }
-    return arguments
+    // One hash for all other lanes; the incarnation stands beside the mark, in a field of its own.
+    for start in stride(from: 0, to: others.count, by: marksOfCall) {
+      let part = others[start..<min(start + marksOfCall, others.count)]
+      calls.append(
+        ["1", .text("\(prefix):durable"), "", .integer(Int64(part.count))]
+          + part.flatMap { arguments(of: $0, .text($0.lane), .text("incarnation:\($0.lane)")) })
+    }
+    return calls
+  }
+
+  private static func arguments(of mark: DurableMark, _ field: RedisArgument, _ incarnation: RedisArgument) -> [RedisArgument] {
+    [field, incarnation, .text(mark.durable.description), .integer(max(0, mark.incarnation))]
   }
 
   /// `PREFIX:{N}` of the built-in lane `PREFIX:{N}:changes`; nil for any other name.

@@ -2,14 +2,15 @@ package import TidemarkCore
 
 /// The streams of one Redis server.
 ///
-/// Two connections: one for reads, which may block, and one for everything else. Each is made at the first call that
-/// needs it and again at the next call after a loss. Calls may come from any task; reads are answered one after another.
+/// Three connections: one for reads, which may block, one for the doorbell, and one for everything else. Each is made at the first
+/// call that needs it and again at the next call after a loss. Calls may come from any task; reads are answered one after another.
 /// A cancelled call throws `CancellationError`, everything else is a ``SourceError``.
 package struct RedisLaneSource: LaneSource {
   private let configuration: RedisConfiguration
   private let prefix: String
   private let reads: RedisConnectionSlot
   private let commands: RedisConnectionSlot
+  private let doorbell: RedisDoorbell
 
   /// Connects nothing yet. `prefix` is the one that the built-in lanes' names begin with.
   package init(_ configuration: RedisConfiguration, prefix: String) {
@@ -17,16 +18,22 @@ package struct RedisLaneSource: LaneSource {
     self.prefix = prefix
     reads = RedisConnectionSlot(configuration, name: "tidemark-read")
     commands = RedisConnectionSlot(configuration, name: "tidemark")
+    doorbell = RedisDoorbell(configuration)
   }
 
   package func ping() async throws {
     try await onCommands { try await RedisInspector($0).ping() }
   }
 
-  /// Closes both connections. A later call would open them again.
+  /// Closes all connections. A later call would open them again.
   package func close() async {
     await reads.close()
     await commands.close()
+    await doorbell.close()
+  }
+
+  package func rings(_ prefixes: [String]) async throws -> LaneRings {
+    try await translating { try await doorbell.rings(prefixes) }
   }
 
   package func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
@@ -80,15 +87,15 @@ package struct RedisLaneSource: LaneSource {
         }
         cursor = next
       } while cursor != "0"
-      return names.sorted()
+      return Array(names)
     }
   }
 
   package func publish(_ marks: [DurableMark]) async throws {
     guard !marks.isEmpty else { return }
     try await onCommands { [prefix] connection in
-      for start in stride(from: 0, to: marks.count, by: 512) {
-        try await DurableScript.publish(marks[start..<min(start + 512, marks.count)], prefix: prefix, on: connection)
+      for start in stride(from: 0, to: marks.count, by: 1024) {
+        try await DurableScript.publish(marks[start..<min(start + 1024, marks.count)], prefix: prefix, on: connection)
       }
     }
   }

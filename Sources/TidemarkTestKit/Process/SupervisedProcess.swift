@@ -9,9 +9,9 @@ package final class SupervisedProcess: Sendable {
   /// What to start, and how to end it when we die.
   package struct Command: Sendable {
     package var executable: String
-    package var arguments: [String] = []
+    package var arguments: [String]
     /// Changes against our environment; nil removes.
-    package var environment: [String: String?] = [:]
+    package var environment: [String: String?]
     package var workingDirectory: String = "/"
     /// The user to run as; nil is ours.
     package var user: ServerUser?
@@ -21,6 +21,16 @@ package final class SupervisedProcess: Sendable {
     /// The signal that the supervisor sends when we are gone, and the seconds until it sends KILL.
     package var signalOnOrphan = "TERM"
     package var graceOnOrphan = 10
+
+    package init(
+      executable: String, arguments: [String], environment: [String: String?] = [:], standardOutput: String, standardError: String
+    ) {
+      self.executable = executable
+      self.arguments = arguments
+      self.environment = environment
+      self.standardOutput = standardOutput
+      self.standardError = standardError
+    }
   }
 
   /// The pid of the command itself, not of its supervisor.

@@ -40,29 +40,16 @@ final class PostgresInstance: Sendable {
     let programs = try PostgresPrograms.find()
     let user = try ServerUser.forPostgres()
     if folder.isEmpty { try await makeFolders(user: user) }
-    for attempt in 1... {
-      let port = try self.port != 0 ? self.port : options.port ?? FreePort.next()
+    let fixedPort = port != 0 ? port : options.port
+    let (port, process) = try await ServerStart.run("Postgres", port: fixedPort, logPath: logPath, giveUpSignal: SIGQUIT) { port in
       try writeSettings(port: port)
-      let process = try await SupervisedProcess.launch(command(programs, user: user))
-      do {
-        try await waitUntil("Postgres on port \(port) answers", within: .seconds(60)) {
-          guard process.isRunning else {
-            throw TestKitError(.startFailed, "Postgres did not start: \(ServerLog.tail(logPath))")
-          }
-          return try await isReady(programs, port: port)
-        }
-      } catch {
-        await process.stop(SIGQUIT)
-        let mayRetry = self.port == 0 && options.port == nil && attempt < 5
-        guard mayRetry, ServerLog.portIsTaken(logPath) else { throw error }
-        try? FileManager.default.removeItem(atPath: logPath)
-        continue
-      }
-      state.withLock {
-        $0.port = port
-        $0.process = process
-      }
-      return
+      return command(programs, user: user)
+    } isReady: { port in
+      try await isReady(programs, port: port)
+    }
+    state.withLock {
+      $0.port = port
+      $0.process = process
     }
   }
 

@@ -57,29 +57,15 @@ package final class RedisServer: Sendable {
       let folder = try await makeFolder()
       state.withLock { $0.directory = folder }
     }
-    for attempt in 1... {
-      let port = try self.port != 0 ? self.port : options.port ?? FreePort.next()
-      let process = try await SupervisedProcess.launch(command(program, port: port))
-      do {
-        try await waitUntil("Redis on port \(port) answers", within: .seconds(60)) {
-          guard process.isRunning else {
-            throw TestKitError(.startFailed, "Redis did not start: \(ServerLog.tail(logPath))")
-          }
-          let answer = try await client.run(["-s", socketPath, "ping"])
-          return answer.standardOutput.hasPrefix("PONG")
-        }
-      } catch {
-        await process.stop(SIGKILL)
-        let mayRetry = self.port == 0 && options.port == nil && attempt < 5
-        guard mayRetry, ServerLog.portIsTaken(logPath) else { throw error }
-        try? FileManager.default.removeItem(atPath: logPath)
-        continue
-      }
-      state.withLock {
-        $0.port = port
-        $0.process = process
-      }
-      return
+    let fixedPort = port != 0 ? port : options.port
+    let (port, process) = try await ServerStart.run("Redis", port: fixedPort, logPath: logPath, giveUpSignal: SIGKILL) { port in
+      command(program, port: port)
+    } isReady: { _ in
+      try await client.run(["-s", socketPath, "ping"]).standardOutput.hasPrefix("PONG")
+    }
+    state.withLock {
+      $0.port = port
+      $0.process = process
     }
   }
 

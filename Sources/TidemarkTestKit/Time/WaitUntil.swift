@@ -4,7 +4,7 @@
 /// Throws `TestKitError` with code `deadline`, naming `what`, when it does not hold within the time; an error of the
 /// condition ends the wait at once.
 package func waitUntil(
-  _ what: String, within limit: Duration = .seconds(30), isolation: isolated (any Actor)? = #isolation,
+  _ what: String, within limit: Duration = .seconds(180), isolation: isolated (any Actor)? = #isolation,
   condition: () async throws -> Bool
 ) async throws {
   let clock = ContinuousClock()

@@ -25,6 +25,7 @@ final class Runtime: Sendable {
     _ loaded: LoadedConfiguration, reload: @escaping @Sendable () throws -> LoadedConfiguration,
     onListening: @escaping @Sendable (String) -> Void = { _ in }
   ) throws {
+    MemoryPolicy.returnLargeBlocks()
     composition = try Composition(loaded)
     logger = composition.logger
     self.reload = reload
@@ -86,18 +87,23 @@ final class Runtime: Sendable {
   private func reloaded() async {
     do {
       let new = try reload()
+      // What a restart would refuse is refused now.
+      _ = try Composition(new)
       let changes = new.changes(from: current.loaded)
-      for key in changes.needsRestart { logger.warning("configuration.needs_restart", metadata: ["key": "\(key)"]) }
-      await worker.coordinator.apply(try Composition(new).workerSettings)
-      current.set(new)
+      let inForce = try current.loaded.reloading(new)
+      await worker.coordinator.apply(try Composition(inForce).workerSettings)
+      current.set(inForce)
+      if !changes.needsRestart.isEmpty {
+        logger.warning(
+          "configuration.needs_restart",
+          metadata: ["kept": "\(changes.needsRestart.joined(separator: ","))", "hint": "restart the worker to change these"])
+      }
       processMetrics.reloaded(true)
       logger.info("configuration.reloaded", metadata: ["changed": "\(changes.reloadable.joined(separator: ","))"])
-    } catch let failure as CommandFailure {
-      processMetrics.reloaded(false)
-      for line in failure.lines { logger.error("configuration.refused", metadata: ["problem": "\(line)"]) }
     } catch {
       processMetrics.reloaded(false)
-      logger.error("configuration.refused", metadata: ["problem": "\(error)"])
+      let problems = (error as? CommandFailure)?.lines ?? (error as? ConfigurationError)?.problems.map(\.description) ?? ["\(error)"]
+      for problem in problems { logger.error("configuration.refused", metadata: ["problem": "\(problem)"]) }
     }
   }
 }

@@ -64,7 +64,7 @@ struct Product: Sendable {
   }
 
   /// Waits until everything that is in these lanes is accounted for in Postgres.
-  func waitUntilCaughtUp(_ lanes: [String] = [Product.lane], within limit: Duration = .seconds(60)) async throws {
+  func waitUntilCaughtUp(_ lanes: [String] = [Product.lane], within limit: Duration = .seconds(180)) async throws {
     let added = try await entriesAdded(lanes)
     let names = lanes.map { "'\($0)'" }.joined(separator: ", ")
     try await waitUntil("\(added) entries of \(lanes.count) lanes are in Postgres", within: limit) {
@@ -75,7 +75,7 @@ struct Product: Sendable {
   }
 
   /// Waits until a query answers exactly this.
-  func waitFor(_ answer: String, _ sql: String, within limit: Duration = .seconds(30)) async throws {
+  func waitFor(_ answer: String, _ sql: String, within limit: Duration = .seconds(180)) async throws {
     try await waitUntil("\(sql) answers \(answer)", within: limit) { try await value(sql) == answer }
   }
 

@@ -1,0 +1,3 @@
+// What Swift leaves out of its module Glibc.
+#pragma once
+#include <malloc.h>

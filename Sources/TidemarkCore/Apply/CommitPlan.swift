@@ -1,0 +1,122 @@
+internal import DequeModule
+
+/// The transactions that one turn's work becomes: one at first, more when it is taken apart to find a bad entry.
+///
+/// A value. The invariant that lives here: each lane's entries leave in order and none is left out, however the work is cut.
+package struct CommitPlan: Sendable {
+  package typealias Part = LaneTable.Work.Part
+
+  /// One transaction.
+  package struct Step: Sendable {
+    package internal(set) var parts: [Part]
+    /// Entries of its only lane that were found to be dead letters.
+    package internal(set) var condemned: [EntryID: Rejection] = [:]
+    /// Its entries have failed before, in a larger transaction.
+    package internal(set) var isPiece = false
+
+    package var lanes: Set<Int32> { Set(parts.map(\.record.laneID)) }
+  }
+
+  /// Pieces into which a transaction is taken apart. Small commits cost a millisecond, a failure costs a statement_timeout or a
+  /// restart of the server: one entry of 5,000 is found by taking apart twice instead of thirteen times by halves.
+  static let width = 64
+
+  private var steps: Deque<Step>
+
+  package init(_ parts: [Part]) {
+    steps = parts.isEmpty ? [] : [Step(parts: parts)]
+  }
+
+  /// The next transaction. Nil: everything is decided.
+  package var current: Step? { steps.first }
+
+  package var lanes: Set<Int32> { steps.reduce(into: []) { $0.formUnion($1.lanes) } }
+
+  /// The current transaction is in, and its lanes stand here.
+  package mutating func committed(_ records: [LaneRecord]) {
+    steps.removeFirst()
+    let byID = Dictionary(records.map { ($0.laneID, $0) }, uniquingKeysWith: { first, _ in first })
+    for step in steps.indices {
+      for part in steps[step].parts.indices {
+        if let record = byID[steps[step].parts[part].record.laneID] { steps[step].parts[part].record = record }
+      }
+    }
+  }
+
+  /// Each lane of the current transaction goes alone.
+  package mutating func split() {
+    let step = steps.removeFirst()
+    steps.prepend(contentsOf: step.parts.map { Step(parts: [$0], isPiece: step.isPiece) })
+  }
+
+  /// The current transaction goes in small pieces, lane by lane and in order.
+  package mutating func takeApart() {
+    let step = steps.removeFirst()
+    let size = max(1, step.parts.reduce(0) { $0 + $1.entryCount } / Self.width)
+    var pieces: [Step] = []
+    for part in step.parts {
+      var rest: Part? = part
+      while var left = rest {
+        rest = left.split(after: size)
+        pieces.append(Step(parts: [left], isPiece: true))
+      }
+    }
+    steps.prepend(contentsOf: pieces)
+  }
+
+  /// The only entry of the current transaction that was still to be applied is a dead letter.
+  package mutating func condemn(_ entry: EntryID, _ rejection: Rejection) {
+    steps[0].condemned[entry] = rejection
+  }
+
+  /// What follows the current transaction in its lane, in order.
+  package var following: [Part] {
+    guard let lanes = current?.lanes else { return [] }
+    return steps.dropFirst().filter { $0.lanes == lanes }.flatMap(\.parts)
+  }
+
+  /// Leaves lanes out of this and all later transactions. Answers, lane by lane, what is not committed of them.
+  package mutating func leaveOut(_ lanes: Set<Int32>) -> [Part] {
+    var left: [Part] = []
+    for index in steps.indices {
+      for part in steps[index].parts where lanes.contains(part.record.laneID) {
+        if let known = left.firstIndex(where: { $0.record.laneID == part.record.laneID }) {
+          left[known].append(part)
+        } else {
+          left.append(part)
+        }
+      }
+      steps[index].parts.removeAll { lanes.contains($0.record.laneID) }
+    }
+    steps.removeAll { $0.parts.isEmpty }
+    return left
+  }
+}
+
+extension LaneTable.Work.Part {
+  package var entryCount: Int { chunks.reduce(0) { $0 + $1.entries.count } }
+
+  /// Keeps this many entries from the front and gives the rest, which follows it. Nil: there is no more.
+  fileprivate mutating func split(after count: Int) -> Self? {
+    guard count < entryCount else { return nil }
+    var rest = self
+    rest.chunks = []
+    var kept: [LaneChunk] = []
+    var left = count
+    for var chunk in chunks {
+      if left > 0 {
+        kept.append(chunk.split(count: left, bytes: .max))
+        left -= kept[kept.count - 1].entries.count
+      }
+      if !chunk.entries.isEmpty { rest.chunks.append(chunk) }
+    }
+    chunks = kept
+    next = rest.chunks.first?.firstID
+    return rest
+  }
+
+  fileprivate mutating func append(_ following: Self) {
+    chunks += following.chunks
+    next = following.next
+  }
+}

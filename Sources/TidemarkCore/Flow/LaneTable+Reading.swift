@@ -1,0 +1,84 @@
+extension LaneTable {
+  package enum NextRead: Sendable {
+    case read(LaneReadRequest)
+    /// No lane has news, as far as is known; look again then.
+    case wait(until: ContinuousClock.Instant)
+    /// Not until something changes.
+    case nothing
+  }
+
+  /// What to ask Redis next. Whatever comes of it is told: ``received(_:for:now:)``, ``overran(_:)`` or ``unread(_:)``.
+  package mutating func nextRead(block: Duration, now: ContinuousClock.Instant) -> NextRead {
+    let available = credit.available(of: limits.bufferBytes)
+    guard !isDraining, available > 0 else { return .nothing }
+    // A lane that is read alone brings its entry whatever the credit, and while it is parsed, twice: not on top of much that is held.
+    if plan.readsAlone, credit.used > 0, available < 2 * limits.maxEntryBytes { return .nothing }
+    let names: [String]
+    let wait: Duration?
+    switch plan.next(now: now) {
+    case .all(let all): (names, wait) = (all, block)
+    case .some(let some): (names, wait) = (some, nil)
+    case .wait(let until): return .wait(until: until)
+    case .nothing: return .nothing
+    }
+    let positions = names.compactMap { name in
+      lanes[name].map { LaneReadRequest.Position(lane: name, after: $0.readPosition) }
+    }
+    return .read(
+      LaneReadRequest(
+        positions: positions, count: sizing.count(credit: available, lanes: names.count, maxEntries: limits.maxEntries), block: wait,
+        budget: available, maxEntryBytes: limits.maxEntryBytes))
+  }
+
+  package mutating func received(_ block: EntryBlock, for request: LaneReadRequest, now: ContinuousClock.Instant) {
+    let id = nextBlockID
+    nextBlockID += 1
+    var accepted = 0
+    var most = 0
+    for section in block.sections where !section.entries.isEmpty {
+      most = max(most, section.entries.count)
+      let position = request.positions[section.lane]
+      // While the read was under way the lane may have been lost, or set back.
+      guard let flow = lanes[position.lane], flow.readPosition == position.after, flow.halt == nil else {
+        plan.ring(position.lane)
+        continue
+      }
+      guard block.entries[section.entries.upperBound - 1].id.fitsLedger else {
+        halt(
+          position.lane, reason: "the stream has an entry id beyond 2^63 - 1, which Postgres' bigint can't hold",
+          hint: "write to a new stream, with ids that Redis makes", until: nil)
+        continue
+      }
+      if section.entries.count >= request.count { plan.ring(position.lane) }
+      accepted += section.entries.count
+      lanes[position.lane]?.append(LaneChunk(block: block, blockID: id, entries: section.entries), now: now)
+      queue(position.lane)
+    }
+    credit.hold(block: id, entries: accepted, footprint: block.footprint)
+    sizing.received(asked: request.count, most: most, largest: block.entries.reduce(0) { max($0, block.size(of: $1)) })
+  }
+
+  package mutating func overran(_ request: LaneReadRequest) {
+    sizing.overran(asked: request.count)
+    let names = request.positions.lazy.map(\.lane)
+    if request.count == 1 { plan.single(names) } else { unread(request) }
+  }
+
+  /// It could not be read.
+  package mutating func unread(_ request: LaneReadRequest) {
+    for position in request.positions { plan.ring(position.lane) }
+  }
+
+  /// Streams of these names have changed. False where that changes nothing.
+  package mutating func rang(_ names: [String]) -> Bool {
+    names.reduce(false) { plan.ring($1) || $0 }
+  }
+
+  package mutating func doorbell(isHeard: Bool) { plan.doorbell(isHeard: isHeard) }
+
+  package var needsDoorbell: Bool { plan.needsDoorbell }
+
+  package var isDue: Bool { plan.isDue }
+
+  package var isFull: Bool { credit.available(of: limits.bufferBytes) <= 0 }
+}

@@ -1,0 +1,57 @@
+internal import Logging
+internal import TidemarkCore
+
+/// Listens for the doorbell as long as there are more lanes than one read names. What it hears makes lanes due; while it hears
+/// nothing, the sweep of ``ReadPlan`` finds what comes, later.
+struct DoorbellListener: Sendable {
+  let source: any LaneSource
+  let coordinator: LaneCoordinator
+  let logger: Logger
+
+  /// Until cancelled.
+  func run() async {
+    var prefixes: [String]?
+    while !Task.isCancelled {
+      let current = prefixes
+      let next = await withTaskGroup(of: [String]?.self) { group in
+        if let current { group.addTask { await listen(to: current) } }
+        group.addTask { await coordinator.doorbell(otherThan: current) }
+        defer { group.cancelAll() }
+        return await group.next() ?? nil
+      }
+      await coordinator.doorbellLost()
+      prefixes = next
+      if next == nil, await coordinator.isDraining { return }
+    }
+  }
+
+  /// Until cancelled.
+  private func listen(to prefixes: [String]) async -> [String]? {
+    var lastWait: Duration?
+    var reported: String?
+    while !Task.isCancelled {
+      do {
+        await coordinator.rang(try await source.rings(prefixes))
+        if reported != nil { logger.info("doorbell.heard") }
+        (lastWait, reported) = (nil, nil)
+      } catch is CancellationError {
+        break
+      } catch {
+        await coordinator.doorbellLost()
+        let retry = await coordinator.settings.retry
+        let isRefused = (error as? SourceError).map { !$0.isRetryable } ?? false
+        let reason = "\(error)"
+        if reported != reason {
+          logger.warning(
+            "doorbell.unheard", metadata: ["reason": "\(reason)", "effect": "changes are found by a sweep, within about a second"])
+        }
+        reported = reason
+        // What somebody must grant is granted seldom.
+        let wait = isRefused ? retry.cap : retry.wait(after: lastWait, random: .random(in: 0..<1))
+        lastWait = wait
+        await coordinator.pause(for: wait)
+      }
+    }
+    return nil
+  }
+}

@@ -1,0 +1,74 @@
+internal import TidemarkCore
+
+/// What is seen from outside.
+extension LaneCoordinator {
+  struct LastError {
+    var text: String
+    var hint: String?
+  }
+
+  func redis(failed error: String?) {
+    guard error != redisError else { return }
+    redisError = error
+    for lane in table.lanes.keys { observation.stirred(lane) }
+  }
+
+  /// Which lanes to measure now, with all that is known of them.
+  func lanesToMeasure() -> [LaneStatus] {
+    observation.takeUnmeasured().compactMap { table.lanes[$0].map { status(of: $0) } }
+  }
+
+  func measured(_ lags: [String: LaneLag]) {
+    for (lane, lag) in lags where table.lanes[lane] != nil {
+      self.lags[lane] = lag
+      // It grows older by itself.
+      if lag.entries != 0 { observation.measureAgain(lane) }
+    }
+  }
+
+  /// Redis could not be asked.
+  func measuredNothing() {
+    for lane in lags.keys { observation.measureAgain(lane) }
+    lags = [:]
+  }
+
+  /// Lanes whose state may be another since the last call; nil for one that is not ours any more.
+  func changedLanes() -> [String: LaneStatus?] {
+    Dictionary(uniqueKeysWithValues: observation.takeChanged().map { lane in (lane, table.lanes[lane].map { status(of: $0) }) })
+  }
+
+  /// It has to be told again.
+  func unnoted(_ lanes: some Sequence<String>) {
+    for lane in lanes { observation.stirred(lane) }
+  }
+
+  /// Lanes whose cursor moved since the last call.
+  func movedLanes() -> [LaneStatus] {
+    observation.takeMoved().sorted().compactMap { table.lanes[$0].map { status(of: $0) } }
+  }
+
+  func checkpointed(_ lanes: some Sequence<String>) {
+    let now = WallClock.milliseconds()
+    for lane in lanes where table.lanes[lane] != nil { checkpoints[lane] = now }
+  }
+
+  func notCheckpointed(_ lanes: some Sequence<String>) {
+    for lane in lanes { observation.moved(lane) }
+  }
+
+  package func status() -> WorkerStatus {
+    WorkerStatus(
+      lanes: table.lanes.values.map { status(of: $0) }.sorted { $0.record.name < $1.record.name }, bufferBytes: table.credit.used,
+      backpressure: backpressure, redisError: redisError, leaseAge: leaseRenewedAt.map { $0.duration(to: .now) },
+      isDraining: table.isDraining)
+  }
+
+  private func status(of flow: LaneFlow) -> LaneStatus {
+    let name = flow.record.name
+    let state = flow.state == .idle && redisError != nil ? .waitingRedis : flow.state
+    return LaneStatus(
+      record: flow.record, state: state, lastError: errors[name]?.text ?? (state == .waitingRedis ? redisError : nil),
+      hint: errors[name]?.hint, lag: lags[name], oldestUncommitted: flow.oldestUncommitted, lastCommit: commits[name],
+      lastCheckpoint: checkpoints[name])
+  }
+}

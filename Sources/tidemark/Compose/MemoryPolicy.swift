@@ -1,0 +1,13 @@
+internal import CMalloc
+
+/// How the process deals with memory that it no longer needs.
+enum MemoryPolicy {
+  /// Bytes from which a block goes back to the system when it is freed: more than replies and batches take in ordinary times.
+  private static let large: Int32 = 4 << 20
+
+  /// Keeps glibc from raising that size with the first large block that is freed: from then on an entry of 30 MB would leave its room
+  /// behind for ever (measured: ten messages of 31 MiB in a row peak at 200 MiB instead of 233).
+  static func returnLargeBlocks() {
+    mallopt(M_MMAP_THRESHOLD, large)
+  }
+}

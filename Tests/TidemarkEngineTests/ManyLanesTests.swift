@@ -1,0 +1,117 @@
+import Synchronization
+import Testing
+import TidemarkCore
+import TidemarkRedis
+import TidemarkTestKit
+
+@testable import TidemarkEngine
+
+/// Keeps what was asked of a source.
+private final class WatchedSource: LaneSource {
+  let source: RedisLaneSource
+  private let reads = Mutex<[[String]]>([])
+
+  init(_ source: RedisLaneSource) {
+    self.source = source
+  }
+
+  /// The lanes of each read since the last call.
+  func takeReads() -> [[String]] {
+    reads.withLock { reads in
+      defer { reads = [] }
+      return reads
+    }
+  }
+
+  func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
+    reads.withLock { $0.append(request.positions.map(\.lane)) }
+    return try await source.read(request)
+  }
+
+  func rings(_ prefixes: [String]) async throws -> LaneRings { try await source.rings(prefixes) }
+  func inspect(_ lanes: [String]) async throws -> [LaneInspection?] { try await source.inspect(lanes) }
+  func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
+  func discover(_ pattern: String) async throws -> [String] { try await source.discover(pattern) }
+  func publish(_ marks: [DurableMark]) async throws { try await source.publish(marks) }
+  func currentMilliseconds() async throws -> UInt64 { try await source.currentMilliseconds() }
+}
+
+/// A worker with more lanes than one read names, on a real Redis.
+@Suite struct ManyLanesTests {
+  private let lanes = (0..<200).map { "many:\($0)" }
+  private let sink = MemorySink()
+
+  private func withWorker(
+    user: (name: String, rights: [String])? = nil, _ body: (RedisServer, WatchedSource, Worker) async throws -> Void
+  ) async throws {
+    try await withRedis { server in
+      var configuration = try RedisConfiguration(url: server.url)
+      if let user {
+        try await server.commands("ACL SETUSER \(user.name) on >pw ~* &* \(user.rights.joined(separator: " "))")
+        configuration = try RedisConfiguration(url: server.url, password: "pw", username: user.name)
+      }
+      let source = WatchedSource(RedisLaneSource(configuration, prefix: "tidemark"))
+      try await RunningWorker(source: source, sink: sink, maxEntries: 1_000, lanes: lanes).run { try await body(server, source, $0) }
+      await source.source.close()
+    }
+  }
+
+  private func write(_ server: RedisServer, to lanes: [String]) async throws {
+    try await server.commands(
+      lanes.map { "XADD \($0) * type message.appended session s role user content hello" }.joined(separator: "\n"))
+  }
+
+  private func applied(_ lanes: [String]) -> Int { lanes.reduce(0) { $0 + sink.applied($1).count } }
+
+  private func waitUntilListening(_ server: RedisServer, _ source: WatchedSource) async throws {
+    try await waitUntil("somebody listens and every lane was read") {
+      guard try await server.command("CLIENT", "LIST").contains("name=tidemark-doorbell") else { return false }
+      let reads = source.takeReads()
+      return reads.isEmpty
+    }
+  }
+
+  @Test func `a ring wakes its lane and no other`() async throws {
+    try await withWorker { server, source, _ in
+      try await write(server, to: lanes)
+      try await waitUntil("everything is applied") { applied(lanes) == 200 }
+      try await waitUntilListening(server, source)
+      for lane in ["many:7", "many:150"] {
+        try await write(server, to: [lane])
+        try await waitUntil("it is applied") { sink.applied(lane).count == 2 }
+        // A slice of the sweep may come in between.
+        #expect(source.takeReads().filter { $0.count < 100 } == [[lane]])
+      }
+    }
+  }
+
+  @Test func `nothing is lost while the doorbell's connection is cut again and again`() async throws {
+    try await withWorker { server, _, _ in
+      for round in 1...10 {
+        for client in try await server.command("CLIENT", "LIST").split(separator: "\n") where client.contains("name=tidemark-doorbell") {
+          try await server.command("CLIENT", "KILL", "ID", String(client.split(separator: " ")[0].dropFirst("id=".count)))
+          try await write(server, to: lanes.filter { $0.hasSuffix("\(round % 10)") })
+        }
+        try await write(server, to: lanes)
+        try await waitUntil("everything is applied") {
+          let added = try await server.commands(lanes.map { "XLEN \($0)" }.joined(separator: "\n"))
+          return applied(lanes) == added.split(separator: "\n").reduce(0) { $0 + (Int($1) ?? 0) }
+        }
+      }
+    }
+  }
+
+  @Test func `who may not track finds everything by the sweep`() async throws {
+    try await withWorker(user: ("reader", ["+@all", "-client|tracking"])) { server, source, _ in
+      for _ in 0..<3 {
+        let before = applied(lanes)
+        try await write(server, to: lanes)
+        try await waitUntil("everything is applied") { applied(lanes) == before + 200 }
+      }
+      let clients = try await server.command("CLIENT", "LIST").split(separator: "\n")
+      let tracking = clients.flatMap { $0.split(separator: " ") }.filter { $0.hasPrefix("flags=") && $0.dropFirst(6).contains("t") }
+      #expect(tracking.isEmpty)
+      #expect(source.takeReads().allSatisfy { $0.count <= 256 })
+    }
+  }
+}

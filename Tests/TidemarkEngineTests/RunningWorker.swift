@@ -1,0 +1,38 @@
+import Logging
+import Metrics
+import ServiceLifecycle
+import TidemarkCore
+
+@testable import TidemarkEngine
+
+/// A worker over lanes `a` and `b`, with limits that tests need not wait for.
+struct RunningWorker {
+  var source: any LaneSource
+  var sink: any ChangeSink
+  var maxEntries = 4
+  var lanes = ["a", "b"]
+  var leaseTTL = Duration.seconds(10)
+
+  /// Runs it, and ends it gracefully after the body.
+  func run(_ body: (Worker) async throws -> Void) async throws {
+    let settings = WorkerSettings(
+      flow: FlowLimits(
+        maxEntries: maxEntries, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20,
+        haltAfterDeadLetters: 100, haltRest: .milliseconds(20)),
+      decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
+      retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5)), builtIn: nil,
+      lanes: lanes.map { .init(streams: $0, start: .oldest) }, writers: 2, discover: .milliseconds(10), leaseTTL: leaseTTL,
+      checkpointInterval: .seconds(10), dedupeWindow: .seconds(60))
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let worker = Worker(
+      identity: WorkerIdentity(name: "worker", host: "here", pid: 1), settings: settings, source: source, sink: sink,
+      routes: RouteTable(), metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), logger: logger)
+    let group = ServiceGroup(services: [worker], logger: logger)
+    try await withThrowingTaskGroup { tasks in
+      tasks.addTask { try await group.run() }
+      try await body(worker)
+      await group.triggerGracefulShutdown()
+      try await tasks.waitForAll()
+    }
+  }
+}

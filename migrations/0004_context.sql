@@ -1,0 +1,53 @@
+-- Context: the current value of each key, and every value that it had.
+
+CREATE TABLE {{schema}}.context (
+  session_id text COLLATE "C" NOT NULL,
+  key        text COLLATE "C" NOT NULL,
+  kind       text NOT NULL,
+  value      jsonb NOT NULL,
+  entry_ms   bigint NOT NULL,
+  entry_no   bigint NOT NULL,
+  updated_at timestamptz NOT NULL,
+  PRIMARY KEY (session_id, key)
+) WITH (fillfactor = 80);
+
+CREATE TABLE {{schema}}.context_history (
+  session_id text COLLATE "C" NOT NULL,
+  entry_ms   bigint NOT NULL,
+  entry_no   bigint NOT NULL,
+  key        text COLLATE "C" NOT NULL,
+  kind       text,
+  value      jsonb,
+  removed    boolean NOT NULL,
+  at         timestamptz NOT NULL,
+  PRIMARY KEY (session_id, entry_ms, entry_no)
+);
+
+-- The current value of a key: the upsert and the removal guard by position; only one that is applied late could still bring back
+-- what a later removal took, which the history knows.
+CREATE FUNCTION {{schema}}.set_context(
+  session_ids text[], keys text[], kinds text[], vals jsonb[], entry_mss bigint[], entry_nos bigint[], ats timestamptz[]) RETURNS void
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+  INSERT INTO {{schema}}.context AS c (session_id, key, kind, value, entry_ms, entry_no, updated_at)
+  SELECT n.session_id, n.key, n.kind, n.value, n.entry_ms, n.entry_no, n.at
+    FROM unnest(session_ids, keys, kinds, vals, entry_mss, entry_nos, ats) AS n (session_id, key, kind, value, entry_ms, entry_no, at)
+   WHERE NOT EXISTS (
+     SELECT FROM {{schema}}.context_history h
+      WHERE h.session_id = n.session_id AND (h.entry_ms, h.entry_no) > (n.entry_ms, n.entry_no) AND h.key = n.key)
+   ORDER BY n.session_id, n.key
+  ON CONFLICT (session_id, key) DO UPDATE SET
+    kind = excluded.kind, value = excluded.value, entry_ms = excluded.entry_ms, entry_no = excluded.entry_no,
+    updated_at = excluded.updated_at
+  WHERE (c.entry_ms, c.entry_no) < (excluded.entry_ms, excluded.entry_no);
+END $$;
+
+CREATE FUNCTION {{schema}}.remove_context(session_ids text[], keys text[], entry_mss bigint[], entry_nos bigint[]) RETURNS void
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+  DELETE FROM {{schema}}.context c
+   USING unnest(session_ids, keys, entry_mss, entry_nos) AS n (session_id, key, entry_ms, entry_no)
+   WHERE c.session_id = n.session_id AND c.key = n.key AND (c.entry_ms, c.entry_no) < (n.entry_ms, n.entry_no);
+END $$;

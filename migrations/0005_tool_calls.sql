@@ -1,0 +1,169 @@
+-- Tool calls: a row is an attempt.
+
+CREATE TABLE {{schema}}.tool_calls (
+  session_id      text COLLATE "C" NOT NULL,
+  call_id         text COLLATE "C" NOT NULL,
+  attempt         integer NOT NULL,
+  -- Of tool.started; of tool.finished where nothing started it.
+  entry_ms        bigint NOT NULL,
+  entry_no        bigint NOT NULL,
+  tool            text,
+  arguments       jsonb,
+  status          text NOT NULL,
+  result          jsonb,
+  error           text,
+  cost            numeric,
+  usage           jsonb,
+  idempotency_key text,
+  ext             jsonb,
+  started_at      timestamptz,
+  finished_at     timestamptz,
+  finished_ms     bigint,
+  finished_no     bigint,
+  -- Where tool.finished brought fields of its own: what `ext` was made of.
+  started_ext     jsonb,
+  finished_ext    jsonb,
+  PRIMARY KEY (session_id, call_id, attempt)
+) WITH (fillfactor = 80);
+
+-- The entries that made the attempts of a call, as apply_tool_entry takes them.
+CREATE FUNCTION {{schema}}.tool_entries(session text, call text)
+RETURNS TABLE (entry_ms bigint, entry_no bigint, at timestamptz, type text, tool text, arguments jsonb, idempotency_key text, status text,
+               result jsonb, error text, cost numeric, usage jsonb, ext jsonb)
+LANGUAGE sql STABLE AS $$
+  SELECT t.entry_ms, t.entry_no, t.started_at, 'tool.started', t.tool, t.arguments, t.idempotency_key, NULL, NULL, NULL, NULL, NULL,
+         CASE WHEN t.finished_ext IS NULL THEN t.ext ELSE t.started_ext END
+    FROM {{schema}}.tool_calls t WHERE t.session_id = session AND t.call_id = call AND t.started_at IS NOT NULL
+  UNION ALL
+  SELECT t.finished_ms, t.finished_no, t.finished_at, 'tool.finished', NULL, NULL, NULL, t.status, t.result, t.error, t.cost, t.usage,
+         t.finished_ext
+    FROM {{schema}}.tool_calls t WHERE t.session_id = session AND t.call_id = call AND t.finished_ms IS NOT NULL
+$$;
+
+-- One entry: tool.started opens an attempt, tool.finished closes the last open one or records a finished one. Attempts are numbered by
+-- position: one that is applied late gets the number it would have had, and moves those after it.
+CREATE FUNCTION {{schema}}.apply_tool_entry(
+  session text, call text, ms bigint, no bigint, at timestamptz, type text, tool text, arguments jsonb, idempotency_key text,
+  status text, result jsonb, error text, cost numeric, usage jsonb, ext jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+  again record;
+  is_first boolean := true;
+BEGIN
+  IF type = 'tool.finished' THEN
+    UPDATE {{schema}}.tool_calls t SET
+      status = status, result = result, error = error, cost = cost, usage = usage,
+      ext = CASE WHEN ext IS NULL THEN t.ext ELSE coalesce(t.ext, '{}') || ext END,
+      started_ext = CASE WHEN ext IS NOT NULL THEN t.ext END, finished_ext = ext,
+      finished_at = at, finished_ms = ms, finished_no = no
+     WHERE t.session_id = session AND t.call_id = call AND t.attempt = (
+       SELECT max(a.attempt) FILTER (WHERE a.status = 'started') FROM {{schema}}.tool_calls a
+        WHERE a.session_id = session AND a.call_id = call
+       HAVING bool_or((a.entry_ms, a.entry_no) > (ms, no) OR (a.finished_ms, a.finished_no) > (ms, no)) IS NOT TRUE);
+    IF FOUND THEN RETURN; END IF;
+  END IF;
+  INSERT INTO {{schema}}.tool_calls
+    (session_id, call_id, attempt, entry_ms, entry_no, tool, arguments, status, result, error, cost, usage, idempotency_key, ext,
+     finished_ext, started_at, finished_at, finished_ms, finished_no)
+  SELECT session, call, coalesce(max(a.attempt), 0) + 1, ms, no, tool, arguments, coalesce(status, 'started'), result, error, cost, usage,
+         idempotency_key, ext,
+         CASE WHEN type = 'tool.finished' THEN ext END,
+         CASE WHEN type = 'tool.started' THEN at END,
+         CASE WHEN type = 'tool.finished' THEN at END,
+         CASE WHEN type = 'tool.finished' THEN ms END,
+         CASE WHEN type = 'tool.finished' THEN no END
+    FROM {{schema}}.tool_calls a WHERE a.session_id = session AND a.call_id = call
+  HAVING bool_or((a.entry_ms, a.entry_no) > (ms, no) OR (a.finished_ms, a.finished_no) > (ms, no)) IS NOT TRUE;
+  IF FOUND THEN RETURN; END IF;
+
+  -- A late one (a replay): the whole call again, in order.
+  FOR again IN
+    SELECT * FROM {{schema}}.tool_entries(session, call)
+    UNION ALL SELECT ms, no, at, type, tool, arguments, idempotency_key, status, result, error, cost, usage, ext
+    ORDER BY 1, 2
+  LOOP
+    -- The query goes on seeing what was there when it began.
+    IF is_first THEN DELETE FROM {{schema}}.tool_calls t WHERE t.session_id = session AND t.call_id = call; END IF;
+    is_first := false;
+    PERFORM {{schema}}.apply_tool_entry(
+      session, call, again.entry_ms, again.entry_no, again.at, again.type, again.tool, again.arguments, again.idempotency_key, again.status,
+      again.result, again.error, again.cost, again.usage, again.ext);
+  END LOOP;
+END $$;
+
+-- Calls that began, ended, or did both; rows sorted by key and position. Nearly all of them are a call's first attempt or its end, and
+-- are written as a set; the others entry by entry.
+CREATE FUNCTION {{schema}}.apply_tool_calls(
+  session_ids text[], call_ids text[], started_mss bigint[], started_nos bigint[], started_ats timestamptz[], tools text[],
+  arguments jsonb[], idempotency_keys text[], started_exts jsonb[], finished_mss bigint[], finished_nos bigint[],
+  finished_ats timestamptz[], statuses text[], results jsonb[], errors text[], costs numeric[], usages jsonb[], finished_exts jsonb[])
+RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  -- Calls with several rows here: what one does depends on those before it.
+  repeated text[];
+  inserted bigint;
+  updated bigint;
+  op record;
+BEGIN
+  SELECT coalesce(array_agg(r.call_id), '{}') INTO repeated FROM (
+    SELECT u.session_id, u.call_id, lag(u.session_id) OVER () AS session_before, lag(u.call_id) OVER () AS call_before
+      FROM unnest(session_ids, call_ids) AS u (session_id, call_id)) AS r
+   WHERE r.call_id = r.call_before AND r.session_id = r.session_before;
+
+  INSERT INTO {{schema}}.tool_calls
+    (session_id, call_id, attempt, entry_ms, entry_no, tool, arguments, status, result, error, cost, usage, idempotency_key, ext,
+     started_ext, finished_ext, started_at, finished_at, finished_ms, finished_no)
+  SELECT o.session_id, o.call_id, 1, o.started_ms, o.started_no, o.tool, o.arguments, coalesce(o.status, 'started'), o.result, o.error,
+         o.cost, o.usage, o.idempotency_key,
+         CASE WHEN o.finished_ext IS NULL THEN o.started_ext ELSE coalesce(o.started_ext, '{}') || o.finished_ext END,
+         CASE WHEN o.finished_ext IS NOT NULL THEN o.started_ext END, o.finished_ext, o.started_at, o.finished_at, o.finished_ms,
+         o.finished_no
+    FROM unnest(session_ids, call_ids, started_mss, started_nos, started_ats, tools, arguments, idempotency_keys, started_exts,
+                finished_mss, finished_nos, finished_ats, statuses, results, errors, costs, usages, finished_exts)
+      AS o (session_id, call_id, started_ms, started_no, started_at, tool, arguments, idempotency_key, started_ext, finished_ms,
+            finished_no, finished_at, status, result, error, cost, usage, finished_ext)
+   WHERE o.started_ms IS NOT NULL AND o.call_id <> ALL (repeated)
+  ON CONFLICT DO NOTHING;
+  GET DIAGNOSTICS inserted = ROW_COUNT;
+
+  UPDATE {{schema}}.tool_calls t SET
+    status = o.status, result = o.result, error = o.error, cost = o.cost, usage = o.usage,
+    ext = CASE WHEN o.ext IS NULL THEN t.ext ELSE coalesce(t.ext, '{}') || o.ext END,
+    started_ext = CASE WHEN o.ext IS NOT NULL THEN t.ext END, finished_ext = o.ext,
+    finished_at = o.at, finished_ms = o.ms, finished_no = o.no
+    FROM unnest(session_ids, call_ids, started_mss, finished_mss, finished_nos, finished_ats, statuses, results, errors, costs, usages,
+                finished_exts)
+      AS o (session_id, call_id, started_ms, ms, no, at, status, result, error, cost, usage, ext)
+   WHERE o.started_ms IS NULL AND o.call_id <> ALL (repeated)
+     AND t.session_id = o.session_id AND t.call_id = o.call_id AND t.attempt = 1 AND t.status = 'started'
+     AND (t.entry_ms, t.entry_no) < (o.ms, o.no)
+     AND NOT EXISTS (SELECT FROM {{schema}}.tool_calls a
+                      WHERE a.session_id = o.session_id AND a.call_id = o.call_id AND a.attempt = 2);
+  GET DIAGNOSTICS updated = ROW_COUNT;
+  IF inserted + updated = cardinality(session_ids) THEN RETURN; END IF;
+
+  FOR op IN
+    SELECT * FROM unnest(session_ids, call_ids, started_mss, started_nos, started_ats, tools, arguments, idempotency_keys, started_exts,
+                         finished_mss, finished_nos, finished_ats, statuses, results, errors, costs, usages, finished_exts)
+      AS o (session_id, call_id, started_ms, started_no, started_at, tool, arguments, idempotency_key, started_ext, finished_ms,
+            finished_no, finished_at, status, result, error, cost, usage, finished_ext)
+     WHERE NOT EXISTS (
+       SELECT FROM {{schema}}.tool_calls t
+        WHERE t.session_id = o.session_id AND t.call_id = o.call_id
+          AND ((t.entry_ms, t.entry_no) = (o.started_ms, o.started_no) OR (t.finished_ms, t.finished_no) = (o.finished_ms, o.finished_no)))
+     ORDER BY o.session_id, o.call_id, coalesce(o.started_ms, o.finished_ms), coalesce(o.started_no, o.finished_no)
+  LOOP
+    IF op.started_ms IS NOT NULL THEN
+      PERFORM {{schema}}.apply_tool_entry(
+        op.session_id, op.call_id, op.started_ms, op.started_no, op.started_at, 'tool.started', op.tool, op.arguments, op.idempotency_key,
+        NULL, NULL, NULL, NULL, NULL, op.started_ext);
+    END IF;
+    IF op.finished_ms IS NOT NULL THEN
+      PERFORM {{schema}}.apply_tool_entry(
+        op.session_id, op.call_id, op.finished_ms, op.finished_no, op.finished_at, 'tool.finished', NULL, NULL, NULL, op.status, op.result,
+        op.error, op.cost, op.usage, op.finished_ext);
+    END IF;
+  END LOOP;
+END $$;
