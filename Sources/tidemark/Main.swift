@@ -39,5 +39,5 @@ struct Tidemark: AsyncParsableCommand {
     commandName: "tidemark",
     abstract: "Replicates the state of long-running agents from Redis streams to PostgreSQL, exactly once and in order.",
     version: version,
-    subcommands: [Run.self, Dev.self, Migrate.self, Check.self, Status.self, DeadLetters.self, Agents.self])
+    subcommands: [Run.self, Dev.self, Migrate.self, Check.self, Status.self, DeadLetters.self, Bench.self, Agents.self])
 }

@@ -32,7 +32,7 @@ package struct StatusTable {
       ]
     }
     rows.append(totals())
-    return Self.aligned([titles] + rows, numeric: 2...6)
+    return AlignedText.lines([titles] + rows, numeric: 2...6)
   }
 
   private func totals() -> [String] {
@@ -58,7 +58,7 @@ package struct StatusTable {
         worker.isAlive == false ? "gone without a word" : "",
       ]
     }
-    return Self.aligned([["WORKER", "HOST", "PID", "VERSION", "SHARDS", "LANES", "SEEN", ""]] + rows, numeric: 4...5)
+    return AlignedText.lines([["WORKER", "HOST", "PID", "VERSION", "SHARDS", "LANES", "SEEN", ""]] + rows, numeric: 4...5)
   }
 
   private func problems() -> [String] {
@@ -97,20 +97,5 @@ package struct StatusTable {
   /// Names and errors come from outside: nothing of theirs may move a terminal's cursor.
   private static func line(_ text: String) -> String {
     String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
-  }
-
-  /// Columns as wide as their content, numbers to the right.
-  private static func aligned(_ rows: [[String]], numeric: ClosedRange<Int>) -> [String] {
-    let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-    return rows.map { row in
-      var line = ""
-      for (column, cell) in row.enumerated() {
-        let space = String(repeating: " ", count: widths[column] - cell.count)
-        if column > 0 { line += "  " }
-        line += numeric.contains(column) ? space + cell : cell + space
-      }
-      while line.last == " " { line.removeLast() }
-      return line
-    }
   }
 }

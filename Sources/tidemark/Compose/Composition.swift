@@ -90,6 +90,14 @@ struct Composition {
     Installation(postgres: postgres, redis: redis, schema: schema, prefix: prefix, partitions: partitions, logger: logger)
   }
 
+  var benchPlace: BenchPlace {
+    // Its schema comes and goes many times: nobody wants a line for each.
+    var quiet = logger
+    quiet.logLevel = max(.warning, logger.logLevel)
+    return BenchPlace(
+      postgres: postgres, redis: redis, schema: schema, lanes: BuiltInLanes(prefix: prefix, partitions: partitions), logger: quiet)
+  }
+
   var postgresCheck: PostgresCheck { PostgresCheck(postgres, schema: schema, logger: logger) }
   var redisCheck: RedisCheck { RedisCheck(redis, prefix: prefix, schema: schema, partitions: partitions) }
 

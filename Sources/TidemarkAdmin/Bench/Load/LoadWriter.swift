@@ -1,0 +1,65 @@
+internal import TidemarkCore
+internal import TidemarkRedis
+
+/// Writes changes to Redis: a backlog as fast as it goes, or a stream at a rate.
+struct LoadWriter: Sendable {
+  let connection: RedisConnection
+  let watch: MarkWatch
+
+  /// Commands that travel together.
+  private static let chunk = 1000
+
+  /// Writes `count` changes; `progress` is told the share that is written. Expects the durable mark of each lane's last one.
+  func writeBacklog(_ count: Int, of changes: inout BenchChanges, progress: @Sendable (Double) -> Void) async throws {
+    var last: [Int: EntryID] = [:]
+    var written = 0
+    while written < count {
+      try Task.checkCancellation()
+      let sent = try await send(min(Self.chunk, count - written), of: &changes)
+      for (lane, id) in sent { last[lane] = id }
+      written += sent.count
+      progress(Double(written) / Double(count))
+    }
+    let now = ContinuousClock.now
+    for (lane, id) in last { watch.sent(lane: lane, id: id, intended: now) }
+  }
+
+  /// Writes at a rate for a while, each change expected to become durable from the moment that it was meant for. Answers how late it sent.
+  func writeSteadily(rate: Int, for duration: Duration, of changes: inout BenchChanges) async throws -> LagHistogram {
+    let total = max(1, Int(Double(rate) * duration.inSeconds))
+    let schedule = OpenLoop(rate: rate, start: .now + .milliseconds(1))
+    var lateness = LagHistogram()
+    var sent = 0
+    while sent < total {
+      let now = ContinuousClock.now
+      let due = min(total, schedule.due(at: now), sent + Self.chunk)
+      guard due > sent else {
+        try await Task.sleep(until: schedule.intended(sent), tolerance: .zero, clock: .continuous)
+        continue
+      }
+      for index in sent..<due { lateness.record(schedule.intended(index).duration(to: now)) }
+      for (offset, entry) in try await send(due - sent, of: &changes).enumerated() {
+        watch.sent(lane: entry.lane, id: entry.id, intended: schedule.intended(sent + offset))
+      }
+      sent = due
+    }
+    return lateness
+  }
+
+  private func send(_ count: Int, of changes: inout BenchChanges) async throws -> [(lane: Int, id: EntryID)] {
+    var lanes: [Int] = []
+    var commands: [[RedisArgument]] = []
+    for _ in 0..<count {
+      let change = changes.next()
+      lanes.append(change.lane)
+      commands.append(change.command)
+    }
+    let replies = try await connection.pipeline(commands)
+    return try zip(lanes, replies).map { lane, reply in
+      guard let id = try reply.orThrow().text.flatMap({ EntryID($0) }) else {
+        throw RedisError(.malformedReply, "XADD answered something else than an id")
+      }
+      return (lane, id)
+    }
+  }
+}

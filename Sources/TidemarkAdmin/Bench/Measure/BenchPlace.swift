@@ -1,0 +1,127 @@
+package import Logging
+package import TidemarkCore
+package import TidemarkPostgres
+package import TidemarkRedis
+
+/// Where a benchmark works: a schema and a prefix of its own on the user's servers, made before each measurement and removed at the end.
+///
+/// What is there and does not bear its mark was made by somebody else and is never touched.
+package struct BenchPlace: Sendable {
+  /// The comment of the schema.
+  static let mark = "Made by `tidemark bench`, which removes it"
+  static let deadline = Duration.seconds(3600)
+
+  package let postgres: PostgresConfiguration
+  package let redis: RedisConfiguration
+  package let schema: String
+  package let lanes: BuiltInLanes
+  private let logger: Logger
+
+  package init(postgres: PostgresConfiguration, redis: RedisConfiguration, schema: String, lanes: BuiltInLanes, logger: Logger) {
+    var postgres = postgres
+    // The session's limit is meant for batches; a COPY of everything takes longer.
+    postgres.statementTimeout = Self.deadline
+    self.postgres = postgres
+    self.redis = redis
+    self.schema = schema
+    self.lanes = lanes
+    self.logger = logger
+  }
+
+  /// Every key that an installation has whose changes are written with plain XADD.
+  var keys: [String] {
+    let base = (0..<lanes.partitions).flatMap { number in
+      ["changes", "lane", "rejected", "requests"].map { "\(lanes.prefix):{\(number)}:\($0)" }
+    }
+    // The claim goes last.
+    return base + ["durable", "config"].map { "\(lanes.prefix):\($0)" }
+  }
+
+  func connect() async throws -> PostgresConnection {
+    let connection = try PostgresConnection(configuration: postgres, logger: logger)
+    do {
+      try await connection.connect(deadline: .seconds(10))
+    } catch let error as PostgresError {
+      throw PostgresCheck.connecting(error, postgres)
+    }
+    return connection
+  }
+
+  func connectRedis() async throws -> RedisConnection {
+    try await RedisConnection.connect(redis, name: "tidemark-bench")
+  }
+
+  /// Throws ``Finding`` where something is in the way. The connection holds the claim: it ends with the session, so two benchmarks don't
+  /// remove each other's schema, and one that was killed is cleaned up by the next.
+  func claim(on connection: PostgresConnection, _ redis: RedisConnection) async throws {
+    let taken = try await connection.query(
+      "SELECT pg_try_advisory_lock(hashtextextended('tidemark bench of ' || $1, 0)) AS taken", [.string(schema)], deadline: .seconds(10))
+    guard taken.bool(0, "taken") == true else {
+      throw Finding(.problem, "bench", "another `tidemark bench` is at work in the schema \(schema)", mend: "wait for its end")
+    }
+    let found = try await connection.query(
+      """
+      SELECT obj_description(n.oid, 'pg_namespace') AS mark, pg_has_role(n.nspowner, 'USAGE') AS is_ours
+        FROM pg_namespace n WHERE n.nspname = $1
+      """, [.string(schema)], deadline: .seconds(10))
+    let isMarked = found.string(0, "mark") == Self.mark
+    guard found.rowCount == 0 || isMarked && found.bool(0, "is_ours") == true else {
+      throw Finding(
+        .problem, "bench", "the schema \(schema) is there and was not made by `tidemark bench`",
+        mend: "drop or rename it, or set another postgres.schema, from which this name comes")
+    }
+    try await claimKeys(redis, isMarked: isMarked)
+  }
+
+  private func claimKeys(_ redis: RedisConnection, isMarked: Bool) async throws {
+    let channel = "\(lanes.prefix):{0}:durable"
+    let listeners = try await redis.send(["PUBSUB", "NUMSUB", .text(channel)]).orThrow()[channel]?.number ?? 0
+    guard listeners == 0 else {
+      throw Finding(
+        .problem, "bench", "somebody listens to \(channel): another `tidemark bench` uses the prefix \(lanes.prefix)",
+        mend: "wait for its end, or set another redis.prefix, from which this one comes")
+    }
+    let replies = try await redis.pipeline(keys.map { ["EXISTS", .text($0)] })
+    guard let taken = try zip(keys, replies).first(where: { try $1.orThrow().number != 0 })?.0 else { return }
+    // The keys of one that was killed: its claim on the prefix names the schema that it made.
+    guard isMarked, try await RedisInspector.ownership(of: lanes.prefix, on: redis).schema == schema else {
+      throw Finding(
+        .problem, "bench", "the key \(taken) is there and was not made by `tidemark bench`",
+        mend: "delete or rename it, or set another redis.prefix, from which this name comes")
+    }
+  }
+
+  /// An empty installation, whatever was there.
+  func reset(_ connection: PostgresConnection, _ redis: RedisConnection) async throws {
+    try await remove(connection, redis)
+    let name = try PostgresIdentifier.quoted(schema)
+    do {
+      try await connection.script(
+        "BEGIN; CREATE SCHEMA \(name); COMMENT ON SCHEMA \(name) IS \(try PostgresIdentifier.literal(Self.mark)); COMMIT",
+        deadline: .seconds(30))
+    } catch let error as PostgresError where error.sqlstate == "42501" {
+      throw Finding(
+        .problem, "bench", "the role may not create the schema \(schema)",
+        mend: "as the database's owner: GRANT CREATE ON DATABASE the_database TO the_role")
+    }
+    _ = try await Installation(
+      postgres: postgres, redis: self.redis, schema: schema, prefix: lanes.prefix, partitions: lanes.partitions, logger: logger
+    ).migrate()
+  }
+
+  func remove(_ connection: PostgresConnection, _ redis: RedisConnection) async throws {
+    await connection.rollback()
+    // Keys first: as long as the schema stands with its mark, a second attempt knows whose keys these are.
+    for reply in try await redis.pipeline(keys.map { ["UNLINK", .text($0)] }) { _ = try reply.orThrow() }
+    try await connection.script("DROP SCHEMA IF EXISTS \(try PostgresIdentifier.quoted(schema)) CASCADE", deadline: .seconds(120))
+  }
+
+  /// Nothing left to write, so that no measurement pays for the one before. Roles without the right to it go without.
+  func settle(_ connection: PostgresConnection) async throws {
+    do {
+      try await connection.script("CHECKPOINT", deadline: .seconds(600))
+    } catch let error as PostgresError where error.sqlstate == "42501" {
+      return
+    }
+  }
+}

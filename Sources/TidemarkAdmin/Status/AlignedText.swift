@@ -1,0 +1,17 @@
+/// Tables for a terminal.
+enum AlignedText {
+  /// Columns as wide as their content, numbers to the right.
+  static func lines(_ rows: [[String]], numeric: ClosedRange<Int>) -> [String] {
+    let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+    return rows.map { row in
+      var line = ""
+      for (column, cell) in row.enumerated() {
+        let space = String(repeating: " ", count: widths[column] - cell.count)
+        if column > 0 { line += "  " }
+        line += numeric.contains(column) ? space + cell : cell + space
+      }
+      while line.last == " " { line.removeLast() }
+      return line
+    }
+  }
+}

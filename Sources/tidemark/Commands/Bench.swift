@@ -1,0 +1,163 @@
+import ArgumentParser
+import Foundation
+import TidemarkAdmin
+import TidemarkConfiguration
+import TidemarkCore
+import TidemarkTestKit
+import UnixSignals
+
+struct Bench: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measures throughput and commit lag on your own servers, beside the COPY limit.",
+    discussion: """
+      Works in a schema and a prefix of its own (the configured names with _bench), removes both at the end, and refuses names that are \
+      taken. Redis holds the whole backlog meanwhile, about 350 bytes a change; run it where nothing else is busy.
+      """)
+
+  enum Part: String, CaseIterable, ExpressibleByArgument {
+    case drain, lag, sweep
+  }
+
+  @OptionGroup var options: ConfigurationOptions
+
+  @Option(name: .long, help: "Changes of a drain. Default: 300000.")
+  var changes: Int?
+
+  @Option(name: .long, help: "Changes a second for the commit lag; may be given several times. Default: 500 and 2000.")
+  var rate: [Int] = []
+
+  @Option(name: .long, help: "A batch size of the sweep; may be given several times. Default: 100 to 20000 in seven steps.")
+  var size: [Int] = []
+
+  @Option(name: .long, help: "How long at each rate. Default: 10.")
+  var seconds: Int?
+
+  @Option(name: .customLong("repeat"), help: ArgumentHelp("Measure everything so often; reports medians and spread.", valueName: "rounds"))
+  var rounds = 1
+
+  @Option(name: .long, help: "Measure this part alone; may be given several times.")
+  var only: [Part] = []
+
+  @Flag(name: .long, help: "A small run, to see what it does: 5000 changes, 200 a second for a second, three batch sizes.")
+  var quick = false
+
+  @Flag(name: .long, help: "Print JSON.")
+  var json = false
+
+  @Option(name: .long, help: ArgumentHelp("Draw the sweep: throughput and lag against batch size.", valueName: "file"))
+  var svg: String?
+
+  func validate() throws {
+    guard changes.map({ (1_000...10_000_000).contains($0) }) ?? true else {
+      throw ValidationError("--changes: is not between 1000 and 10000000")
+    }
+    guard rate.allSatisfy({ (1...100_000).contains($0) }) else { throw ValidationError("--rate: is not between 1 and 100000") }
+    guard size.allSatisfy({ (1...1_000_000).contains($0) }) else { throw ValidationError("--size: is not between 1 and 1000000") }
+    guard (1...100).contains(rounds) else { throw ValidationError("--repeat: is not between 1 and 100") }
+    guard svg == nil || only.isEmpty || only.contains(.sweep) else {
+      throw ValidationError("--svg: draws the sweep, which --only leaves out; add --only sweep")
+    }
+    guard seconds.map({ (1...3600).contains($0) }) ?? true else { throw ValidationError("--seconds: is not between 1 and 3600") }
+  }
+
+  private var plan: BenchPlan {
+    BenchPlan(
+      parts: Set((only.isEmpty ? Part.allCases : only).compactMap { BenchPlan.Part(rawValue: $0.rawValue) }),
+      changes: changes ?? (quick ? 5_000 : 300_000), sessions: 2_000, rates: !rate.isEmpty ? rate : quick ? [200] : [500, 2_000],
+      duration: .seconds(seconds ?? (quick ? 1 : 10)), sizes: sizes, roundTrips: quick ? 200 : 2_000, rounds: rounds, seed: 1)
+  }
+
+  /// Each once.
+  private var sizes: [Int] {
+    guard size.isEmpty else { return Set(size).sorted() }
+    return quick ? [100, 1_000, 5_000] : [100, 500, 1_000, 2_000, 5_000, 10_000, 20_000]
+  }
+
+  func run() async throws {
+    try requireWritable()
+    let place = try own(of: try options.load())
+    let composition = try Composition(place.loaded)
+    let batch = place.loaded.configuration.batch
+    let subject = Benchmark.Subject(
+      version: Tidemark.version, isOptimized: Self.isOptimized, batchMaxEntries: batch.maxEntries,
+      writers: composition.workerSettings.writers)
+    let sources = (options.config.map { ["--config", $0] } ?? []) + options.set.flatMap { ["--set", $0] }
+    let line = ProgressLine()
+    let bench = Benchmark(
+      plan, in: composition.benchPlace, of: subject, folder: try? await Self.serverFolder(),
+      startWorker: { settings in
+        try await BenchProcess.start(sources, settings: settings.merging(place.settings) { own, _ in own })
+      }, progress: { line.show($0) })
+    do {
+      let report = try await Self.stoppable { try await bench.run() }
+      line.clear()
+      Console.print(json ? try report.json() : BenchTable(report).render())
+      if let svg, let sweep = report.sweep { try draw(sweep, to: svg) }
+    } catch let error as Finding {
+      line.clear()
+      throw CommandFailure.found(error.description)
+    } catch let error as TestKitError {
+      line.clear()
+      throw CommandFailure.found("bench: \(error)")
+    } catch is CancellationError {
+      line.clear()
+      throw CommandFailure.found("bench: stopped; its schema and its keys are removed")
+    }
+  }
+
+  /// Before minutes of measuring, not after.
+  private func requireWritable() throws {
+    guard let svg else { return }
+    let folder = URL(fileURLWithPath: svg).deletingLastPathComponent().path
+    guard FileManager.default.isWritableFile(atPath: FileManager.default.fileExists(atPath: svg) ? svg : folder) else {
+      throw CommandFailure.wrong("--svg: can't write \(svg); name a file in a folder that is there and may be written to")
+    }
+  }
+
+  private func draw(_ sweep: SweepResult, to path: String) throws {
+    do {
+      try SweepChart(sweep).render().write(toFile: path, atomically: true, encoding: .utf8)
+      Console.note("the picture is in \(path)")
+    } catch {
+      throw CommandFailure.found("bench: can't write \(path) (\(error.localizedDescription)); the figures are above")
+    }
+  }
+
+  /// The configuration with names of its own, and nobody else's lanes.
+  private func own(of given: LoadedConfiguration) throws -> (loaded: LoadedConfiguration, settings: [String: String]) {
+    let settings = [
+      "postgres.schema": "\(given.configuration.postgres.schema)_bench", "redis.prefix": "\(given.configuration.redis.prefix)_bench",
+      "state.enabled": "true", "lanes": "[]",
+    ]
+    do {
+      return (try given.applying(settings.map { Overlay(key: $0.key, value: $0.value, source: .flag("bench")) }), settings)
+    } catch {
+      throw CommandFailure.wrong(error)
+    }
+  }
+
+  /// Any user may write into it, as into /tmp: the sticky bit keeps them from each other's files.
+  private static func serverFolder() async throws -> String {
+    let folder = try await ScratchSpace.current().folder("copy")
+    chmod(folder, 0o1777)
+    return folder
+  }
+
+  /// Ctrl-C and SIGTERM cancel `body`, which then cleans up; its end is waited for.
+  private static func stoppable<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
+    let work = Task { try await body() }
+    let signals = Task {
+      for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) { work.cancel() }
+    }
+    defer { signals.cancel() }
+    return try await work.value
+  }
+
+  private static var isOptimized: Bool {
+    #if DEBUG
+      false
+    #else
+      true
+    #endif
+  }
+}

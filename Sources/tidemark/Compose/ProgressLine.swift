@@ -1,0 +1,22 @@
+import Foundation
+import Synchronization
+
+/// One line on a terminal's standard error that says what is under way; nothing elsewhere.
+final class ProgressLine: Sendable {
+  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private let last = Mutex("")
+
+  func show(_ text: String) {
+    guard isTerminal else { return }
+    let isNew = last.withLock { last in
+      defer { last = text }
+      return last != text
+    }
+    // From the beginning of the line; what is left of a longer text is erased.
+    if isNew { FileHandle.standardError.write(Data("\r\(text)\u{1B}[K".utf8)) }
+  }
+
+  func clear() {
+    if isTerminal { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+  }
+}
