@@ -5,7 +5,8 @@
  *   c_loop REDIS_PORT POSTGRES_URL TABLE STREAM [--lanes N]      with N > 1 it reads STREAM:0 ... STREAM:N-1, a process each
  *
  * TABLE has (session_id text, entry_ms bigint, entry_no bigint, role text, content text). It ends at the streams' ends, and prints
- * names and values: seconds (from its start), rows, rows_per_second, cpu_seconds (its own processes, user and system). */
+ * names and values: seconds (from its start), rows, rows_per_second, cpu_seconds (its own processes, user and system), peak_bytes (of
+ * its largest process). */
 
 #include <hiredis/hiredis.h>
 #include <libpq-fe.h>
@@ -170,7 +171,7 @@ int main(int count, char **arguments) {
   for (int lane = 0; lane < lanes; lane++) total += totals[lane];
   struct rusage usage;
   getrusage(RUSAGE_CHILDREN, &usage);
-  printf("seconds %.6f\nrows %ld\nrows_per_second %.0f\ncpu_seconds %.6f\n", elapsed, total, (double)total / elapsed,
-         seconds(usage.ru_utime) + seconds(usage.ru_stime));
+  printf("seconds %.6f\nrows %ld\nrows_per_second %.0f\ncpu_seconds %.6f\npeak_bytes %ld\n", elapsed, total,
+         (double)total / elapsed, seconds(usage.ru_utime) + seconds(usage.ru_stime), usage.ru_maxrss * 1024);
   return 0;
 }

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "proof"))
 from workload import LANES, lane_of  # noqa: E402
@@ -98,11 +99,19 @@ class Generator:
 
 
 class Load:
-    """A data set and the commands that write it."""
+    """A data set and the commands that write it. Its ids are part of it (the milliseconds before now, a hundred entries each), so that
+    every contender stores the same positions and what they stored can be compared."""
+
+    ENTRIES_PER_MILLISECOND = 100
 
     def __init__(self, name, entries):
         self.name = name
         self.entries = list(entries)
+        self._start = int(time.time() * 1000) - len(self.entries) // self.ENTRIES_PER_MILLISECOND - 1
+
+    def position(self, index):
+        """The id of an entry, as its two numbers."""
+        return self._start + index // self.ENTRIES_PER_MILLISECOND, index % self.ENTRIES_PER_MILLISECOND
 
     def __len__(self):
         return len(self.entries)
@@ -112,26 +121,33 @@ class Load:
         return sum(len(part.encode()) for entry in self.entries for part in entry.fields) / len(self.entries)
 
     def write_lanes(self, connection):
-        write(connection, ((lane_of(entry.session), entry) for entry in self.entries))
+        self._write(connection, lane_of)
 
     def write_streams(self, connection, streams):
         """Plain streams; a session stays in one, as it would among lanes."""
         index = {lane: n for n, lane in enumerate(LANES)}
-        write(connection, ((streams[index[lane_of(entry.session)] % len(streams)], entry) for entry in self.entries))
+        self._write(connection, lambda session: streams[index[lane_of(session)] % len(streams)])
+
+    def write_documents(self, connection, stream):
+        """One plain stream of messages with a single field: the row as JSON, as tools want it that map its members to columns."""
+        commands = []
+        for index, entry in enumerate(self.entries):
+            milliseconds, number = self.position(index)
+            values = dict(zip(entry.fields[::2], entry.fields[1::2]))
+            row = {"session_id": entry.session, "entry_ms": milliseconds, "entry_no": number, "role": values["role"],
+                   "content": values["content"]}
+            commands.append(["XADD", stream, f"{milliseconds}-{number}", "row", json.dumps(row, ensure_ascii=False)])
+        send(connection, commands)
+
+    def _write(self, connection, stream_of):
+        commands = []
+        for index, entry in enumerate(self.entries):
+            commands.append(["XADD", stream_of(entry.session), "%d-%d" % self.position(index), *entry.fields])
+        send(connection, commands)
 
 
-def write(connection, addressed, chunk=1000):
-    commands = []
-    for stream, entry in addressed:
-        commands.append(["XADD", stream, "*", *entry.fields])
-        if len(commands) == chunk:
-            check(connection.pipeline(commands))
-            commands = []
-    if commands:
-        check(connection.pipeline(commands))
-
-
-def check(answers):
-    for answer in answers:
-        if isinstance(answer, Exception):
-            raise answer
+def send(connection, commands, chunk=1000):
+    for start in range(0, len(commands), chunk):
+        for answer in connection.pipeline(commands[start:start + chunk]):
+            if isinstance(answer, Exception):
+                raise answer
