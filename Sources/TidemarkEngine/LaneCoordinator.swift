@@ -70,8 +70,11 @@ package actor LaneCoordinator {
   func nextWork() async -> LaneTable.Work? {
     while !Task.isCancelled {
       let seen = changed.generation
+      let wasAhead = table.isAhead
       switch table.nextWork(now: .now) {
-      case .work(let work): return work
+      case .work(let work):
+        if wasAhead { readable.raise() }
+        return work
       case .wait(let until): await changed.wait(after: seen, until: until)
       case .nothing:
         if table.isDrained { return nil }

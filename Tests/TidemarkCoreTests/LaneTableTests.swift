@@ -87,6 +87,62 @@ extension LaneTable.Work.Part {
     #expect(table.takeWork()?.parts.map(\.ids) == [[2, 3]])
   }
 
+  @Test func `a reply that does not fit behind another leaves whole in the next transaction`() throws {
+    var table = Self.owning(["a", "b"], limits: flowLimits(maxEntries: 5))
+    let request = try wanted(table.nextRead(block: .zero))
+    var block = EntryBlock.sized([1, 1, 1, 1])
+    block.sections = [EntryBlock.Section(lane: 0, entries: 0..<3), EntryBlock.Section(lane: 1, entries: 3..<4)]
+    table.received(block, for: request, now: epoch)
+    let more = LaneReadRequest(
+      positions: [.init(lane: "a", after: EntryID(ms: 3, no: 0))], count: 5, block: nil, budget: 1_000, maxEntryBytes: 1_000)
+    table.received(.sized([1, 1, 1], first: 4), for: more, now: epoch)
+    // Three and three are more than five: the rest of the room is another lane's.
+    let first = try wanted(table.takeWork())
+    #expect(first.parts.map(\.ids) == [[1, 2, 3], [4]])
+    let used = table.credit.used
+    for part in first.parts { table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch) }
+    #expect(table.credit.used < used)
+    let second = try wanted(table.takeWork())
+    #expect(second.parts.map(\.ids) == [[4, 5, 6]])
+  }
+
+  @Test func `what is larger than a transaction's entries is cut, in order`() {
+    var table = Self.owning(limits: flowLimits(maxEntries: 5))
+    table.readOne([1, 1, 1, 1])
+    table.limits.maxEntries = 3
+    var ids: [[UInt64]] = []
+    while let work = table.takeWork() {
+      ids += work.parts.map(\.ids)
+      for part in work.parts { table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch) }
+    }
+    #expect(ids == [[1, 2, 3], [4]])
+  }
+
+  @Test func `reading stops while enough waits for the writers, and goes on when one takes some`() throws {
+    var table = Self.owning(limits: flowLimits(maxEntries: 2, bufferBytes: 1 << 20))
+    var read = 0
+    while let request = table.nextRead(block: .zero), read < 100 {
+      table.received(.sized([1, 1], first: request.positions[0].after.ms + 1), for: request, now: epoch)
+      read += 2
+    }
+    #expect(read == 8)
+    #expect(table.isAhead && !table.isFull)
+    let work = try wanted(table.takeWork())
+    #expect(!table.isAhead)
+    #expect(table.nextRead(block: .zero) != nil)
+    for part in work.parts { table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch) }
+    #expect(!table.isAhead)
+  }
+
+  @Test func `the last part of the credit is not read into crumb by crumb`() throws {
+    var table = Self.owning(limits: flowLimits(bufferBytes: 10_000))
+    let request = try wanted(table.nextRead(block: .zero))
+    table.received(.sized([8_500]), for: request, now: epoch)
+    #expect(table.credit.available(of: 10_000) > 0)
+    #expect(table.isFull)
+    #expect(table.nextRead(block: .zero) == nil)
+  }
+
   @Test func `an entry larger than a transaction travels alone`() {
     var table = Self.owning(["a", "b"], limits: flowLimits(maxBytes: 100))
     guard let request = table.nextRead(block: .zero) else { return }

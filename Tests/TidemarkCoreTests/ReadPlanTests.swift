@@ -2,6 +2,9 @@ import Testing
 
 @testable import TidemarkCore
 
+/// Lanes of a deep read, where a test does not say otherwise.
+private let deep = 2
+
 private func names(_ range: Range<Int>) -> [String] { range.map { "lane\($0)" } }
 
 private func plan(_ lanes: Int, blocking: Int = 4, slice: Int = 3) -> ReadPlan {
@@ -17,14 +20,14 @@ extension ReadPlan {
   /// Everything that is read until the plan waits.
   fileprivate mutating func readAll(_ now: ContinuousClock.Instant) -> [[String]] {
     var read: [[String]] = []
-    while case .some(let lanes) = next(now: now) { read.append(lanes) }
+    while case .some(let lanes) = next(now: now, deepLanes: deep) { read.append(lanes) }
     return read
   }
 }
 
 @Suite struct ReadPlanTests {
   private func expect(_ plan: inout ReadPlan, _ expected: ReadPlan.Choice, sourceLocation: SourceLocation = #_sourceLocation) {
-    let choice = plan.next(now: epoch)
+    let choice = plan.next(now: epoch, deepLanes: deep)
     #expect(choice == expected, sourceLocation: sourceLocation)
   }
 
@@ -48,7 +51,7 @@ extension ReadPlan {
     #expect(rung == [true, false, false])
     let second = many.readAll(epoch)
     #expect(second == [["lane7"]])
-    guard case .wait(let until) = many.next(now: epoch) else {
+    guard case .wait(let until) = many.next(now: epoch, deepLanes: deep) else {
       Issue.record("quiet lanes are not polled")
       return
     }
@@ -64,9 +67,9 @@ extension ReadPlan {
       var now = epoch
       var (commands, seen): (Int, Set<String>) = (0, [])
       while now < epoch + pass {
-        guard case .wait(let until) = many.next(now: now) else { continue }
+        guard case .wait(let until) = many.next(now: now, deepLanes: deep) else { continue }
         now = until
-        guard case .some(let lanes) = many.next(now: now) else {
+        guard case .some(let lanes) = many.next(now: now, deepLanes: deep) else {
           Issue.record("a slice is due")
           return
         }
@@ -92,7 +95,7 @@ extension ReadPlan {
 
   @Test func `the lanes of a few, once they are many, are all due`() {
     var growing = plan(4)
-    _ = growing.next(now: epoch)
+    _ = growing.next(now: epoch, deepLanes: deep)
     growing.add("lane4")
     let read = growing.readAll(epoch)
     #expect(Set(read.flatMap { $0 }) == Set(names(0..<5)))
@@ -107,6 +110,39 @@ extension ReadPlan {
     few.single(["lane1"])
     expect(&few, .some(["lane1"]))
     expect(&few, .all(["lane0", "lane1"]))
+  }
+
+  @Test(arguments: [4, 10]) func `lanes that are behind are read a few at a time, in turn with the others`(lanes: Int) {
+    var tested = plan(lanes)
+    tested.doorbell(isHeard: true)
+    if lanes > 4 { _ = tested.readAll(epoch) }
+    for lane in names(0..<3) { tested.fellBehind(lane) }
+    tested.fellBehind("stranger")
+    tested.ring("lane3")
+    #expect(tested.isDue)
+    expect(&tested, .some(["lane0", "lane1"]))
+    tested.fellBehind("lane0")
+    // Of a few lanes all others, of many those that rang.
+    expect(&tested, .some(lanes == 4 ? ["lane1", "lane3"] : ["lane3"]))
+    expect(&tested, .some(["lane2", "lane0"]))
+    if lanes == 4 {
+      expect(&tested, .all(names(0..<4)))
+    } else {
+      let isWaiting = if case .wait = tested.next(now: epoch, deepLanes: deep) { true } else { false }
+      #expect(isWaiting)
+    }
+    #expect(!tested.isDue)
+  }
+
+  @Test func `where all are behind, they are read in turn`() {
+    var few = plan(3)
+    for lane in names(0..<3) { few.fellBehind(lane) }
+    for expected in [["lane0", "lane1"], ["lane2", "lane0"], ["lane1", "lane2"]] {
+      expect(&few, .some(expected))
+      for lane in expected { few.fellBehind(lane) }
+    }
+    few.remove("lane0")
+    expect(&few, .some(["lane1", "lane2"]))
   }
 
   @Test(arguments: 0..<20) func `whoever comes and goes, no lane waits longer than a pass and a ring is never forgotten`(seed: Int) {
@@ -128,12 +164,15 @@ extension ReadPlan {
       case 2...4:
         tested.ring(lane)
         if lastRead[lane] != nil { rung.insert(lane) }
+      case 5:
+        tested.fellBehind(lane)
+        if lastRead[lane] != nil { rung.insert(lane) }
       default: now = now.advanced(by: .milliseconds(random.below(20)))
       }
       var reads = 0
       reading: while true {
         let read: [String]
-        switch tested.next(now: now) {
+        switch tested.next(now: now, deepLanes: deep) {
         case .all(let lanes):
           read = lanes
           #expect(lanes.count <= 2 && lanes.count == lastRead.count)

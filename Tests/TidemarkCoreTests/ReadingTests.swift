@@ -7,7 +7,7 @@ import Testing
     var sizing = ReadSizing()
     var counts: [Int] = []
     for _ in 0..<8 {
-      let count = sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 500)
+      let count = sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 500, maxBytes: 1 << 40)
       counts.append(count)
       sizing.received(asked: count, most: count, largest: 10)
     }
@@ -17,7 +17,7 @@ import Testing
   @Test func `a reply that is not full doesn't grow the next`() {
     var sizing = ReadSizing()
     sizing.received(asked: 16, most: 15, largest: 10)
-    #expect(sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 500) == 16)
+    #expect(sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 500, maxBytes: 1 << 40) == 16)
   }
 
   @Test func `a count never asks for more than the credit holds of the largest recent entry, but always for one`() {
@@ -27,9 +27,9 @@ import Testing
       var largest = 1
       for _ in 0..<30 {
         let (credit, lanes, limit) = (1 + random.below(1 << 24), 1 + random.below(70), 1 + random.below(5_000))
-        let count = sizing.count(credit: credit, lanes: lanes, maxEntries: limit)
+        let count = sizing.count(credit: credit, lanes: lanes, maxEntries: limit, maxBytes: 1 << 40)
         #expect(count >= 1)
-        #expect(count <= limit)
+        #expect(count == 1 || count * lanes <= limit)
         if count > 1 { #expect(count * lanes * largest <= credit) }
         largest = 1 + random.below(100_000)
         sizing.received(asked: count, most: random.below(count + 1), largest: largest)
@@ -37,20 +37,32 @@ import Testing
     }
   }
 
+  @Test func `a reply holds no more than a transaction takes, whether it names many lanes or few`() {
+    var sizing = ReadSizing()
+    for _ in 0..<12 {
+      let asked = sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 5_000, maxBytes: 1 << 40)
+      sizing.received(asked: asked, most: asked, largest: 500)
+    }
+    #expect([1, 4, 16].map { sizing.count(credit: 1 << 40, lanes: $0, maxEntries: 5_000, maxBytes: 1 << 40) } == [5_000, 1_250, 312])
+    #expect([1, 4, 16].map { sizing.count(credit: 1 << 40, lanes: $0, maxEntries: 5_000, maxBytes: 1_000_000) } == [2_000, 500, 125])
+    #expect(sizing.deepLanes(maxEntries: 5_000) == 1)
+    #expect(ReadSizing().deepLanes(maxEntries: 5_000) == 312)
+  }
+
   @Test func `a large entry is forgotten slowly`() {
     var sizing = ReadSizing()
     sizing.received(asked: 16, most: 1, largest: 1_000_000)
-    #expect(sizing.count(credit: 1_000_000, lanes: 1, maxEntries: 100) == 1)
+    #expect(sizing.count(credit: 1_000_000, lanes: 1, maxEntries: 100, maxBytes: 1 << 40) == 1)
     for _ in 0..<200 { sizing.received(asked: 16, most: 1, largest: 10) }
-    #expect(sizing.count(credit: 1_000_000, lanes: 1, maxEntries: 100) == 16)
+    #expect(sizing.count(credit: 1_000_000, lanes: 1, maxEntries: 100, maxBytes: 1 << 40) == 16)
   }
 
   @Test func `a reply that was too large makes the next one much smaller, down to one`() {
     var sizing = ReadSizing()
     sizing.overran(asked: 512)
-    #expect(sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 5_000) == 64)
+    #expect(sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 5_000, maxBytes: 1 << 40) == 64)
     sizing.overran(asked: 3)
-    #expect(sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 5_000) == 1)
+    #expect(sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 5_000, maxBytes: 1 << 40) == 1)
   }
 }
 

@@ -9,6 +9,8 @@ package struct Credit: Sendable {
 
   private var blocks: [Int: Held] = [:]
   package private(set) var used = 0
+  /// Entries that are read and not yet committed.
+  package private(set) var entries = 0
 
   package init() {}
 
@@ -18,11 +20,13 @@ package struct Credit: Sendable {
     guard entries > 0 else { return }
     blocks[id] = Held(entries: entries, footprint: footprint)
     used += footprint
+    self.entries += entries
   }
 
   package mutating func release(block id: Int, entries: Int) {
     guard var held = blocks[id] else { return }
     held.entries -= entries
+    self.entries -= entries
     if held.entries <= 0 {
       blocks[id] = nil
       used -= held.footprint

@@ -51,19 +51,19 @@ package struct LaneFlow: Sendable {
     if inFlight == nil, oldestUncommitted == nil { oldestUncommitted = chunks.first?.firstID }
   }
 
-  /// This lane's part of a transaction that has room for `entries` and `bytes`. Nil where the next entry is too large: it travels
-  /// alone, not behind others.
+  /// This lane's part of a transaction that has room for `entries` and `bytes`. Nil where the next chunk does not fit behind others.
   mutating func takePart(entries: Int, bytes: Int, isFirst: Bool) -> LaneTable.Work.Part? {
-    guard let next = chunks.first, isFirst || next.firstSize <= bytes else { return nil }
+    guard let next = chunks.first, isFirst || next.fits(entries: entries, bytes: bytes) else { return nil }
     return LaneTable.Work.Part(record: record, chunks: take(entries: entries, bytes: bytes), ownership: ownership)
   }
 
-  /// Takes up to `entries` and `bytes` from the front, at least one entry.
+  /// Takes up to `entries` and `bytes` from the front, at least one entry. Only the first chunk is cut, where it must be: a block gives its
+  /// memory back when the last of its entries is committed, and reading stops when none does.
   private mutating func take(entries: Int, bytes: Int) -> [LaneChunk] {
     var taken: [LaneChunk] = []
     var (entriesLeft, bytesLeft) = (entries, bytes)
     while var chunk = chunks.popFirst() {
-      if !taken.isEmpty, entriesLeft < 1 || bytesLeft < chunk.firstSize {
+      if !taken.isEmpty, !chunk.fits(entries: entriesLeft, bytes: bytesLeft) {
         chunks.prepend(chunk)
         break
       }
@@ -99,5 +99,6 @@ package struct LaneFlow: Sendable {
 
 extension LaneChunk {
   package var firstID: EntryID { block.entries[entries.lowerBound].id }
+  fileprivate func fits(entries: Int, bytes: Int) -> Bool { self.entries.count <= entries && byteCount <= bytes }
   var firstSize: Int { block.size(of: block.entries[entries.lowerBound]) }
 }

@@ -10,12 +10,12 @@ extension LaneTable {
   /// What to ask Redis next. Whatever comes of it is told: ``received(_:for:now:)``, ``overran(_:)`` or ``unread(_:)``.
   package mutating func nextRead(block: Duration, now: ContinuousClock.Instant) -> NextRead {
     let available = credit.available(of: limits.bufferBytes)
-    guard !isDraining, available > 0 else { return .nothing }
+    guard !isDraining, !isFull, !isAhead else { return .nothing }
     // A lane that is read alone brings its entry whatever the credit, and while it is parsed, twice: not on top of much that is held.
     if plan.readsAlone, credit.used > 0, available < 2 * limits.maxEntryBytes { return .nothing }
     let names: [String]
     let wait: Duration?
-    switch plan.next(now: now) {
+    switch plan.next(now: now, deepLanes: sizing.deepLanes(maxEntries: limits.maxEntries)) {
     case .all(let all): (names, wait) = (all, block)
     case .some(let some): (names, wait) = (some, nil)
     case .wait(let until): return .wait(until: until)
@@ -24,10 +24,10 @@ extension LaneTable {
     let positions = names.compactMap { name in
       lanes[name].map { LaneReadRequest.Position(lane: name, after: $0.readPosition) }
     }
+    let count = sizing.count(
+      credit: available, lanes: names.count, maxEntries: limits.maxEntries, maxBytes: limits.maxBytes)
     return .read(
-      LaneReadRequest(
-        positions: positions, count: sizing.count(credit: available, lanes: names.count, maxEntries: limits.maxEntries), block: wait,
-        budget: available, maxEntryBytes: limits.maxEntryBytes))
+      LaneReadRequest(positions: positions, count: count, block: wait, budget: available, maxEntryBytes: limits.maxEntryBytes))
   }
 
   package mutating func received(_ block: EntryBlock, for request: LaneReadRequest, now: ContinuousClock.Instant) {
@@ -49,13 +49,13 @@ extension LaneTable {
           hint: "write to a new stream, with ids that Redis makes", until: nil)
         continue
       }
-      if section.entries.count >= request.count { plan.ring(position.lane) }
+      if section.entries.count >= request.count { plan.fellBehind(position.lane) }
       accepted += section.entries.count
       lanes[position.lane]?.append(LaneChunk(block: block, blockID: id, entries: section.entries), now: now)
       queue(position.lane)
     }
     credit.hold(block: id, entries: accepted, footprint: block.footprint)
-    sizing.received(asked: request.count, most: most, largest: block.entries.reduce(0) { max($0, block.size(of: $1)) })
+    sizing.received(asked: request.count, most: most, largest: block.largestFootprint)
   }
 
   package mutating func overran(_ request: LaneReadRequest) {
@@ -80,5 +80,13 @@ extension LaneTable {
 
   package var isDue: Bool { plan.isDue }
 
-  package var isFull: Bool { credit.available(of: limits.bufferBytes) <= 0 }
+  /// Enough waits for the writers; more of it would only leave the processor's cache before its turn comes.
+  package var isAhead: Bool { credit.entries - entriesUnderWay >= Self.ahead * limits.maxEntries }
+
+  /// Transactions' worth of entries that may wait for the writers.
+  private static let ahead = 4
+
+  /// Reading waits for commits. The last part of the credit is left alone while it is waited for: what fits into it would be read in crumbs,
+  /// or be dropped for being larger.
+  package var isFull: Bool { credit.used > 0 && credit.available(of: limits.bufferBytes) < limits.bufferBytes / 8 }
 }

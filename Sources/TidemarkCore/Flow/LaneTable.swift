@@ -52,6 +52,8 @@ package struct LaneTable: Sendable {
   private var halted: Set<String> = []
   /// Lanes with a transaction under way.
   private var underWay = 0
+  /// Entries of transactions under way, also of lanes that were given up since.
+  private(set) var entriesUnderWay = 0
   package internal(set) var credit = Credit()
   var sizing = ReadSizing()
   var nextBlockID = 0
@@ -109,6 +111,7 @@ package struct LaneTable: Sendable {
       underWay += 1
       entries -= part.entryCount
       bytes -= part.byteCount
+      entriesUnderWay += part.entryCount
       parts.append(part)
     }
     return .work(Work(parts: parts))
@@ -121,6 +124,7 @@ package struct LaneTable: Sendable {
     }
     wasLarge = true
     underWay += 1
+    entriesUnderWay += part.entryCount
     largeUnderWay = part.ownership
     return Work(parts: [part])
   }
@@ -161,6 +165,7 @@ package struct LaneTable: Sendable {
   /// One lane of a transaction is decided.
   package mutating func finish(_ part: Work.Part, _ result: PartResult, now: ContinuousClock.Instant) {
     release(part.chunks)
+    entriesUnderWay -= part.entryCount
     if largeUnderWay == part.ownership { largeUnderWay = nil }
     let name = part.record.name
     guard var flow = lanes[name], flow.ownership == part.ownership else { return departed(part, result) }

@@ -4,6 +4,9 @@
 /// read that are *due*: the doorbell rang for them, or something of theirs is known to be there. A sweep in slices passes over all of
 /// them: slowly while the doorbell is heard, which covers a ring that was lost; fast while it is not, which then bounds the latency.
 ///
+/// Lanes that are *behind*, because a reply did not hold all of theirs, are read a few at a time and deep, in turn with the others: what one
+/// reply brings then leaves in one transaction, and gives its memory back with it.
+///
 /// A value without I/O and clock. The invariant that lives here: every lane is read again within one pass of the sweep.
 package struct ReadPlan: Sendable {
   package struct Pace: Sendable, Equatable {
@@ -35,6 +38,8 @@ package struct ReadPlan: Sendable {
   private let pace: Pace
   private var rotation = LaneRotation()
   private var due = LaneQueue()
+  private var behind = LaneQueue()
+  private var wasDeep = false
   /// To be read one by one, after a reply that was too large even at one entry a lane.
   private var alone = LaneQueue()
   private var isHeard = false
@@ -48,7 +53,7 @@ package struct ReadPlan: Sendable {
   package var needsDoorbell: Bool { rotation.count > pace.blockingLanes }
 
   /// Whether a lane is known to have, or to be likely to have, more.
-  package var isDue: Bool { !due.isEmpty || readsAlone }
+  package var isDue: Bool { !due.isEmpty || !behind.isEmpty || readsAlone }
 
   /// Whether the next read names a single lane, whose entry must be delivered.
   package var readsAlone: Bool { !alone.isEmpty }
@@ -64,12 +69,20 @@ package struct ReadPlan: Sendable {
   package mutating func remove(_ lane: String) {
     rotation.remove(lane)
     due.remove(lane)
+    behind.remove(lane)
     alone.remove(lane)
   }
 
   /// A lane has, or may have, more. False where that is known already, or where the lane can't be read.
   @discardableResult package mutating func ring(_ lane: String) -> Bool {
     rotation.contains(lane) && due.append(lane)
+  }
+
+  /// The last reply held as many entries of this lane as were asked for.
+  package mutating func fellBehind(_ lane: String) {
+    guard rotation.contains(lane) else { return }
+    due.remove(lane)
+    behind.append(lane)
   }
 
   /// Any lane may have more.
@@ -90,26 +103,41 @@ package struct ReadPlan: Sendable {
     for lane in lanes where rotation.contains(lane) { alone.append(lane) }
   }
 
-  /// Whoever is named counts as read; what becomes of the read is told by ``ring(_:)``.
-  package mutating func next(now: ContinuousClock.Instant) -> Choice {
-    if let lane = alone.popFirst() {
-      due.remove(lane)
-      return .some([lane])
-    }
+  /// Whoever is named counts as read; what becomes of the read is told by ``ring(_:)`` and ``fellBehind(_:)``.
+  ///
+  /// - Parameter deepLanes: lanes that one reply has room for, where each is read as deep as it may be.
+  package mutating func next(now: ContinuousClock.Instant, deepLanes: Int) -> Choice {
+    if let lane = alone.popFirst() { return .some(named([lane])) }
     guard rotation.count > 0 else { return .nothing }
+    if !behind.isEmpty, !wasDeep { return deep(deepLanes) }
+    wasDeep = false
     guard needsDoorbell else {
+      let others = rotation.lanes.filter { !behind.members.contains($0) }
+      if others.isEmpty { return deep(deepLanes) }
       due.removeAll()
-      return .all(rotation.lanes)
+      return behind.isEmpty ? .all(others) : .some(others)
     }
     let waitsUntil = sliceDue ?? now
     if waitsUntil <= now {
       sliceDue = now.advanced(by: gap)
-      let lanes = rotation.take(pace.slice)
-      for lane in lanes { due.remove(lane) }
-      return .some(lanes)
+      return .some(named(rotation.take(pace.slice)))
     }
     let lanes = due.popFirst(pace.slice)
-    return lanes.isEmpty ? .wait(until: waitsUntil) : .some(lanes)
+    if lanes.isEmpty { return behind.isEmpty ? .wait(until: waitsUntil) : deep(deepLanes) }
+    return .some(lanes)
+  }
+
+  private mutating func deep(_ lanes: Int) -> Choice {
+    wasDeep = true
+    return .some(named(behind.popFirst(min(lanes, pace.slice))))
+  }
+
+  private mutating func named(_ lanes: [String]) -> [String] {
+    for lane in lanes {
+      due.remove(lane)
+      behind.remove(lane)
+    }
+    return lanes
   }
 
   private var gap: Duration {

@@ -78,7 +78,45 @@ package struct EntryBlock: Sendable {
 
   /// Bytes of the names and values of one entry.
   package func size(of entry: Entry) -> Int {
-    fields(of: entry).reduce(0) { $0 + Int($1.nameLength) + Int($1.valueLength) }
+    fields.withUnsafeBufferPointer { Self.size(of: entry, $0) }
+  }
+
+  /// Bytes of the names and values of all these entries, by index.
+  package func size(of indices: Range<Int>) -> Int {
+    fields.withUnsafeBufferPointer { fields in indices.reduce(0) { $0 + Self.size(of: entries[$1], fields) } }
+  }
+
+  /// What the largest entry holds in memory; 0 where there is none.
+  package var largestFootprint: Int {
+    fields.withUnsafeBufferPointer { fields in
+      entries.reduce(0) {
+        let own = MemoryLayout<Entry>.stride + Int($1.fieldCount) * MemoryLayout<Field>.stride
+        return max($0, own + Self.size(of: $1, fields))
+      }
+    }
+  }
+
+  private static func size(of entry: Entry, _ all: UnsafeBufferPointer<Field>) -> Int {
+    size(of: fields(of: entry, all))
+  }
+
+  /// Bytes of their names and values.
+  static func size(of fields: UnsafeBufferPointer<Field>) -> Int {
+    var size = 0
+    for field in fields { size += Int(field.nameLength) + Int(field.valueLength) }
+    return size
+  }
+
+  private static func fields(of entry: Entry, _ all: UnsafeBufferPointer<Field>) -> UnsafeBufferPointer<Field> {
+    UnsafeBufferPointer(rebasing: all[Int(entry.firstField)..<Int(entry.firstField) + Int(entry.fieldCount)])
+  }
+
+  /// The fields of one entry, and the bytes that they point into.
+  @inline(__always)
+  func withFields<Result>(
+    of entry: Entry, _ body: (UnsafeBufferPointer<Field>, UnsafeBufferPointer<UInt8>) -> Result
+  ) -> Result {
+    fields.withUnsafeBufferPointer { all in bytes.withUnsafeBufferPointer { body(Self.fields(of: entry, all), $0) } }
   }
 
   /// What a block of one entry takes beside its bytes: the headers of its arrays, malloc's rounding, its place in the accounting.

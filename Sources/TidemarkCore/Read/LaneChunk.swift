@@ -12,7 +12,7 @@ package struct LaneChunk: Sendable {
     self.block = block
     self.blockID = blockID
     self.entries = entries
-    byteCount = entries.reduce(0) { $0 + block.size(of: block.entries[$1]) }
+    byteCount = block.size(of: entries)
   }
 
   /// Takes entries from the front: at most `count` of them and `bytes`, at least one.

@@ -25,7 +25,7 @@ final class Runtime: Sendable {
     _ loaded: LoadedConfiguration, reload: @escaping @Sendable () throws -> LoadedConfiguration,
     onListening: @escaping @Sendable (String) -> Void = { _ in }
   ) throws {
-    MemoryPolicy.returnLargeBlocks()
+    MemoryPolicy.set()
     composition = try Composition(loaded)
     logger = composition.logger
     self.reload = reload
