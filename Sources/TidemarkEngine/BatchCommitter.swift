@@ -121,7 +121,8 @@ struct BatchCommitter: Sendable {
 
   private func build(_ step: CommitPlan.Step, _ settings: WorkerSettings) -> ChangeBatch {
     let start = ContinuousClock.now
-    var builder = BatchBuilder(table: routes, limits: settings.decode, builtIn: settings.builtIn)
+    let entryCount = step.parts.reduce(0) { $0 + $1.entryCount }
+    var builder = BatchBuilder(table: routes, limits: settings.decode, builtIn: settings.builtIn, entryCount: entryCount)
     for part in step.parts { builder.append(lane: part.record, part.chunks) }
     var batch = builder.finish()
     if !step.condemned.isEmpty {
@@ -134,7 +135,7 @@ struct BatchCommitter: Sendable {
 
   /// Tries what follows in a lane as if the lane stood there already, to see whether its entries pass.
   private func rehearse(_ part: Part, at record: LaneRecord, _ settings: WorkerSettings) async {
-    var builder = BatchBuilder(table: routes, limits: settings.decode, builtIn: settings.builtIn)
+    var builder = BatchBuilder(table: routes, limits: settings.decode, builtIn: settings.builtIn, entryCount: part.entryCount)
     builder.append(lane: record, part.chunks)
     if (try? await writer.rehearse(builder.finish())) == true { await coordinator.rehearsed() }
   }

@@ -82,7 +82,7 @@ package struct DeadLetterStore: Sendable {
     }
     let block = EntryBlock(id: letter.entry, raw: letter.raw)
     @Sendable func make(_ record: LaneRecord) -> ChangeBatch {
-      var builder = BatchBuilder(table: routes, limits: limits, builtIn: builtIn)
+      var builder = BatchBuilder(table: routes, limits: limits, builtIn: builtIn, entryCount: 1)
       builder.append(lane: record, [LaneChunk(block: block, blockID: 0, entries: 0..<1)])
       return builder.finish()
     }

@@ -32,12 +32,13 @@ package struct Settlement: Sendable, Equatable {
 
   /// Settles a batch of which everything is applied but what `outcomes` name.
   package init(_ batch: ChangeBatch, outcomes: [EntryOutcome] = []) {
+    numbers.reserveCapacity(batch.entries.count)
     let byEntry = Dictionary(outcomes.map { ($0.entry, $0.kind) }, uniquingKeysWith: { first, _ in first })
     for segment in batch.segments {
       var lane = Lane(laneID: segment.laneID, cursor: segment.before, anchor: nil, counts: LaneCounts(), rejected: [])
       lane.cursor.position = batch.lastID(of: segment)
       lane.counts.read = segment.entries.count
-      for index in segment.entries { settle(index, of: batch, byEntry[index], &lane) }
+      for index in segment.entries { settle(index, of: batch, byEntry.isEmpty ? nil : byEntry[index], &lane) }
       let last = batch.entries[segment.entries.upperBound - 1]
       lane.anchor = last.digest == .none ? nil : last.digest
       lanes.append(lane)
@@ -45,14 +46,13 @@ package struct Settlement: Sendable, Equatable {
   }
 
   private mutating func settle(_ index: Int, of batch: ChangeBatch, _ outcome: EntryOutcome.Kind?, _ lane: inout Lane) {
-    let entry = batch.entries[index]
     let deadLettersBefore = lane.counts.deadLetters
     defer { lane.deadLettersInARow = lane.counts.deadLetters > deadLettersBefore ? lane.deadLettersInARow + 1 : 0 }
-    switch (entry.disposition, outcome) {
+    switch (batch.entries[index].disposition, outcome) {
     case (.ephemeral, _): lane.counts.ephemeral += 1
     case (.rejected(let rejection), _), (.apply, .rejected(let rejection)):
       lane.counts.deadLetters += 1
-      lane.rejected.append(DurableMark.Rejection(id: entry.id, reason: rejection.reason.rawValue))
+      lane.rejected.append(DurableMark.Rejection(id: batch.entries[index].id, reason: rejection.reason.rawValue))
       deadLetters.append(Rejected(entry: index, rejection: rejection))
     case (.apply, .duplicate): lane.counts.duplicates += 1
     case (.apply, .divergent):
@@ -64,9 +64,9 @@ package struct Settlement: Sendable, Equatable {
       lane.counts.reread += 1
     case (.apply, nil):
       lane.counts.applied += 1
-      lane.counts.misrouted += entry.isMisrouted ? 1 : 0
+      lane.counts.misrouted += batch.entries[index].isMisrouted ? 1 : 0
       lane.cursor.appliedNo += 1
-      lane.cursor.seal = SealChain.next(after: lane.cursor.seal, entry.digest)
+      SealChain.extend(&lane.cursor.seal, by: batch.entries[index].digest)
       numbers.append(Numbered(entry: index, no: lane.cursor.appliedNo))
     }
   }

@@ -1,7 +1,7 @@
 /// Makes a batch of entries: decodes each, and lets the routes make its rows.
 ///
 /// Pure and without I/O; holds scratch space, so one task has one at a time.
-package struct BatchBuilder {
+package struct BatchBuilder: ~Copyable {
   private let table: RouteTable
   private let builtIn: BuiltInLanes?
   private var decoder: EntryDecoder
@@ -11,11 +11,15 @@ package struct BatchBuilder {
   /// For each session of the batch the built-in lane that it belongs to.
   private var partitions: [Int] = []
 
-  package init(table: RouteTable, limits: EntryDecoder.Limits, builtIn: BuiltInLanes?) {
+  /// - Parameter entryCount: how many entries will come, where that is known. There is room for as many rows of each destination then;
+  ///   growing bit by bit would copy every row once more.
+  package init(table: RouteTable, limits: EntryDecoder.Limits, builtIn: BuiltInLanes?, entryCount: Int = 0) {
     self.table = table
     self.builtIn = builtIn
     decoder = EntryDecoder(catalog: table.catalog, limits: limits)
     batch = ChangeBatch(destinations: table.destinations)
+    batch.entries.reserveCapacity(entryCount)
+    for index in batch.rowSets.indices { batch.rowSets[index].reserve(entryCount) }
     constants = table.constants.map { constant in
       switch constant {
       case .text(let bytes): make { $0.append(contentsOf: bytes) }

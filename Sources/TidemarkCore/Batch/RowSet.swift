@@ -14,6 +14,12 @@ package struct RowSet: Sendable {
   package var rowCount: Int { entries.count }
   package let columnCount: Int
 
+  /// Room for so many rows. What is not used is never touched, and so costs nothing.
+  mutating func reserve(_ rows: Int) {
+    cells.reserveCapacity(rows * columnCount)
+    entries.reserveCapacity(rows)
+  }
+
   package func cell(row: Int, column: Int) -> Cell {
     cells[row * columnCount + column]
   }
@@ -28,6 +34,15 @@ package struct RowSet: Sendable {
 
   package func cell(_ ordered: Ordered, column: Int) -> Cell {
     cell(row: column < ordered.continuedFrom ? ordered.row : ordered.continuation, column: column)
+  }
+
+  /// A row's cells in the order of columns. Without a copy where it did not become one of two.
+  package func cells(of ordered: Ordered) -> ArraySlice<Cell> {
+    func columns(_ columns: Range<Int>, of row: Int) -> ArraySlice<Cell> {
+      cells[row * columnCount + columns.lowerBound..<row * columnCount + columns.upperBound]
+    }
+    guard ordered.continuation >= 0 else { return columns(0..<columnCount, of: ordered.row) }
+    return columns(0..<ordered.continuedFrom, of: ordered.row) + columns(ordered.continuedFrom..<columnCount, of: ordered.continuation)
   }
 
   /// Removes the rows of these entries.

@@ -7,9 +7,18 @@ package enum SealChain {
   package static let start: [UInt8] = []
 
   package static func next(after seal: [UInt8], _ digest: ContentDigest) -> [UInt8] {
+    var seal = seal
+    extend(&seal, by: digest)
+    return seal
+  }
+
+  /// The same in place: a seal that is as long as a link already is overwritten.
+  static func extend(_ seal: inout [UInt8], by digest: ContentDigest) {
     var hash = SHA256()
-    hash.update(data: seal)
-    hash.update(data: digest.bytes)
-    return Array(hash.finalize())
+    seal.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    withUnsafeBytes(of: (digest.high.bigEndian, digest.low.bigEndian)) { hash.update(bufferPointer: $0) }
+    let link = hash.finalize()
+    if seal.count != SHA256.byteCount { seal = [UInt8](repeating: 0, count: SHA256.byteCount) }
+    seal.withUnsafeMutableBytes { target in link.withUnsafeBytes { target.copyMemory(from: $0) } }
   }
 }

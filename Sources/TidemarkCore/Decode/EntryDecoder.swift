@@ -2,8 +2,9 @@ internal import Crypto
 
 /// Turns an entry's fields into a change, or says why it is none.
 ///
-/// Finds every fault that can be seen without Postgres. Holds scratch space: one decoder a task, not shared.
-package struct EntryDecoder {
+/// Finds every fault that can be seen without Postgres. Holds scratch space: one decoder a task, not shared, and never copied, which an
+/// entry would pay for.
+package struct EntryDecoder: ~Copyable {
   package struct Limits: Sendable {
     package var maxEntryBytes: Int
     /// `text.unstorable: replace`: a NUL in a text becomes U+FFFD.
@@ -34,10 +35,9 @@ package struct EntryDecoder {
     decoded.reset()
     decoded.session = 0..<0
     decoded.typeName = 0..<0
-    let fields = block.fields(of: entry)
-    let outcome: Rejection? = block.bytes.withUnsafeBufferPointer { bytes in
+    let outcome: Rejection? = block.withFields(of: entry) { fields, bytes in
       do throws(Rejection) {
-        try checkSize(entry, fields, block)
+        try checkSize(fields, entry, block)
         let shape = try shapes.shape(of: fields, bytes)
         try checkText(fields, bytes, &decoded)
         try assign(fields, shape, bytes, &decoded)
@@ -54,14 +54,17 @@ package struct EntryDecoder {
     if let outcome { throw outcome }
   }
 
-  private func checkSize(_ entry: EntryBlock.Entry, _ fields: ArraySlice<EntryBlock.Field>, _ block: EntryBlock) throws(Rejection) {
-    let cut = block.truncations.contains { fields.indices.contains($0.field) }
-    guard cut || block.size(of: entry) > limits.maxEntryBytes else { return }
+  private func checkSize(
+    _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ entry: EntryBlock.Entry, _ block: EntryBlock
+  ) throws(Rejection) {
+    let own = Int(entry.firstField)..<Int(entry.firstField) + fields.count
+    let isCut = !block.truncations.isEmpty && block.truncations.contains { own.contains($0.field) }
+    guard isCut || EntryBlock.size(of: fields) > limits.maxEntryBytes else { return }
     throw Rejection(.entryTooLarge, "the entry is larger than limits.max_entry_bytes (\(limits.maxEntryBytes) bytes)")
   }
 
   private func checkText(
-    _ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>, _ decoded: inout DecodedEntry
+    _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>, _ decoded: inout DecodedEntry
   ) throws(Rejection) {
     // All of an entry at once, and only where something is wrong, field by field.
     if TextCheck.areStorable(fields, bytes) { return }
@@ -80,7 +83,7 @@ package struct EntryDecoder {
 
   /// Puts each field where it belongs: envelope, the type's own, under its prefix, or extra.
   private func assign(
-    _ fields: ArraySlice<EntryBlock.Field>, _ shape: EntryShape, _ bytes: UnsafeBufferPointer<UInt8>, _ decoded: inout DecodedEntry
+    _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ shape: EntryShape, _ bytes: UnsafeBufferPointer<UInt8>, _ decoded: inout DecodedEntry
   ) throws(Rejection) {
     decoded.type = shape.type
     decoded.values.append(contentsOf: repeatElement(nil, count: shape.type.map { catalog[$0].fields.count } ?? 0))
@@ -105,7 +108,7 @@ package struct EntryDecoder {
   }
 
   private func readEnvelope(
-    _ fields: ArraySlice<EntryBlock.Field>, _ shape: EntryShape, _ bytes: UnsafeBufferPointer<UInt8>, _ entry: EntryBlock.Entry,
+    _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ shape: EntryShape, _ bytes: UnsafeBufferPointer<UInt8>, _ entry: EntryBlock.Entry,
     _ decoded: inout DecodedEntry
   ) throws(Rejection) {
     let (session, typeName) = (decoded.session, decoded.typeName)
@@ -177,7 +180,7 @@ package struct EntryDecoder {
   }
 
   private func required(
-    _ value: Range<Int>, _ name: String, _ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>
+    _ value: Range<Int>, _ name: String, _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>
   ) throws(Rejection) {
     guard value.isEmpty else { return }
     let isGiven = fields.contains { ByteOrder.isEqual(bytes, $0.name, name) }
@@ -199,13 +202,13 @@ package struct EntryDecoder {
   private static let largeEntry = 64 << 10
 
   private mutating func digest(
-    _ fields: ArraySlice<EntryBlock.Field>, _ shape: EntryShape, _ bytes: UnsafeBufferPointer<UInt8>
+    _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ shape: EntryShape, _ bytes: UnsafeBufferPointer<UInt8>
   ) -> ContentDigest {
     let raw = UnsafeRawBufferPointer(bytes)
     let size = fields.reduce(0) { $0 + 8 + Int($1.nameLength) + Int($1.valueLength) }
     guard size <= Self.largeEntry else {
       var hash = SHA256()
-      for part in shape.order.flatMap({ [fields[fields.startIndex + $0].name, fields[fields.startIndex + $0].value] }) {
+      for part in shape.order.flatMap({ [fields[$0].name, fields[$0].value] }) {
         withUnsafeBytes(of: UInt32(part.count).littleEndian) { hash.update(bufferPointer: $0) }
         hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: raw[part]))
       }
@@ -215,7 +218,7 @@ package struct EntryDecoder {
     return canonical.withUnsafeMutableBytes { canonical in
       var end = 0
       for place in shape.order {
-        let field = fields[fields.startIndex + place]
+        let field = fields[place]
         end = Self.put(raw[field.name], into: canonical, at: end)
         end = Self.put(raw[field.value], into: canonical, at: end)
       }

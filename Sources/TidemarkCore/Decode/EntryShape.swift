@@ -22,16 +22,16 @@ final class EntryShape: Sendable {
 
   /// Throws where a name is given twice.
   init(
-    _ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>, known: FieldNames
+    _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>, known: FieldNames
   ) throws(Rejection) {
-    func name(_ place: Int) -> Range<Int> { fields[fields.startIndex + place].name }
+    func name(_ place: Int) -> Range<Int> { fields[place].name }
     order = (0..<fields.count).sorted { ByteOrder.isLess(bytes, name($0), name($1)) }
     for (place, next) in zip(order, order.dropFirst()) where ByteOrder.isEqual(bytes, name(place), name(next)) {
       throw Rejection(.repeatedField, "the field \(FieldNames.shown(bytes, name(place))) is given twice")
     }
     let slots = fields.map { known.envelopeSlot(bytes, $0.name) }
     let typeField = slots.firstIndex(of: .type)
-    let typeName = typeField.map { fields[fields.startIndex + $0].value } ?? 0..<0
+    let typeName = typeField.map { fields[$0].value } ?? 0..<0
     let type = known.type(bytes, typeName)
     roles = zip(fields, slots).map { field, slot in
       if let slot { return .envelope(slot) }
@@ -49,7 +49,7 @@ final class EntryShape: Sendable {
   /// Bytes that it keeps.
   var size: Int { names.count + typeName.count + 24 * roles.count }
 
-  func matches(_ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+  func matches(_ fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     guard fields.count == roles.count else { return false }
     let raw = UnsafeRawBufferPointer(bytes)
     return names.withUnsafeBytes { names in
@@ -61,7 +61,7 @@ final class EntryShape: Sendable {
         start += Int(length)
       }
       guard let typeField else { return true }
-      let value = UnsafeRawBufferPointer(rebasing: raw[fields[fields.startIndex + typeField].value])
+      let value = UnsafeRawBufferPointer(rebasing: raw[fields[typeField].value])
       return typeName.withUnsafeBytes { ByteOrder.compare(value, $0) == 0 }
     }
   }
@@ -83,7 +83,7 @@ struct EntryShapes: Sendable {
   }
 
   mutating func shape(
-    of fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>
+    of fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>
   ) throws(Rejection) -> EntryShape {
     let slot = Self.slot(of: fields, bytes)
     if let shape = shapes[slot], shape.matches(fields, bytes) { return shape }
@@ -93,7 +93,7 @@ struct EntryShapes: Sendable {
   }
 
   /// By the names' lengths, and by the first value's, which usually is the type.
-  private static func slot(of fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+  private static func slot(of fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> Int {
     var hash: UInt32 = 0
     for field in fields { hash = hash &* 31 &+ field.nameLength }
     if let first = fields.first {

@@ -3,7 +3,7 @@ internal import Glibc
 /// Whether Postgres can store bytes as text.
 enum TextCheck {
   /// Whether all names and values of an entry are UTF-8 without a NUL, looked at in one go. False also where they don't lie together.
-  static func areStorable(_ fields: ArraySlice<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+  static func areStorable(_ fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
     guard let first = fields.first, let last = fields.last, first.nameStart <= last.value.upperBound else { return false }
     let whole = first.name.lowerBound..<last.value.upperBound
     for field in fields {

@@ -10,16 +10,17 @@ enum CopyBinary {
     let cells = BinaryCells(batch: batch)
     try stream.append(header)
     for row in order {
+      let row = rows.cells(of: row)
       var size = 2
-      for column in types.indices { size += cells.size(of: rows.cell(row, column: column), as: types[column]) }
+      for (cell, type) in zip(row, types) { size += cells.size(of: cell, as: type) }
       if size <= CopyStream.pieceSize {
         try stream.append(size: size) { cursor in
           cursor.put(Int16(types.count))
-          for column in types.indices { cells.put(rows.cell(row, column: column), as: types[column], &cursor) }
+          for (cell, type) in zip(row, types) { cells.put(cell, as: type, &cursor) }
         }
       } else {
         try stream.append(size: 2) { $0.put(Int16(types.count)) }
-        for column in types.indices { try write(rows.cell(row, column: column), types[column], cells, to: &stream) }
+        for (cell, type) in zip(row, types) { try write(cell, type, cells, to: &stream) }
       }
     }
     try stream.append(end)
