@@ -23,8 +23,7 @@ CREATE TABLE {{schema}}.context_history (
   PRIMARY KEY (session_id, entry_ms, entry_no)
 );
 
--- The current value of a key: the upsert and the removal guard by position; only one that is applied late could still bring back
--- what a later removal took, which the history knows.
+-- The current value of a key: the upsert and the removal guard by position.
 CREATE FUNCTION {{schema}}.set_context(
   session_ids text[], keys text[], kinds text[], vals jsonb[], entry_mss bigint[], entry_nos bigint[], ats timestamptz[]) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -33,14 +32,25 @@ BEGIN
   INSERT INTO {{schema}}.context AS c (session_id, key, kind, value, entry_ms, entry_no, updated_at)
   SELECT n.session_id, n.key, n.kind, n.value, n.entry_ms, n.entry_no, n.at
     FROM unnest(session_ids, keys, kinds, vals, entry_mss, entry_nos, ats) AS n (session_id, key, kind, value, entry_ms, entry_no, at)
-   WHERE NOT EXISTS (
-     SELECT FROM {{schema}}.context_history h
-      WHERE h.session_id = n.session_id AND (h.entry_ms, h.entry_no) > (n.entry_ms, n.entry_no) AND h.key = n.key)
    ORDER BY n.session_id, n.key
   ON CONFLICT (session_id, key) DO UPDATE SET
     kind = excluded.kind, value = excluded.value, entry_ms = excluded.entry_ms, entry_no = excluded.entry_no,
     updated_at = excluded.updated_at
   WHERE (c.entry_ms, c.entry_no) < (excluded.entry_ms, excluded.entry_no);
+END $$;
+
+-- A value on the exact path, by which every replay comes: it must not bring back what a later removal took, which only the history knows. On
+-- the fast one nothing later is there: within a lane entries come in order, and between lanes nothing is promised.
+CREATE FUNCTION {{schema}}.set_context_late(
+  session text, context_key text, kind text, val jsonb, ms bigint, no bigint, at timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM {{schema}}.context_history h
+              WHERE h.session_id = session AND (h.entry_ms, h.entry_no) > (ms, no) AND h.key = context_key) THEN
+    RETURN;
+  END IF;
+  PERFORM {{schema}}.set_context(
+    ARRAY[session], ARRAY[context_key], ARRAY[kind], ARRAY[val], ARRAY[ms], ARRAY[no], ARRAY[at]);
 END $$;
 
 CREATE FUNCTION {{schema}}.remove_context(session_ids text[], keys text[], entry_mss bigint[], entry_nos bigint[]) RETURNS void

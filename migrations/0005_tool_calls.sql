@@ -127,6 +127,7 @@ BEGIN
    WHERE o.started_ms IS NOT NULL AND o.call_id <> ALL (repeated)
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS inserted = ROW_COUNT;
+  IF inserted = cardinality(session_ids) THEN RETURN; END IF;
 
   UPDATE {{schema}}.tool_calls t SET
     status = o.status, result = o.result, error = o.error, cost = o.cost, usage = o.usage,

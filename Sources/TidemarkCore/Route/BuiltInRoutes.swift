@@ -33,7 +33,7 @@ package enum BuiltInRoutes {
     ])
 
   private static let contextValues = Destination(
-    "set_context", .call, key: 2, coalescing: .keepLast,
+    "set_context", .call, key: 2, coalescing: .keepLast, exactly: "set_context_late",
     [Column("session_id"), Column("key"), Column("kind"), Column("value", "jsonb")] + position + [Column("at", "timestamptz")])
 
   private static let removedContext = Destination(

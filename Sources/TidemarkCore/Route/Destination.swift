@@ -36,8 +36,8 @@ package struct Destination: Sendable, Equatable {
   package var coalescing: Coalescing?
   /// One committed row a key is enough for ever: a writer that knows of it sends no other. The key is the first column.
   package var isOncePerKey: Bool
-  /// For a table: the function that takes a row of it on the exact path, one value for each column; there a row that comes late must
-  /// find its place among the others.
+  /// The function that takes a row on the exact path, one value for each column; there a row that comes late must find its place among
+  /// the others.
   package var exactly: String?
 
   package init(

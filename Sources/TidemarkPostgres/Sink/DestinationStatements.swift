@@ -18,22 +18,19 @@ struct DestinationStatements: Sendable {
     self.types = destination.columns.map { $0.isTyped ? BinaryType(rawValue: $0.type) : nil }
     let types = destination.columns.map(\.type)
     let arrayParameters = types.enumerated().map { "$\($0 + 1)::\($1)[]" }.joined(separator: ", ")
+    let values = types.enumerated().map { "($1)[\($0 + 1)]::\($1)" }.joined(separator: ", ")
+    let exactly = try destination.exactly.map { "SELECT \(schema).\(try PostgresIdentifier.quoted($0))(\(values))" }
     switch destination.mode {
     case .append:
       let columns = try destination.columns.map { try PostgresIdentifier.quoted($0.name) }.joined(separator: ", ")
       arrays = "INSERT INTO \(target) (\(columns)) SELECT * FROM unnest(\(arrayParameters))"
       copy = "COPY \(target) (\(columns)) FROM STDIN\(self.types.contains(nil) ? "" : " (FORMAT binary)")"
-      let values = types.enumerated().map { "($1)[\($0 + 1)]::\($1)" }.joined(separator: ", ")
-      if let function = destination.exactly {
-        row = "SELECT \(schema).\(try PostgresIdentifier.quoted(function))(\(values))"
-      } else {
-        row = "INSERT INTO \(target) (\(columns)) VALUES (\(values))"
-      }
+      row = exactly ?? "INSERT INTO \(target) (\(columns)) VALUES (\(values))"
     case .call:
       arrays = "SELECT \(target)(\(arrayParameters))"
       copy = nil
-      let values = types.enumerated().map { "ARRAY[($1)[\($0 + 1)]]::\($1)[]" }.joined(separator: ", ")
-      row = "SELECT \(target)(\(values))"
+      let arraysOfOne = types.enumerated().map { "ARRAY[($1)[\($0 + 1)]]::\($1)[]" }.joined(separator: ", ")
+      row = exactly ?? "SELECT \(target)(\(arraysOfOne))"
     }
   }
 }
