@@ -1,5 +1,7 @@
 -- The state of agents, as readers see it, and the set functions that the built-in routes call. Every function decides by
--- position, never by order of arrival: an entry that is applied late keeps its own place and never overwrites a later value.
+-- position, never by order of arrival: an entry that is applied late keeps its own place and never overwrites a later value. Late is
+-- what comes by the exact path, a replay or a second reading. Between lanes no order is promised: of a session that is written to two of
+-- them, a value that was removed by the one may come back by the other.
 
 CREATE TABLE {{schema}}.sessions (
   session_id text COLLATE "C" PRIMARY KEY,

@@ -41,10 +41,10 @@ package actor LaneCoordinator {
       case .wait(let until): await readable.wait(after: seen, until: until)
       case .nothing:
         if table.isDraining { return nil }
-        let isFull = table.isFull
+        let waits = table.readingWaits
         let start = ContinuousClock.now
         await readable.wait(after: seen)
-        if isFull { backpressure += start.duration(to: .now) }
+        if waits { backpressure += start.duration(to: .now) }
       }
     }
     return nil
@@ -70,10 +70,10 @@ package actor LaneCoordinator {
   func nextWork() async -> LaneTable.Work? {
     while !Task.isCancelled {
       let seen = changed.generation
-      let wasAhead = table.isAhead
+      let stoodStill = table.readingWaits
       switch table.nextWork(now: .now) {
       case .work(let work):
-        if wasAhead { readable.raise() }
+        if stoodStill { readable.raise() }
         return work
       case .wait(let until): await changed.wait(after: seen, until: until)
       case .nothing:
@@ -91,7 +91,7 @@ package actor LaneCoordinator {
   /// Several lanes of a transaction are decided: whoever waits is woken once.
   func finish(_ decided: [(part: LaneTable.Work.Part, result: LaneTable.PartResult)]) {
     let now = WallClock.milliseconds()
-    let wasFull = table.isFull
+    let stoodStill = table.readingWaits
     for (part, result) in decided {
       let name = part.record.name
       table.finish(part, result, now: .now)
@@ -109,7 +109,7 @@ package actor LaneCoordinator {
       }
     }
     changed.raise()
-    if wasFull || table.isDue { readable.raise() }
+    if stoodStill || table.isDue { readable.raise() }
   }
 
   /// A lane may have been given up by the table itself.

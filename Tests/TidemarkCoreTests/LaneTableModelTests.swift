@@ -67,7 +67,11 @@ private struct Simulation {
     let request = table.nextRead(block: .zero, at: now)
     if let request {
       let held = table.credit.used
-      expect(request.budget == table.limits.bufferBytes - held && request.budget > 0, "a budget of \(request.budget) beside \(held)")
+      if let budget = request.budget {
+        expect(budget == table.limits.bufferBytes - held && budget > 0, "a budget of \(budget) beside \(held)")
+      } else {
+        expect(request.positions.count == 1 && request.count == 1, "more than one entry must be delivered")
+      }
       expect(Set(request.positions.map(\.lane)).count == request.positions.count, "a lane is named twice")
       expect(request.positions.allSatisfy { table.lanes[$0.lane]?.halt == nil }, "a halted lane is read")
     }
@@ -87,7 +91,7 @@ private struct Simulation {
       }
       if block.entries.count > first { block.sections.append(EntryBlock.Section(lane: lane, entries: first..<block.entries.count)) }
     }
-    if block.footprint > request.budget, request.positions.count > 1 || request.count > 1 { return table.overran(request) }
+    if let budget = request.budget, block.footprint > budget { return table.overran(request) }
     if block.entries.isEmpty { return }
     footprints[blocks] = block.footprint
     blocks += 1
@@ -143,6 +147,9 @@ private struct Simulation {
         }
       }
     }
+    let ready = table.lanes.values.filter { $0.inFlight == nil && $0.halt == nil }.reduce(0) { $0 + $1.waitingEntries }
+    expect(table.readyEntries <= ready, "\(table.readyEntries) entries are ready of \(ready)")
+    expect(table.readyEntries == table.lanes.values.reduce(0) { $0 + $1.readyEntries }, "\(table.readyEntries) entries are ready")
     held.formUnion(underWay.flatMap { $0.chunks.map(\.blockID) })
     let footprint = held.reduce(0) { $0 + (footprints[$1] ?? 0) }
     expect(table.credit.used == footprint, "credit \(table.credit.used), held \(footprint)")

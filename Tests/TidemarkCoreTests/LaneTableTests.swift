@@ -134,6 +134,29 @@ extension LaneTable.Work.Part {
     #expect(!table.isAhead)
   }
 
+  @Test func `what waits behind a lane's own transaction keeps no other lane from being read`() throws {
+    var table = Self.owning(["a", "b"], limits: flowLimits(maxEntries: 2, bufferBytes: 1 << 20))
+    func read(_ lane: String) -> Bool {
+      guard let request = table.nextRead(block: .zero) else { return false }
+      guard let index = request.positions.firstIndex(where: { $0.lane == lane }) else { return true }
+      var block = EntryBlock.sized([1, 1], first: request.positions[index].after.ms + 1)
+      block.sections[0].lane = index
+      table.received(block, for: request, now: epoch)
+      return true
+    }
+    #expect(read("a"))
+    let stuck = try wanted(table.takeWork())
+    for _ in 0..<20 { #expect(read("a")) }
+    #expect(table.lanes["a"]?.waitingEntries == 8)
+    #expect(!table.isAhead)
+    #expect(table.nextRead(block: .zero)?.positions.map(\.lane) == ["b"])
+    for part in stuck.parts { table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch) }
+    #expect(table.isAhead)
+    let next = try wanted(table.takeWork())
+    #expect(next.parts.map(\.ids) == [[3, 4]])
+    #expect(table.nextRead(block: .zero)?.positions.contains { $0.lane == "a" } == true)
+  }
+
   @Test func `the last part of the credit is not read into crumb by crumb`() throws {
     var table = Self.owning(limits: flowLimits(bufferBytes: 10_000))
     let request = try wanted(table.nextRead(block: .zero))

@@ -104,11 +104,11 @@ extension ReadPlan {
   @Test func `lanes that must be read alone are, and are not due any more then`() {
     var many = plan(10)
     many.single(["lane1", "gone", "lane2"])
-    expect(&many, .some(["lane1"]))
-    expect(&many, .some(["lane2"]))
+    expect(&many, .alone("lane1"))
+    expect(&many, .alone("lane2"))
     var few = plan(2)
     few.single(["lane1"])
-    expect(&few, .some(["lane1"]))
+    expect(&few, .alone("lane1"))
     expect(&few, .all(["lane0", "lane1"]))
   }
 
@@ -177,6 +177,7 @@ extension ReadPlan {
           read = lanes
           #expect(lanes.count <= 2 && lanes.count == lastRead.count)
         case .some(let lanes): read = lanes
+        case .alone(let lane): read = [lane]
         case .wait(let until):
           #expect(until > now)
           break reading

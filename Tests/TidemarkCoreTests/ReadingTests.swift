@@ -57,6 +57,15 @@ import Testing
     #expect(sizing.count(credit: 1_000_000, lanes: 1, maxEntries: 100, maxBytes: 1 << 40) == 16)
   }
 
+  @Test func `when a backlog is over the next one begins small again, whatever shallow reads bring`() {
+    var sizing = ReadSizing()
+    for asked in [16, 32, 64, 128] { sizing.received(asked: asked, most: asked, largest: 10) }
+    sizing.received(asked: 20, most: 1, largest: 10)
+    #expect(sizing.deepLanes(maxEntries: 512) == 2)
+    for asked in [256, 128, 64, 32] { sizing.received(asked: asked, most: 3, largest: 10) }
+    #expect(sizing.deepLanes(maxEntries: 512) == 512 / ReadSizing.first)
+  }
+
   @Test func `a reply that was too large makes the next one much smaller, down to one`() {
     var sizing = ReadSizing()
     sizing.overran(asked: 512)

@@ -38,7 +38,7 @@ struct LaneReadingTests {
       for index in 1...20 { try await server.command("XADD", "lane", "\(index)-0", "k", value) }
       #expect(try await source.read(.of("lane", count: 20, budget: 100_000)).isOverBudget)
       #expect(try await source.read(.of("lane", count: 4, budget: 100_000)).block?.entries.count == 4)
-      let single = try #require(try await source.read(.of("lane", count: 1, budget: 10)).block)
+      let single = try #require(try await source.read(.of("lane", count: 1, budget: nil)).block)
       #expect(single.readable.first?.fields.last?.count == 20_000)
       #expect(single.truncations.isEmpty)
     }

@@ -12,7 +12,7 @@ extension MetricCatalog {
   static let bufferBytes = MetricDefinition(
     "buffer_bytes", .gauge, .bytes, of: .worker, "What was read and is not committed. Its limit is buffer.max_bytes.")
   static let backpressure = MetricDefinition(
-    "backpressure_seconds_total", .counter, .seconds, of: .worker, "For how long reading stood still because the buffer was full.")
+    "backpressure_seconds_total", .counter, .seconds, of: .worker, "For how long reading stood still until something was committed.")
   static let deadLettersOpen = MetricDefinition(
     "dead_letters_open", .gauge, of: .worker,
     "Dead letters without a resolution, of the whole installation: every worker reports the same, so take the maximum.")

@@ -110,7 +110,8 @@ package struct StatusReader: Sendable {
       let positions = behind[start..<min(start + 64, behind.count)].map {
         LaneReadRequest.Position(lane: $0.0.name, after: $0.0.cursor.position)
       }
-      let request = LaneReadRequest(positions: positions, count: 1, block: nil, budget: 1 << 20, maxEntryBytes: 1 << 20)
+      let request = LaneReadRequest(
+        positions: positions, count: 1, block: nil, budget: positions.count == 1 ? nil : 1 << 20, maxEntryBytes: 1 << 20)
       guard case .entries(let block)? = try? await source.read(request) else { continue }
       for (lane, entry) in block.firstEntries(of: positions.map(\.lane)) { oldest[lane] = entry }
     }

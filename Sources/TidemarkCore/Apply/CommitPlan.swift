@@ -36,7 +36,9 @@ package struct CommitPlan: Sendable {
   package mutating func committed(_ records: [LaneRecord]) {
     steps.removeFirst()
     let byID = Dictionary(records.map { ($0.laneID, $0) }, uniquingKeysWith: { first, _ in first })
+    // The pieces of a lane follow each other.
     for step in steps.indices {
+      guard steps[step].parts.contains(where: { byID[$0.record.laneID] != nil }) else { return }
       for part in steps[step].parts.indices {
         if let record = byID[steps[step].parts[part].record.laneID] { steps[step].parts[part].record = record }
       }
@@ -72,7 +74,7 @@ package struct CommitPlan: Sendable {
   /// What follows the current transaction in its lane, in order.
   package var following: [Part] {
     guard let lanes = current?.lanes else { return [] }
-    return steps.dropFirst().filter { $0.lanes == lanes }.flatMap(\.parts)
+    return steps.dropFirst().prefix { $0.lanes == lanes }.flatMap(\.parts)
   }
 
   /// Leaves lanes out of this and all later transactions. Answers, lane by lane, what is not committed of them.

@@ -9,8 +9,6 @@ package struct Credit: Sendable {
 
   private var blocks: [Int: Held] = [:]
   package private(set) var used = 0
-  /// Entries that are read and not yet committed.
-  package private(set) var entries = 0
 
   package init() {}
 
@@ -20,13 +18,11 @@ package struct Credit: Sendable {
     guard entries > 0 else { return }
     blocks[id] = Held(entries: entries, footprint: footprint)
     used += footprint
-    self.entries += entries
   }
 
   package mutating func release(block id: Int, entries: Int) {
     guard var held = blocks[id] else { return }
     held.entries -= entries
-    self.entries -= entries
     if held.entries <= 0 {
       blocks[id] = nil
       used -= held.footprint

@@ -10,14 +10,20 @@ extension LaneTable {
   /// What to ask Redis next. Whatever comes of it is told: ``received(_:for:now:)``, ``overran(_:)`` or ``unread(_:)``.
   package mutating func nextRead(block: Duration, now: ContinuousClock.Instant) -> NextRead {
     let available = credit.available(of: limits.bufferBytes)
-    guard !isDraining, !isFull, !isAhead else { return .nothing }
+    guard !isDraining, !readingWaits else { return .nothing }
     // A lane that is read alone brings its entry whatever the credit, and while it is parsed, twice: not on top of much that is held.
     if plan.readsAlone, credit.used > 0, available < 2 * limits.maxEntryBytes { return .nothing }
+    var wait: Duration?
+    var isAlone = false
     let names: [String]
-    let wait: Duration?
     switch plan.next(now: now, deepLanes: sizing.deepLanes(maxEntries: limits.maxEntries)) {
-    case .all(let all): (names, wait) = (all, block)
-    case .some(let some): (names, wait) = (some, nil)
+    case .all(let all):
+      names = all
+      wait = block
+    case .some(let some): names = some
+    case .alone(let lane):
+      names = [lane]
+      isAlone = true
     case .wait(let until): return .wait(until: until)
     case .nothing: return .nothing
     }
@@ -27,7 +33,9 @@ extension LaneTable {
     let count = sizing.count(
       credit: available, lanes: names.count, maxEntries: limits.maxEntries, maxBytes: limits.maxBytes)
     return .read(
-      LaneReadRequest(positions: positions, count: count, block: wait, budget: available, maxEntryBytes: limits.maxEntryBytes))
+      LaneReadRequest(
+        positions: positions, count: isAlone ? 1 : count, block: wait, budget: isAlone ? nil : available,
+        maxEntryBytes: limits.maxEntryBytes))
   }
 
   package mutating func received(_ block: EntryBlock, for request: LaneReadRequest, now: ContinuousClock.Instant) {
@@ -49,10 +57,11 @@ extension LaneTable {
           hint: "write to a new stream, with ids that Redis makes", until: nil)
         continue
       }
-      if section.entries.count >= request.count { plan.fellBehind(position.lane) }
       accepted += section.entries.count
       lanes[position.lane]?.append(LaneChunk(block: block, blockID: id, entries: section.entries), now: now)
       queue(position.lane)
+      if section.entries.count >= request.count { plan.fellBehind(position.lane) }
+      rest(position.lane)
     }
     credit.hold(block: id, entries: accepted, footprint: block.footprint)
     sizing.received(asked: request.count, most: most, largest: block.largestFootprint)
@@ -80,11 +89,22 @@ extension LaneTable {
 
   package var isDue: Bool { plan.isDue }
 
-  /// Enough waits for the writers; more of it would only leave the processor's cache before its turn comes.
-  package var isAhead: Bool { credit.entries - entriesUnderWay >= Self.ahead * limits.maxEntries }
+  /// Reading stands still until something is committed.
+  package var readingWaits: Bool { isFull || isAhead }
 
-  /// Transactions' worth of entries that may wait for the writers.
-  private static let ahead = 4
+  /// Enough waits for the writers; more of it would only leave the processor's cache before its turn comes.
+  package var isAhead: Bool { readyEntries >= enough }
+
+  /// Entries of four transactions.
+  private var enough: Int { 4 * limits.maxEntries }
+
+  /// Takes a lane out of the reads while it can't move: what waits behind its own transaction is no writer's work, and must not push out
+  /// the other lanes'.
+  private mutating func rest(_ name: String) {
+    guard let flow = lanes[name], flow.inFlight != nil, flow.waitingEntries >= enough else { return }
+    lanes[name]?.isResting = true
+    plan.remove(name)
+  }
 
   /// Reading waits for commits. The last part of the credit is left alone while it is waited for: what fits into it would be read in crumbs,
   /// or be dropped for being larger.

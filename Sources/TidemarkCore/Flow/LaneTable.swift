@@ -52,8 +52,8 @@ package struct LaneTable: Sendable {
   private var halted: Set<String> = []
   /// Lanes with a transaction under way.
   private var underWay = 0
-  /// Entries of transactions under way, also of lanes that were given up since.
-  private(set) var entriesUnderWay = 0
+  /// Entries of all lanes that wait for a turn.
+  private(set) var readyEntries = 0
   package internal(set) var credit = Credit()
   var sizing = ReadSizing()
   var nextBlockID = 0
@@ -85,6 +85,7 @@ package struct LaneTable: Sendable {
 
   package mutating func disown(_ name: String) {
     guard var flow = lanes.removeValue(forKey: name) else { return }
+    readyEntries -= flow.readyEntries
     release(flow.rewind())
     if flow.inFlight != nil {
       departing[name, default: 0] += 1
@@ -111,7 +112,7 @@ package struct LaneTable: Sendable {
       underWay += 1
       entries -= part.entryCount
       bytes -= part.byteCount
-      entriesUnderWay += part.entryCount
+      countReady(name)
       parts.append(part)
     }
     return .work(Work(parts: parts))
@@ -124,7 +125,7 @@ package struct LaneTable: Sendable {
     }
     wasLarge = true
     underWay += 1
-    entriesUnderWay += part.entryCount
+    countReady(name)
     largeUnderWay = part.ownership
     return Work(parts: [part])
   }
@@ -155,17 +156,26 @@ package struct LaneTable: Sendable {
       readyLarge.remove(name)
       ready.append(name)
     }
+    countReady(name)
+  }
+
+  private mutating func countReady(_ name: String) {
+    guard let flow = lanes[name] else { return }
+    let isReady = ready.members.contains(name) || readyLarge.members.contains(name)
+    let entries = isReady ? flow.waitingEntries : 0
+    readyEntries += entries - flow.readyEntries
+    lanes[name]?.readyEntries = entries
   }
 
   private mutating func unqueue(_ name: String) {
     ready.remove(name)
     readyLarge.remove(name)
+    countReady(name)
   }
 
   /// One lane of a transaction is decided.
   package mutating func finish(_ part: Work.Part, _ result: PartResult, now: ContinuousClock.Instant) {
     release(part.chunks)
-    entriesUnderWay -= part.entryCount
     if largeUnderWay == part.ownership { largeUnderWay = nil }
     let name = part.record.name
     guard var flow = lanes[name], flow.ownership == part.ownership else { return departed(part, result) }
@@ -186,6 +196,10 @@ package struct LaneTable: Sendable {
       halt(name, reason: reason, hint: hint, until: now.advanced(by: limits.haltRest))
     }
     queue(name)
+    if part.next == nil, lanes[name]?.isResting == true {
+      lanes[name]?.isResting = false
+      if lanes[name]?.halt == nil { plan.add(name) }
+    }
   }
 
   /// A transaction of a lane that was given up since, and perhaps taken again.

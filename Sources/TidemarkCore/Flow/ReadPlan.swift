@@ -29,6 +29,8 @@ package struct ReadPlan: Sendable {
     case all([String])
     /// Without waiting.
     case some([String])
+    /// One entry of one lane, without waiting; it must be delivered however large it is.
+    case alone(String)
     /// Nobody is due until then.
     case wait(until: ContinuousClock.Instant)
     /// There is no lane.
@@ -107,7 +109,7 @@ package struct ReadPlan: Sendable {
   ///
   /// - Parameter deepLanes: lanes that one reply has room for, where each is read as deep as it may be.
   package mutating func next(now: ContinuousClock.Instant, deepLanes: Int) -> Choice {
-    if let lane = alone.popFirst() { return .some(named([lane])) }
+    if let lane = alone.popFirst() { return .alone(named([lane])[0]) }
     guard rotation.count > 0 else { return .nothing }
     if !behind.isEmpty, !wasDeep { return deep(deepLanes) }
     wasDeep = false

@@ -16,13 +16,13 @@ package struct LaneReadRequest: Sendable {
   package var count: Int
   /// How long the server may wait for a first entry. Nil does not wait.
   package var block: Duration?
-  /// Bytes that the reply may take; a larger one is dropped and reported as ``LaneReadReply/overBudget``.
-  /// With a single lane and `count` 1 the entry is always delivered, its values cut as ``EntryBlock/truncations`` says.
-  package var budget: Int
+  /// Bytes that the reply may take; a larger one is dropped and reported as ``LaneReadReply/overBudget``. Nil: it is delivered however
+  /// large it is, its values cut as ``EntryBlock/truncations`` says; for one entry of one lane, which could never be read else.
+  package var budget: Int?
   /// An entry beyond this has its values cut to the first 4 KiB.
   package var maxEntryBytes: Int
 
-  package init(positions: [Position], count: Int, block: Duration?, budget: Int, maxEntryBytes: Int) {
+  package init(positions: [Position], count: Int, block: Duration?, budget: Int?, maxEntryBytes: Int) {
     self.positions = positions
     self.count = count
     self.block = block

@@ -25,7 +25,12 @@ package struct ReadSizing: Sendable, Equatable {
   package mutating func received(asked: Int, most: Int, largest: Int) {
     // Forgets slowly: a stray large entry shrinks the next reads, not all of them.
     largestEntry = max(largest, largestEntry - largestEntry / 8, 1)
-    if most >= asked { count = max(count, min(asked * 2, count * 2)) }
+    if most >= asked {
+      count = max(count, min(asked * 2, count * 2))
+    } else if asked >= count {
+      // The backlog is over: many lanes with a little each are not to be read one by one for the sake of an old one.
+      count = min(count, max(Self.first, 2 * most, count / 2))
+    }
   }
 
   /// A reply was larger than the credit and was dropped: ask for much less.

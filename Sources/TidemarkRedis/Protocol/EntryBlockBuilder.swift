@@ -31,10 +31,8 @@ struct EntryBlockBuilder {
   private var name: Range<Int>?
   private var isNameCut = false
 
-  /// With one lane and one entry the reply is delivered whatever the budget: else a large entry could never be read.
-  private var budget: Int {
-    request.positions.count == 1 && request.count <= 1 ? Int(UInt32.max) : min(request.budget, Int(UInt32.max))
-  }
+  /// Offsets into a block are 32 bits.
+  private var budget: Int { min(request.budget ?? .max, Int(UInt32.max)) }
 
   mutating func begin(_ request: LaneReadRequest) {
     self.request = request

@@ -28,7 +28,7 @@ extension LaneReadReply {
 
 extension LaneReadRequest {
   static func of(
-    _ lanes: String..., after: EntryID = .zero, count: Int = 100, block: Duration? = nil, budget: Int = 1 << 24,
+    _ lanes: String..., after: EntryID = .zero, count: Int = 100, block: Duration? = nil, budget: Int? = 1 << 24,
     maxEntryBytes: Int = 1 << 20
   ) -> LaneReadRequest {
     LaneReadRequest(
