@@ -254,7 +254,8 @@ $$;
 -- The slow, exact path: entry by entry, each in a subtransaction of its own, in order. It answers for every entry that was not
 -- simply applied: `reread` (already there), `divergent` (another content at this position), `duplicate` and `id_reused` (the
 -- producer's id is known, with the same or other content), `rejected` (only Postgres could see why). Faults of the world are
--- raised again: they are not faults of a record. `statements` come from the routes; each takes one row as text[].
+-- raised again: they are not faults of a record. `statements` come from the routes; each takes one row as text[] and is prepared once a
+-- session, since planning it anew for every row takes longer than executing it. The entries of a lane stand together.
 CREATE FUNCTION {{schema}}.apply_exactly(
   statements text[], lanes integer[], entry_mss bigint[], entry_nos bigint[], sessions text[], event_ids text[], digests bytea[],
   change_rows text[], row_entries integer[], row_statements integer[], row_values text[], first_nos jsonb, dedupe_window_ms bigint,
@@ -263,7 +264,8 @@ RETURNS TABLE (entry integer, outcome text, failed_sqlstate text, failed_message
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-  next_nos jsonb := first_nos;
+  names text[] := '{}';
+  lane integer;
   next_no bigint;
   next_row integer := 1;
   first_row integer;
@@ -271,7 +273,18 @@ DECLARE
   known_digest bytea;
   change_row text[];
 BEGIN
+  FOR s IN 1 .. cardinality(statements) LOOP
+    names := names || ('tidemark_' || md5(statements[s]));
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_prepared_statements p WHERE p.name = names[s]) THEN
+      EXECUTE format('PREPARE %I (text[]) AS %s', names[s], statements[s]);
+    END IF;
+  END LOOP;
+
   FOR i IN 1 .. cardinality(lanes) LOOP
+    IF lane IS DISTINCT FROM lanes[i] THEN
+      lane := lanes[i];
+      next_no := (first_nos ->> lane::text)::bigint;
+    END IF;
     first_row := next_row;
     WHILE next_row <= row_count AND row_entries[next_row] = i LOOP next_row := next_row + 1; END LOOP;
     entry := i; failed_sqlstate := NULL; failed_message := NULL; failed_constraint := NULL;
@@ -294,7 +307,6 @@ BEGIN
     END IF;
 
     BEGIN
-      next_no := (next_nos ->> lanes[i]::text)::bigint;
       change_row := change_rows[i]::text[];
       INSERT INTO {{schema}}.change_log
         (lane_id, no, entry_ms, entry_no, session_id, event_id, digest, seq, epoch, type, actor, trace, v, occurred_at, fields)
@@ -307,9 +319,9 @@ BEGIN
           ON CONFLICT (event_id, session_id) DO UPDATE SET entry_ms = excluded.entry_ms, digest = excluded.digest;
       END IF;
       FOR r IN first_row .. next_row - 1 LOOP
-        EXECUTE statements[row_statements[r]] USING row_values[r]::text[];
+        EXECUTE format('EXECUTE %I (%L)', names[row_statements[r]], row_values[r]);
       END LOOP;
-      next_nos := jsonb_set(next_nos, ARRAY[lanes[i]::text], to_jsonb(next_no + 1));
+      next_no := next_no + 1;
     EXCEPTION WHEN OTHERS THEN
       IF left(SQLSTATE, 2) NOT IN ('22', '23', '54')
          AND (NOT isolate_ambiguous OR SQLSTATE = '55P03'

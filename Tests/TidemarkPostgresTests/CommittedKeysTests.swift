@@ -25,12 +25,23 @@ import Testing
     var keys = CommittedKeys()
     #expect(Self.missing(["a", "b"], &keys) == [0, 1])
     // Not committed: it failed, and is sent again.
-    keys.forget()
+    keys.abandon()
     #expect(Self.missing(["a", "b"], &keys) == [0, 1])
     keys.committed(Self.batch(["a", "b"]))
     #expect(Self.missing(["b", "c", "a"], &keys) == [1])
+    // What was committed before a failure still is.
+    keys.abandon()
+    #expect(Self.missing(["a", "c"], &keys) == [1])
     keys.forget()
     #expect(Self.missing(["a"], &keys) == [0])
+  }
+
+  @Test func `of a batch that was not applied whole, only the keys of what was applied are known`() {
+    var keys = CommittedKeys()
+    var batch = Self.batch(["a", "b", "c"])
+    batch.rowSets[0].entries = [0, 1, 2]
+    keys.committed([0, 2], of: batch)
+    #expect(Self.missing(["a", "b", "c"], &keys) == [1])
   }
 
   @Test func `rows of other destinations are always sent`() {

@@ -2,8 +2,10 @@ internal import TidemarkCore
 
 /// A batch for the exact path: entry by entry, with each entry's rows.
 extension BatchParameters {
-  /// Parameters of `apply_exactly` for these entries of the batch.
-  func exact(_ applied: [Int], statements: [String], window: Duration, isolating: Bool) -> [PostgresValue] {
+  /// Parameters of `apply_exactly` for these entries of the batch; without the rows that are `committed` for good.
+  func exact(
+    _ applied: [Int], statements: [String], committed: CommittedKeys = CommittedKeys(), window: Duration, isolating: Bool
+  ) -> [PostgresValue] {
     let entries = applied.map { batch.entries[$0] }
     var places: [Int: Int] = [:]
     for (place, index) in applied.enumerated() { places[index] = place + 1 }
@@ -13,6 +15,7 @@ extension BatchParameters {
     for (statement, set) in batch.rowSets.enumerated() {
       for row in 0..<set.rowCount {
         guard let place = places[Int(set.entries[row])] else { continue }
+        if set.destination.isOncePerKey, committed.contains(set.cell(row: row, column: 0), destination: statement, in: batch) { continue }
         rows.append((place, statement, row))
       }
     }

@@ -45,11 +45,11 @@ package actor PostgresWriter: ChangeWriter {
       case .exact, .isolating: return try await commitExactly(batch, isolating: mode == .isolating)
       }
     } catch let error as PostgresError {
-      keys.forget()
+      keys.abandon()
       await connection.rollback()
       throw SinkError(error, isUnderWay: true)
     } catch let line as FailedLine {
-      keys.forget()
+      keys.abandon()
       await connection.rollback()
       var error = SinkError(line.error, isUnderWay: true)
       error.culprit = await culprit(line, of: batch)
@@ -105,13 +105,15 @@ package actor PostgresWriter: ChangeWriter {
 
   private func commitExactly(_ batch: ChangeBatch, isolating: Bool) async throws -> Settlement {
     let parameters = BatchParameters(batch: batch)
-    let exact = parameters.exact(batch.applied, statements: statements.map(\.row), window: settings.dedupeWindow, isolating: isolating)
+    let exact = parameters.exact(
+      batch.applied, statements: statements.map(\.row), committed: keys, window: settings.dedupeWindow, isolating: isolating)
     let results = try await connection.pipeline(
       [begin, fence(parameters), PostgresStatement(sql: sql.applyExactly, name: "apply_exactly", parameters: exact)],
       deadline: settings.commitDeadline)
     let outcomes = results.last.map { parameters.outcomes(batch.applied, $0) } ?? []
     let settlement = Settlement(batch, outcomes: outcomes)
     _ = try await connection.pipeline(closing(settlement, parameters, remembersEventIDs: false), deadline: settings.commitDeadline)
+    keys.committed(Set(settlement.numbers.map(\.entry)), of: batch)
     return settlement
   }
 
