@@ -58,6 +58,12 @@ class Ground:
         subprocess.run([program("cc"), "-O2", f"{HERE}/{name}.c", "-o", f"{self.folder}/{name}", *libraries], check=True)
         return f"{self.folder}/{name}"
 
+    def library(self, name: str) -> str:
+        """Compiles a shared library, to be loaded into somebody else's program."""
+        path = f"{self.folder}/{name}.so"
+        subprocess.run([program("cc"), "-O2", "-shared", "-fPIC", f"{HERE}/{name}.c", "-o", path], check=True)
+        return path
+
     def tool(self, name: str, *arguments: str) -> dict[str, float]:
         """Runs a compiled tool; the names and values that it prints."""
         return figures_of([self._tools[name], *arguments])

@@ -104,17 +104,24 @@ class Load:
 
     ENTRIES_PER_MILLISECOND = 100
 
-    def __init__(self, name, entries):
+    def __init__(self, name, entries, dead=0, times=1):
+        """`dead` of the entries are bad records; all are written `times` times over, each time with ids of their own."""
         self.name = name
         self.entries = list(entries)
-        self._start = int(time.time() * 1000) - len(self.entries) // self.ENTRIES_PER_MILLISECOND - 1
+        self._times = times
+        self.dead = dead * times
+        self._start = int(time.time() * 1000) - len(self) // self.ENTRIES_PER_MILLISECOND - 1
 
     def position(self, index):
         """The id of an entry, as its two numbers."""
         return self._start + index // self.ENTRIES_PER_MILLISECOND, index % self.ENTRIES_PER_MILLISECOND
 
     def __len__(self):
-        return len(self.entries)
+        return len(self.entries) * self._times
+
+    def messages(self):
+        """How many of what is written shall be messages in the end."""
+        return self._times * sum(entry.fields[1] == "message.appended" for entry in self.entries) - self.dead
 
     def entry_bytes(self):
         """The mean over the entries' names and values."""
@@ -140,10 +147,11 @@ class Load:
         send(connection, commands)
 
     def _write(self, connection, stream_of):
-        commands = []
-        for index, entry in enumerate(self.entries):
-            commands.append(["XADD", stream_of(entry.session), "%d-%d" % self.position(index), *entry.fields])
-        send(connection, commands)
+        for time_over in range(self._times):
+            first = time_over * len(self.entries)
+            send(connection, [
+                ["XADD", stream_of(entry.session), "%d-%d" % self.position(index), *entry.fields]
+                for index, entry in enumerate(self.entries, first)])
 
 
 def send(connection, commands, chunk=1000):
