@@ -167,22 +167,18 @@ CREATE FUNCTION {{schema}}.fence(
   lane_ids integer[], fences bigint[], entry_mss bigint[], entry_nos bigint[], applied_nos bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-  held record;
-  found_lanes integer := 0;
-  lost integer[] := '{}';
+  found_lanes bigint;
+  lost integer[];
 BEGIN
-  FOR held IN
-    SELECT l.lane_id,
-           l.fence = w.fence AND l.entry_ms = w.entry_ms AND l.entry_no = w.entry_no AND l.applied_no = w.applied_no AS matches
-      FROM {{schema}}.lanes l
-      JOIN unnest(lane_ids, fences, entry_mss, entry_nos, applied_nos) AS w (lane_id, fence, entry_ms, entry_no, applied_no)
-        ON w.lane_id = l.lane_id
-     ORDER BY l.lane_id
-       FOR NO KEY UPDATE OF l
-  LOOP
-    found_lanes := found_lanes + 1;
-    IF NOT held.matches THEN lost := lost || held.lane_id; END IF;
-  END LOOP;
+  SELECT count(*), coalesce(array_agg(held.lane_id) FILTER (WHERE NOT held.matches), '{}') INTO found_lanes, lost
+    FROM (
+      SELECT l.lane_id,
+             l.fence = w.fence AND l.entry_ms = w.entry_ms AND l.entry_no = w.entry_no AND l.applied_no = w.applied_no AS matches
+        FROM {{schema}}.lanes l
+        JOIN unnest(lane_ids, fences, entry_mss, entry_nos, applied_nos) AS w (lane_id, fence, entry_ms, entry_no, applied_no)
+          ON w.lane_id = l.lane_id
+       ORDER BY l.lane_id
+         FOR NO KEY UPDATE OF l) AS held;
   IF found_lanes < cardinality(lane_ids) THEN
     SELECT lost || array_agg(w.lane_id) INTO lost FROM unnest(lane_ids) AS w (lane_id)
      WHERE NOT EXISTS (SELECT FROM {{schema}}.lanes l WHERE l.lane_id = w.lane_id);
@@ -215,7 +211,10 @@ BEGIN
 END $$;
 
 -- Renews what this worker holds and takes what nobody holds: leases that are free, expired, or whose owner's backend is gone.
--- A new owner raises the fencing token of every lane of the shard; from then on nothing of the old one can commit.
+-- A new owner raises the fencing token of every lane of the shard; from then on nothing of the old one can commit. An owner that froze
+-- within a transaction (SIGSTOP, a stopped machine) would keep the lanes' rows locked for as long as its backend lives, which no timeout
+-- of the server ends in the middle of a COPY: the backend is ended. Whoever else holds a lane's row for a moment, such as a replay of a
+-- dead letter, is told and can try again.
 CREATE FUNCTION {{schema}}.lease_shards(me text, ttl interval) RETURNS TABLE (shard integer, fence bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -232,6 +231,12 @@ BEGIN
                                   WHERE a.pid = l.backend_pid AND coalesce(a.backend_start, l.backend_started) = l.backend_started))
            ORDER BY l.shard FOR UPDATE SKIP LOCKED) AS free;
   IF taken IS NOT NULL THEN
+    PERFORM pg_catalog.pg_terminate_backend(holder.pid, 5000)
+       FROM (SELECT DISTINCT k.pid
+               FROM {{schema}}.lanes l
+               JOIN pg_catalog.pg_locks k ON k.locktype = 'transactionid' AND k.transactionid = l.xmax AND k.granted
+               JOIN pg_catalog.pg_stat_activity a ON a.pid = k.pid
+              WHERE l.shard = ANY (taken) AND a.usename = current_user AND k.pid <> pg_backend_pid()) AS holder;
     UPDATE {{schema}}.leases l SET worker = me, fence = l.fence + 1 WHERE l.shard = ANY (taken);
     -- All in one statement: the lanes of a shard have no index, and there may be thousands.
     UPDATE {{schema}}.lanes l SET owner = me, fence = l.fence + 1, updated_at = now() WHERE l.shard = ANY (taken);
