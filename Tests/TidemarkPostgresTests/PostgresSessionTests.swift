@@ -17,6 +17,25 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a session that keeps its plans makes each once and goes by indexes, however many elements an array has`() async throws {
+    try await withPostgres { server in
+      let connection = try await connect(to: server) { $0.keepsPlans = true }
+      try await connection.script(
+        "create table public.known (id bigint primary key); insert into public.known select generate_series(1, 10)", deadline: generous)
+      let statement = "select count(*) from unnest($1::bigint[]) as n (id) join public.known using (id)"
+      for count in [1, 2, 500] {
+        let ids = PostgresValue.integerArray((1...count).map { Int64($0) })
+        let statements = [PostgresStatement(sql: statement, name: "known", parameters: [ids])]
+        _ = try await connection.pipeline(statements, deadline: generous)
+      }
+      let plans = try await connection.one(
+        "select generic_plans || ' kept, ' || custom_plans || ' made anew' from pg_prepared_statements where statement = $1",
+        [.string(statement)])
+      #expect(plans == "3 kept, 0 made anew")
+      #expect(try await connection.one("explain select from public.known where id = 3")?.contains("Index") == true)
+    }
+  }
+
   @Test func `the backend is the one that the server knows`() async throws {
     try await withPostgres { server in
       let connection = try await connect(to: server)

@@ -10,6 +10,12 @@ package struct PostgresConfiguration: Sendable {
   package var idleInTransactionTimeout: Duration
   /// Whether named statements are prepared. Off behind a pooler that hands a session's transactions to several backends.
   package var preparesStatements: Bool
+  /// Whether each statement is planned once, for a session that sends the same few again and again. Off by default.
+  ///
+  /// Left to itself Postgres plans a statement with array parameters anew each time, because it knows how long they are and hopes to gain by
+  /// that; planning then takes longer than a small transaction. A plan that is kept must also suit a table that was empty when it was made:
+  /// it has to go by indexes.
+  package var keepsPlans = false
 
   /// libpq's keywords and their values. Holds the password: never to be printed.
   let options: [String: String]
@@ -62,14 +68,24 @@ package struct PostgresConfiguration: Sendable {
   ///
   /// `search_path` is pinned so that no name resolves to what another user made in `public`.
   var sessionScript: String {
-    """
-    set lock_timeout = \(lockTimeout.milliseconds);
-    set statement_timeout = \(statementTimeout.milliseconds);
-    set idle_in_transaction_session_timeout = \(idleInTransactionTimeout.milliseconds);
-    set timezone = 'UTC';
-    set datestyle = 'ISO';
-    set search_path = pg_catalog;
-    """
+    var script = """
+      set lock_timeout = \(lockTimeout.milliseconds);
+      set statement_timeout = \(statementTimeout.milliseconds);
+      set idle_in_transaction_session_timeout = \(idleInTransactionTimeout.milliseconds);
+      set timezone = 'UTC';
+      set datestyle = 'ISO';
+      set search_path = pg_catalog;
+      """
+    if keepsPlans {
+      script += """
+
+        set plan_cache_mode = force_generic_plan;
+        set enable_seqscan = off;
+        set enable_hashjoin = off;
+        set enable_mergejoin = off;
+        """
+    }
+    return script
   }
 
   /// How long one host may take to answer. Nil: as long as the deadline allows (libpq takes 0 and less for that).

@@ -91,7 +91,9 @@ package struct PostgresSink: ChangeSink {
   }
 
   package func makeWriter() throws -> any ChangeWriter {
-    PostgresWriter(
+    var configuration = configuration
+    configuration.keepsPlans = true
+    return PostgresWriter(
       connection: try PostgresConnection(configuration: configuration, logger: logger), sql: sql, statements: statements,
       settings: settings)
   }
