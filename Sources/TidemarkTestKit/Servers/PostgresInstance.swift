@@ -131,9 +131,10 @@ final class PostgresInstance: Sendable {
   }
 
   private func writeSettings(port: Int) throws {
+    // One server serves all tests of a run; without a bound on their number they hold some 300 connections at once.
     var settings = [
       "port": "\(port)", "listen_addresses": options.listensOnLoopback ? "127.0.0.1" : "", "unix_socket_directories": socketFolder,
-      "unix_socket_permissions": "0700", "max_connections": "200", "logging_collector": "off", "log_destination": "stderr",
+      "unix_socket_permissions": "0700", "max_connections": "500", "logging_collector": "off", "log_destination": "stderr",
     ]
     settings.merge(options.settings) { $1 }
     let lines = settings.sorted { $0.key < $1.key }.map { "\($0.key) = '\($0.value.replacing("'", with: "''"))'" }
