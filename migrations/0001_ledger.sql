@@ -2,7 +2,9 @@
 -- tables its routes write.
 --
 -- What a commit calls is PL/pgSQL even where it is one statement: its plan is kept for the connection, while a function in SQL is planned
--- anew with every call, which takes longer than applying one change.
+-- anew with every call, which takes longer than applying one change. A plan that is kept for a table that was nearly empty when it was made
+-- must suit the table when it is large: what is kept looks single rows up by a key, and what joins a whole batch with a table is planned
+-- for each batch (plan_cache_mode).
 
 CREATE FUNCTION {{schema}}.entry_id(entry_ms bigint, entry_no bigint) RETURNS text
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -162,10 +164,31 @@ CREATE TABLE {{schema}}.checkpoints (
 
 -- Raises (TM001, the lanes' numbers in DETAIL) unless every lane is exactly where the caller left it and under its fencing token;
 -- locks the rows in one order until the transaction ends. It raises rather than updating nothing, because a pipeline commits
--- the rest after an update of 0 rows.
+-- the rest after an update of 0 rows. A quiet lane's change travels alone: one lane is looked up without a join, in a fifth of the time.
 CREATE FUNCTION {{schema}}.fence(
   lane_ids integer[], fences bigint[], entry_mss bigint[], entry_nos bigint[], applied_nos bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+  lost integer[] := lane_ids;
+BEGIN
+  IF cardinality(lane_ids) = 1 THEN
+    PERFORM FROM {{schema}}.lanes l
+      WHERE l.lane_id = lane_ids[1] AND l.fence = fences[1] AND l.entry_ms = entry_mss[1] AND l.entry_no = entry_nos[1]
+        AND l.applied_no = applied_nos[1]
+        FOR NO KEY UPDATE;
+    IF FOUND THEN RETURN; END IF;
+  ELSE
+    lost := {{schema}}.fenced_lanes(lane_ids, fences, entry_mss, entry_nos, applied_nos);
+  END IF;
+  IF cardinality(lost) > 0 THEN
+    RAISE EXCEPTION 'fenced' USING ERRCODE = 'TM001', DETAIL = lost::text;
+  END IF;
+END $$;
+
+-- Locks the lanes, and answers those that stand elsewhere or are not there.
+CREATE FUNCTION {{schema}}.fenced_lanes(
+  lane_ids integer[], fences bigint[], entry_mss bigint[], entry_nos bigint[], applied_nos bigint[]) RETURNS integer[]
+LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
   found_lanes bigint;
   lost integer[];
@@ -183,9 +206,7 @@ BEGIN
     SELECT lost || array_agg(w.lane_id) INTO lost FROM unnest(lane_ids) AS w (lane_id)
      WHERE NOT EXISTS (SELECT FROM {{schema}}.lanes l WHERE l.lane_id = w.lane_id);
   END IF;
-  IF cardinality(lost) > 0 THEN
-    RAISE EXCEPTION 'fenced' USING ERRCODE = 'TM001', DETAIL = lost::text;
-  END IF;
+  RETURN lost;
 END $$;
 
 -- Moves the cursors that fence() has locked, and adds what the batch counted.
@@ -194,6 +215,29 @@ CREATE FUNCTION {{schema}}.advance(
   applied bigint[], duplicates bigint[], divergent bigint[], ephemeral bigint[], skipped bigint[], dead_letters bigint[],
   rereads bigint[], misrouted bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+  IF cardinality(lane_ids) = 1 THEN
+    UPDATE {{schema}}.lanes l
+       SET entry_ms = entry_mss[1], entry_no = entry_nos[1], anchor = anchors[1], applied_no = applied_nos[1], seal = seals[1],
+           ordinal = l.ordinal + reads[1], read_total = l.read_total + reads[1], applied_total = l.applied_total + applied[1],
+           duplicates_total = l.duplicates_total + duplicates[1], divergent_total = l.divergent_total + divergent[1],
+           ephemeral_total = l.ephemeral_total + ephemeral[1], skipped_total = l.skipped_total + skipped[1],
+           dead_letters_total = l.dead_letters_total + dead_letters[1], reread_total = l.reread_total + rereads[1],
+           misrouted_total = l.misrouted_total + misrouted[1], last_error = NULL, hint = NULL, updated_at = now()
+     WHERE l.lane_id = lane_ids[1];
+    RETURN;
+  END IF;
+  PERFORM {{schema}}.advance_all(
+    lane_ids, entry_mss, entry_nos, anchors, applied_nos, seals, reads, applied, duplicates, divergent, ephemeral, skipped,
+    dead_letters, rereads, misrouted);
+END $$;
+
+CREATE FUNCTION {{schema}}.advance_all(
+  lane_ids integer[], entry_mss bigint[], entry_nos bigint[], anchors bytea[], applied_nos bigint[], seals bytea[], reads bigint[],
+  applied bigint[], duplicates bigint[], divergent bigint[], ephemeral bigint[], skipped bigint[], dead_letters bigint[],
+  rereads bigint[], misrouted bigint[]) RETURNS void
+LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 BEGIN
   UPDATE {{schema}}.lanes l

@@ -57,7 +57,8 @@ CREATE FUNCTION {{schema}}.remove_context(session_ids text[], keys text[], entry
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-  DELETE FROM {{schema}}.context c
-   USING unnest(session_ids, keys, entry_mss, entry_nos) AS n (session_id, key, entry_ms, entry_no)
-   WHERE c.session_id = n.session_id AND c.key = n.key AND (c.entry_ms, c.entry_no) < (n.entry_ms, n.entry_no);
+  FOR i IN 1 .. cardinality(session_ids) LOOP
+    DELETE FROM {{schema}}.context c
+     WHERE c.session_id = session_ids[i] AND c.key = keys[i] AND (c.entry_ms, c.entry_no) < (entry_mss[i], entry_nos[i]);
+  END LOOP;
 END $$;

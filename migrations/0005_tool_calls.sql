@@ -92,14 +92,41 @@ BEGIN
   END LOOP;
 END $$;
 
--- Calls that began, ended, or did both; rows sorted by key and position. Nearly all of them are a call's first attempt or its end, and
--- are written as a set; the others entry by entry.
+-- Calls that began, ended, or did both; rows sorted by key and position. A few go entry by entry, which needs no planning.
 CREATE FUNCTION {{schema}}.apply_tool_calls(
   session_ids text[], call_ids text[], started_mss bigint[], started_nos bigint[], started_ats timestamptz[], tools text[],
   arguments jsonb[], idempotency_keys text[], started_exts jsonb[], finished_mss bigint[], finished_nos bigint[],
   finished_ats timestamptz[], statuses text[], results jsonb[], errors text[], costs numeric[], usages jsonb[], finished_exts jsonb[])
 RETURNS void
 LANGUAGE plpgsql AS $$
+BEGIN
+  IF cardinality(session_ids) > 8 THEN
+    PERFORM {{schema}}.apply_many_tool_calls(
+      session_ids, call_ids, started_mss, started_nos, started_ats, tools, arguments, idempotency_keys, started_exts, finished_mss,
+      finished_nos, finished_ats, statuses, results, errors, costs, usages, finished_exts);
+    RETURN;
+  END IF;
+  FOR i IN 1 .. cardinality(session_ids) LOOP
+    IF started_mss[i] IS NOT NULL THEN
+      PERFORM {{schema}}.apply_tool_entry(
+        session_ids[i], call_ids[i], started_mss[i], started_nos[i], started_ats[i], 'tool.started', tools[i], arguments[i],
+        idempotency_keys[i], NULL, NULL, NULL, NULL, NULL, started_exts[i]);
+    END IF;
+    IF finished_mss[i] IS NOT NULL THEN
+      PERFORM {{schema}}.apply_tool_entry(
+        session_ids[i], call_ids[i], finished_mss[i], finished_nos[i], finished_ats[i], 'tool.finished', NULL, NULL, NULL, statuses[i],
+        results[i], errors[i], costs[i], usages[i], finished_exts[i]);
+    END IF;
+  END LOOP;
+END $$;
+
+-- The same for many. Nearly all of them are a call's first attempt or its end, and are written as a set; the others entry by entry.
+CREATE FUNCTION {{schema}}.apply_many_tool_calls(
+  session_ids text[], call_ids text[], started_mss bigint[], started_nos bigint[], started_ats timestamptz[], tools text[],
+  arguments jsonb[], idempotency_keys text[], started_exts jsonb[], finished_mss bigint[], finished_nos bigint[],
+  finished_ats timestamptz[], statuses text[], results jsonb[], errors text[], costs numeric[], usages jsonb[], finished_exts jsonb[])
+RETURNS void
+LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
   -- Calls with several rows here: what one does depends on those before it.
   repeated text[];
