@@ -92,21 +92,24 @@ BEGIN
   END LOOP;
 END $$;
 
--- Calls that began, ended, or did both; rows sorted by key and position. A few go entry by entry, which needs no planning.
+-- Calls that began, ended, or did both; rows sorted by key and position. Of many nearly all are written as a set; the others, and a few, go
+-- entry by entry, which needs no planning.
 CREATE FUNCTION {{schema}}.apply_tool_calls(
   session_ids text[], call_ids text[], started_mss bigint[], started_nos bigint[], started_ats timestamptz[], tools text[],
   arguments jsonb[], idempotency_keys text[], started_exts jsonb[], finished_mss bigint[], finished_nos bigint[],
   finished_ats timestamptz[], statuses text[], results jsonb[], errors text[], costs numeric[], usages jsonb[], finished_exts jsonb[])
 RETURNS void
 LANGUAGE plpgsql AS $$
+DECLARE
+  written boolean[];
 BEGIN
   IF cardinality(session_ids) > 8 THEN
-    PERFORM {{schema}}.apply_many_tool_calls(
+    written := {{schema}}.write_tool_calls(
       session_ids, call_ids, started_mss, started_nos, started_ats, tools, arguments, idempotency_keys, started_exts, finished_mss,
       finished_nos, finished_ats, statuses, results, errors, costs, usages, finished_exts);
-    RETURN;
   END IF;
   FOR i IN 1 .. cardinality(session_ids) LOOP
+    CONTINUE WHEN written[i];
     IF started_mss[i] IS NOT NULL THEN
       PERFORM {{schema}}.apply_tool_entry(
         session_ids[i], call_ids[i], started_mss[i], started_nos[i], started_ats[i], 'tool.started', tools[i], arguments[i],
@@ -120,19 +123,18 @@ BEGIN
   END LOOP;
 END $$;
 
--- The same for many. Nearly all of them are a call's first attempt or its end, and are written as a set; the others entry by entry.
-CREATE FUNCTION {{schema}}.apply_many_tool_calls(
+-- Writes what is a call's first attempt or its end, and answers for each row whether it was that.
+CREATE FUNCTION {{schema}}.write_tool_calls(
   session_ids text[], call_ids text[], started_mss bigint[], started_nos bigint[], started_ats timestamptz[], tools text[],
   arguments jsonb[], idempotency_keys text[], started_exts jsonb[], finished_mss bigint[], finished_nos bigint[],
   finished_ats timestamptz[], statuses text[], results jsonb[], errors text[], costs numeric[], usages jsonb[], finished_exts jsonb[])
-RETURNS void
+RETURNS boolean[]
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
   -- Calls with several rows here: what one does depends on those before it.
   repeated text[];
   inserted bigint;
   updated bigint;
-  op record;
 BEGIN
   SELECT coalesce(array_agg(r.call_id), '{}') INTO repeated FROM (
     SELECT u.session_id, u.call_id, lag(u.session_id) OVER () AS session_before, lag(u.call_id) OVER () AS call_before
@@ -154,7 +156,7 @@ BEGIN
    WHERE o.started_ms IS NOT NULL AND o.call_id <> ALL (repeated)
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS inserted = ROW_COUNT;
-  IF inserted = cardinality(session_ids) THEN RETURN; END IF;
+  IF inserted = cardinality(session_ids) THEN RETURN array_fill(true, ARRAY[cardinality(session_ids)]); END IF;
 
   UPDATE {{schema}}.tool_calls t SET
     status = o.status, result = o.result, error = o.error, cost = o.cost, usage = o.usage,
@@ -170,28 +172,13 @@ BEGIN
      AND NOT EXISTS (SELECT FROM {{schema}}.tool_calls a
                       WHERE a.session_id = o.session_id AND a.call_id = o.call_id AND a.attempt = 2);
   GET DIAGNOSTICS updated = ROW_COUNT;
-  IF inserted + updated = cardinality(session_ids) THEN RETURN; END IF;
-
-  FOR op IN
-    SELECT * FROM unnest(session_ids, call_ids, started_mss, started_nos, started_ats, tools, arguments, idempotency_keys, started_exts,
-                         finished_mss, finished_nos, finished_ats, statuses, results, errors, costs, usages, finished_exts)
-      AS o (session_id, call_id, started_ms, started_no, started_at, tool, arguments, idempotency_key, started_ext, finished_ms,
-            finished_no, finished_at, status, result, error, cost, usage, finished_ext)
-     WHERE NOT EXISTS (
-       SELECT FROM {{schema}}.tool_calls t
-        WHERE t.session_id = o.session_id AND t.call_id = o.call_id
-          AND ((t.entry_ms, t.entry_no) = (o.started_ms, o.started_no) OR (t.finished_ms, t.finished_no) = (o.finished_ms, o.finished_no)))
-     ORDER BY o.session_id, o.call_id, coalesce(o.started_ms, o.finished_ms), coalesce(o.started_no, o.finished_no)
-  LOOP
-    IF op.started_ms IS NOT NULL THEN
-      PERFORM {{schema}}.apply_tool_entry(
-        op.session_id, op.call_id, op.started_ms, op.started_no, op.started_at, 'tool.started', op.tool, op.arguments, op.idempotency_key,
-        NULL, NULL, NULL, NULL, NULL, op.started_ext);
-    END IF;
-    IF op.finished_ms IS NOT NULL THEN
-      PERFORM {{schema}}.apply_tool_entry(
-        op.session_id, op.call_id, op.finished_ms, op.finished_no, op.finished_at, 'tool.finished', NULL, NULL, NULL, op.status, op.result,
-        op.error, op.cost, op.usage, op.finished_ext);
-    END IF;
-  END LOOP;
+  IF inserted + updated = cardinality(session_ids) THEN RETURN array_fill(true, ARRAY[cardinality(session_ids)]); END IF;
+  RETURN ARRAY(
+    SELECT EXISTS (
+             SELECT FROM {{schema}}.tool_calls t
+              WHERE t.session_id = o.session_id AND t.call_id = o.call_id
+                AND ((t.entry_ms, t.entry_no) = (o.started_ms, o.started_no) OR (t.finished_ms, t.finished_no) = (o.finished_ms, o.finished_no)))
+      FROM unnest(session_ids, call_ids, started_mss, started_nos, finished_mss, finished_nos) WITH ORDINALITY
+        AS o (session_id, call_id, started_ms, started_no, finished_ms, finished_no, place)
+     ORDER BY o.place);
 END $$;
