@@ -24,6 +24,16 @@ final class ChangeSignal: Sendable {
     for waiter in woken { waiter.resume() }
   }
 
+  /// For what one waiter can deal with alone: wakes the one that began to wait last, whose thread and connection are still warm. Whoever is
+  /// on the way to waiting returns at once, too.
+  func raiseForOne() {
+    let woken = state.withLock { state in
+      state.generation &+= 1
+      return state.waiters.keys.max().flatMap { state.waiters.removeValue(forKey: $0) }
+    }
+    woken?.resume()
+  }
+
   /// Returns once something changed after `generation`, or when the task is cancelled.
   func wait(after generation: UInt64) async {
     let id = state.withLock { state in

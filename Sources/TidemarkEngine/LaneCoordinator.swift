@@ -4,8 +4,10 @@ package import TidemarkCore
 package actor LaneCoordinator {
   var table: LaneTable
   private(set) var settings: WorkerSettings
-  /// For writers: entries may have come, or lanes may go on.
-  private let changed = ChangeSignal()
+  /// For writers: a transaction may be ready. One is woken at a time, and wakes the next when there is more.
+  private let committable = ChangeSignal()
+  /// Cursors moved.
+  private let advanced = ChangeSignal()
   /// For the reader: lanes may have news, or there may be credit.
   let readable = ChangeSignal()
   var observation = ObservationPlan()
@@ -53,7 +55,7 @@ package actor LaneCoordinator {
   func received(_ block: EntryBlock, for request: LaneReadRequest) {
     table.received(block, for: request, now: .now)
     for section in block.sections { observation.stirred(request.positions[section.lane].lane) }
-    changed.raise()
+    if table.hasReady { committable.raiseForOne() }
   }
 
   func overran(_ request: LaneReadRequest) {
@@ -69,16 +71,17 @@ package actor LaneCoordinator {
   /// The next transaction's worth, as soon as there is one. Nil: drained.
   func nextWork() async -> LaneTable.Work? {
     while !Task.isCancelled {
-      let seen = changed.generation
+      let seen = committable.generation
       let stoodStill = table.readingWaits
       switch table.nextWork(now: .now) {
       case .work(let work):
         if stoodStill { readable.raise() }
+        if table.hasReady { committable.raiseForOne() }
         return work
-      case .wait(let until): await changed.wait(after: seen, until: until)
+      case .wait(let until): await committable.wait(after: seen, until: until)
       case .nothing:
         if table.isDrained { return nil }
-        await changed.wait(after: seen)
+        await committable.wait(after: seen)
       }
     }
     return nil
@@ -108,7 +111,12 @@ package actor LaneCoordinator {
         observe(name)
       }
     }
-    changed.raise()
+    advanced.raise()
+    if table.isDraining {
+      committable.raise()
+    } else if table.hasReady {
+      committable.raiseForOne()
+    }
     if stoodStill || table.isDue { readable.raise() }
   }
 
@@ -149,7 +157,8 @@ package actor LaneCoordinator {
       observation.add(record.name)
       if record.cursor.position > .zero { observation.moved(record.name) }
     }
-    changed.raise()
+    committable.raise()
+    advanced.raise()
     readable.raise()
     population.raise()
   }
@@ -164,7 +173,7 @@ package actor LaneCoordinator {
       commits[lane] = nil
       checkpoints[lane] = nil
     }
-    changed.raise()
+    committable.raise()
     readable.raise()
     population.raise()
   }
@@ -204,7 +213,7 @@ package actor LaneCoordinator {
     settings.lanes = new.lanes
     table.limits = new.flow
     revive(all: true)
-    changed.raise()
+    committable.raise()
     readable.raise()
     population.raise()
     reloaded.raise()
@@ -214,7 +223,7 @@ package actor LaneCoordinator {
   package func beginDrain() {
     table.beginDrain()
     drainBegan.raise()
-    changed.raise()
+    committable.raise()
     readable.raise()
     population.raise()
     reloaded.raise()
@@ -233,9 +242,9 @@ package actor LaneCoordinator {
   /// Returns once every lane's cursor is at least at its entry, or when the task is cancelled.
   package func caughtUp(with entries: [String: EntryID]) async {
     while !Task.isCancelled {
-      let seen = changed.generation
+      let seen = advanced.generation
       if entries.allSatisfy({ (table.lanes[$0.key]?.record.cursor.position ?? .zero) >= $0.value }) { return }
-      await changed.wait(after: seen)
+      await advanced.wait(after: seen)
     }
   }
 }

@@ -49,7 +49,7 @@ package struct Worker: Service {
       await withTaskGroup { background in
         background.addTask { await ownership.run() }
         background.addTask { await observer.run() }
-        background.addTask { await publisher.run() }
+        background.addTask(executorPreference: source.publishers) { await publisher.run() }
         background.addTask { await doorbell.run() }
         await flow(reader, committers)
         background.cancelAll()
@@ -65,8 +65,8 @@ package struct Worker: Service {
     await withTaskGroup { group in
       group.addTask {
         await withTaskGroup { tasks in
-          tasks.addTask { await reader.run() }
-          for committer in committers { tasks.addTask { await committer.run() } }
+          tasks.addTask(executorPreference: source.readers) { await reader.run() }
+          for committer in committers { tasks.addTask(executorPreference: committer.writer.callers) { await committer.run() } }
         }
       }
       group.addTask { [coordinator] in

@@ -23,6 +23,9 @@ private final class WatchedSource: LaneSource {
     }
   }
 
+  var readers: (any TaskExecutor)? { source.readers }
+  var publishers: (any TaskExecutor)? { source.publishers }
+
   func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
     reads.withLock { $0.append(request.positions.map(\.lane)) }
     return try await source.read(request)

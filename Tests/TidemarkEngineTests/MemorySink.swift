@@ -96,6 +96,7 @@ final class MemorySink: ChangeSink {
 
 private struct MemoryWriter: ChangeWriter {
   let sink: MemorySink
+  let callers: (any TaskExecutor)? = nil
 
   func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> Settlement {
     let settlement = Settlement(batch)

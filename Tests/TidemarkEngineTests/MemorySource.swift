@@ -10,6 +10,9 @@ final class MemorySource: LaneSource {
     var marks: [String: DurableMark] = [:]
   }
 
+  let readers: (any TaskExecutor)? = nil
+  let publishers: (any TaskExecutor)? = nil
+
   private let state = Mutex(State())
   private let written = ChangeSignal()
 

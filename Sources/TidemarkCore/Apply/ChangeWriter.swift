@@ -1,5 +1,8 @@
 /// Commits batches, one at a time, over one connection that it opens again after a loss.
 package protocol ChangeWriter: Sendable {
+  /// Where a task that calls this writer again and again had best run, so that a call changes no thread; nil: anywhere. A call may block it.
+  var callers: (any TaskExecutor)? { get }
+
   /// Applies a batch in one transaction. Answers what it came to: what Postgres was told, word for word.
   func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> Settlement
 

@@ -118,6 +118,9 @@ package struct LaneTable: Sendable {
     return .work(Work(parts: parts))
   }
 
+  /// Whether entries wait for a transaction, if only for company or for a large one's end.
+  package var hasReady: Bool { !ready.isEmpty || !readyLarge.isEmpty }
+
   /// The next entry that is larger than a transaction's bytes, alone.
   private mutating func nextLarge() -> Work? {
     guard let name = readyLarge.popFirst(), let part = lanes[name]?.takePart(entries: 1, bytes: limits.maxBytes, isFirst: true) else {

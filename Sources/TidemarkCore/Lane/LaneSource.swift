@@ -4,6 +4,12 @@
 /// ``publish(_:)``, which only moves marks forward. A call after a lost connection connects again by itself; waiting
 /// between attempts is the caller's decision. All of them throw ``SourceError``.
 package protocol LaneSource: Sendable {
+  /// Where a task had best run that calls ``read(_:)`` again and again, so that a call changes no thread; nil: anywhere. It must not block.
+  var readers: (any TaskExecutor)? { get }
+
+  /// The same for ``publish(_:)``.
+  var publishers: (any TaskExecutor)? { get }
+
   /// Entries after each lane's position, at most `count` a lane, waiting up to `block` for the first.
   func read(_ request: LaneReadRequest) async throws -> LaneReadReply
 

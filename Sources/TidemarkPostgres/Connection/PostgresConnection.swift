@@ -25,6 +25,9 @@ package actor PostgresConnection {
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
+  /// The connection's thread. What runs there waits while a call is under way.
+  package nonisolated var taskExecutor: any TaskExecutor { thread }
+
   /// Throws where the system has no thread or descriptor left.
   package init(configuration: PostgresConfiguration, logger: Logger) throws {
     self.configuration = configuration

@@ -1,6 +1,7 @@
 import Glibc
 
-/// The thread of one connection, as the executor of its actor.
+/// The thread of one connection, as the executor of its actor, and of a task that does little else than call it: such a task changes
+/// threads for no call.
 ///
 /// libpq: "One thread restriction is that no two threads attempt to manipulate the same PGconn object at the same time.
 /// In particular, you cannot issue concurrent commands from different threads through the same connection object."
@@ -8,7 +9,7 @@ import Glibc
 ///
 /// A connection blocks this thread in `poll` and never a thread of the cooperative pool. The thread ends when the executor is
 /// released: each queued job keeps it alive until the job has run.
-final class PostgresThread: SerialExecutor {
+final class PostgresThread: SerialExecutor, TaskExecutor {
   private let jobs = JobQueue()
 
   /// Starts the thread. Throws ``PostgresError`` where the system refuses another thread.
@@ -16,7 +17,7 @@ final class PostgresThread: SerialExecutor {
     let jobs = jobs
     let status = DetachedThread.start {
       while let (job, executor) = jobs.next() {
-        job.runSynchronously(on: executor.asUnownedSerialExecutor())
+        job.runSynchronously(isolatedTo: executor.asUnownedSerialExecutor(), taskExecutor: executor.asUnownedTaskExecutor())
       }
     }
     guard status == 0 else {
@@ -34,6 +35,10 @@ final class PostgresThread: SerialExecutor {
 
   func asUnownedSerialExecutor() -> UnownedSerialExecutor {
     UnownedSerialExecutor(ordinary: self)
+  }
+
+  func asUnownedTaskExecutor() -> UnownedTaskExecutor {
+    UnownedTaskExecutor(ordinary: self)
   }
 }
 
@@ -63,8 +68,9 @@ private final class JobQueue: @unchecked Sendable {
   func append(_ job: UnownedJob, _ executor: PostgresThread) {
     pthread_mutex_lock(mutex)
     waiting.append((job, executor))
-    pthread_cond_signal(condition)
     pthread_mutex_unlock(mutex)
+    // Not before: the thread would wake to wait for the mutex.
+    pthread_cond_signal(condition)
   }
 
   /// The oldest job, waiting for one. Nil once stopped.

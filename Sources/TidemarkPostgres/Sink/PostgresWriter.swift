@@ -15,6 +15,7 @@ package actor PostgresWriter: ChangeWriter {
   private var keys = CommittedKeys()
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { connection.unownedExecutor }
+  package nonisolated var callers: (any TaskExecutor)? { connection.taskExecutor }
 
   init(connection: PostgresConnection, sql: LedgerSQL, statements: [DestinationStatements], settings: SinkSettings) {
     self.connection = connection

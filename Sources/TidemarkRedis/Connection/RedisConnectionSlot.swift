@@ -1,16 +1,23 @@
+internal import NIOCore
+internal import NIOPosix
+
 /// A place for one connection that is made when it is needed and made again after a loss.
 ///
 /// It never waits between attempts: when to try again is the caller's decision. Calls that come while a connection is
-/// being made share it.
+/// being made share it. All of them are on one event loop.
 actor RedisConnectionSlot {
   private let configuration: RedisConfiguration
   private let name: String
+  private let eventLoop: any EventLoop
+  nonisolated let taskExecutor: any TaskExecutor
   private var connection: RedisConnection?
   private var opening: Task<RedisConnection, any Error>?
 
   init(_ configuration: RedisConfiguration, name: String) {
     self.configuration = configuration
     self.name = name
+    eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    taskExecutor = EventLoopTaskExecutor(eventLoop)
   }
 
   /// Runs commands on the connection. When the server had closed an idle connection, which shows only at the first
@@ -35,8 +42,8 @@ actor RedisConnectionSlot {
     if let connection, connection.isOpen { return (connection, false) }
     if let opening { return (try await opening.value, true) }
     connection = nil
-    let task = Task { [configuration, name] in
-      let connection = try await RedisConnection.connect(configuration, name: name)
+    let task = Task { [configuration, name, eventLoop] in
+      let connection = try await RedisConnection.connect(configuration, name: name, on: eventLoop)
       do {
         try await RedisInspector(connection).requireSupportedVersion()
         try Task.checkCancellation()

@@ -21,6 +21,9 @@ package struct RedisLaneSource: LaneSource {
     doorbell = RedisDoorbell(configuration)
   }
 
+  package var readers: (any TaskExecutor)? { reads.taskExecutor }
+  package var publishers: (any TaskExecutor)? { commands.taskExecutor }
+
   package func ping() async throws {
     try await onCommands { try await RedisInspector($0).ping() }
   }
