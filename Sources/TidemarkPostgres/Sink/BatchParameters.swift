@@ -6,6 +6,11 @@ struct BatchParameters {
 
   private var cells: BinaryCells { BinaryCells(batch: batch) }
 
+  /// One value for each column of one row.
+  func values(of row: RowSet.Ordered, in rows: RowSet, types: [BinaryType]) -> [PostgresValue] {
+    zip(rows.cells(of: row), types).map { cells.value($0, as: $1) }
+  }
+
   /// One array for each column of a destination's rows.
   func columns(of rows: RowSet, order: [RowSet.Ordered], types: [BinaryType?]) -> [PostgresValue] {
     types.enumerated().map { column, type in
@@ -32,8 +37,7 @@ struct BatchParameters {
   func advance(_ settlement: Settlement) -> [PostgresValue] {
     let lanes = settlement.lanes
     func counts(_ column: (LaneCounts) -> Int) -> PostgresValue { .integerArray(lanes.map { Int64(column($0.counts)) }) }
-    return [
-      .integerArray(lanes.map { Int64($0.laneID) }),
+    return fence() + [
       .integerArray(lanes.map { Int64(clamping: $0.cursor.position.ms) }),
       .integerArray(lanes.map { Int64(clamping: $0.cursor.position.no) }),
       .byteaArray(lanes.map { $0.anchor.map { $0.bytes[...] } }),
@@ -42,6 +46,16 @@ struct BatchParameters {
       counts(\.read), counts(\.applied), counts(\.duplicates), counts(\.divergent), counts(\.ephemeral), counts(\.skipped),
       counts(\.deadLetters), counts(\.reread), counts(\.misrouted),
     ]
+  }
+
+  /// The audit row of one applied entry, in the columns of ``LedgerSQL/changeColumns``.
+  func change(_ number: Settlement.Numbered) -> [PostgresValue] {
+    let entry = batch.entries[number.entry]
+    let numbers = [Int64(batch.segments[entry.lane].laneID), number.no, Int64(clamping: entry.id.ms), Int64(clamping: entry.id.no)]
+    var values = zip(numbers, LedgerSQL.changeColumns).map { cells.value(.integer($0), as: $1.type) }
+    values.append(PostgresValue.binary(of: .bytea, size: 4 + ContentDigest.byteCount) { $0.putDigest(entry.digest) })
+    LedgerSQL.forEachCell(of: entry) { values.append(cells.value($0, as: $1)) }
+    return values
   }
 
   /// The audit trail of the applied entries, in the columns of ``LedgerSQL/changeColumns``.

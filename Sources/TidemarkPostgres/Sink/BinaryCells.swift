@@ -40,6 +40,12 @@ struct BinaryCells {
     }
   }
 
+  /// A cell as a parameter.
+  func value(_ cell: Cell, as type: BinaryType) -> PostgresValue {
+    guard cell != .null else { return .null }
+    return PostgresValue.binary(of: type, size: size(of: cell, as: type)) { put(cell, as: type, &$0) }
+  }
+
   /// A column as an array.
   func array(of type: BinaryType, count: Int, _ cell: (Int) -> Cell) -> PostgresValue {
     let size = (0..<count).reduce(0) { $0 + self.size(of: cell($1), as: type) }

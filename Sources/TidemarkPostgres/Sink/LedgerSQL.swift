@@ -4,6 +4,7 @@ internal import TidemarkCore
 struct LedgerSQL: Sendable {
   let fence: String
   let advance: String
+  let appendChange: String
   let appendChanges: String
   let copyChanges: String
   let rememberEventIDs: String
@@ -30,6 +31,9 @@ struct LedgerSQL: Sendable {
     ("event_id", .text), ("seq", .bigint), ("epoch", .bigint), ("type", .text), ("actor", .text), ("trace", .text), ("v", .integer),
     ("occurred_at", .timestamptz), ("fields", .jsonb),
   ]
+
+  /// A lane as the writer left it: number, fencing token, position, number of changes.
+  private static let fenceTypes = ["integer", "bigint", "bigint", "bigint", "bigint"]
 
   /// The last of ``changeColumns``.
   @inline(__always)
@@ -58,9 +62,11 @@ struct LedgerSQL: Sendable {
       lane_id, lane, shard, fence, incarnation, entry_ms, entry_no, applied_no, seal, ordinal, baseline, owner, read_total, applied_total,
       duplicates_total, divergent_total, ephemeral_total, skipped_total, dead_letters_total, missing_total, reread_total, misrouted_total
       """
-    fence = "SELECT \(schema).fence(\(Self.parameters(["integer", "bigint", "bigint", "bigint", "bigint"])))"
+    fence = "SELECT \(schema).fence(\(Self.parameters(Self.fenceTypes)))"
     advance =
-      "SELECT \(schema).advance(\(Self.parameters(["integer", "bigint", "bigint", "bytea", "bigint", "bytea"] + Array(repeating: "bigint", count: 9))))"
+      "SELECT \(schema).advance(\(Self.parameters(Self.fenceTypes + ["bigint", "bigint", "bytea", "bigint", "bytea"] + Array(repeating: "bigint", count: 9))))"
+    let values = Self.changeColumns.enumerated().map { "$\($0 + 1)::\($1.type.rawValue)" }.joined(separator: ", ")
+    appendChange = "INSERT INTO \(schema).change_log (\(columns)) VALUES (\(values))"
     appendChanges =
       "INSERT INTO \(schema).change_log (\(columns)) SELECT * FROM unnest(\(Self.parameters(Self.changeColumns.map(\.type.rawValue))))"
     copyChanges = "COPY \(schema).change_log (\(columns)) FROM STDIN (FORMAT binary)"

@@ -61,8 +61,10 @@ package actor PostgresWriter: ChangeWriter {
   /// One round trip.
   private func commitInPipeline(_ batch: ChangeBatch, _ settlement: Settlement) async throws {
     let parameters = BatchParameters(batch: batch)
-    var pipeline = [begin, fence(parameters)]
-    if !settlement.numbers.isEmpty {
+    var pipeline = [begin, advance(settlement, parameters)]
+    if settlement.numbers.count == 1 {
+      pipeline.append(PostgresStatement(sql: sql.appendChange, name: "append_change", parameters: parameters.change(settlement.numbers[0])))
+    } else if !settlement.numbers.isEmpty {
       pipeline.append(
         PostgresStatement(sql: sql.appendChanges, name: "append_changes", parameters: parameters.changes(settlement.numbers)))
     }
@@ -74,7 +76,7 @@ package actor PostgresWriter: ChangeWriter {
   /// A few round trips, amortised over a large batch.
   private func commitByCopy(_ batch: ChangeBatch, _ settlement: Settlement) async throws {
     let parameters = BatchParameters(batch: batch)
-    _ = try await connection.pipeline([begin, fence(parameters)], deadline: settings.commitDeadline)
+    _ = try await connection.pipeline([begin, advance(settlement, parameters)], deadline: settings.commitDeadline)
     if !settlement.numbers.isEmpty {
       try await naming(settlement.numbers.count) {
         settlement.numbers[$0].entry
@@ -108,20 +110,23 @@ package actor PostgresWriter: ChangeWriter {
     let parameters = BatchParameters(batch: batch)
     let exact = parameters.exact(
       batch.applied, statements: statements.map(\.row), committed: keys, window: settings.dedupeWindow, isolating: isolating)
+    let fence = PostgresStatement(sql: sql.fence, name: "fence", parameters: parameters.fence())
     let results = try await connection.pipeline(
-      [begin, fence(parameters), PostgresStatement(sql: sql.applyExactly, name: "apply_exactly", parameters: exact)],
+      [begin, fence, PostgresStatement(sql: sql.applyExactly, name: "apply_exactly", parameters: exact)],
       deadline: settings.commitDeadline)
     let outcomes = results.last.map { parameters.outcomes(batch.applied, $0) } ?? []
     let settlement = Settlement(batch, outcomes: outcomes)
-    _ = try await connection.pipeline(closing(settlement, parameters, remembersEventIDs: false), deadline: settings.commitDeadline)
+    let rest = [advance(settlement, parameters)] + closing(settlement, parameters, remembersEventIDs: false)
+    _ = try await connection.pipeline(rest, deadline: settings.commitDeadline)
     keys.committed(Set(settlement.numbers.map(\.entry)), of: batch)
     return settlement
   }
 
   var begin: PostgresStatement { PostgresStatement(sql: "BEGIN") }
 
-  private func fence(_ parameters: BatchParameters) -> PostgresStatement {
-    PostgresStatement(sql: sql.fence, name: "fence", parameters: parameters.fence())
+  /// Moves the lanes' cursors from where we left them, or fails: the fence, which comes before any row.
+  private func advance(_ settlement: Settlement, _ parameters: BatchParameters) -> PostgresStatement {
+    PostgresStatement(sql: sql.advance, name: "advance", parameters: parameters.advance(settlement))
   }
 
   private func rows(_ batch: ChangeBatch, _ parameters: BatchParameters, copied: Bool) -> [PostgresStatement] {
@@ -130,6 +135,10 @@ package actor PostgresWriter: ChangeWriter {
       guard rows.rowCount > 0, !copied || statements[index].copy == nil else { return nil }
       let order = keys.missing(rows.ordered(in: batch), of: rows, destination: index, in: batch)
       guard !order.isEmpty else { return nil }
+      if order.count == 1, let single = statements[index].single {
+        let types = statements[index].types.compactMap { $0 }
+        return PostgresStatement(sql: single, name: "row_\(index)", parameters: parameters.values(of: order[0], in: rows, types: types))
+      }
       return PostgresStatement(
         sql: statements[index].arrays, name: "rows_\(index)",
         parameters: parameters.columns(of: rows, order: order, types: statements[index].types))
@@ -151,7 +160,6 @@ package actor PostgresWriter: ChangeWriter {
     if let divergences = parameters.divergences(settlement) {
       closing.append(PostgresStatement(sql: sql.divergences, name: "divergences", parameters: divergences))
     }
-    closing.append(PostgresStatement(sql: sql.advance, name: "advance", parameters: parameters.advance(settlement)))
     closing.append(PostgresStatement(sql: "COMMIT"))
     return closing
   }

@@ -1,8 +1,19 @@
-/// Arrays as parameters.
+/// Values in binary form, alone and in arrays.
 extension PostgresValue {
   /// Bytes before the elements: dimensions, whether there are NULLs, the elements' type, then length and lower bound of the one
   /// dimension (array_recv, arrayfuncs.c).
   private static let headerSize = 20
+
+  /// A value in binary form. `size`: bytes that `fill` writes, exactly; it begins with the value's length, which a parameter has beside it.
+  static func binary(of type: BinaryType, size: Int, _ fill: (inout BinaryCursor) -> Void) -> PostgresValue {
+    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, written in
+      guard let base = buffer.baseAddress else { return }
+      var cursor = BinaryCursor(base)
+      fill(&cursor)
+      written = cursor.target - UnsafeMutableRawPointer(base)
+    }
+    return .binary(Array(bytes.dropFirst(4)), oid: type.oid)
+  }
 
   /// An array in binary form. `size`: bytes that `fill` writes, exactly, its elements' lengths included.
   static func array(of type: BinaryType, count: Int, size: Int, _ fill: (inout BinaryCursor) -> Void) -> PostgresValue {
