@@ -8,6 +8,7 @@ struct LaneOwnership: Sendable {
   let worker: WorkerIdentity
   let coordinator: LaneCoordinator
   let publisher: MarkPublisher
+  let verification: LaneVerification
   let metrics: EngineMetrics
   let logger: Logger
 
@@ -16,7 +17,7 @@ struct LaneOwnership: Sendable {
     var leaseDue = ContinuousClock.now
     var isFailing = false
     while !Task.isCancelled {
-      let seen = coordinator.reloaded.generation
+      let seen = coordinator.ownership.generation
       let settings = await coordinator.settings
       do {
         if ContinuousClock.now >= leaseDue {
@@ -35,7 +36,7 @@ struct LaneOwnership: Sendable {
       await coordinator.revive()
       // A lease that could not be renewed is tried again soon, a lane that could not be taken up with the next discovery.
       let next = min(max(leaseDue, .now.advanced(by: .milliseconds(200))), .now.advanced(by: settings.discover))
-      await coordinator.reloaded.wait(after: seen, until: next)
+      await coordinator.ownership.wait(after: seen, until: next)
     }
   }
 
@@ -62,13 +63,20 @@ struct LaneOwnership: Sendable {
       try await sink.register(try await begin(unknown, lanes, settings))
       records += try await sink.lanes(named: unknown)
     }
-    let ours = records.filter { $0.owner == worker.name }
-    // A worker that died between commit and mark left the mark behind.
+    let verified = try await verification.verified(records.filter { $0.owner == worker.name }, settings)
+    let ours = verified.map(\.record)
+    // A worker that died between commit and mark left the mark behind; a new incarnation begins with a mark that falls.
     publisher.publish(
-      ours.filter { $0.cursor.position > .zero }.map {
+      ours.filter { $0.cursor.position > .zero || $0.incarnation > 1 }.map {
         DurableMark(lane: $0.name, durable: $0.cursor.position, incarnation: $0.incarnation, rejected: [])
       })
     await coordinator.own(ours)
+    for lane in verified {
+      guard let broken = lane.halt else { continue }
+      await coordinator.halt(
+        lane.record.name, reason: "the stream is not the one that was read: \(broken.cause.rawValue)",
+        hint: "look at it, then set `rewind: resume` or `reseed` and restart the worker", for: nil)
+    }
     logger.info("lanes.owned", metadata: ["lanes": "\(ours.count)", "new": "\(unknown.count)"])
   }
 
