@@ -22,6 +22,11 @@ package actor LaneCoordinator {
   /// What Postgres has committed for this worker.
   private(set) var evidence = CommitEvidence()
   var backpressure: Duration = .zero
+  /// Which ledger the lanes were taken up from.
+  var ledger: LedgerIdentity?
+  var trimTurn = 0
+  /// Since when which group has held up which lane's trimming.
+  var blockers: [String: [String: ContinuousClock.Instant]] = [:]
   private var knownAdded: [String: UInt64] = [:]
   /// Raised when the settings change, and when a lane was given up that may be taken up again.
   nonisolated let ownership = ChangeSignal()
@@ -210,6 +215,7 @@ package actor LaneCoordinator {
       errors[lane] = nil
       commits[lane] = nil
       checkpoints[lane] = nil
+      blockers[lane] = nil
     }
     committable.raise()
     readable.raise()
@@ -249,6 +255,7 @@ package actor LaneCoordinator {
     settings.flow = new.flow
     settings.retry = new.retry
     settings.lanes = new.lanes
+    settings.trim = new.trim
     table.limits = new.flow
     revive(all: true)
     committable.raise()
