@@ -122,7 +122,7 @@ let package = Package(
       swiftSettings: settings),
 
     .testTarget(name: "TidemarkTestKitTests", dependencies: ["TidemarkTestKit"], swiftSettings: settings),
-    .testTarget(name: "TidemarkCoreTests", dependencies: ["TidemarkCore"], swiftSettings: settings),
+    .testTarget(name: "TidemarkCoreTests", dependencies: ["TidemarkCore", "TidemarkTestKit"], swiftSettings: settings),
     .testTarget(name: "TidemarkConfigurationTests", dependencies: ["TidemarkConfiguration"], swiftSettings: settings),
     .testTarget(
       name: "TidemarkRedisTests",

@@ -1,0 +1,50 @@
+/// SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators"), with what makers of odd inputs ask for again and
+/// again. The same numbers from the same seed, everywhere.
+package struct FuzzGenerator: RandomNumberGenerator, Sendable {
+  private var state: UInt64
+
+  package init(seed: UInt64) {
+    state = seed
+  }
+
+  package mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+
+  package mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
+
+  package mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
+
+  package mutating func one<Value>(of values: [Value]) -> Value { values[below(values.count)] }
+
+  package mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) } }
+
+  /// Some of the bytes; empty where there are none.
+  package mutating func range(in bytes: [UInt8]) -> Range<Int> {
+    let start = below(bytes.count + 1)
+    return start..<start + below(bytes.count - start + 1)
+  }
+
+  /// One small damage, of the kinds that a broken writer, a broken network and an attacker make. `tokens`: what the format at hand is made of.
+  package mutating func damage(_ bytes: inout [UInt8], tokens: [[UInt8]]) {
+    let place = below(bytes.count + 1)
+    switch below(7) {
+    case 0: if place < bytes.count { bytes[place] ^= 1 << UInt8(below(8)) }
+    case 1: if place < bytes.count { bytes[place] = one(of: [0, 1, 0x0A, 0x0D, 0x7F, 0x80, 0xC0, 0xF4, 0xFF]) }
+    case 2: bytes.insert(contentsOf: one(of: tokens), at: place)
+    case 3: bytes.removeSubrange(range(in: bytes).prefix(1 + below(16)))
+    case 4: bytes.removeLast(bytes.count - place)
+    case 5:
+      let copied = Array(bytes[range(in: bytes).prefix(64)])
+      bytes.insert(contentsOf: copied, at: place)
+    default:
+      let token = one(of: tokens)
+      let end = min(bytes.count, place + token.count)
+      bytes.replaceSubrange(place..<end, with: token)
+    }
+  }
+}
