@@ -122,6 +122,14 @@ import Testing
     #expect(decode(change("outcome.recorded", [["scoer", "1"]])).rejection?.detail.contains("scoer") == true)
   }
 
+  @Test func `of very many fields only the first are held against a missing name`() {
+    let others = (0..<64).map { RawField("unrelated\($0)", "") }
+    let misspelt: RawField = ["valeu", "1"]
+    let key: RawField = ["key", "k"]
+    #expect(decode(change("context.set", [key, misspelt] + others)).rejection?.detail.hasSuffix("is it 'valeu'?") == true)
+    #expect(decode(change("context.set", [key] + others + [misspelt])).rejection?.detail == "the field value is missing")
+  }
+
   @Test func `fields find their places, those that nobody knows are kept`() throws {
     guard
       case .change(let decoded, let block) = decode(

@@ -32,6 +32,17 @@ import Testing
     #expect(lane.rejected == [DurableMark.Rejection(id: EntryID(ms: 2, no: 0), reason: "missing_field")])
   }
 
+  @Test func `what was lost is counted, and is part of what Redis had added`() {
+    var builder = BatchBuilder(table: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
+    let gaps = [3, 4].map { LaneGap(after: .zero, before: nil, missing: $0, cause: .trimmed, place: .zero) }
+    builder.append(lane: Self.record(), [EntryBlock.of(Self.good).chunk()], gaps: gaps)
+    let batch = builder.finish()
+    let lane = Settlement(batch).lanes[0]
+    #expect(lane.counts.missing == 7)
+    #expect(lane.counts.read == 1)
+    #expect(batch.lastOrdinal(of: batch.segments[0]) == 8)
+  }
+
   @Test func `every outcome of Postgres is counted under its name`() {
     let batch = ChangeBatch.of(numbered(Array(repeating: Self.good, count: 6)), record: Self.record())
     let rejection = Rejection(.constraint, "no", sqlstate: "23514")

@@ -69,10 +69,10 @@ final class MemorySink: ChangeSink {
   /// As `dead-letters replay` does: the audit trail grows behind the owner's back.
   func grow(_ lane: String) { state.withLock { $0.lanes[lane]?.cursor.appliedNo += 1 } }
 
-  /// A standby takes over that has of the lane only this many entries.
-  func promote(_ lane: String, knowing count: Int) {
+  /// A standby takes over that has of the lane only this many entries; `isNoticeable`: under another timeline.
+  func promote(_ lane: String, knowing count: Int, isNoticeable: Bool = true) {
     state.withLock { state in
-      state.timeline += 1
+      if isNoticeable { state.timeline += 1 }
       let kept = Array((state.applied[lane] ?? []).prefix(count))
       state.applied[lane] = kept
       state.lanes[lane]?.cursor.position = kept.last ?? .zero

@@ -8,6 +8,12 @@ final class MemorySource: LaneSource {
   private struct State {
     var streams: [String: [(id: EntryID, raw: [[UInt8]])]] = [:]
     var marks: [String: DurableMark] = [:]
+    /// Entries that were trimmed, by lane.
+    var trimmed: [String: Int] = [:]
+    var trimRounds = 0
+    var milliseconds: UInt64 = 1_000
+    var committed: (@Sendable (String) -> EntryID?)?
+    var untimely: [DurableMark] = []
   }
 
   let readers: (any TaskExecutor)? = nil
@@ -52,7 +58,8 @@ final class MemorySource: LaneSource {
       lanes.map { lane in
         state.streams[lane].map { stream in
           LaneInspection(
-            length: UInt64(stream.count), lastGeneratedID: stream.last?.id ?? .zero, entriesAdded: UInt64(stream.count),
+            length: UInt64(stream.count), lastGeneratedID: stream.last?.id ?? .zero,
+            entriesAdded: UInt64(stream.count + state.trimmed[lane, default: 0]),
             maxDeletedID: .zero, firstID: stream.first?.id, lastID: stream.last?.id)
         }
       }
@@ -74,18 +81,45 @@ final class MemorySource: LaneSource {
   var readConnections: Int { 1 }
   var groupName: String { "tidemark" }
   func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] { lanes.map { _ in [] } }
-  func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int] { cuts.map { _ in 0 } }
+
+  func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int] {
+    state.withLock { state in
+      state.trimRounds += 1
+      return cuts.map { lane, below in
+        let stream = state.streams[lane] ?? []
+        let kept = stream.filter { $0.id >= below }
+        state.streams[lane] = kept
+        state.trimmed[lane, default: 0] += stream.count - kept.count
+        return stream.count - kept.count
+      }
+    }
+  }
+
+  /// How often it was asked to trim.
+  var trimRounds: Int { state.withLock { $0.trimRounds } }
+  func first(_ lane: String) -> EntryID? { state.withLock { $0.streams[lane]?.first?.id } }
+  /// The server's clock, which stands until it is set.
+  func setClock(_ milliseconds: UInt64) { state.withLock { $0.milliseconds = milliseconds } }
+
   func mirror(_ cursors: [LaneMirror]) async throws -> Set<String> { Set(cursors.map(\.lane)) }
   func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool { true }
 
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
   func discover(_ pattern: String) async throws -> [String] { [] }
   func rings(_ prefixes: [String]) async throws -> LaneRings { throw SourceError(.misconfigured, "nobody rings here") }
-  func currentMilliseconds() async throws -> UInt64 { 1_000 }
+  func currentMilliseconds() async throws -> UInt64 { state.withLock { $0.milliseconds } }
+
+  /// Holds every mark against what the ledger has when it is told.
+  func expectCommitted(_ committed: @escaping @Sendable (String) -> EntryID?) { state.withLock { $0.committed = committed } }
+  /// Marks that were told before their commit.
+  var untimely: [DurableMark] { state.withLock { $0.untimely } }
 
   func publish(_ marks: [DurableMark]) async throws {
     state.withLock { state in
-      for mark in marks { state.marks[mark.lane] = mark }
+      for mark in marks {
+        state.marks[mark.lane] = mark
+        if let committed = state.committed, committed(mark.lane) ?? .zero < mark.durable { state.untimely.append(mark) }
+      }
     }
   }
 }

@@ -12,6 +12,8 @@ struct RunningWorker {
   var maxEntries = 4
   var lanes = ["a", "b"]
   var leaseTTL = Duration.seconds(10)
+  var builtIn: BuiltInLanes?
+  var trim = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: [])
 
   /// Runs it, and ends it gracefully after the body.
   func run(_ body: (Worker) async throws -> Void) async throws {
@@ -20,9 +22,9 @@ struct RunningWorker {
         maxEntries: maxEntries, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20,
         haltAfterDeadLetters: 100, haltRest: .milliseconds(20)),
       decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
-      retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5)), builtIn: nil,
+      retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5)), builtIn: builtIn,
       lanes: lanes.map { .init(streams: $0, start: .oldest) }, writers: 2, discover: .milliseconds(10), leaseTTL: leaseTTL,
-      checkpointInterval: .seconds(10), dedupeWindow: .seconds(60))
+      checkpointInterval: .seconds(10), dedupeWindow: .seconds(60), trim: trim)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let worker = Worker(
       identity: WorkerIdentity(name: "worker", host: "here", pid: 1), settings: settings, source: source, sink: sink,

@@ -35,6 +35,14 @@ import TidemarkTestKit
     try await withWorker { _ in try await expectApplied(written) }
   }
 
+  @Test func `a mark is told when the ledger has its entries and not before, however long that takes`() async throws {
+    source.expectCommitted { [sink] in sink.applied($0).last }
+    sink.fail("a", Array(repeating: .refuse(SinkError(.fault(.world), "down")), count: 30))
+    let written = write(3)
+    try await withWorker { _ in try await expectApplied(written) }
+    #expect(source.untimely.map(\.lane).isEmpty)
+  }
+
   @Test func `a commit whose answer is lost is not made again`() async throws {
     sink.fail("a", [.loseAnswer, .loseAnswer, .loseAnswer])
     let written = write(20)

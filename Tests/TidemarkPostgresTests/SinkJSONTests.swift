@@ -21,6 +21,7 @@ import TidemarkTestKit
     let zeros = { String(repeating: "0", count: $0) }
     documents += ["1e131071", "1e131072", "-9.9e131071", "10e131071", "0.1e131072", "1e-16383", "1e-16384", "1.5e-16382", "1.5e-16383"]
     documents += ["1" + zeros(131_071), "1" + zeros(131_072), "0." + zeros(16_382) + "1", "0." + zeros(16_383) + "1", "0e1000", "0e-20000"]
+    documents += ["0e1073741822", "0e1073741823", "-0e2147483648", "[0e99999999999]", "0e-99999999999"]
     documents.append(String(repeating: "[", count: 1_000) + String(repeating: "]", count: 1_000))
     return documents
   }

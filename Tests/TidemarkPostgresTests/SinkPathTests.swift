@@ -106,6 +106,16 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a misrouted entry that is committed after a later one does not overwrite its value`() async throws {
+    for mode in [CommitMode.fast, .exact] {
+      try await withSink(lanes: ["one", "two"]) { sink in
+        try await sink.commit([HandMade(10, "context.set", "s", [("key", "k"), ("value", "\"later\"")])], mode, lane: "one")
+        try await sink.commit([HandMade(5, "context.set", "s", [("key", "k"), ("value", "\"earlier\"")])], mode, lane: "two")
+        #expect(try await sink.rows("select value::text from tide.context") == [["\"later\""]])
+      }
+    }
+  }
+
   @Test func `migrating twice changes nothing`() async throws {
     try await withSink { sink in
       try await sink.commit(Self.entries(20))

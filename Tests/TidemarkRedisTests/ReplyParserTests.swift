@@ -126,8 +126,19 @@ struct ReplyParserTests {
     }
   }
 
-  @Test("Bytes that are no reply end with an error that says so")
-  func garbage() {
-    #expect(throws: RedisError.self) { _ = try parse([Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8)], .value(.standard)) }
+  @Test(
+    "Bytes that are no reply end with an error that says so, however they are cut into chunks",
+    arguments: [
+      "HTTP/1.1 400 Bad Request\r\n\r\n",
+      // A line feed that stands alone ends no line, no count and no length.
+      "+a\nb\r\n", "*2\r\n:1\r\n-ERR\n*4\r\n", "*2\n:1\r\n:2\r\n", "$5\nhello\r\n", "$-1\n\r\n",
+      // Newer kinds of replies, which nobody asked for.
+      "%1\r\n+a\r\n+b\r\n", "_\r\n", "#t\r\n",
+    ])
+  func garbage(text: String) {
+    let bytes = Array(text.utf8)
+    for chunks in [[bytes], bytes.map { [$0] }] {
+      #expect(throws: RedisError.self) { _ = try parse(chunks, .value(.standard)) }
+    }
   }
 }

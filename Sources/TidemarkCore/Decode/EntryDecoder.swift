@@ -189,7 +189,8 @@ package struct EntryDecoder: ~Copyable {
 
   private func missing(_ names: [String], _ others: [EntryBlock.Field], _ bytes: UnsafeBufferPointer<UInt8>) -> Rejection {
     let detail = "the field \(names.joined(separator: " or ")) is missing"
-    let given = others.filter { $0.name.count <= 64 }
+    // Of the first few: an entry may have a million fields, and each is compared letter by letter.
+    let given = Array(others.lazy.filter { $0.name.count <= 64 }.prefix(64))
     for name in names {
       let texts = given.map { String(decoding: bytes[$0.name], as: UTF8.self) }
       guard let near = NearestName.of(name, in: texts), let index = texts.firstIndex(of: near) else { continue }

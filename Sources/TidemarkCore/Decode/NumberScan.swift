@@ -7,6 +7,10 @@ package struct NumberScan: Sendable, Equatable {
   /// Digits that the value needs behind the decimal point, as it was written.
   package var fractionDigits = 0
   package var isInteger = true
+  /// As it was written, up to two thousand millions.
+  private var exponent = 0
+  /// What numeric_in takes, of zero too (`INT_MAX / 2`, numeric.c).
+  private static let exponentLimit = 1_073_741_823
 
   /// Scans the JSON number that `bytes` begin with. Nil when they begin with none.
   package init?(prefixOf bytes: UnsafeBufferPointer<UInt8>) {
@@ -45,17 +49,18 @@ package struct NumberScan: Sendable, Equatable {
       guard digit() != nil else { return nil }
       while let next = digit() {
         // Far beyond what any type can hold: more digits change nothing.
-        exponent = min(exponent * 10 + Int(next), 1_000_000_000)
+        exponent = min(exponent * 10 + Int(next), 2_000_000_000)
         at += 1
       }
       if isNegative { exponent = -exponent }
     }
     length = at
+    self.exponent = exponent
     magnitude = leading.map { $0 + exponent }
     fractionDigits = max(0, fraction - exponent)
   }
 
   package func fitsNumeric(maxIntegerDigits: Int, maxFractionDigits: Int) -> Bool {
-    (magnitude ?? 0) < maxIntegerDigits && fractionDigits <= maxFractionDigits
+    (magnitude ?? 0) < maxIntegerDigits && fractionDigits <= maxFractionDigits && abs(exponent) < Self.exponentLimit
   }
 }

@@ -36,18 +36,22 @@ struct BulkLimiter {
   static let keptBytes = 4096
   /// The longest header that makes sense: `$`, 20 digits, CR LF. Beyond it hiredis may say what is wrong.
   private static let longestHeader = 32
+  /// Of a line, which hiredis keeps until it ends and searches anew with each chunk: 1 MiB. Redis' own are its errors.
+  private static let longestLine = 1 << 20
+  /// Arrays within arrays. The deepest reply that we ask for has five.
+  private static let deepest = 32
 
   private enum State {
     case element
-    /// Inside a line that is passed on as it comes; for an array its count so far.
-    case line(isArray: Bool, count: Int, isNegative: Bool)
+    /// Inside a line that is passed on as it comes, with its length and its last byte so far; for an array its count.
+    case line(isArray: Bool, length: Int, last: UInt8, count: Int, isNegative: Bool)
     /// Inside a bulk's header, held back in `heldHeader` until its length is known.
     case bulkHeader
     /// Inside a bulk that is passed on, with its CR LF.
     case body(remaining: Int)
     /// Inside a bulk that is cut, without its CR LF.
     case cutBody(remaining: Int, toKeep: Int)
-    /// Not a reply at all: all is passed on, hiredis names the error.
+    /// Not a reply at all: all is passed on, hiredis names the error. It does not see all of them, and would keep what comes for ever.
     case broken
   }
 
@@ -99,18 +103,20 @@ struct BulkLimiter {
             state = .bulkHeader
           }
         case UInt8(ascii: "*"):
-          state = .line(isArray: true, count: 0, isNegative: false)
+          state = .line(isArray: true, length: 0, last: 0, count: 0, isNegative: false)
           at += 1
         case UInt8(ascii: ":"), UInt8(ascii: "+"), UInt8(ascii: "-"):
-          state = .line(isArray: false, count: 0, isNegative: false)
+          state = .line(isArray: false, length: 0, last: 0, count: 0, isNegative: false)
           at += 1
         default:
           state = .broken
         }
 
-      case .line(let isArray, var count, var isNegative):
-        var byte: UInt8 = 0
+      case .line(let isArray, let length, var last, var count, var isNegative):
+        var byte = last
+        let start = at
         while at < input.count {
+          last = byte
           byte = input[at]
           at += 1
           if byte == UInt8(ascii: "\n") { break }
@@ -123,12 +129,20 @@ struct BulkLimiter {
           }
         }
         guard byte == UInt8(ascii: "\n") else {
-          state = .line(isArray: isArray, count: count, isNegative: isNegative)
+          let length = length + at - start
+          let line = State.line(isArray: isArray, length: length, last: byte, count: count, isNegative: isNegative)
+          state = length > Self.longestLine ? .broken : line
+          break
+        }
+        // hiredis reads on behind a line feed that stands alone: from here on the two would follow different replies.
+        guard last == UInt8(ascii: "\r") else {
+          state = .broken
           break
         }
         state = .element
         if isArray, !isNegative, count > 0 {
           open.append(count)
+          if open.count > Self.deepest { state = .broken }
         } else if endElement() {
           passRun(to: at)
           return (at, true)
@@ -188,6 +202,9 @@ struct BulkLimiter {
     return (at, false)
   }
 
+  /// Whether what came is no reply; nothing will become one any more.
+  var isBroken: Bool { if case .broken = state { true } else { false } }
+
   private var isBetweenElements: Bool { if case .element = state { true } else { false } }
 
   /// The length in a bulk's header and the start of its body. Nil where that isn't simply digits, CR, LF within `input`.
@@ -206,15 +223,15 @@ struct BulkLimiter {
   /// Reads a bulk's header and moves on to its body. The length where the bulk is to be cut, else nil.
   private mutating func longerLength(_ header: UnsafeRawBufferPointer, _ limits: Limits) -> Int? {
     let digits = header.dropFirst().dropLast(2)
+    guard header.suffix(2).elementsEqual([13, 10]), !digits.isEmpty, header.count <= Self.longestHeader, digits.count < 19 else {
+      state = .broken
+      return nil
+    }
     if digits.elementsEqual("-1".utf8) {
       state = .element
       return nil
     }
     var length = 0
-    guard !digits.isEmpty, header.count <= Self.longestHeader, digits.count < 19 else {
-      state = .broken
-      return nil
-    }
     for digit in digits {
       guard digit >= 0x30, digit <= 0x39 else {
         state = .broken

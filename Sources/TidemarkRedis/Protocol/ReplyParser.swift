@@ -112,7 +112,9 @@ final class ReplyParser {
       }
       at += used
       var token: UnsafeMutableRawPointer?
-      guard isFed, redisReaderGetReply(reader, &token) == REDIS_OK, (token != nil) == isComplete else { throw failure() }
+      guard isFed, redisReaderGetReply(reader, &token) == REDIS_OK, !arena.pointee.limiter.isBroken, (token != nil) == isComplete else {
+        throw failure()
+      }
       guard isComplete else { continue }
       arena.pointee.shape = nil
       deliver(finish(current))

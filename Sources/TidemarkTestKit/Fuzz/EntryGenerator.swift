@@ -63,7 +63,7 @@ package struct EntryGenerator: Sendable {
       var value = value(of: kind)
       random.damage(&value, tokens: ValueCorpus.jsonTokens)
       return value
-    default: return random.one(of: [ValueCorpus.integers, ValueCorpus.numbers, ValueCorpus.json, ValueCorpus.texts].flatMap { $0 })
+    default: return random.one(of: ValueCorpus.good)
     }
   }
 
@@ -87,9 +87,12 @@ package struct EntryGenerator: Sendable {
     case 1: return random.one(of: ["0", "-0", "1.5", "-12e3", "1E-7", "9007199254740993", "0.1e+2"])
     case 2, 3, 4: return string()
     case 5: return random.one(of: ["[]", "{}", "[ ]", "{\n}"])
-    case 6, 7: return "[" + (0..<1 + random.below(3)).map { _ in space + document(depth: depth + 1) }.joined(separator: space + ",") + space + "]"
+    case 6, 7:
+      let elements = (0..<1 + random.below(3)).map { _ in space + document(depth: depth + 1) }
+      return "[" + elements.joined(separator: space + ",") + space + "]"
     default:
-      return "{" + (0..<1 + random.below(3)).map { _ in space + string() + space + ":" + document(depth: depth + 1) }.joined(separator: ",") + "}"
+      let members = (0..<1 + random.below(3)).map { _ in space + string() + space + ":" + document(depth: depth + 1) }
+      return "{" + members.joined(separator: ",") + "}"
     }
   }
 

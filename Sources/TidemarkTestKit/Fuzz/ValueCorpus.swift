@@ -29,11 +29,14 @@ enum ValueCorpus {
       String(repeating: "[", count: 900) + String(repeating: "]", count: 900),
     ])
 
+  /// Good for some field, and mostly not for the one at hand.
+  static let good = texts + integers + numbers + json
+
   static let nearlyJSON = bytes(
     [
-      "", " ", "nul", "nullx", "tru", "01", "1.", ".5", "+1", "-", "1e", "1e+", "--1", "0x10", "NaN", "Infinity", "'a'", "\"", "\"a", "\"\\\"",
-      "\"\\u12\"", "\"\\u0000\"", "\"\\uD800\"", "\"\\uDC00\"", "\"\\uD800\\u0041\"", "\"\\x\"", "\"\n\"", "[", "]", "[1,]", "[,1]", "[1 2]",
-      "{\"a\"}", "{\"a\":}", "{a:1}", "{\"a\":1,}", "{1:2}", "{]", "[}", "1 2", "[]]", "\u{FEFF}1", "1e131072", "1e-16384",
+      "", " ", "nul", "nullx", "tru", "01", "1.", ".5", "+1", "-", "1e", "1e+", "--1", "0x10", "NaN", "Infinity", "'a'", "\"", "\"a",
+      "\"\\\"", "\"\\u12\"", "\"\\u0000\"", "\"\\uD800\"", "\"\\uDC00\"", "\"\\uD800\\u0041\"", "\"\\x\"", "\"\n\"", "[", "]", "[1,]",
+      "[,1]", "[1 2]", "{\"a\"}", "{\"a\":}", "{a:1}", "{\"a\":1,}", "{1:2}", "{]", "[}", "1 2", "[]]", "\u{FEFF}1", "1e131072", "1e-16384",
       "1e99999999999", "0e99999999999", "0e-99999999999", "-0e2147483648", "0e1073741823", "[0e1000000000]",
       String(repeating: "[", count: 1_001) + String(repeating: "]", count: 1_001), String(repeating: "{\"a\":", count: 3_000),
       String(repeating: "[", count: 100_000),
@@ -45,10 +48,11 @@ enum ValueCorpus {
     + [[0xFF], [0xC3]]
 
   /// Names that nobody knows, that nearly are known ones, and those that mean much elsewhere.
-  static let names = bytes(
-    [
-      "", "x", "typ", "Type", "sesion", "session ", "meta", "meta.", "meta.a", "mta.", "content_", "rol", "value.", "ts2", "événement", "a\"b",
-      "a\\b", "\n", "\u{0}", "__proto__", "key", "call_id", "message_id", "status", "ephemeral", "v", String(repeating: "n", count: 600),
+  static let names: [[UInt8]] =
+    bytes([
+      "", "x", "typ", "Type", "sesion", "session ", "meta", "meta.", "meta.a", "mta.", "content_", "rol", "value.", "ts2", "événement",
+      "a\"b", "a\\b", "\n", "\u{0}", "__proto__", "key", "call_id", "message_id", "status", "ephemeral", "v",
+      String(repeating: "n", count: 600),
     ]) + [[0xFF]]
 
   private static func bytes(_ texts: [String]) -> [[UInt8]] { texts.map { Array($0.utf8) } }

@@ -21,7 +21,8 @@ struct ReplyGenerator {
   private static let tokens =
     [
       "\r\n", "\n", "$-1\r\n", "*-1\r\n", "*0\r\n", "$0\r\n\r\n", ":1\r\n", ":-9223372036854775808\r\n", ":99999999999999999999\r\n",
-      "+OK\r\n", "-ERR no\r\n", "*1\r\n", "*2\r\n", "$1\r\nx\r\n", "$5\n", "%1\r\n", "~1\r\n", ">2\r\n", "|1\r\n", "_\r\n", "#t\r\n", ",1.5\r\n",
+      "+OK\r\n", "-ERR no\r\n", "*1\r\n", "*2\r\n", "$1\r\nx\r\n", "$5\n", "%1\r\n", "~1\r\n", ">2\r\n", "|1\r\n", "_\r\n", "#t\r\n",
+      ",1.5\r\n",
       "(12345678901234567890\r\n", "=7\r\ntxt:abc\r\n", "$3\r\n1-1\r\n", "$100000\r\n", "*1000000000\r\n", "*4294967296\r\n",
       String(repeating: "*1\r\n", count: 40), "+" + String(repeating: "x", count: 300), "$" + String(repeating: "1", count: 40),
     ].map { Array($0.utf8) } + [[0], [255], [36, 0]]
@@ -98,7 +99,7 @@ struct ReplyGenerator {
 
   /// Replaces the number of a header.
   private mutating func changeLength(_ bytes: inout [UInt8]) {
-    let headers = bytes.indices.filter { bytes[$0] == UInt8(ascii: "$") || bytes[$0] == UInt8(ascii: "*") || bytes[$0] == UInt8(ascii: ":") }
+    let headers = bytes.indices.filter { "$*:".utf8.contains(bytes[$0]) }
     guard !headers.isEmpty else { return }
     let start = random.one(of: headers) + 1
     let end = bytes[start...].firstIndex(of: 13) ?? bytes.count
