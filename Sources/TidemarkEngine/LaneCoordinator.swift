@@ -25,6 +25,7 @@ package actor LaneCoordinator {
   /// Which ledger the lanes were taken up from.
   var ledger: LedgerIdentity?
   var trimTurn = 0
+  var pressure: [String: PressureGauge] = [:]
   /// Since when which group has held up which lane's trimming.
   var blockers: [String: [String: ContinuousClock.Instant]] = [:]
   private var knownAdded: [String: UInt64] = [:]
@@ -216,6 +217,7 @@ package actor LaneCoordinator {
       commits[lane] = nil
       checkpoints[lane] = nil
       blockers[lane] = nil
+      pressure[lane] = nil
     }
     committable.raise()
     readable.raise()
@@ -256,6 +258,7 @@ package actor LaneCoordinator {
     settings.retry = new.retry
     settings.lanes = new.lanes
     settings.trim = new.trim
+    settings.pressure = new.pressure
     table.limits = new.flow
     revive(all: true)
     committable.raise()
