@@ -31,7 +31,10 @@ import Testing
       return table.checked(try #require(checks.first), snapshot, anchor: .same)
     }
     func read(_ ids: some Sequence<UInt64>) {
-      guard case .read(let request) = table.nextRead(block: .zero, now: now) else { return Issue.record("no read is due") }
+      guard case .read(let request) = table.nextRead(block: .zero, now: now) else {
+        Issue.record("no read is due")
+        return
+      }
       table.received(Self.block(ids), for: request, now: now)
     }
 
@@ -39,7 +42,10 @@ import Testing
     read(1...10)
     now = now.advanced(by: .seconds(2))
     let finding = try look(Self.stream(Array(1...49) + Array(51...100), added: 100, maxDeleted: 50))
-    guard case .milestone(let milestone) = finding else { return Issue.record("\(finding)") }
+    guard case .milestone(let milestone) = finding else {
+      Issue.record("\(finding)")
+      return
+    }
     #expect(milestone.entry == EntryID(ms: 100, no: 0))
     read(11...49)
     #expect(table.lanes["lane"]?.gaps == [])
