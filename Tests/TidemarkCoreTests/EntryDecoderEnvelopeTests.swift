@@ -102,6 +102,14 @@ import Testing
     }
   }
 
+  @Test func `a character that is split between two fields, or a name and its value, is not UTF-8`() {
+    let between = [RawField("a".utf8, [0xC3]), RawField([0xA9], "b".utf8)]
+    let within = [RawField([0xC3], [0xA9])]
+    for fields in [between, within] {
+      #expect(decode(change("messages.cleared", fields)).rejection?.reason == .badUTF8)
+    }
+  }
+
   @Test func `a NUL is taken where it shall be replaced, but never within JSON`() {
     #expect(decode(change("a", [["x\0y", "a\0b"]]), replacesNUL: true).change?.hasNUL == true)
     #expect(decode(change("a", [["x", "b"]]), replacesNUL: true).change?.hasNUL == false)

@@ -70,6 +70,19 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a backend that lives on behind a lost connection is ended before the cursor is read`() async throws {
+    try await withSink { sink in
+      let record = try await sink.lane()
+      let before = try await connect(to: sink.server)
+      try await before.script("begin; update tide.lanes set applied_no = 7", deadline: generous)
+      let writer = try #require(sink.writer as? PostgresWriter)
+      await writer.lost(before.backend)
+      #expect(try await writer.settledLanes([record.laneID]) == [record])
+      #expect(try await sink.one("select count(*) from pg_stat_activity where pid = \(try before.pid)") == "0")
+      _ = try await failure { try await before.script("commit", deadline: generous) }
+    }
+  }
+
   @Test func `a lost connection before COMMIT is known not to have committed`() async throws {
     try await withSink { sink in
       let record = try await sink.lane()
@@ -87,4 +100,9 @@ import TidemarkTestKit
       #expect(try await sink.lane().cursor.appliedNo == 500)
     }
   }
+}
+
+extension PostgresWriter {
+  /// As if this backend had been ours until the connection was lost.
+  fileprivate func lost(_ backend: BackendIdentity?) { lastBackend = backend }
 }

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
-# The flags of ops/test.
-FLAGS = ["-Xswiftc", "-warnings-as-errors"]
 # A mutant may hang its tests: that is caught, too.
 PATIENCE = 300
 COUNTED = re.compile(r"Test run with (\d+) tests?")
@@ -85,11 +83,11 @@ def apply(mutant: Mutant, tree: Path) -> dict[Path, str]:
 
 
 def build(tree: Path, scratch: Path) -> tuple[int, str]:
-    return run(["swift", "build", "--build-tests", "--scratch-path", str(scratch), *FLAGS], tree)
+    return run(["swift", "build", "--build-tests", "--scratch-path", str(scratch)], tree)
 
 
 def test(tree: Path, scratch: Path, tests: str) -> tuple[int, str]:
-    command = ["swift", "test", "--skip-build", "--scratch-path", str(scratch), *FLAGS, "--filter", tests]
+    command = ["swift", "test", "--skip-build", "--scratch-path", str(scratch), "--filter", tests]
     return run(command, tree, PATIENCE)
 
 

@@ -11,7 +11,7 @@ package actor PostgresWriter: ChangeWriter {
   let statements: [DestinationStatements]
   let settings: SinkSettings
   /// The last backend that may still hold a transaction of ours.
-  private var lastBackend: BackendIdentity?
+  var lastBackend: BackendIdentity?
   private var keys = CommittedKeys()
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { connection.unownedExecutor }

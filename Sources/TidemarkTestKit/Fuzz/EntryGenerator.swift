@@ -70,8 +70,12 @@ package struct EntryGenerator: Sendable {
   private mutating func damage(_ fields: inout [Field]) {
     guard !fields.isEmpty else { return }
     let index = random.below(fields.count)
-    switch random.below(5) {
+    switch random.below(6) {
     case 0: fields.remove(at: index)
+    case 4:
+      // A character whose halves lie in two fields, one behind the other.
+      fields[index].value.append(0xC3)
+      if index + 1 < fields.count { fields[index + 1].name.insert(0xA9, at: 0) }
     case 1: fields.append(fields[index])
     case 2: random.damage(&fields[index].name, tokens: ValueCorpus.names)
     case 3: random.damage(&fields[index].value, tokens: ValueCorpus.jsonTokens)
