@@ -7,7 +7,7 @@ package actor LaneCoordinator {
   /// For writers: a transaction may be ready. One is woken at a time, and wakes the next when there is more.
   private let committable = ChangeSignal()
   /// Cursors moved.
-  private let advanced = ChangeSignal()
+  let advanced = ChangeSignal()
   /// For the reader: lanes may have news, or there may be credit.
   let readable = ChangeSignal()
   var observation = ObservationPlan()
@@ -18,12 +18,18 @@ package actor LaneCoordinator {
   var commits: [String: Int64] = [:]
   var checkpoints: [String: Int64] = [:]
   var redisError: String?
+  /// Since when Redis can't be reached.
+  var redisAwaySince: ContinuousClock.Instant?
+  /// The shards whose lanes may be served.
+  var grant = LeaseGrant()
   var leaseRenewedAt: ContinuousClock.Instant?
   /// What Postgres has committed for this worker.
   private(set) var evidence = CommitEvidence()
   var backpressure: Duration = .zero
-  /// Raised when the settings change.
+  /// Raised when the settings change, or the shards that may be served.
   nonisolated let reloaded = ChangeSignal()
+  /// Raised when leases are worth a look: others changed something, or this worker's part in it is another.
+  nonisolated let leasesStirred = ChangeSignal()
   /// Raised when there may be more or fewer lanes to read.
   let population = ChangeSignal()
 
@@ -150,9 +156,10 @@ package actor LaneCoordinator {
 
   // Ownership
 
-  /// Takes over lanes from their records; a lane that we have under this fence already goes on.
+  /// Takes over lanes from their records; a lane that we have under this fence already goes on. Lanes of shards that were given up since are
+  /// left alone.
   func own(_ records: [LaneRecord]) {
-    for record in records {
+    for record in records where grant.shards[record.shard] != nil {
       table.own(record)
       observation.add(record.name)
       if record.cursor.position > .zero { observation.moved(record.name) }
@@ -178,7 +185,7 @@ package actor LaneCoordinator {
     population.raise()
   }
 
-  var owned: [String: LaneRecord] { table.lanes.mapValues(\.record) }
+  var ownsNothing: Bool { table.lanes.isEmpty }
 
   /// Gives up every lane but these, and answers which of these are not ours. Asked often, so it copies nothing.
   func keep(_ lanes: [String: LaneStart]) -> [String] {
@@ -227,6 +234,7 @@ package actor LaneCoordinator {
     readable.raise()
     population.raise()
     reloaded.raise()
+    leasesStirred.raise()
   }
 
   var isDraining: Bool { table.isDraining }

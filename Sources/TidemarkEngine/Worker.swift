@@ -35,7 +35,9 @@ package struct Worker: Service {
     let publisher = MarkPublisher(source: source, coordinator: coordinator, logger: logger)
     let observer = LaneObserver(source: source, sink: sink, worker: identity, coordinator: coordinator, logger: logger)
     let ownership = LaneOwnership(
-      source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, metrics: metrics, logger: logger)
+      source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, logger: logger)
+    let leases = LeaseKeeper(source: source, sink: sink, worker: identity, coordinator: coordinator, metrics: metrics, logger: logger)
+    let listener = LeaseListener(news: try sink.makeLeaseNews(), coordinator: coordinator, logger: logger)
     let doorbell = DoorbellListener(source: source, coordinator: coordinator, logger: logger)
     let reader = LaneReader(source: source, coordinator: coordinator, metrics: metrics, logger: logger)
     let committers = try await (0..<coordinator.settings.writers).map { _ in
@@ -47,6 +49,8 @@ package struct Worker: Service {
     await withGracefulShutdownHandler {
       // What serves the flow ends with it.
       await withTaskGroup { background in
+        background.addTask { await leases.run() }
+        background.addTask { await listener.run() }
         background.addTask { await ownership.run() }
         background.addTask { await observer.run() }
         background.addTask(executorPreference: source.publishers) { await publisher.run() }
@@ -83,7 +87,7 @@ package struct Worker: Service {
     if await !publisher.flush() { logger.warning("marks.unpublished") }
     await observer.finish()
     do {
-      try await sink.release(identity)
+      try await sink.leave(identity)
       logger.info("worker.stopped")
     } catch {
       logger.warning("leases.kept", metadata: ["reason": "\(error)", "until": "they expire"])
