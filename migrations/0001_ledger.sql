@@ -18,9 +18,15 @@ CREATE TABLE {{schema}}.lanes (
   shard              integer NOT NULL,
   entry_ms           bigint NOT NULL DEFAULT 0,
   entry_no           bigint NOT NULL DEFAULT 0,
+  -- The furthest position of any incarnation: what comes at or before it may be there already.
+  furthest_ms        bigint NOT NULL DEFAULT 0,
+  furthest_no        bigint NOT NULL DEFAULT 0,
   incarnation        bigint NOT NULL DEFAULT 1,
+  -- Redis' entries-added at the cursor, and the digest of the cursor's own entry.
   ordinal            bigint NOT NULL DEFAULT 0,
   anchor             bytea,
+  -- The mirroring consumer group was made in this incarnation.
+  mirrored           boolean NOT NULL DEFAULT false,
   applied_no         bigint NOT NULL DEFAULT 0,
   seal               bytea NOT NULL DEFAULT '\x',
   read_total         bigint NOT NULL DEFAULT 0,
@@ -42,6 +48,29 @@ CREATE TABLE {{schema}}.lanes (
   hint               text,
   updated_at         timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 20, autovacuum_vacuum_threshold = 100, autovacuum_vacuum_scale_factor = 0);
+
+-- What a lane came to before its stream was recreated or rewound: the accounting is that of one incarnation.
+CREATE TABLE {{schema}}.lane_incarnations (
+  lane               text COLLATE "C" NOT NULL,
+  incarnation        bigint NOT NULL,
+  ended_at           timestamptz NOT NULL DEFAULT now(),
+  cause              text NOT NULL,
+  entry_ms           bigint NOT NULL,
+  entry_no           bigint NOT NULL,
+  ordinal            bigint NOT NULL,
+  baseline           bigint NOT NULL,
+  read_total         bigint NOT NULL,
+  applied_total      bigint NOT NULL,
+  duplicates_total   bigint NOT NULL,
+  divergent_total    bigint NOT NULL,
+  ephemeral_total    bigint NOT NULL,
+  skipped_total      bigint NOT NULL,
+  dead_letters_total bigint NOT NULL,
+  missing_total      bigint NOT NULL,
+  reread_total       bigint NOT NULL,
+  misrouted_total    bigint NOT NULL,
+  PRIMARY KEY (lane, incarnation)
+);
 
 -- Who owns which lanes: one row a shard, on Postgres' clock.
 CREATE TABLE {{schema}}.leases (
@@ -182,10 +211,10 @@ CREATE TABLE {{schema}}.checkpoints (
 -- locks the rows in one order until the transaction ends. It raises rather than updating nothing, because a pipeline commits
 -- the rest after an update of 0 rows.
 CREATE FUNCTION {{schema}}.fence(
-  lane_ids integer[], fences bigint[], entry_mss bigint[], entry_nos bigint[], applied_nos bigint[]) RETURNS void
+  lane_ids integer[], fences bigint[], entry_mss bigint[], entry_nos bigint[], ordinals bigint[], applied_nos bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
-  lost integer[] := {{schema}}.fenced_lanes(lane_ids, fences, entry_mss, entry_nos, applied_nos);
+  lost integer[] := {{schema}}.fenced_lanes(lane_ids, fences, entry_mss, entry_nos, ordinals, applied_nos);
 BEGIN
   IF cardinality(lost) > 0 THEN
     RAISE EXCEPTION 'fenced' USING ERRCODE = 'TM001', DETAIL = lost::text;
@@ -194,7 +223,8 @@ END $$;
 
 -- Locks the lanes, and answers those that stand elsewhere or are not there.
 CREATE FUNCTION {{schema}}.fenced_lanes(
-  lane_ids integer[], fences bigint[], entry_mss bigint[], entry_nos bigint[], applied_nos bigint[]) RETURNS integer[]
+  lane_ids integer[], fences bigint[], entry_mss bigint[], entry_nos bigint[], ordinals bigint[], applied_nos bigint[])
+RETURNS integer[]
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 DECLARE
   found_lanes bigint;
@@ -203,9 +233,11 @@ BEGIN
   SELECT count(*), coalesce(array_agg(held.lane_id) FILTER (WHERE NOT held.matches), '{}') INTO found_lanes, lost
     FROM (
       SELECT l.lane_id,
-             l.fence = w.fence AND l.entry_ms = w.entry_ms AND l.entry_no = w.entry_no AND l.applied_no = w.applied_no AS matches
+             l.fence = w.fence AND l.entry_ms = w.entry_ms AND l.entry_no = w.entry_no AND l.ordinal = w.ordinal
+               AND l.applied_no = w.applied_no AS matches
         FROM {{schema}}.lanes l
-        JOIN unnest(lane_ids, fences, entry_mss, entry_nos, applied_nos) AS w (lane_id, fence, entry_ms, entry_no, applied_no)
+        JOIN unnest(lane_ids, fences, entry_mss, entry_nos, ordinals, applied_nos)
+               AS w (lane_id, fence, entry_ms, entry_no, ordinal, applied_no)
           ON w.lane_id = l.lane_id
        ORDER BY l.lane_id
          FOR NO KEY UPDATE OF l) AS held;
@@ -220,49 +252,92 @@ END $$;
 -- its rows are written, this comes first and is the fence. A quiet lane's change travels alone: one lane is moved without a join, in a
 -- fifth of the time.
 CREATE FUNCTION {{schema}}.advance(
-  lane_ids integer[], fences bigint[], from_mss bigint[], from_nos bigint[], from_applied_nos bigint[], entry_mss bigint[],
-  entry_nos bigint[], anchors bytea[], applied_nos bigint[], seals bytea[], reads bigint[], applied bigint[], duplicates bigint[],
-  divergent bigint[], ephemeral bigint[], skipped bigint[], dead_letters bigint[], rereads bigint[], misrouted bigint[]) RETURNS void
+  lane_ids integer[], fences bigint[], from_mss bigint[], from_nos bigint[], from_ordinals bigint[], from_applied_nos bigint[],
+  entry_mss bigint[], entry_nos bigint[], anchors bytea[], applied_nos bigint[], seals bytea[], reads bigint[], applied bigint[], duplicates bigint[],
+  divergent bigint[], ephemeral bigint[], skipped bigint[], dead_letters bigint[], missings bigint[], rereads bigint[],
+  misrouted bigint[]) RETURNS void
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
   IF cardinality(lane_ids) = 1 THEN
     UPDATE {{schema}}.lanes l
        SET entry_ms = entry_mss[1], entry_no = entry_nos[1], anchor = anchors[1], applied_no = applied_nos[1], seal = seals[1],
-           ordinal = l.ordinal + reads[1], read_total = l.read_total + reads[1], applied_total = l.applied_total + applied[1],
+           furthest_ms = CASE WHEN (entry_mss[1], entry_nos[1]) > (l.furthest_ms, l.furthest_no) THEN entry_mss[1] ELSE l.furthest_ms END,
+           furthest_no = CASE WHEN (entry_mss[1], entry_nos[1]) > (l.furthest_ms, l.furthest_no) THEN entry_nos[1] ELSE l.furthest_no END,
+           ordinal = l.ordinal + reads[1] + rereads[1] + missings[1], baseline = l.baseline + rereads[1],
+           read_total = l.read_total + reads[1], applied_total = l.applied_total + applied[1],
            duplicates_total = l.duplicates_total + duplicates[1], divergent_total = l.divergent_total + divergent[1],
            ephemeral_total = l.ephemeral_total + ephemeral[1], skipped_total = l.skipped_total + skipped[1],
-           dead_letters_total = l.dead_letters_total + dead_letters[1], reread_total = l.reread_total + rereads[1],
-           misrouted_total = l.misrouted_total + misrouted[1], last_error = NULL, hint = NULL, updated_at = now()
+           dead_letters_total = l.dead_letters_total + dead_letters[1], missing_total = l.missing_total + missings[1],
+           reread_total = l.reread_total + rereads[1], misrouted_total = l.misrouted_total + misrouted[1], last_error = NULL, hint = NULL, updated_at = now()
      WHERE l.lane_id = lane_ids[1] AND l.fence = fences[1] AND l.entry_ms = from_mss[1] AND l.entry_no = from_nos[1]
-       AND l.applied_no = from_applied_nos[1];
+       AND l.ordinal = from_ordinals[1] AND l.applied_no = from_applied_nos[1];
     IF FOUND THEN RETURN; END IF;
   END IF;
-  PERFORM {{schema}}.fence(lane_ids, fences, from_mss, from_nos, from_applied_nos);
+  PERFORM {{schema}}.fence(lane_ids, fences, from_mss, from_nos, from_ordinals, from_applied_nos);
   PERFORM {{schema}}.advance_all(
     lane_ids, entry_mss, entry_nos, anchors, applied_nos, seals, reads, applied, duplicates, divergent, ephemeral, skipped,
-    dead_letters, rereads, misrouted);
+    dead_letters, missings, rereads, misrouted);
 END $$;
 
 CREATE FUNCTION {{schema}}.advance_all(
   lane_ids integer[], entry_mss bigint[], entry_nos bigint[], anchors bytea[], applied_nos bigint[], seals bytea[], reads bigint[],
   applied bigint[], duplicates bigint[], divergent bigint[], ephemeral bigint[], skipped bigint[], dead_letters bigint[],
-  rereads bigint[], misrouted bigint[]) RETURNS void
+  missings bigint[], rereads bigint[], misrouted bigint[]) RETURNS void
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 BEGIN
   UPDATE {{schema}}.lanes l
      SET entry_ms = w.entry_ms, entry_no = w.entry_no, anchor = w.anchor, applied_no = w.applied_no, seal = w.seal,
-         ordinal = l.ordinal + w.reads, read_total = l.read_total + w.reads, applied_total = l.applied_total + w.applied,
+         furthest_ms = CASE WHEN (w.entry_ms, w.entry_no) > (l.furthest_ms, l.furthest_no) THEN w.entry_ms ELSE l.furthest_ms END,
+         furthest_no = CASE WHEN (w.entry_ms, w.entry_no) > (l.furthest_ms, l.furthest_no) THEN w.entry_no ELSE l.furthest_no END,
+         ordinal = l.ordinal + w.reads + w.rereads + w.missings, baseline = l.baseline + w.rereads,
+         read_total = l.read_total + w.reads, applied_total = l.applied_total + w.applied,
          duplicates_total = l.duplicates_total + w.duplicates, divergent_total = l.divergent_total + w.divergent,
          ephemeral_total = l.ephemeral_total + w.ephemeral, skipped_total = l.skipped_total + w.skipped,
-         dead_letters_total = l.dead_letters_total + w.dead_letters, reread_total = l.reread_total + w.rereads,
-         misrouted_total = l.misrouted_total + w.misrouted, last_error = NULL, hint = NULL, updated_at = now()
+         dead_letters_total = l.dead_letters_total + w.dead_letters, missing_total = l.missing_total + w.missings,
+         reread_total = l.reread_total + w.rereads, misrouted_total = l.misrouted_total + w.misrouted, last_error = NULL, hint = NULL, updated_at = now()
     FROM unnest(lane_ids, entry_mss, entry_nos, anchors, applied_nos, seals, reads, applied, duplicates, divergent, ephemeral,
-                skipped, dead_letters, rereads, misrouted)
+                skipped, dead_letters, missings, rereads, misrouted)
          AS w (lane_id, entry_ms, entry_no, anchor, applied_no, seal, reads, applied, duplicates, divergent, ephemeral,
-               skipped, dead_letters, rereads, misrouted)
+               skipped, dead_letters, missings, rereads, misrouted)
    WHERE l.lane_id = w.lane_id;
+END $$;
+
+-- Records that a lane's stream is not the one that was read. What was in it and had not been read is not known to the entry: Redis'
+-- own counters are gone. Once an incarnation, however often it is noticed.
+CREATE FUNCTION {{schema}}.record_break(of_lane text, of_incarnation bigint, after_ms bigint, after_no bigint, at_least bigint, cause text)
+RETURNS void
+LANGUAGE sql AS $$
+  INSERT INTO {{schema}}.gaps (lane, incarnation, after_ms, after_no, at_least, cause)
+  SELECT of_lane, of_incarnation, after_ms, after_no, at_least, cause
+   WHERE NOT EXISTS (SELECT FROM {{schema}}.gaps g WHERE g.lane = of_lane AND g.incarnation = of_incarnation AND g.missing IS NULL)
+$$;
+
+-- Ends an incarnation and begins the next at a position, where Redis had added `start_ordinal` entries. Raises as fence() does.
+CREATE FUNCTION {{schema}}.begin_incarnation(
+  of_lane integer, of_fence bigint, from_ms bigint, from_no bigint, from_ordinal bigint, from_applied_no bigint, start_ms bigint, start_no bigint,
+  start_ordinal bigint, at_least bigint, cause text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  ended {{schema}}.lanes;
+BEGIN
+  PERFORM {{schema}}.fence(ARRAY[of_lane], ARRAY[of_fence], ARRAY[from_ms], ARRAY[from_no], ARRAY[from_ordinal], ARRAY[from_applied_no]);
+  SELECT * INTO ended FROM {{schema}}.lanes l WHERE l.lane_id = of_lane;
+  INSERT INTO {{schema}}.lane_incarnations
+    (lane, incarnation, cause, entry_ms, entry_no, ordinal, baseline, read_total, applied_total, duplicates_total, divergent_total,
+     ephemeral_total, skipped_total, dead_letters_total, missing_total, reread_total, misrouted_total)
+  VALUES
+    (ended.lane, ended.incarnation, cause, ended.entry_ms, ended.entry_no, ended.ordinal, ended.baseline, ended.read_total,
+     ended.applied_total, ended.duplicates_total, ended.divergent_total, ended.ephemeral_total, ended.skipped_total,
+     ended.dead_letters_total, ended.missing_total, ended.reread_total, ended.misrouted_total);
+  PERFORM {{schema}}.record_break(ended.lane, ended.incarnation, ended.entry_ms, ended.entry_no, at_least, cause);
+  UPDATE {{schema}}.lanes l
+     SET incarnation = ended.incarnation + 1, entry_ms = start_ms, entry_no = start_no, anchor = NULL, mirrored = false,
+         ordinal = start_ordinal, baseline = start_ordinal, read_total = 0, applied_total = 0, duplicates_total = 0, divergent_total = 0,
+         ephemeral_total = 0, skipped_total = 0, dead_letters_total = 0, missing_total = 0, reread_total = 0, misrouted_total = 0,
+         last_error = NULL, hint = NULL, updated_at = now()
+   WHERE l.lane_id = of_lane;
 END $$;
 
 -- Wakes the workers: leases were given back, or there are other workers to share them with. Every worker listens to the channel that is

@@ -64,8 +64,9 @@ struct BatchCommitter: Sendable {
     let parts = step.parts
     var batch = build(step, settings)
     var following = Deque(following)
-    var machine = CommitMachine(retry: settings.retry, laneCount: parts.count, undecided: batch.applied.count, isPiece: step.isPiece)
-    var action = CommitMachine.Action.attempt(.fast)
+    var machine = CommitMachine(
+      retry: settings.retry, laneCount: parts.count, undecided: batch.applied.count, isPiece: step.isPiece, mayRepeat: batch.mayRepeat)
+    var action = CommitMachine.Action.attempt(machine.mode)
     while !Task.isCancelled {
       switch action {
       case .attempt(let mode):
@@ -123,7 +124,7 @@ struct BatchCommitter: Sendable {
     let start = ContinuousClock.now
     let entryCount = step.parts.reduce(0) { $0 + $1.entryCount }
     var builder = BatchBuilder(table: routes, limits: settings.decode, builtIn: settings.builtIn, entryCount: entryCount)
-    for part in step.parts { builder.append(lane: part.record, part.chunks) }
+    for part in step.parts { builder.append(lane: part.record, part.chunks, gaps: part.gaps) }
     var batch = builder.finish()
     if !step.condemned.isEmpty {
       let condemned = batch.entries.enumerated().compactMap { index, entry in step.condemned[entry.id].map { (index, $0) } }
@@ -176,6 +177,7 @@ struct BatchCommitter: Sendable {
         DurableMark(
           lane: record.name, durable: record.cursor.position, incarnation: record.incarnation, rejected: lane.rejected))
     }
+    report(batch)
     // Before the lane may go on: its marks keep their order.
     publisher.publish(marks)
     await coordinator.finish(decided)
@@ -187,8 +189,24 @@ struct BatchCommitter: Sendable {
     return records
   }
 
+  /// What was lost, now that it is recorded.
+  private func report(_ batch: ChangeBatch) {
+    for segment in batch.segments {
+      for gap in segment.gaps {
+        metrics.missed(segment.lane, gap)
+        logger.error(
+          "lane.gap",
+          metadata: [
+            "lane": "\(segment.lane)", "missing": "\(gap.missing)", "cause": "\(gap.cause.rawValue)", "after": "\(gap.after)",
+            "before": "\(gap.before.map(\.description) ?? "")",
+          ])
+      }
+    }
+  }
+
   /// The commit's answer was lost, and the batch is in: the lanes say where they stand.
   private func resolved(_ parts: [Part], _ batch: ChangeBatch, _ records: [LaneRecord]) async {
+    report(batch)
     for ((part, segment), record) in zip(zip(parts, batch.segments), records) {
       // Which entries were rejected is in the ledger, too; without it their writers learn `durable`, and find the reason there.
       let rejected =

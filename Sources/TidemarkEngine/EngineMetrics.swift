@@ -40,13 +40,24 @@ package struct EngineMetrics: Sendable {
     bytes.record(batch.byteCount)
     for entry in batch.entries { commitLag.record(Double(max(0, now - Int64(clamping: entry.id.ms))) / 1000) }
     var reasons: [RejectionReason: Int] = [:]
-    for rejected in settlement.deadLetters { reasons[rejected.rejection.reason, default: 0] += 1 }
+    for rejected in settlement.deadLetters where rejected.rejection != .divergent { reasons[rejected.rejection.reason, default: 0] += 1 }
     for (reason, count) in reasons {
       Counter(label: "tidemark_dead_letters_total", dimensions: [("reason", reason.rawValue)], factory: factory).increment(by: count)
     }
     let divergences = settlement.divergent.count
     if divergences > 0 { diverged("content", by: divergences) }
     if let reused = reasons[.idReused] { diverged("id_reused", by: reused) }
+  }
+
+  /// Entries of a lane were lost, and that is recorded.
+  func missed(_ lane: String, _ gap: LaneGap) {
+    Counter(label: "tidemark_entries_missing_total", dimensions: [("lane", lane), ("cause", gap.cause.rawValue)], factory: factory)
+      .increment(by: gap.missing)
+  }
+
+  /// A lane's stream is another one: how many entries went with the old one is not known.
+  func broke(_ lane: String, _ cause: LaneGap.Cause) {
+    Counter(label: "tidemark_lane_breaks_total", dimensions: [("lane", lane), ("cause", cause.rawValue)], factory: factory).increment()
   }
 
   private func diverged(_ kind: String, by count: Int) {

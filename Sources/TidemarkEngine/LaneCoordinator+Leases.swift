@@ -9,7 +9,7 @@ extension LaneCoordinator {
     grant = held
     guard !changed.isEmpty else { return 0 }
     disown(table.lanes.values.filter { changed.contains($0.record.shard) }.map(\.record.name))
-    reloaded.raise()
+    ownership.raise()
     return changed.count
   }
 
@@ -27,7 +27,7 @@ extension LaneCoordinator {
       busy = departingShards.intersection(leaving)
     }
     for shard in busy { grant.shards[shard] = held.shards[shard] }
-    if !busy.isEmpty { reloaded.raise() }
+    if !busy.isEmpty { ownership.raise() }
     return shards.filter { !busy.contains($0) }
   }
 

@@ -31,6 +31,11 @@ extension LaneCoordinator {
     }
   }
 
+  /// These lanes have their mirroring group.
+  func mirrored(_ records: [LaneRecord]) {
+    for record in records { table.mirrored(record) }
+  }
+
   /// Redis could not be asked.
   func measuredNothing() {
     for lane in lags.keys { observation.measureAgain(lane) }

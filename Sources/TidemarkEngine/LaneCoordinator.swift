@@ -26,8 +26,9 @@ package actor LaneCoordinator {
   /// What Postgres has committed for this worker.
   private(set) var evidence = CommitEvidence()
   var backpressure: Duration = .zero
-  /// Raised when the settings change, or the shards that may be served.
-  nonisolated let reloaded = ChangeSignal()
+  private var knownAdded: [String: UInt64] = [:]
+  /// Raised when the settings change, or the shards that may be served, and when a lane was given up that may be taken up again.
+  nonisolated let ownership = ChangeSignal()
   /// Raised when leases are worth a look: others changed something, or this worker's part in it is another.
   nonisolated let leasesStirred = ChangeSignal()
   /// Raised when there may be more or fewer lanes to read.
@@ -40,22 +41,58 @@ package actor LaneCoordinator {
 
   // Reading
 
-  /// The next read, as soon as a lane may have news and there is credit. Nil: no more reading.
-  func nextRead(block: Duration) async -> LaneReadRequest? {
+  /// What the reader does next.
+  enum ReaderTask {
+    case read(LaneReadRequest)
+    case check([LaneCheck])
+  }
+
+  /// The next read, as soon as a lane may have news and there is credit, or the next look at what Redis says of lanes. Nil: no more reading.
+  func nextRead(block: Duration) async -> ReaderTask? {
     while !Task.isCancelled {
       let seen = readable.generation
-      switch table.nextRead(block: block, now: .now) {
-      case .read(let request): return request
+      let next = table.nextRead(block: block, now: .now)
+      if case .nothing = next, table.isDraining { return nil }
+      let waits = table.readingWaits
+      let start = ContinuousClock.now
+      switch next {
+      case .read(let request): return .read(request)
+      case .check(let lanes): return .check(lanes)
       case .wait(let until): await readable.wait(after: seen, until: until)
-      case .nothing:
-        if table.isDraining { return nil }
-        let waits = table.readingWaits
-        let start = ContinuousClock.now
-        await readable.wait(after: seen)
-        if waits { backpressure += start.duration(to: .now) }
+      case .nothing: await readable.wait(after: seen)
       }
+      if waits { backpressure += start.duration(to: .now) }
     }
     return nil
+  }
+
+  /// Lanes were held against what Redis says of them. Answers what was found, lane by lane.
+  func checked(_ looks: [(lane: LaneCheck, snapshot: LaneSnapshot, anchor: LaneFinding.Anchor)]) -> [LaneFinding] {
+    let findings = looks.map { look in
+      let finding = table.checked(look.lane, look.snapshot, anchor: look.anchor)
+      if case .broken = finding { knownAdded[look.lane.lane] = look.lane.knownAdded }
+      return finding
+    }
+    if findings.contains(where: { $0 != .sound }) { committable.raise() }
+    tellLeft(looks.map(\.lane.lane))
+    return findings
+  }
+
+  /// Any lane's stream may be another now.
+  func reconnected() {
+    table.checkAll()
+    readable.raise()
+  }
+
+  /// What Redis had added to a lane when it was asked last, before its stream turned out to be another one.
+  func takeKnownAdded(_ lane: String) -> UInt64 { knownAdded.removeValue(forKey: lane) ?? 0 }
+
+  /// Wakes whoever takes lanes up, where one of these is not ours any more.
+  private func tellLeft(_ lanes: some Sequence<String>) {
+    let left = lanes.filter { table.lanes[$0] == nil }
+    guard !left.isEmpty else { return }
+    for lane in left { observation.remove(lane) }
+    ownership.raise()
   }
 
   func received(_ block: EntryBlock, for request: LaneReadRequest) {
@@ -118,6 +155,7 @@ package actor LaneCoordinator {
       }
     }
     advanced.raise()
+    tellLeft(decided.map(\.part.record.name))
     if table.isDraining {
       committable.raise()
     } else if table.hasReady {
@@ -223,7 +261,7 @@ package actor LaneCoordinator {
     committable.raise()
     readable.raise()
     population.raise()
-    reloaded.raise()
+    ownership.raise()
   }
 
   /// No more reading; what waits is committed. ``nextRead(block:)`` and then ``nextWork()`` answer nil.
@@ -233,7 +271,7 @@ package actor LaneCoordinator {
     committable.raise()
     readable.raise()
     population.raise()
-    reloaded.raise()
+    ownership.raise()
     leasesStirred.raise()
   }
 

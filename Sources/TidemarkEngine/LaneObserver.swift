@@ -1,7 +1,7 @@
 internal import Logging
 internal import TidemarkCore
 
-/// Measures lag, notes lanes' states in the ledger, and writes checkpoint rows. Nothing else depends on it: when a server is away it
+/// Measures lag, notes lanes' states in the ledger, moves the groups that mirror cursors, and writes checkpoint rows. Nothing else depends on it: when a server is away it
 /// misses a turn.
 struct LaneObserver: Sendable {
   static let interval = Duration.seconds(1)
@@ -43,13 +43,26 @@ struct LaneObserver: Sendable {
       let streams = try await source.inspect(lanes.map(\.record.name))
       let now = try await source.currentMilliseconds()
       var lags: [String: LaneLag] = [:]
+      var mirrors: [LaneMirror] = []
       for (lane, stream) in zip(lanes, streams) {
+        if let stream { mirrors.append(LaneMirror(lane.record, within: stream)) }
         lags[lane.record.name] = LagMeasure.lag(stream, record: lane.record, oldestUncommitted: lane.oldestUncommitted, now: now)
       }
       await coordinator.measured(lags)
+      try await mirror(mirrors, of: lanes.map(\.record))
     } catch {
       await coordinator.measuredNothing()
     }
+  }
+
+  /// The ledger knows of a group before its absence can mean anything.
+  private func mirror(_ mirrors: [LaneMirror], of records: [LaneRecord]) async throws {
+    guard !mirrors.isEmpty else { return }
+    let there = try await source.mirror(mirrors)
+    let new = records.filter { !$0.isMirrored && there.contains($0.name) }
+    guard !new.isEmpty else { return }
+    try await sink.mirrored(new)
+    await coordinator.mirrored(new)
   }
 
   private func note(_ noted: inout [String: LaneNote]) async {

@@ -8,13 +8,14 @@ struct LaneOwnership: Sendable {
   let worker: WorkerIdentity
   let coordinator: LaneCoordinator
   let publisher: MarkPublisher
+  let verification: LaneVerification
   let logger: Logger
 
   /// Until cancelled. What failed is tried again with the next discovery.
   func run() async {
     var isFailing = false
     while !Task.isCancelled {
-      let seen = coordinator.reloaded.generation
+      let seen = coordinator.ownership.generation
       let settings = await coordinator.settings
       do {
         try await takeUp(settings)
@@ -27,7 +28,7 @@ struct LaneOwnership: Sendable {
       await coordinator.revive()
       // While no lane is ours nobody reads, and so nobody else learns whether Redis can be reached.
       if await coordinator.ownsNothing { await SourceProbe(source: source, coordinator: coordinator).run() }
-      await coordinator.reloaded.wait(after: seen, until: .now.advanced(by: settings.discover))
+      await coordinator.ownership.wait(after: seen, until: .now.advanced(by: settings.discover))
     }
   }
 
@@ -47,13 +48,20 @@ struct LaneOwnership: Sendable {
       // Shards with lanes are balanced apart from those without.
       coordinator.leasesStirred.raise()
     }
-    let ours = records.filter { $0.owner == worker.name }
-    // A worker that died between commit and mark left the mark behind.
+    let verified = try await verification.verified(records.filter { $0.owner == worker.name }, settings)
+    let ours = verified.map(\.record)
+    // A worker that died between commit and mark left the mark behind; a new incarnation begins with a mark that falls.
     publisher.publish(
-      ours.filter { $0.cursor.position > .zero }.map {
+      ours.filter { $0.cursor.position > .zero || $0.incarnation > 1 }.map {
         DurableMark(lane: $0.name, durable: $0.cursor.position, incarnation: $0.incarnation, rejected: [])
       })
     await coordinator.own(ours)
+    for lane in verified {
+      guard let broken = lane.halt else { continue }
+      await coordinator.halt(
+        lane.record.name, reason: "the stream is not the one that was read: \(broken.cause.rawValue)",
+        hint: "look at it, then set `rewind: resume` or `reseed` and restart the worker", for: nil)
+    }
     logger.info("lanes.owned", metadata: ["lanes": "\(ours.count)", "new": "\(unknown.count)"])
   }
 

@@ -1,36 +1,63 @@
 internal import Logging
 internal import TidemarkCore
 
-/// Reads lanes as long as there is credit, and waits out what Redis can't do at the moment.
+/// Reads lanes as long as there is credit, looks whether their streams are still what was read, and waits out what Redis can't do at the
+/// moment.
 struct LaneReader: Sendable {
   /// How long one XREAD may wait. Short enough that a lane found meanwhile is not kept waiting.
   static let block = Duration.seconds(1)
 
   let source: any LaneSource
   let coordinator: LaneCoordinator
+  let inspector: LaneInspector
   let metrics: EngineMetrics
   let logger: Logger
 
   func run() async {
     var lastWait: Duration?
-    while let request = await coordinator.nextRead(block: Self.block) {
+    var connections = source.readConnections
+    while let task = await coordinator.nextRead(block: Self.block) {
       do {
-        let start = ContinuousClock.now
-        switch try await source.read(request) {
-        case .nothing: break
-        case .entries(let block):
-          metrics.phase(.read, start.duration(to: .now))
-          await coordinator.received(block, for: request)
-        case .overBudget: await coordinator.overran(request)
+        switch task {
+        case .read(let request): try await read(request)
+        case .check(let lanes): try await check(lanes)
         }
         if lastWait != nil { logger.info("redis.readable") }
         lastWait = nil
         await coordinator.redis(failed: nil)
+        if source.readConnections != connections {
+          connections = source.readConnections
+          await coordinator.reconnected()
+        }
       } catch is CancellationError {
         return
       } catch {
-        await coordinator.unread(request)
+        if case .read(let request) = task { await coordinator.unread(request) }
         await failed(error, &lastWait)
+      }
+    }
+  }
+
+  private func read(_ request: LaneReadRequest) async throws {
+    let start = ContinuousClock.now
+    switch try await source.read(request) {
+    case .nothing: break
+    case .entries(let block):
+      metrics.phase(.read, start.duration(to: .now))
+      await coordinator.received(block, for: request)
+    case .overBudget: await coordinator.overran(request)
+    }
+  }
+
+  private func check(_ lanes: [LaneCheck]) async throws {
+    let settings = await coordinator.settings
+    let looks = try await inspector.look(lanes, settings)
+    for (look, finding) in zip(looks, await coordinator.checked(looks)) {
+      switch finding {
+      // A gap is told once it is recorded.
+      case .sound, .milestone, .missing: break
+      case .broken(let broken):
+        logger.warning("lane.ending", metadata: ["lane": "\(look.lane.lane)", "cause": "\(broken.cause.rawValue)"])
       }
     }
   }

@@ -34,12 +34,16 @@ package struct Worker: Service {
   package func run() async throws {
     let publisher = MarkPublisher(source: source, coordinator: coordinator, logger: logger)
     let observer = LaneObserver(source: source, sink: sink, worker: identity, coordinator: coordinator, logger: logger)
+    let inspector = LaneInspector(source: source, routes: routes)
+    let verification = LaneVerification(
+      source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
     let ownership = LaneOwnership(
-      source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, logger: logger)
+      source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, verification: verification,
+      logger: logger)
     let leases = LeaseKeeper(source: source, sink: sink, worker: identity, coordinator: coordinator, metrics: metrics, logger: logger)
     let listener = LeaseListener(news: try sink.makeLeaseNews(), coordinator: coordinator, logger: logger)
     let doorbell = DoorbellListener(source: source, coordinator: coordinator, logger: logger)
-    let reader = LaneReader(source: source, coordinator: coordinator, metrics: metrics, logger: logger)
+    let reader = LaneReader(source: source, coordinator: coordinator, inspector: inspector, metrics: metrics, logger: logger)
     let committers = try await (0..<coordinator.settings.writers).map { _ in
       BatchCommitter(
         writer: try sink.makeWriter(), routes: routes, coordinator: coordinator, publisher: publisher, metrics: metrics,

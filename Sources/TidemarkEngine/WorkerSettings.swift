@@ -15,6 +15,16 @@ package struct WorkerSettings: Sendable {
     var isPattern: Bool { streams.contains { "*?[\\".contains($0) } }
   }
 
+  /// What to do with a lane whose stream is not the one that was read.
+  package enum Rewind: String, Sendable, CaseIterable {
+    /// Nothing, until an operator has looked.
+    case halt
+    /// Read again all that Redis has, and apply what is not in Postgres.
+    case resume
+    /// Postgres is right: what Redis has is left alone, and only what is written from now on is applied.
+    case reseed
+  }
+
   package var flow: FlowLimits
   package var decode: EntryDecoder.Limits
   package var retry: RetryPolicy
@@ -26,10 +36,11 @@ package struct WorkerSettings: Sendable {
   package var leaseTTL: Duration
   package var checkpointInterval: Duration
   package var dedupeWindow: Duration
+  package var rewind: Rewind
 
   package init(
     flow: FlowLimits, decode: EntryDecoder.Limits, retry: RetryPolicy, builtIn: BuiltInLanes?, lanes: [LaneItem], writers: Int,
-    discover: Duration, leaseTTL: Duration, checkpointInterval: Duration, dedupeWindow: Duration
+    discover: Duration, leaseTTL: Duration, checkpointInterval: Duration, dedupeWindow: Duration, rewind: Rewind = .resume
   ) {
     self.flow = flow
     self.decode = decode
@@ -41,6 +52,7 @@ package struct WorkerSettings: Sendable {
     self.leaseTTL = leaseTTL
     self.checkpointInterval = checkpointInterval
     self.dedupeWindow = dedupeWindow
+    self.rewind = rewind
   }
 
   /// All lanes there can be, by name or pattern.

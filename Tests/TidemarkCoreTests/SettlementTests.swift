@@ -50,7 +50,10 @@ import Testing
     #expect(counts.applied == 2)
     #expect(counts.discrepancy == 0)
     #expect(settlement.divergent == [1])
-    #expect(settlement.deadLetters == [Settlement.Rejected(entry: 3, rejection: rejection)])
+    #expect(
+      settlement.deadLetters == [
+        Settlement.Rejected(entry: 1, rejection: .divergent), Settlement.Rejected(entry: 3, rejection: rejection),
+      ])
     #expect(settlement.numbers.map(\.entry) == [4, 5])
     #expect(settlement.numbers.map(\.no) == [1, 2])
   }

@@ -31,6 +31,10 @@ private final class WatchedSource: LaneSource {
     return try await source.read(request)
   }
 
+  func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] { try await source.look(positions) }
+  var readConnections: Int { source.readConnections }
+  func mirror(_ cursors: [LaneMirror]) async throws -> Set<String> { try await source.mirror(cursors) }
+  func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool { try await source.raiseFloor(lane, to: floor) }
   func rings(_ prefixes: [String]) async throws -> LaneRings { try await source.rings(prefixes) }
   func inspect(_ lanes: [String]) async throws -> [LaneInspection?] { try await source.inspect(lanes) }
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }

@@ -99,6 +99,26 @@ final class MemorySink: ChangeSink {
     }
   }
 
+  func begin(_ incarnation: NewIncarnation) async throws {
+    state.withLock { state in
+      guard var lane = state.lanes[incarnation.ended.name] else { return }
+      lane.incarnation += 1
+      lane.cursor.position = incarnation.start
+      lane.ordinal = incarnation.startOrdinal
+      lane.baseline = incarnation.startOrdinal
+      lane.totals = LaneCounts()
+      state.lanes[lane.name] = lane
+    }
+  }
+
+  func recordBreak(_ lane: LaneRecord, _ cause: LaneGap.Cause, atLeast: UInt64) async throws {}
+
+  func mirrored(_ lanes: [LaneRecord]) async throws {
+    state.withLock { state in
+      for lane in lanes { state.lanes[lane.name]?.isMirrored = true }
+    }
+  }
+
   func note(_ states: [LaneNote]) async throws {}
   func checkpoint(_ marks: [CheckpointMark], worker: WorkerIdentity) async throws {}
   func pruneEventIDs(olderThan milliseconds: Int64) async throws {}

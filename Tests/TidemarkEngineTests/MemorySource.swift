@@ -63,11 +63,27 @@ final class MemorySource: LaneSource {
         state.streams[lane].map { stream in
           LaneInspection(
             length: UInt64(stream.count), lastGeneratedID: stream.last?.id ?? .zero, entriesAdded: UInt64(stream.count),
-            maxDeletedID: .zero, firstID: stream.first?.id)
+            maxDeletedID: .zero, firstID: stream.first?.id, lastID: stream.last?.id)
         }
       }
     }
   }
+
+  func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] {
+    let streams = try await inspect(positions.map(\.lane))
+    return state.withLock { state in
+      zip(positions, streams).map { position, stream in
+        let anchor = state.streams[position.lane]?.first { $0.id == position.after }
+        return LaneSnapshot(
+          stream: stream, hasGroup: stream != nil,
+          anchor: anchor.map { .there(EntryBlock(id: $0.id, raw: $0.raw)) } ?? .gone)
+      }
+    }
+  }
+
+  var readConnections: Int { 1 }
+  func mirror(_ cursors: [LaneMirror]) async throws -> Set<String> { Set(cursors.map(\.lane)) }
+  func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool { true }
 
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
   func discover(_ pattern: String) async throws -> [String] { [] }

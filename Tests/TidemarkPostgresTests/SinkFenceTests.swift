@@ -8,7 +8,7 @@ import TidemarkTestKit
 @Suite struct SinkFenceTests {
   private static let entry = HandMade(5, "messages.cleared")
 
-  @Test(arguments: ["fence = fence + 1", "entry_ms = 3", "entry_no = 3", "applied_no = applied_no + 1"])
+  @Test(arguments: ["fence = fence + 1", "entry_ms = 3", "entry_no = 3", "ordinal = 3", "applied_no = applied_no + 1"])
   func `a lane that is not where the batch left it is named, and nothing is committed`(change: String) async throws {
     try await withSink(lanes: ["one", "two", "three"]) { sink in
       let records = [try await sink.lane("one"), try await sink.lane("two"), try await sink.lane("three")]

@@ -94,7 +94,7 @@ struct LaneReadingTests {
         try await source.inspect(["lane", "absent", "empty"]) == [
           LaneInspection(
             length: 2, lastGeneratedID: EntryID(ms: 5, no: 0), entriesAdded: 5, maxDeletedID: EntryID(ms: 3, no: 0),
-            firstID: EntryID(ms: 4, no: 0)),
+            firstID: EntryID(ms: 4, no: 0), lastID: EntryID(ms: 5, no: 0)),
           nil,
           LaneInspection(length: 0, lastGeneratedID: zero, entriesAdded: 0, maxDeletedID: zero, firstID: nil),
         ])

@@ -94,7 +94,8 @@ package struct DeadLetterStore: Sendable {
     switch outcomes.first?.kind {
     case nil: return .applied
     case .rejected(let rejection): return .rejectedAgain(rejection)
-    case .duplicate, .reread, .divergent: return .alreadyThere
+    case .divergent: return .rejectedAgain(.divergent)
+    case .duplicate, .reread: return .alreadyThere
     }
   }
 

@@ -40,6 +40,14 @@ package enum MetricCatalog {
     "entries_ephemeral_total", .counter, .entries, labels: ["lane"], of: .lane, "Of these, ephemeral: counted and not stored.")
   static let entriesSkipped = MetricDefinition(
     "entries_skipped_total", .counter, .entries, labels: ["lane"], of: .lane, "Of these, skipped because no route wanted them.")
+  static let entriesMissing = MetricDefinition(
+    "entries_missing_total", .counter, .entries, labels: ["lane", "cause"], of: .lane,
+    "Entries of the lane that were lost before they were read, exactly, as this worker recorded them: trimmed, or deleted. "
+      + "Each is in a row of gaps.")
+  static let laneBreaks = MetricDefinition(
+    "lane_breaks_total", .counter, labels: ["lane", "cause"], of: .lane,
+    "How often this worker found another stream than the one that was read: flushed, evicted, recreated or rewound. Each is a row of gaps; "
+      + "what went with the old stream only Redis could have told.")
   static let checkpointTimestamp = MetricDefinition(
     "checkpoint_timestamp_seconds", .gauge, .timestamp, labels: ["lane"], of: .lane,
     "When this worker last wrote a checkpoint of the lane; absent until it has. A lane that does not move gets none. "
@@ -47,6 +55,6 @@ package enum MetricCatalog {
 
   static let lanes: [MetricDefinition] = [
     laneLagEntries, laneLagSeconds, laneLastCommit, laneState, laneFence, entriesRead, entriesApplied, entriesDuplicate,
-    entriesDivergent, entriesEphemeral, entriesSkipped, checkpointTimestamp,
+    entriesDivergent, entriesEphemeral, entriesSkipped, entriesMissing, laneBreaks, checkpointTimestamp,
   ]
 }

@@ -48,4 +48,9 @@ extension Configuration {
   package enum UnstorableText: String, CaseIterable, Sendable {
     case reject, replace
   }
+
+  /// What becomes of a lane whose stream is not the one that was read.
+  package enum Rewind: String, CaseIterable, Sendable {
+    case halt, resume, reseed
+  }
 }

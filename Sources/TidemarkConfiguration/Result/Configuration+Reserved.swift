@@ -14,10 +14,6 @@ extension Configuration {
     package var ignoreGroups: [String] = []
   }
 
-  package enum Rewind: String, CaseIterable, Sendable {
-    case halt, resume, reseed
-  }
-
   package struct Pressure: Equatable, Sendable {
     package var slow = Duration.seconds(5)
     package var stop = Duration.seconds(60)

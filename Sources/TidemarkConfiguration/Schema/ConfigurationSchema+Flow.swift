@@ -106,4 +106,10 @@ extension ConfigurationSchema {
         "text.unstorable", \.text.unstorable, .choice(Configuration.UnstorableText.allCases.map(\.rawValue)), [],
         "What becomes of a NUL in a text: `reject` makes a dead letter, `replace` stores U+FFFD in its place.")
     ])
+
+  /// Stands at the top level of the file.
+  static let rewind = ConfigurationKey(
+    "rewind", \.rewind, .choice(Configuration.Rewind.allCases.map(\.rawValue)), [],
+    "What to do with a lane whose stream was recreated, flushed or rewound: `halt` it until an operator has looked, `resume` by reading "
+      + "again all that Redis has, or `reseed`: PostgreSQL is right, and only what is written from now on is applied.")
 }

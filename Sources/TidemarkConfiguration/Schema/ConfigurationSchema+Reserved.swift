@@ -31,12 +31,6 @@ extension ConfigurationSchema {
         "Consumer groups that trimming does not wait for, such as one that nobody reads any more."),
     ])
 
-  /// Stands at the top level of the file.
-  static let rewind = ConfigurationKey(
-    "rewind", \.rewind, .choice(Configuration.Rewind.allCases.map(\.rawValue)), .reserved,
-    "What to do when Redis came back older than it was: `halt` the lane, `resume` from what Redis has, or "
-      + "`reseed` Redis from PostgreSQL.")
-
   static let pressure = Section(
     "pressure", "What agents are told when PostgreSQL falls behind.",
     [

@@ -28,6 +28,15 @@ package protocol ChangeSink: Sendable {
   /// Makes rows for lanes that have none; the others are left alone.
   func register(_ lanes: [NewLane]) async throws
 
+  /// Ends a lane's incarnation and begins the next, with a gap row. Fenced as a commit is.
+  func begin(_ incarnation: NewIncarnation) async throws
+
+  /// Records that a lane's stream is not the one that was read, once an incarnation.
+  func recordBreak(_ lane: LaneRecord, _ cause: LaneGap.Cause, atLeast: UInt64) async throws
+
+  /// Notes that these lanes have their mirroring group: from now on its absence tells something.
+  func mirrored(_ lanes: [LaneRecord]) async throws
+
   /// Notes what state lanes are in, for whoever reads `lanes` without a worker.
   func note(_ states: [LaneNote]) async throws
 

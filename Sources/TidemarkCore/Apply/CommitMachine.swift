@@ -32,7 +32,7 @@ package struct CommitMachine: Sendable {
   /// Bad records that are cut out by the line that COPY names; beyond, the server goes entry by entry (DESIGN section 4, "Poison").
   static let cutOutLimit = 8
 
-  package private(set) var mode = CommitMode.fast
+  package private(set) var mode: CommitMode
   private let retry: RetryPolicy
   private let laneCount: Int
   private var undecided: Int
@@ -43,7 +43,8 @@ package struct CommitMachine: Sendable {
   private var unresolved: SinkError?
 
   /// - Parameter undecided: the entries of the batch that shall be applied.
-  package init(retry: RetryPolicy, laneCount: Int, undecided: Int, isPiece: Bool) {
+  package init(retry: RetryPolicy, laneCount: Int, undecided: Int, isPiece: Bool, mayRepeat: Bool = false) {
+    mode = mayRepeat ? .exact : .fast
     self.retry = retry
     self.laneCount = laneCount
     self.undecided = undecided

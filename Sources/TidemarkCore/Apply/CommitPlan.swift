@@ -103,6 +103,8 @@ extension LaneTable.Work.Part {
     guard count < entryCount else { return nil }
     var rest = self
     rest.chunks = []
+    // Gaps wait for the last entries before them.
+    gaps = []
     var kept: [LaneChunk] = []
     var left = count
     for var chunk in chunks {
@@ -119,6 +121,7 @@ extension LaneTable.Work.Part {
 
   fileprivate mutating func append(_ following: Self) {
     chunks += following.chunks
+    gaps += following.gaps
     next = following.next
   }
 }

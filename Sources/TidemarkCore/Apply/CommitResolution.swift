@@ -7,7 +7,7 @@ package enum CommitResolution: Sendable, Equatable {
   case lost([Int32])
 
   /// Compares each lane with the batch. A lane has at most one transaction under way, so its cursor stands where the batch begins
-  /// or where it ends; ids only rise, so it can't be both.
+  /// or where it ends; what Redis added only rises, so it can't be both.
   package init(_ batch: ChangeBatch, _ records: [LaneRecord]) {
     let byID = Dictionary(records.map { ($0.laneID, $0) }, uniquingKeysWith: { first, _ in first })
     var committed: [LaneRecord] = []
@@ -18,9 +18,9 @@ package enum CommitResolution: Sendable, Equatable {
         lost.append(segment.laneID)
         continue
       }
-      if record.cursor.position == batch.lastID(of: segment) {
+      if record.cursor.position == batch.lastID(of: segment), record.ordinal == batch.lastOrdinal(of: segment) {
         committed.append(record)
-      } else if record.cursor == segment.before {
+      } else if record.cursor == segment.before, record.ordinal == segment.ordinalBefore {
         before.append(segment.laneID)
       } else {
         lost.append(segment.laneID)

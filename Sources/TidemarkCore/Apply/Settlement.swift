@@ -24,8 +24,9 @@ package struct Settlement: Sendable, Equatable {
   }
 
   package var lanes: [Lane] = []
+  /// Entries to be kept as they came, with the reason.
   package var deadLetters: [Rejected] = []
-  /// Entries whose position holds another content already.
+  /// Those of them whose position holds another content already; they count as divergent, not among the dead letters.
   package var divergent: [Int] = []
   /// For each applied entry, in order, its number in the audit trail; entries that are not applied are left out.
   package var numbers: [Numbered] = []
@@ -39,8 +40,9 @@ package struct Settlement: Sendable, Equatable {
       lane.cursor.position = batch.lastID(of: segment)
       lane.counts.read = segment.entries.count
       for index in segment.entries { settle(index, of: batch, byEntry.isEmpty ? nil : byEntry[index], &lane) }
-      let last = batch.entries[segment.entries.upperBound - 1]
-      lane.anchor = last.digest == .none ? nil : last.digest
+      lane.counts.missing = segment.missing
+      let last = segment.entries.isEmpty ? segment.anchorBefore : batch.entries[segment.entries.upperBound - 1].digest
+      lane.anchor = last == ContentDigest.none ? nil : last
       lanes.append(lane)
     }
   }
@@ -58,6 +60,9 @@ package struct Settlement: Sendable, Equatable {
     case (.apply, .divergent):
       lane.counts.divergent += 1
       divergent.append(index)
+      // Its content is in no table: kept as a dead letter's is, and its writer is told.
+      lane.rejected.append(DurableMark.Rejection(id: batch.entries[index].id, reason: Rejection.divergent.reason.rawValue))
+      deadLetters.append(Rejected(entry: index, rejection: .divergent))
     case (.apply, .reread):
       // Read before, so only counted here.
       lane.counts.read -= 1
@@ -70,4 +75,9 @@ package struct Settlement: Sendable, Equatable {
       numbers.append(Numbered(entry: index, no: lane.cursor.appliedNo))
     }
   }
+}
+
+extension Rejection {
+  /// Of an entry whose position holds another content.
+  package static let divergent = Rejection(.idReused, "the entry id was used before, for another content, which is in Postgres")
 }

@@ -28,8 +28,8 @@ package struct BatchBuilder: ~Copyable {
     }
   }
 
-  /// Adds a lane's entries, in order, from one or several blocks.
-  package mutating func append(lane record: LaneRecord, _ chunks: [LaneChunk]) {
+  /// Adds a lane's entries, in order, from one or several blocks, and what was lost among them.
+  package mutating func append(lane record: LaneRecord, _ chunks: [LaneChunk], gaps: [LaneGap] = []) {
     let start = batch.entries.count
     let lane = batch.segments.count
     let partition = builtIn?.partition(of: record.name)
@@ -38,11 +38,12 @@ package struct BatchBuilder: ~Copyable {
       batch.byteCount += chunk.byteCount
       for index in chunk.entries { append(chunk.block, index, lane: lane, partition: partition) }
     }
-    guard batch.entries.count > start else { return }
+    guard batch.entries.count > start || !gaps.isEmpty else { return }
     batch.segments.append(
       ChangeBatch.Segment(
         laneID: record.laneID, lane: record.name, fence: record.fence, incarnation: record.incarnation, before: record.cursor,
-        entries: start..<batch.entries.count))
+        anchorBefore: record.anchor, ordinalBefore: record.ordinal, furthest: record.furthest,
+        entries: start..<batch.entries.count, gaps: gaps))
   }
 
   package consuming func finish() -> ChangeBatch {

@@ -10,8 +10,17 @@ package struct ChangeBatch: Sendable {
     package var incarnation: Int64
     /// Where the lane must stand for this batch to be applied.
     package var before: LaneCursor
-    /// Indices into ``ChangeBatch/entries``; never empty.
+    /// Digest of the entry there, and what Redis had added by then.
+    package var anchorBefore: ContentDigest?
+    package var ordinalBefore: UInt64
+    /// The furthest position that the lane ever reached.
+    package var furthest: EntryID
+    /// Indices into ``ChangeBatch/entries``; empty where there is nothing but gaps.
     package var entries: Range<Int>
+    /// What was lost up to its end.
+    package var gaps: [LaneGap]
+
+    package var missing: Int { gaps.reduce(0) { $0 + $1.missing } }
   }
 
   package internal(set) var segments: [Segment] = []
@@ -33,7 +42,21 @@ package struct ChangeBatch: Sendable {
     rowSets = destinations.map { RowSet(destination: $0) }
   }
 
-  package func lastID(of segment: Segment) -> EntryID { entries[segment.entries.upperBound - 1].id }
+  /// Whether some of it may be in Postgres already: a stream that was rewound or recreated is read again. Only the exact path decides each
+  /// entry by what is there, and finds what is late its place.
+  package var mayRepeat: Bool {
+    segments.contains { segment in segment.entries.first.map { entries[$0].id <= segment.furthest } ?? false }
+  }
+
+  /// Where the lane stands once this is applied.
+  package func lastID(of segment: Segment) -> EntryID {
+    segment.entries.isEmpty ? segment.before.position : entries[segment.entries.upperBound - 1].id
+  }
+
+  /// What Redis had added by then.
+  package func lastOrdinal(of segment: Segment) -> UInt64 {
+    segment.ordinalBefore + UInt64(segment.entries.count + segment.missing)
+  }
 
   /// Makes entries dead letters, by index: their rows leave the batch.
   package mutating func reject(_ rejections: [Int: Rejection]) {

@@ -17,6 +17,16 @@ package struct ContentDigest: Hashable, Sendable {
     self.init(SHA256.hash(data: canonical))
   }
 
+  /// Nil for anything but ``byteCount`` bytes.
+  package init?(bytes: [UInt8]) {
+    guard bytes.count == Self.byteCount else { return nil }
+    self = bytes.withUnsafeBytes { bytes in
+      ContentDigest(
+        high: UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+        low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+    }
+  }
+
   init(_ hash: SHA256.Digest) {
     self = hash.withUnsafeBytes { digest in
       ContentDigest(

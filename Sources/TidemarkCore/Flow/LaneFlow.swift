@@ -12,7 +12,16 @@ package struct LaneFlow: Sendable {
   package internal(set) var record: LaneRecord
   /// The last entry that was read; it runs ahead of the committed cursor by what waits and what is in flight.
   package internal(set) var readPosition: EntryID
+  /// What Redis had added by then.
+  package internal(set) var readOrdinal: UInt64
   var chunks: Deque<LaneChunk> = []
+  /// What was found to be lost and is not committed yet.
+  package internal(set) var gaps: [LaneGap] = []
+  var milestone: LaneMilestone?
+  /// What Redis had added when it was asked last.
+  var knownAdded: UInt64 = 0
+  /// Its stream is not the one that was read: what was read is committed, then the lane is given up.
+  var isEnding = false
   package internal(set) var waitingEntries = 0
   package internal(set) var waitingBytes = 0
   /// Since when the oldest waiting entry waits.
@@ -38,7 +47,11 @@ package struct LaneFlow: Sendable {
     self.record = record
     self.ownership = ownership
     readPosition = record.cursor.position
+    readOrdinal = record.ordinal
   }
+
+  /// As it is held against what Redis says of it.
+  var check: LaneCheck { LaneCheck(record, readPosition: readPosition, readOrdinal: readOrdinal, knownAdded: knownAdded) }
 
   package var state: LaneState {
     if halt != nil { return .halted }
@@ -52,13 +65,42 @@ package struct LaneFlow: Sendable {
     waitingBytes += chunk.byteCount
     waitingSince = waitingSince ?? now
     readPosition = chunk.block.entries[chunk.entries.upperBound - 1].id
+    pass(chunk)
     if inFlight == nil, oldestUncommitted == nil { oldestUncommitted = chunks.first?.firstID }
+  }
+
+  /// Counts what was read, and at a milestone what was not.
+  private mutating func pass(_ chunk: LaneChunk) {
+    defer { readOrdinal += UInt64(chunk.entries.count) }
+    guard let milestone, readPosition >= milestone.entry else { return }
+    self.milestone = nil
+    let before = chunk.entries.prefix { chunk.block.entries[$0].id <= milestone.entry }
+    if let gap = milestone.gap(read: readOrdinal + UInt64(before.count), place: readPosition) { lost(gap) }
+  }
+
+  mutating func lost(_ gap: LaneGap) {
+    gaps.append(gap)
+    readOrdinal += UInt64(gap.missing)
+    milestone = nil
+  }
+
+  /// Whether a gap can be committed without waiting for entries.
+  var hasGapToCommit: Bool { chunks.isEmpty && !gaps.isEmpty }
+
+  /// The gaps that a part with these entries carries.
+  private mutating func takeGaps(_ taken: [LaneChunk]) -> [LaneGap] {
+    guard !gaps.isEmpty else { return [] }
+    let last = taken.last.map { $0.block.entries[$0.entries.upperBound - 1].id }
+    let leaving = gaps.filter { gap in chunks.isEmpty || last.map { gap.place <= $0 } ?? false }
+    gaps.removeAll { leaving.contains($0) }
+    return leaving
   }
 
   /// This lane's part of a transaction that has room for `entries` and `bytes`. Nil where the next chunk does not fit behind others.
   mutating func takePart(entries: Int, bytes: Int, isFirst: Bool) -> LaneTable.Work.Part? {
-    guard let next = chunks.first, isFirst || next.fits(entries: entries, bytes: bytes) else { return nil }
-    return LaneTable.Work.Part(record: record, chunks: take(entries: entries, bytes: bytes), ownership: ownership)
+    guard !chunks.isEmpty || hasGapToCommit, isFirst || chunks.first?.fits(entries: entries, bytes: bytes) ?? true else { return nil }
+    let taken = take(entries: entries, bytes: bytes)
+    return LaneTable.Work.Part(record: record, chunks: taken, gaps: takeGaps(taken), ownership: ownership)
   }
 
   /// Takes up to `entries` and `bytes` from the front, at least one entry. Only the first chunk is cut, where it must be: a block gives its
@@ -97,6 +139,9 @@ package struct LaneFlow: Sendable {
     waitingSince = nil
     oldestUncommitted = nil
     readPosition = record.cursor.position
+    readOrdinal = record.ordinal
+    gaps = []
+    milestone = nil
     return dropped
   }
 }

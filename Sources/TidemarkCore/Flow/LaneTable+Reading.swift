@@ -1,16 +1,30 @@
 extension LaneTable {
   package enum NextRead: Sendable {
     case read(LaneReadRequest)
+    /// Ask what Redis says of these lanes, each with its cursor, and tell ``checked(_:_:anchor:)``.
+    case check([LaneCheck])
     /// No lane has news, as far as is known; look again then.
     case wait(until: ContinuousClock.Instant)
     /// Not until something changes.
     case nothing
   }
 
-  /// What to ask Redis next. Whatever comes of it is told: ``received(_:for:now:)``, ``overran(_:)`` or ``unread(_:)``.
+  /// What to ask Redis next. Whatever comes of a read is told: ``received(_:for:now:)``, ``overran(_:)`` or ``unread(_:)``; while one is
+  /// under way, nothing else is asked.
   package mutating func nextRead(block: Duration, now: ContinuousClock.Instant) -> NextRead {
+    guard !isDraining else { return .nothing }
+    let checked = checks.take(now: now).compactMap { lanes[$0]?.check }
+    if !checked.isEmpty { return .check(checked) }
+    switch nextStreams(block: block, now: now) {
+    case .wait(let until): return .wait(until: min(until, checks.next(now: now) ?? until))
+    case .nothing: return checks.next(now: now).map { .wait(until: $0) } ?? .nothing
+    case let next: return next
+    }
+  }
+
+  private mutating func nextStreams(block: Duration, now: ContinuousClock.Instant) -> NextRead {
     let available = credit.available(of: limits.bufferBytes)
-    guard !isDraining, !readingWaits else { return .nothing }
+    guard !readingWaits else { return .nothing }
     // A lane that is read alone brings its entry whatever the credit, and while it is parsed, twice: not on top of much that is held.
     if plan.readsAlone, credit.used > 0, available < 2 * limits.maxEntryBytes { return .nothing }
     var wait: Duration?
@@ -58,6 +72,7 @@ extension LaneTable {
         continue
       }
       accepted += section.entries.count
+      checks.stirred(position.lane)
       lanes[position.lane]?.append(LaneChunk(block: block, blockID: id, entries: section.entries), now: now)
       queue(position.lane)
       if section.entries.count >= request.count { plan.fellBehind(position.lane) }
@@ -66,6 +81,46 @@ extension LaneTable {
     credit.hold(block: id, entries: accepted, footprint: block.footprint)
     sizing.received(asked: request.count, most: most, largest: block.largestFootprint)
   }
+
+  /// One lane was held against what Redis says of it. Answers what was found, unless the lane went on meanwhile. A lane whose stream is
+  /// another is given up once what was read is committed: it may be taken again when its ledger fits the stream.
+  package mutating func checked(_ check: LaneCheck, _ snapshot: LaneSnapshot, anchor: LaneFinding.Anchor) -> LaneFinding {
+    guard let flow = lanes[check.lane], flow.halt == nil, flow.readPosition == check.readPosition, flow.readOrdinal == check.readOrdinal
+    else { return .sound }
+    let finding = LaneFinding(check, snapshot, anchor: anchor)
+    switch finding {
+    case .sound:
+      lanes[check.lane]?.milestone = nil
+      // Somebody destroyed the group alone: it is made again.
+      if check.isMirrored, !snapshot.hasGroup, snapshot.stream != nil { lanes[check.lane]?.record.isMirrored = false }
+    case .missing(let gap):
+      lanes[check.lane]?.lost(gap)
+      queue(check.lane)
+    case .milestone(let milestone): if flow.milestone == nil { lanes[check.lane]?.milestone = milestone }
+    case .broken:
+      lanes[check.lane]?.isEnding = true
+      plan.remove(check.lane)
+      checks.remove(check.lane)
+      end(check.lane)
+    }
+    if let stream = snapshot.stream { lanes[check.lane]?.knownAdded = stream.entriesAdded }
+    return finding
+  }
+
+  /// Gives up a lane whose stream is another, once all that was read of the old one is committed: nobody can read it again.
+  mutating func end(_ name: String) {
+    guard let flow = lanes[name], flow.isEnding, flow.inFlight == nil, flow.chunks.isEmpty, flow.gaps.isEmpty else { return }
+    disown(name)
+  }
+
+  /// The lane has its mirroring group, unless it is another lane or incarnation by now.
+  package mutating func mirrored(_ record: LaneRecord) {
+    guard let held = lanes[record.name]?.record, held.fence == record.fence, held.incarnation == record.incarnation else { return }
+    lanes[record.name]?.record.isMirrored = true
+  }
+
+  /// Of any lane the stream may be another now.
+  package mutating func checkAll() { checks.all() }
 
   package mutating func overran(_ request: LaneReadRequest) {
     sizing.overran(asked: request.count)

@@ -8,6 +8,8 @@ package struct LaneTable: Sendable {
     package struct Part: Sendable {
       package var record: LaneRecord
       package var chunks: [LaneChunk]
+      /// What was lost, to be recorded in the same transaction.
+      package var gaps: [LaneGap] = []
       /// The first entry of the lane that stays under way when this part is decided, where the transaction was taken apart.
       var next: EntryID?
       /// Which ownership it belongs to: a lane may be given up and taken again while its transaction is under way.
@@ -43,6 +45,8 @@ package struct LaneTable: Sendable {
   package internal(set) var lanes: [String: LaneFlow] = [:]
   /// Which lanes are read, of those that may be: all that are not halted.
   var plan: ReadPlan
+  /// Which lanes are held against what Redis says of them: the same.
+  var checks = CheckPlan()
   /// Lanes whose entries may leave, in the order of their turns.
   private var ready = LaneQueue()
   /// Those whose next entry is larger than a transaction's bytes: it is in memory several times on its way, so that one is under way
@@ -80,7 +84,13 @@ package struct LaneTable: Sendable {
     }
     lanes[record.name] = LaneFlow(record: record, ownership: nextOwnership)
     nextOwnership += 1
-    plan.add(record.name)
+    attend(record.name)
+  }
+
+  /// Begins to read and to check a lane.
+  private mutating func attend(_ name: String) {
+    plan.add(name)
+    checks.add(name)
   }
 
   package mutating func disown(_ name: String) {
@@ -92,6 +102,7 @@ package struct LaneTable: Sendable {
       underWay -= 1
     }
     plan.remove(name)
+    checks.remove(name)
     unqueue(name)
     halted.remove(name)
   }
@@ -141,6 +152,7 @@ package struct LaneTable: Sendable {
     guard limits.maxDelay > .zero, !isDraining, !ready.isEmpty else { return nil }
     var (entries, bytes, since) = (0, 0, now)
     for flow in ready.members.lazy.compactMap({ lanes[$0] }) {
+      if flow.hasGapToCommit { return nil }
       entries += flow.waitingEntries
       bytes += flow.waitingBytes
       since = min(since, flow.waitingSince ?? now)
@@ -152,10 +164,12 @@ package struct LaneTable: Sendable {
 
   /// Whether a lane's entries may leave has perhaps changed.
   mutating func queue(_ name: String) {
-    guard let flow = lanes[name], let next = flow.chunks.first, flow.inFlight == nil, flow.halt == nil, departing[name] == nil else {
+    guard let flow = lanes[name], !flow.chunks.isEmpty || flow.hasGapToCommit, flow.inFlight == nil, flow.halt == nil,
+      departing[name] == nil
+    else {
       return unqueue(name)
     }
-    if next.firstSize > limits.maxBytes {
+    if flow.chunks.first?.firstSize ?? 0 > limits.maxBytes {
       ready.remove(name)
       readyLarge.append(name)
     } else {
@@ -195,7 +209,10 @@ package struct LaneTable: Sendable {
       lanes[name]?.record = record
       lanes[name]?.lastCommit = now
       // Halted meanwhile: it was set back to before this commit.
-      if flow.readPosition < record.cursor.position { lanes[name]?.readPosition = record.cursor.position }
+      if flow.readOrdinal < record.ordinal {
+        lanes[name]?.readPosition = record.cursor.position
+        lanes[name]?.readOrdinal = record.ordinal
+      }
       countDeadLetters(deadLetters, of: part.entryCount, lane: name)
     case .lost: disown(name)
     case .halted(let reason, let hint):
@@ -204,8 +221,9 @@ package struct LaneTable: Sendable {
     queue(name)
     if part.next == nil, lanes[name]?.isResting == true {
       lanes[name]?.isResting = false
-      if lanes[name]?.halt == nil { plan.add(name) }
+      if let flow = lanes[name], flow.halt == nil, !flow.isEnding { plan.add(name) }
     }
+    end(name)
   }
 
   /// A transaction of a lane that was given up since, and perhaps taken again.
@@ -215,7 +233,7 @@ package struct LaneTable: Sendable {
     defer { queue(name) }
     // Taken again under the same fence, from a cursor that was read before this commit.
     guard case .committed(let record, _) = result, var flow = lanes[name], flow.record.fence == record.fence,
-      flow.record.cursor.position < record.cursor.position
+      flow.record.incarnation == record.incarnation, flow.record.ordinal < record.ordinal
     else { return }
     flow.record = record
     release(flow.rewind())
@@ -239,10 +257,12 @@ package struct LaneTable: Sendable {
     guard var flow = lanes[lane] else { return }
     release(flow.rewind())
     flow.halt = LaneFlow.Halt(reason: reason, hint: hint, until: until)
+    flow.isEnding = false
     flow.deadLettersInARow = 0
     lanes[lane] = flow
     halted.insert(lane)
     plan.remove(lane)
+    checks.remove(lane)
     unqueue(lane)
   }
 
@@ -255,7 +275,7 @@ package struct LaneTable: Sendable {
     for name in revived {
       lanes[name]?.halt = nil
       halted.remove(name)
-      plan.add(name)
+      attend(name)
     }
     return revived
   }

@@ -1,5 +1,6 @@
 /// The columns of the accounting: read = applied + duplicates + divergent + ephemeral + skipped + dead letters, and
-/// read + missing + baseline is what Redis added up to the cursor. What is read again counts in `reread` only.
+/// read + missing + baseline is what Redis added up to the cursor. What is read again counts in `reread` only, and to the baseline: it came
+/// before what this incarnation adds.
 package struct LaneCounts: Sendable, Equatable {
   package var read = 0
   package var applied = 0
@@ -26,6 +27,9 @@ package struct LaneCounts: Sendable, Equatable {
     left.reread += right.reread
     left.misrouted += right.misrouted
   }
+
+  /// How many of what Redis added these stand for.
+  package var added: Int { read + reread + missing }
 
   /// What is read and has no outcome, or the reverse. Anything but 0 is an error of ours.
   package var discrepancy: Int { read - applied - duplicates - divergent - ephemeral - skipped - deadLetters }

@@ -6,12 +6,17 @@ package struct LaneInspection: Sendable, Equatable {
   package var maxDeletedID: EntryID
   /// Id of the oldest entry still there.
   package var firstID: EntryID?
+  /// Id of the newest entry still there; not ``lastGeneratedID`` where that was deleted.
+  package var lastID: EntryID?
 
-  package init(length: UInt64, lastGeneratedID: EntryID, entriesAdded: UInt64, maxDeletedID: EntryID, firstID: EntryID?) {
+  package init(
+    length: UInt64, lastGeneratedID: EntryID, entriesAdded: UInt64, maxDeletedID: EntryID, firstID: EntryID?, lastID: EntryID? = nil
+  ) {
     self.length = length
     self.lastGeneratedID = lastGeneratedID
     self.entriesAdded = entriesAdded
     self.maxDeletedID = maxDeletedID
     self.firstID = firstID
+    self.lastID = lastID
   }
 }

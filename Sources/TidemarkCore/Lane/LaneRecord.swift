@@ -7,6 +7,12 @@ package struct LaneRecord: Sendable, Equatable {
   package var fence: Int64
   package var incarnation: Int64
   package var cursor: LaneCursor
+  /// Digest of the cursor's own entry; nil where it was never decoded.
+  package var anchor: ContentDigest?
+  /// The furthest position that was ever committed, in any incarnation: what comes at or before it may be there already.
+  package var furthest: EntryID
+  /// The mirroring group was made in this incarnation.
+  package var isMirrored: Bool
   /// Redis' `entries-added` at the cursor.
   package var ordinal: UInt64
   /// Entries that Redis had added before the lane's start.
@@ -17,7 +23,7 @@ package struct LaneRecord: Sendable, Equatable {
 
   package init(
     laneID: Int32, name: String, shard: Int, fence: Int64, incarnation: Int64, cursor: LaneCursor, ordinal: UInt64, baseline: UInt64,
-    owner: String?, totals: LaneCounts = LaneCounts()
+    owner: String?, totals: LaneCounts = LaneCounts(), anchor: ContentDigest? = nil, furthest: EntryID = .zero, isMirrored: Bool = false
   ) {
     self.laneID = laneID
     self.name = name
@@ -25,6 +31,9 @@ package struct LaneRecord: Sendable, Equatable {
     self.fence = fence
     self.incarnation = incarnation
     self.cursor = cursor
+    self.anchor = anchor
+    self.furthest = max(furthest, cursor.position)
+    self.isMirrored = isMirrored
     self.ordinal = ordinal
     self.baseline = baseline
     self.owner = owner
@@ -35,7 +44,10 @@ package struct LaneRecord: Sendable, Equatable {
   package func advanced(by settled: Settlement.Lane) -> LaneRecord {
     var record = self
     record.cursor = settled.cursor
-    record.ordinal += UInt64(settled.counts.read)
+    record.anchor = settled.anchor
+    record.furthest = max(furthest, settled.cursor.position)
+    record.ordinal += UInt64(settled.counts.added)
+    record.baseline += UInt64(settled.counts.reread)
     record.totals += settled.counts
     return record
   }

@@ -16,6 +16,20 @@ package protocol LaneSource: Sendable {
   /// Counters of each stream, in the order asked; nil where there is no such stream.
   func inspect(_ lanes: [String]) async throws -> [LaneInspection?]
 
+  /// What Redis says of each of these lanes, each at one moment, with the entry at the position asked. Follows the reads that were asked
+  /// before and precedes those that are asked later.
+  func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot]
+
+  /// How often the connection for reads was made: another server may be behind a new one.
+  var readConnections: Int { get }
+
+  /// Moves each lane's consumer group, which standard tools look at, to a cursor. One that is missing is made only where that is wanted:
+  /// its absence tells something. Answers the lanes that have it then: a user may lack the right, and a stream that does not exist has none.
+  func mirror(_ cursors: [LaneMirror]) async throws -> Set<String>
+
+  /// Makes sure that ids to come are above one, where the stream exists and the user has the right. Answers whether they are.
+  func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool
+
   /// How many entries a stream holds after one id and up to another. Reads them all: for the rare start in the middle.
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64
 

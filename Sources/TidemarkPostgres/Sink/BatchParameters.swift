@@ -30,6 +30,7 @@ struct BatchParameters {
       .integerArray(segments.map(\.fence)),
       .integerArray(segments.map { Int64(clamping: $0.before.position.ms) }),
       .integerArray(segments.map { Int64(clamping: $0.before.position.no) }),
+      .integerArray(segments.map { Int64(clamping: $0.ordinalBefore) }),
       .integerArray(segments.map(\.before.appliedNo)),
     ]
   }
@@ -44,7 +45,7 @@ struct BatchParameters {
       .integerArray(lanes.map(\.cursor.appliedNo)),
       .byteaArray(lanes.map { $0.cursor.seal[...] }),
       counts(\.read), counts(\.applied), counts(\.duplicates), counts(\.divergent), counts(\.ephemeral), counts(\.skipped),
-      counts(\.deadLetters), counts(\.reread), counts(\.misrouted),
+      counts(\.deadLetters), counts(\.missing), counts(\.reread), counts(\.misrouted),
     ]
   }
 
@@ -85,6 +86,19 @@ struct BatchParameters {
       cells.array(of: .text, count: entries.count) { entries[$0].session },
       .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
       digests(entries),
+    ]
+  }
+
+  /// What was lost. Nil when nothing was.
+  func gaps() -> [PostgresValue]? {
+    let gaps = batch.segments.flatMap { segment in segment.gaps.map { (segment: segment, gap: $0) } }
+    guard !gaps.isEmpty else { return nil }
+    return [
+      .textArray(strings: gaps.map(\.segment.lane)), .integerArray(gaps.map(\.segment.incarnation)),
+      .integerArray(gaps.map { Int64(clamping: $0.gap.after.ms) }), .integerArray(gaps.map { Int64(clamping: $0.gap.after.no) }),
+      .integerArray(gaps.map { $0.gap.before.map { Int64(clamping: $0.ms) } }),
+      .integerArray(gaps.map { $0.gap.before.map { Int64(clamping: $0.no) } }),
+      .integerArray(gaps.map { Int64($0.gap.missing) }), .textArray(strings: gaps.map(\.gap.cause.rawValue)),
     ]
   }
 

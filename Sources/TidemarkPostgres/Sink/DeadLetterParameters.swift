@@ -34,7 +34,8 @@ extension BatchParameters {
   /// Producers' ids that were used for another content, and positions that hold another content.
   func divergences(_ settlement: Settlement) -> [PostgresValue]? {
     var rows: [(entry: BatchEntry, kind: String, detail: String)] = []
-    for rejected in settlement.deadLetters where rejected.rejection.reason == .idReused {
+    for rejected in settlement.deadLetters
+    where rejected.rejection.reason == .idReused && rejected.rejection != .divergent {
       let entry = batch.entries[rejected.entry]
       rows.append((entry, "id_reused", "entry \(entry.id): \(rejected.rejection.detail)"))
     }

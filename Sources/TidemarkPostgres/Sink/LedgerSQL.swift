@@ -10,6 +10,10 @@ struct LedgerSQL: Sendable {
   let rememberEventIDs: String
   let deadLetters: String
   let divergences: String
+  let gaps: String
+  let beginIncarnation: String
+  let recordBreak: String
+  let mirrored: String
   let applyExactly: String
   let lanesByID: String
   let lanesByName: String
@@ -35,8 +39,8 @@ struct LedgerSQL: Sendable {
     ("occurred_at", .timestamptz), ("fields", .jsonb),
   ]
 
-  /// A lane as the writer left it: number, fencing token, position, number of changes.
-  private static let fenceTypes = ["integer", "bigint", "bigint", "bigint", "bigint"]
+  /// A lane as the writer left it: number, fencing token, position, what Redis had added, number of changes.
+  private static let fenceTypes = ["integer", "bigint", "bigint", "bigint", "bigint", "bigint"]
 
   /// The last of ``changeColumns``.
   @inline(__always)
@@ -63,11 +67,12 @@ struct LedgerSQL: Sendable {
     let columns = Self.changeColumns.map(\.name).joined(separator: ", ")
     let lane = """
       lane_id, lane, shard, fence, incarnation, entry_ms, entry_no, applied_no, seal, ordinal, baseline, owner, read_total, applied_total,
-      duplicates_total, divergent_total, ephemeral_total, skipped_total, dead_letters_total, missing_total, reread_total, misrouted_total
+      duplicates_total, divergent_total, ephemeral_total, skipped_total, dead_letters_total, missing_total, reread_total, misrouted_total,
+      anchor, furthest_ms, furthest_no, mirrored
       """
     fence = "SELECT \(schema).fence(\(Self.parameters(Self.fenceTypes)))"
     advance =
-      "SELECT \(schema).advance(\(Self.parameters(Self.fenceTypes + ["bigint", "bigint", "bytea", "bigint", "bytea"] + Array(repeating: "bigint", count: 9))))"
+      "SELECT \(schema).advance(\(Self.parameters(Self.fenceTypes + ["bigint", "bigint", "bytea", "bigint", "bytea"] + Array(repeating: "bigint", count: 10))))"
     let values = Self.changeColumns.enumerated().map { "$\($0 + 1)::\($1.type.rawValue)" }.joined(separator: ", ")
     appendChange = "INSERT INTO \(schema).change_log (\(columns)) VALUES (\(values))"
     appendChanges =
@@ -86,6 +91,25 @@ struct LedgerSQL: Sendable {
     divergences = """
       INSERT INTO \(schema).divergences (lane, session_id, kind, detail)
       SELECT * FROM unnest(\(Self.parameters(["text", "text", "text", "text"])))
+      """
+    gaps = """
+      INSERT INTO \(schema).gaps (lane, incarnation, after_ms, after_no, before_ms, before_no, missing, cause)
+      SELECT * FROM unnest(\(Self.parameters(["text", "bigint", "bigint", "bigint", "bigint", "bigint", "bigint", "text"])))
+      """
+    beginIncarnation = """
+      SELECT \(schema).begin_incarnation($1::integer, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7::bigint, $8::bigint,
+        $9::bigint, $10::bigint, $11)
+      """
+    recordBreak = "SELECT \(schema).record_break($1, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6)"
+    // Not of a lane that was given back, as with `note`.
+    mirrored = """
+      UPDATE \(schema).lanes l SET mirrored = true
+        FROM (SELECT k.lane_id FROM \(schema).lanes k
+                JOIN unnest(\(Self.parameters(["integer", "bigint", "bigint"]))) AS w (lane_id, fence, incarnation)
+                  ON w.lane_id = k.lane_id AND w.fence = k.fence AND w.incarnation = k.incarnation
+               WHERE k.owner IS NOT NULL
+               ORDER BY k.lane_id FOR NO KEY UPDATE OF k) AS n
+       WHERE l.lane_id = n.lane_id
       """
     applyExactly = """
       SELECT * FROM \(schema).apply_exactly($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::bytea[],

@@ -38,9 +38,11 @@ extension PostgresSink {
     let exact = parameters.exact(batch.applied, statements: statements.map(\.row), window: settings.dedupeWindow, isolating: false)
     let outcomes = parameters.outcomes(
       batch.applied, try await connection.query(sql.applyExactly, exact, deadline: settings.commitDeadline))
-    if case .rejected? = outcomes.first?.kind {
+    switch outcomes.first?.kind {
+    case .rejected, .divergent:
       await connection.rollback()
       return outcomes
+    case .reread, .duplicate, nil: break
     }
     let resolution = outcomes.isEmpty ? "replayed" : "replayed: it was there already"
     var closing = [PostgresStatement(sql: sql.resolve, parameters: [.integer(letter), .string(resolution)])]

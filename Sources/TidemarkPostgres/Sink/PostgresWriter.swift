@@ -160,6 +160,7 @@ package actor PostgresWriter: ChangeWriter {
     if let divergences = parameters.divergences(settlement) {
       closing.append(PostgresStatement(sql: sql.divergences, name: "divergences", parameters: divergences))
     }
+    if let gaps = parameters.gaps() { closing.append(PostgresStatement(sql: sql.gaps, name: "gaps", parameters: gaps)) }
     closing.append(PostgresStatement(sql: "COMMIT"))
     return closing
   }

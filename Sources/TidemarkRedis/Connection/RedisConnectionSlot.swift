@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import NIOPosix
+internal import Synchronization
 
 /// A place for one connection that is made when it is needed and made again after a loss.
 ///
@@ -10,6 +11,7 @@ actor RedisConnectionSlot {
   private let name: String
   private let eventLoop: any EventLoop
   nonisolated let taskExecutor: any TaskExecutor
+  private nonisolated let made = Atomic(0)
   private var connection: RedisConnection?
   private var opening: Task<RedisConnection, any Error>?
 
@@ -19,6 +21,9 @@ actor RedisConnectionSlot {
     eventLoop = MultiThreadedEventLoopGroup.singleton.next()
     taskExecutor = EventLoopTaskExecutor(eventLoop)
   }
+
+  /// How often a connection was made.
+  nonisolated var connections: Int { made.load(ordering: .relaxed) }
 
   /// Runs commands on the connection. When the server had closed an idle connection, which shows only at the first
   /// command, they are run once more on a new one: they must be repeatable.
@@ -57,6 +62,7 @@ actor RedisConnectionSlot {
     defer { opening = nil }
     let fresh = try await task.value
     connection = fresh
+    made.add(1, ordering: .relaxed)
     return (fresh, true)
   }
 }

@@ -18,8 +18,9 @@ extension LaneInspection {
       throw RedisError(.malformedReply, "XINFO STREAM \(lane) lacks a counter that Redis 7.0 has")
     }
     // An empty stream has a null here.
-    let first = reply["first-entry"]?.elements?.first?.text.flatMap { EntryID($0) }
+    func end(_ name: String) -> EntryID? { reply[name]?.elements?.first?.text.flatMap { EntryID($0) } }
     return LaneInspection(
-      length: UInt64(max(0, length)), lastGeneratedID: last, entriesAdded: UInt64(max(0, added)), maxDeletedID: deleted, firstID: first)
+      length: UInt64(max(0, length)), lastGeneratedID: last, entriesAdded: UInt64(max(0, added)), maxDeletedID: deleted,
+      firstID: end("first-entry"), lastID: end("last-entry"))
   }
 }

@@ -7,8 +7,8 @@ package import TidemarkCore
 /// A cancelled call throws `CancellationError`, everything else is a ``SourceError``.
 package struct RedisLaneSource: LaneSource {
   private let configuration: RedisConfiguration
-  private let prefix: String
-  private let reads: RedisConnectionSlot
+  let prefix: String
+  let reads: RedisConnectionSlot
   private let commands: RedisConnectionSlot
   private let doorbell: RedisDoorbell
 
@@ -134,7 +134,7 @@ package struct RedisLaneSource: LaneSource {
     try await translating { try await commands.perform(body) }
   }
 
-  private func translating<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+  func translating<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
     do {
       return try await body()
     } catch let error as RedisError {

@@ -71,7 +71,15 @@ struct Composition {
         return WorkerSettings.LaneItem(streams: item.streams, start: start)
       },
       writers: configuration.postgres.writers, discover: configuration.discover, leaseTTL: configuration.lease.ttl,
-      checkpointInterval: configuration.checkpoint.interval, dedupeWindow: configuration.dedupe.window)
+      checkpointInterval: configuration.checkpoint.interval, dedupeWindow: configuration.dedupe.window, rewind: rewind)
+  }
+
+  private var rewind: WorkerSettings.Rewind {
+    switch configuration.rewind {
+    case .halt: .halt
+    case .resume: .resume
+    case .reseed: .reseed
+    }
   }
 
   func makeSource() -> RedisLaneSource { RedisLaneSource(redis, prefix: prefix) }

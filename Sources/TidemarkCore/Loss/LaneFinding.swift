@@ -1,0 +1,66 @@
+/// What became of a lane's stream behind our back, judged from the counters that Redis keeps of it.
+///
+/// The arithmetic (DESIGN, "Loss and rewind"): `entries-added` counts every entry that ever came; we know how many of them were read. What
+/// is neither read nor still to be read is lost. XTRIM and MAXLEN leave `entries-added` and `max-deleted-entry-id` alone, XDEL raises the
+/// latter, and only a stream that is another one, or an older copy of itself, falls behind what was read of it.
+package enum LaneFinding: Sendable, Equatable {
+  case sound
+  /// These are lost.
+  case missing(LaneGap)
+  /// Whether something is lost shows when reading has passed an entry.
+  case milestone(LaneMilestone)
+  /// It is not the stream that was read.
+  case broken(LaneBreak)
+
+  /// How the entry at the cursor compares with what was read there.
+  package enum Anchor: Sendable, Equatable {
+    case gone, same, other
+    /// It is there, and nothing is known of its content.
+    case unknown
+  }
+
+  /// Nothing of the lane may be on its way from Redis when the snapshot is made.
+  package init(_ lane: LaneCheck, _ snapshot: LaneSnapshot, anchor: Anchor) {
+    guard let stream = snapshot.stream else {
+      self = lane.readOrdinal == 0 ? .sound : .broken(lane.broken(snapshot.evictedKeys > 0 ? .evicted : .flushed))
+      return
+    }
+    let isAnotherStream = lane.isMirrored && !snapshot.hasGroup
+    if stream.entriesAdded < lane.readOrdinal || lane.hasRead && stream.lastGeneratedID < lane.readPosition {
+      self = .broken(lane.broken(isAnotherStream ? .recreated : .rewound))
+    } else if lane.hasRead, anchor == .other {
+      self = .broken(lane.broken(isAnotherStream ? .recreated : .rewound))
+    } else if lane.hasRead, isAnotherStream, anchor == .gone {
+      self = .broken(lane.broken(.recreated))
+    } else {
+      self = Self.counted(lane, stream)
+    }
+  }
+
+  private static func counted(_ lane: LaneCheck, _ stream: LaneInspection) -> LaneFinding {
+    let unread = stream.entriesAdded - lane.readOrdinal
+    let first = stream.firstID.flatMap { $0 > lane.readPosition ? $0 : nil }
+    let isAtEnd = stream.lastID.map { $0 <= lane.readPosition } ?? true
+    guard isAtEnd || first != nil else {
+      // There is something to read, and nothing was added beyond what was read.
+      guard unread > 0 else { return .broken(lane.broken(.recreated)) }
+      return .milestone(
+        LaneMilestone(
+          entry: stream.lastGeneratedID, added: stream.entriesAdded, since: lane.readPosition, maxDeletedID: stream.maxDeletedID))
+    }
+    let toRead = isAtEnd ? 0 : stream.length
+    // More to read than was ever added beyond what was read: it began anew, and has grown past us.
+    guard toRead <= unread else { return .broken(lane.broken(.recreated)) }
+    guard unread > toRead else { return .sound }
+    return .missing(
+      LaneGap(
+        after: lane.readPosition, before: first, missing: Int(clamping: unread - toRead),
+        cause: stream.maxDeletedID > lane.readPosition ? .deleted : .trimmed, place: lane.readPosition))
+  }
+}
+
+extension LaneCheck {
+  fileprivate func broken(_ cause: LaneGap.Cause) -> LaneBreak {
+    LaneBreak(cause, atLeast: knownAdded > readOrdinal ? knownAdded - readOrdinal : 0)
+  }
+}

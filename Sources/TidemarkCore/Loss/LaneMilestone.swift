@@ -1,0 +1,22 @@
+/// By this entry Redis had added so many. What of them is not read when reading passes it, is lost.
+package struct LaneMilestone: Sendable, Equatable {
+  package var entry: EntryID
+  package var added: UInt64
+  /// Where reading stood when it was set.
+  package var since: EntryID
+  package var maxDeletedID: EntryID
+
+  package init(entry: EntryID, added: UInt64, since: EntryID, maxDeletedID: EntryID) {
+    self.entry = entry
+    self.added = added
+    self.since = since
+    self.maxDeletedID = maxDeletedID
+  }
+
+  /// What is lost, where so many were read up to the entry; nil for nothing.
+  func gap(read: UInt64, place: EntryID) -> LaneGap? {
+    guard added > read else { return nil }
+    return LaneGap(
+      after: since, before: entry, missing: Int(clamping: added - read), cause: maxDeletedID > since ? .deleted : .trimmed, place: place)
+  }
+}

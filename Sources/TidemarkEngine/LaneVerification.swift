@@ -1,0 +1,85 @@
+internal import Logging
+internal import TidemarkCore
+
+/// Holds lanes against their streams before they are taken up, and begins a new incarnation where the stream is another one.
+struct LaneVerification: Sendable {
+  let source: any LaneSource
+  let sink: any ChangeSink
+  let inspector: LaneInspector
+  let coordinator: LaneCoordinator
+  let metrics: EngineMetrics
+  let logger: Logger
+
+  /// A lane that may be taken up.
+  struct Verified {
+    var record: LaneRecord
+    /// It is not to be read until somebody has decided.
+    var halt: LaneBreak?
+  }
+
+  /// Nothing of these lanes is under way. A lane that can't be taken up now is left out.
+  func verified(_ records: [LaneRecord], _ settings: WorkerSettings) async throws -> [Verified] {
+    var checks: [LaneCheck] = []
+    for record in records { checks.append(LaneCheck(record, knownAdded: await coordinator.takeKnownAdded(record.name))) }
+    let looks = try await inspector.look(checks, settings)
+    var verified: [Verified] = []
+    for (record, look) in zip(records, looks) {
+      guard case .broken(let broken) = LaneFinding(look.lane, look.snapshot, anchor: look.anchor) else {
+        verified.append(Verified(record: record, halt: nil))
+        continue
+      }
+      if let lane = try await mend(record, broken, look.snapshot.stream, settings.rewind) { verified.append(lane) }
+    }
+    return verified
+  }
+
+  /// What the policy wants with a stream that is another one. Nil where the lane was moved meanwhile.
+  private func mend(
+    _ record: LaneRecord, _ broken: LaneBreak, _ stream: LaneInspection?, _ policy: WorkerSettings.Rewind
+  ) async throws -> Verified? {
+    logger.error(
+      "lane.broken",
+      metadata: [
+        "lane": "\(record.name)", "cause": "\(broken.cause.rawValue)", "incarnation": "\(record.incarnation)",
+        "at_least": "\(broken.atLeast)", "policy": "\(policy.rawValue)",
+      ])
+    let start: EntryID
+    let startOrdinal: UInt64
+    switch policy {
+    case .halt:
+      try await sink.recordBreak(record, broken.cause, atLeast: broken.atLeast)
+      return Verified(record: record, halt: broken)
+    case .resume:
+      // All that Redis has is read again. What it had before that was trimmed.
+      start = .zero
+      startOrdinal = stream.map { $0.entriesAdded - min($0.length, $0.entriesAdded) } ?? 0
+    case .reseed:
+      start = stream?.lastGeneratedID ?? .zero
+      startOrdinal = stream?.entriesAdded ?? 0
+    }
+    do {
+      try await sink.begin(
+        NewIncarnation(ended: record, cause: broken.cause, atLeast: broken.atLeast, start: start, startOrdinal: startOrdinal))
+    } catch let error as SinkError {
+      guard case .fenced = error.kind else { throw error }
+      return nil
+    }
+    metrics.broke(record.name, broken.cause)
+    await raiseFloor(record, stream)
+    return try await sink.lanes(named: [record.name]).first { $0.owner == record.owner }.map { Verified(record: $0, halt: nil) }
+  }
+
+  /// New ids shall follow all that were ever used: by their order readers know what came later. As far as Redis allows it.
+  private func raiseFloor(_ record: LaneRecord, _ stream: LaneInspection?) async {
+    guard let stream, stream.lastGeneratedID < record.furthest else { return }
+    let isRaised = (try? await source.raiseFloor(record.name, to: record.furthest)) ?? false
+    if !isRaised {
+      logger.warning(
+        "lane.floor",
+        metadata: [
+          "lane": "\(record.name)", "last": "\(stream.lastGeneratedID)", "floor": "\(record.furthest)",
+          "reason": "XSETID was refused: new entries may get ids below those of entries that are in Postgres already",
+        ])
+    }
+  }
+}

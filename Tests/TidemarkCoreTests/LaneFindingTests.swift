@@ -1,0 +1,110 @@
+import Testing
+
+@testable import TidemarkCore
+
+private func id(_ ms: UInt64) -> EntryID { EntryID(ms: ms, no: 0) }
+
+/// A lane of which ten entries were read, the last of them 10-0.
+private func lane(
+  read position: UInt64 = 10, ordinal: UInt64 = 10, isMirrored: Bool = true, hasRead: Bool = true, knownAdded: UInt64 = 0
+) -> LaneCheck {
+  LaneCheck(
+    lane: "lane", cursor: id(position), anchor: nil, isMirrored: isMirrored, hasRead: hasRead, readPosition: id(position),
+    readOrdinal: ordinal, knownAdded: knownAdded)
+}
+
+private func stream(
+  _ length: UInt64, first: UInt64?, last: UInt64?, generated: UInt64? = nil, added: UInt64, deleted: UInt64 = 0
+) -> LaneInspection {
+  LaneInspection(
+    length: length, lastGeneratedID: id(generated ?? last ?? 0), entriesAdded: added, maxDeletedID: id(deleted), firstID: first.map(id),
+    lastID: last.map(id))
+}
+
+private func judge(
+  _ stream: LaneInspection?, of lane: LaneCheck = lane(), hasGroup: Bool = true, anchor: LaneFinding.Anchor = .same, evicted: UInt64 = 0
+) -> LaneFinding {
+  LaneFinding(lane, LaneSnapshot(stream: stream, hasGroup: hasGroup, anchor: .gone, evictedKeys: evicted), anchor: anchor)
+}
+
+private func missing(_ count: Int, _ cause: LaneGap.Cause, before: UInt64? = nil) -> LaneFinding {
+  .missing(LaneGap(after: id(10), before: before.map(id), missing: count, cause: cause, place: id(10)))
+}
+
+@Suite struct LaneFindingTests {
+  @Test func `a lane that is read to its end, whatever was trimmed or deleted behind it, is sound`() {
+    #expect(judge(stream(10, first: 1, last: 10, added: 10)) == .sound)
+    #expect(judge(stream(1, first: 10, last: 10, added: 10)) == .sound)
+    #expect(judge(stream(0, first: nil, last: nil, generated: 10, added: 10, deleted: 10), anchor: .gone) == .sound)
+    #expect(judge(stream(7, first: 1, last: 9, generated: 10, added: 10, deleted: 10), anchor: .gone) == .sound)
+  }
+
+  @Test func `entries that wait are not lost, also where the cursor's own is trimmed`() {
+    #expect(judge(stream(5, first: 11, last: 15, added: 15), anchor: .gone) == .sound)
+  }
+
+  @Test func `what was trimmed before it was read is counted exactly`() {
+    #expect(judge(stream(3, first: 18, last: 20, added: 20), anchor: .gone) == missing(7, .trimmed, before: 18))
+    #expect(judge(stream(0, first: nil, last: nil, generated: 20, added: 20), anchor: .gone) == missing(10, .trimmed))
+  }
+
+  @Test func `what was deleted before it was read is counted exactly where nothing waits, or nothing before it`() {
+    #expect(judge(stream(10, first: 1, last: 10, generated: 14, added: 14, deleted: 14)) == missing(4, .deleted))
+    #expect(judge(stream(2, first: 13, last: 14, added: 14, deleted: 12), anchor: .gone) == missing(2, .deleted, before: 13))
+  }
+
+  @Test func `in the midst of a stream only reading on can tell what was deleted`() {
+    let inspection = stream(12, first: 1, last: 20, added: 20, deleted: 17)
+    #expect(judge(inspection) == .milestone(LaneMilestone(entry: id(20), added: 20, since: id(10), maxDeletedID: id(17))))
+  }
+
+  @Test func `a milestone tells what was not read up to it`() {
+    let milestone = LaneMilestone(entry: id(20), added: 20, since: id(10), maxDeletedID: id(17))
+    #expect(milestone.gap(read: 20, place: id(25)) == nil)
+    #expect(milestone.gap(read: 21, place: id(25)) == nil)
+    #expect(
+      milestone.gap(read: 12, place: id(25))
+        == LaneGap(after: id(10), before: id(20), missing: 8, cause: .deleted, place: id(25)))
+  }
+
+  @Test func `a stream that is gone was flushed, or perhaps evicted; one that never was is not missed`() {
+    #expect(judge(nil) == .broken(LaneBreak(.flushed, atLeast: 0)))
+    #expect(judge(nil, of: lane(knownAdded: 14)) == .broken(LaneBreak(.flushed, atLeast: 4)))
+    #expect(judge(nil, evicted: 3) == .broken(LaneBreak(.evicted, atLeast: 0)))
+    #expect(judge(nil, of: lane(read: 0, ordinal: 0, isMirrored: false, hasRead: false)) == .sound)
+  }
+
+  @Test func `counters or ids below what was read are an older copy; without the group it is another stream`() {
+    for older in [stream(9, first: 1, last: 9, added: 9), stream(12, first: 1, last: 9, added: 12)] {
+      #expect(judge(older, anchor: .gone) == .broken(LaneBreak(.rewound, atLeast: 0)))
+      #expect(judge(older, hasGroup: false, anchor: .gone) == .broken(LaneBreak(.recreated, atLeast: 0)))
+    }
+  }
+
+  @Test func `another entry under the cursor's id is a rewind, however far the stream got since`() {
+    #expect(judge(stream(50, first: 1, last: 50, added: 50), anchor: .other) == .broken(LaneBreak(.rewound, atLeast: 0)))
+  }
+
+  @Test func `a stream without the group and without the cursor's entry is another one, however far it got`() {
+    #expect(judge(stream(50, first: 20, last: 80, added: 50), hasGroup: false, anchor: .gone) == .broken(LaneBreak(.recreated, atLeast: 0)))
+  }
+
+  @Test func `a group that somebody destroyed alone proves nothing`() {
+    #expect(judge(stream(10, first: 1, last: 10, added: 10), hasGroup: false) == .sound)
+  }
+
+  @Test func `without a group, a stream that holds more than it may is another one`() {
+    let lane = lane(isMirrored: false)
+    #expect(
+      judge(stream(8, first: 20, last: 30, added: 12), of: lane, hasGroup: false, anchor: .gone)
+        == .broken(LaneBreak(.recreated, atLeast: 0)))
+    #expect(
+      judge(stream(8, first: 5, last: 30, added: 10), of: lane, hasGroup: false, anchor: .gone)
+        == .broken(LaneBreak(.recreated, atLeast: 0)))
+  }
+
+  @Test func `a start beyond the stream's end is no rewind`() {
+    let start = lane(read: 99, ordinal: 10, isMirrored: false, hasRead: false)
+    #expect(judge(stream(10, first: 1, last: 10, added: 10), of: start, hasGroup: false, anchor: .gone) == .sound)
+  }
+}

@@ -1,0 +1,110 @@
+import Testing
+import TidemarkCore
+import TidemarkTestKit
+
+@testable import TidemarkPostgres
+
+/// What was lost, in the ledger.
+@Suite struct SinkLossTests {
+  private static func gap(_ missing: Int, after: UInt64 = 0, before: UInt64? = nil, _ cause: LaneGap.Cause = .trimmed) -> LaneGap {
+    LaneGap(
+      after: EntryID(ms: after, no: 0), before: before.map { EntryID(ms: $0, no: 0) }, missing: missing, cause: cause,
+      place: EntryID(ms: after, no: 0))
+  }
+
+  private func batch(_ lanes: [(LaneRecord, [HandMade], [LaneGap])], _ sink: SinkFixture) -> ChangeBatch {
+    var builder = BatchBuilder(table: RouteTable(), limits: sink.limits, builtIn: nil)
+    for (record, entries, gaps) in lanes {
+      let block = EntryBlock(entries)
+      builder.append(lane: record, entries.isEmpty ? [] : [LaneChunk(block: block, blockID: 0, entries: 0..<entries.count)], gaps: gaps)
+    }
+    return builder.finish()
+  }
+
+  @Test(arguments: [CommitMode.fast, .exact], [1, 500])
+  func `a gap is in the same transaction as the cursor that passes it`(mode: CommitMode, entries: Int) async throws {
+    try await withSink { sink in
+      let record = try await sink.lane()
+      let changes = (0..<entries).map { HandMade(UInt64(10 + $0), "messages.cleared") }
+      _ = try await sink.writer.commit(batch([(record, changes, [Self.gap(7, before: 10), Self.gap(2, after: 12, .deleted)])], sink), mode)
+      #expect(
+        try await sink.rows("select lane, incarnation, after_ms, before_ms, missing, at_least, cause from tide.gaps order by id") == [
+          ["one", "1", "0", "10", "7", nil, "trimmed"], ["one", "1", "12", nil, "2", nil, "deleted"],
+        ])
+      let after = try await sink.lane()
+      #expect(after.totals.missing == 9)
+      #expect(after.ordinal == UInt64(entries + 9))
+      #expect(after.totals.read == entries)
+      // What the writer believes the lane to be is what it is.
+      let settled = Settlement(batch([(record, changes, [Self.gap(9)])], sink))
+      #expect(record.advanced(by: settled.lanes[0]) == after)
+    }
+  }
+
+  @Test func `a gap alone moves no cursor, and is told from not being there by what Redis added`() async throws {
+    try await withSink(lanes: ["one", "two"]) { sink in
+      try await sink.commit([HandMade(5, "messages.cleared")])
+      let records = [try await sink.lane(), try await sink.lane("two")]
+      let batch = batch([(records[0], [], [Self.gap(3, after: 5)]), (records[1], [HandMade(1, "messages.cleared")], [])], sink)
+      #expect(CommitResolution(batch, records) == .notCommitted)
+      _ = try await sink.writer.commit(batch, .fast)
+      let after = [try await sink.lane(), try await sink.lane("two")]
+      #expect(CommitResolution(batch, after) == .committed(after))
+      #expect(after[0].cursor == records[0].cursor)
+      #expect(after[0].anchor == records[0].anchor)
+      #expect(after[0].anchor != nil)
+      #expect(after[0].ordinal == records[0].ordinal + 3)
+    }
+  }
+
+  @Test func `a new incarnation begins its accounting anew and keeps what came of the old one`() async throws {
+    try await withSink { sink in
+      try await sink.commit([HandMade(5, "messages.cleared"), HandMade(6, "no.such", "s")])
+      let ended = try await sink.lane()
+      try await sink.sink.mirrored([ended])
+      #expect(try await sink.lane().isMirrored)
+      try await sink.sink.begin(NewIncarnation(ended: ended, cause: .recreated, atLeast: 4, start: .zero, startOrdinal: 2))
+      let begun = try await sink.lane()
+      #expect(begun.incarnation == 2)
+      #expect(begun.cursor.position == .zero)
+      #expect(begun.cursor.appliedNo == 2)
+      #expect(begun.cursor.seal == ended.cursor.seal)
+      #expect(begun.furthest == ended.cursor.position)
+      #expect(begun.ordinal == 2)
+      #expect(begun.baseline == 2)
+      #expect(begun.totals == LaneCounts())
+      #expect(begun.anchor == nil)
+      #expect(!begun.isMirrored)
+      #expect(
+        try await sink.rows("select incarnation, after_ms, missing, at_least, cause from tide.gaps")
+          == [["1", "6", nil, "4", "recreated"]])
+      #expect(
+        try await sink.rows("select lane, incarnation, cause, entry_ms, read_total, applied_total from tide.lane_incarnations")
+          == [["one", "1", "recreated", "6", "2", "2"]])
+      // It is fenced as a commit is: the same again finds the lane moved.
+      let error = try await sinkFailure {
+        try await sink.sink.begin(NewIncarnation(ended: ended, cause: .recreated, atLeast: 0, start: .zero, startOrdinal: 0))
+      }
+      #expect(error.kind == .fenced([ended.laneID]))
+      // What was already there is read again without effect, and belongs to the baseline; what is new is applied.
+      let again = [HandMade(5, "messages.cleared"), HandMade(7, "messages.cleared")]
+      #expect(sink.batch([(begun, again)]).mayRepeat)
+      try await sink.commit(again, .exact)
+      let after = try await sink.lane()
+      #expect([after.totals.read, after.totals.applied, after.totals.reread] == [1, 1, 1])
+      #expect(after.ordinal == 4)
+      #expect(after.baseline == 3)
+      #expect(try await sink.rows("select no, entry_ms from tide.changes order by no") == [["1", "5"], ["2", "6"], ["3", "7"]])
+      #expect(!sink.batch([(after, [HandMade(8, "messages.cleared")])]).mayRepeat)
+    }
+  }
+
+  @Test func `a break that is noticed again is one row`() async throws {
+    try await withSink { sink in
+      let lane = try await sink.lane()
+      for _ in 0..<2 { try await sink.sink.recordBreak(lane, .rewound, atLeast: 0) }
+      try await sink.sink.begin(NewIncarnation(ended: lane, cause: .rewound, atLeast: 0, start: .zero, startOrdinal: 0))
+      #expect(try await sink.rows("select incarnation, cause from tide.gaps") == [["1", "rewound"]])
+    }
+  }
+}
