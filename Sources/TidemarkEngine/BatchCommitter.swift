@@ -14,17 +14,18 @@ struct BatchCommitter: Sendable {
   let logger: Logger
 
   func run() async {
+    var expectsBadRecords = false
     while let work = await coordinator.nextWork() {
-      await commit(work.parts)
+      await commit(work.parts, &expectsBadRecords)
     }
     await writer.close()
   }
 
   /// Brings every part to its end, in as many transactions as that takes.
-  private func commit(_ parts: [Part]) async {
+  private func commit(_ parts: [Part], _ expectsBadRecords: inout Bool) async {
     var plan = CommitPlan(parts)
     while let step = plan.current {
-      switch await attempt(step, following: plan.following) {
+      switch await attempt(step, following: plan.following, &expectsBadRecords) {
       case .committed(let records): plan.committed(records)
       case .without(let lanes):
         // A fence that names none of ours would never let us through.
@@ -59,13 +60,14 @@ struct BatchCommitter: Sendable {
     case cancelled
   }
 
-  private func attempt(_ step: CommitPlan.Step, following: [Part]) async -> Attempt {
+  private func attempt(_ step: CommitPlan.Step, following: [Part], _ expectsBadRecords: inout Bool) async -> Attempt {
     let settings = await coordinator.settings
     let parts = step.parts
     var batch = build(step, settings)
     var following = Deque(following)
     var machine = CommitMachine(
-      retry: settings.retry, laneCount: parts.count, undecided: batch.applied.count, isPiece: step.isPiece, mayRepeat: batch.mayRepeat)
+      retry: settings.retry, laneCount: parts.count, undecided: batch.applied.count, isPiece: step.isPiece,
+      isExact: batch.mayRepeat || expectsBadRecords)
     var action = CommitMachine.Action.attempt(machine.mode)
     while !Task.isCancelled {
       switch action {
@@ -74,6 +76,7 @@ struct BatchCommitter: Sendable {
           let start = ContinuousClock.now
           let settlement = try await writer.commit(batch, mode)
           metrics.phase(.commit, start.duration(to: .now))
+          expectsBadRecords = CommitMachine.expectsBadRecords(after: settlement)
           return .committed(await committed(parts, batch, settlement))
         } catch {
           action = await decide(after: error, parts, &machine)

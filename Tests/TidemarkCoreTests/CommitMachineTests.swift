@@ -25,6 +25,20 @@ import Testing
     return machine
   }
 
+  @Test func `behind a batch full of bad records the next begins entry by entry, behind one with few it does not`() {
+    func settlement(bad: Int, ofPostgres: Bool) -> Settlement {
+      let batch = ChangeBatch.of((1...20).map { (EntryID(ms: $0, no: 0), [["type", "messages.cleared"], ["session", "s"]]) })
+      let rejection = Rejection(.constraint, "no", sqlstate: ofPostgres ? "23514" : nil)
+      return Settlement(batch, outcomes: (0..<bad).map { EntryOutcome(entry: $0, kind: .rejected(rejection)) })
+    }
+    let limit = CommitMachine.cutOutLimit
+    #expect(CommitMachine.expectsBadRecords(after: settlement(bad: limit + 1, ofPostgres: true)))
+    #expect(!CommitMachine.expectsBadRecords(after: settlement(bad: limit, ofPostgres: true)))
+    #expect(!CommitMachine.expectsBadRecords(after: settlement(bad: 20, ofPostgres: false)))
+    #expect(CommitMachine(retry: Self.retry, laneCount: 1, undecided: 1, isPiece: false, isExact: true).mode == .exact)
+    #expect(CommitMachine(retry: Self.retry, laneCount: 1, undecided: 1, isPiece: false).mode == .fast)
+  }
+
   @Test(arguments: [CommitMode.fast, .exact, .isolating], [1, 3])
   func `every fault has its answer in every mode`(mode: CommitMode, lanes: Int) {
     func answer(_ error: SinkError) -> CommitMachine.Action {

@@ -42,9 +42,11 @@ package struct CommitMachine: Sendable {
   /// Why the outcome is unknown.
   private var unresolved: SinkError?
 
-  /// - Parameter undecided: the entries of the batch that shall be applied.
-  package init(retry: RetryPolicy, laneCount: Int, undecided: Int, isPiece: Bool, mayRepeat: Bool = false) {
-    mode = mayRepeat ? .exact : .fast
+  /// - Parameters:
+  ///   - undecided: the entries of the batch that shall be applied.
+  ///   - isExact: the fast path would fail: some of it may be there already, or is bad as likely as not.
+  package init(retry: RetryPolicy, laneCount: Int, undecided: Int, isPiece: Bool, isExact: Bool = false) {
+    mode = isExact ? .exact : .fast
     self.retry = retry
     self.laneCount = laneCount
     self.undecided = undecided
@@ -66,6 +68,12 @@ package struct CommitMachine: Sendable {
     case .fault(.record), .fault(.ambiguous), .fault(.interrupted):
       return isolation(error, evidence, random) ?? .retry(after: nextWait(random), mode)
     }
+  }
+
+  /// Whether the next batch is better applied entry by entry from the start: this one held so many bad records that asking COPY for them one by
+  /// one only wasted what it had written. One batch without ends it.
+  package static func expectsBadRecords(after settlement: Settlement) -> Bool {
+    settlement.deadLetters.count { $0.rejection.sqlstate != nil } > cutOutLimit
   }
 
   package mutating func resolveFailed(random: Double) -> Action {
