@@ -23,13 +23,16 @@ struct LeaseKeeper: Sendable {
 
   /// Until cancelled.
   func run() async {
-    var isFailing = false
+    var (isFailing, wasAble) = (false, true)
     while !Task.isCancelled {
       let seen = coordinator.leasesStirred.generation
       let ttl = await coordinator.settings.leaseTTL
+      let isAble = await coordinator.isAble
+      if isAble != wasAble { await tell(isAble) }
+      wasAble = isAble
       var wait = ttl / 3
       do {
-        if try await !turn(ttl) { wait = min(wait, Self.soon) }
+        if try await !turn(isAble, ttl) { wait = min(wait, Self.soon) }
         if isFailing { logger.info("leases.current") }
         isFailing = false
       } catch {
@@ -42,8 +45,8 @@ struct LeaseKeeper: Sendable {
   }
 
   /// False where others took what we wanted, and another look is due.
-  private func turn(_ ttl: Duration) async throws -> Bool {
-    let held = try await sink.renew(worker, isAble: await coordinator.isAble, for: ttl)
+  private func turn(_ isAble: Bool, _ ttl: Duration) async throws -> Bool {
+    let held = try await sink.renew(worker, isAble: isAble, for: ttl)
     await coordinator.leaseRenewed()
     await changed(await coordinator.hold(held))
     // What was read is committed first; then everything is given back at once.
@@ -73,6 +76,18 @@ struct LeaseKeeper: Sendable {
     guard !vacant.isEmpty else { return }
     try await sink.release(vacant, of: worker)
     await changed(vacant.count)
+  }
+
+  private func tell(_ isAble: Bool) async {
+    guard await !coordinator.isDraining else { return }
+    if isAble {
+      logger.info("worker.able")
+    } else {
+      let reason = await coordinator.redisError ?? ""
+      logger.warning(
+        "worker.unable",
+        metadata: ["reason": "\(reason)", "effect": "its lanes go to workers that reach Redis, if there are any"])
+    }
   }
 
   private func changed(_ shards: Int) async {

@@ -63,6 +63,13 @@ extension LeaseTable {
     #expect(LeaseBalance(of: "B", in: LeaseTable("AAB.", "", unable: "AB")).wanted == [3])
   }
 
+  @Test func `a lease that ran out is nobody's, whoever held it`() {
+    var table = LeaseTable("AA", "AB")
+    table.shards[1].isFree = true
+    #expect(LeaseBalance(of: "A", in: table).surplus == [])
+    #expect(LeaseBalance(of: "B", in: table).wanted == [1])
+  }
+
   @Test func `what a worker that is gone still holds is not shared out again`() {
     // G's lease has not run out.
     let table = LeaseTable("AAGBB.", "AB")
