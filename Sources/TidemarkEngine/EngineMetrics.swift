@@ -55,6 +55,10 @@ package struct EngineMetrics: Sendable {
       .increment(by: gap.missing)
   }
 
+  func trimmed(_ lane: String, _ count: Int) {
+    Counter(label: "tidemark_entries_trimmed_total", dimensions: [("lane", lane)], factory: factory).increment(by: count)
+  }
+
   /// A lane's stream is another one: how many entries went with the old one is not known.
   func broke(_ lane: String, _ cause: LaneGap.Cause) {
     Counter(label: "tidemark_lane_breaks_total", dimensions: [("lane", lane), ("cause", cause.rawValue)], factory: factory).increment()

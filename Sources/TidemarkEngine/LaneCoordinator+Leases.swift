@@ -1,6 +1,6 @@
 internal import TidemarkCore
 
-/// Which shards this worker may serve.
+/// Which shards this worker may serve, and which lanes it takes up and gives up for that.
 extension LaneCoordinator {
   /// Takes note of what Postgres says that we hold. Gives up the lanes of shards that are not ours any more, or were another's in between.
   /// Answers how many shards that were.
@@ -32,6 +32,28 @@ extension LaneCoordinator {
   }
 
   private var departingShards: Set<Int> { Set(table.departingLanes.map { Shard.of($0, builtIn: settings.builtIn) }) }
+
+  /// Takes over lanes from their records; a lane that we have under this fence already goes on. Lanes of shards that were given up since are
+  /// left alone.
+  func own(_ records: [LaneRecord]) {
+    for record in records where grant.shards[record.shard] != nil {
+      table.own(record)
+      observation.add(record.name)
+      if record.cursor.position > .zero { observation.moved(record.name) }
+    }
+    committable.raise()
+    advanced.raise()
+    readable.raise()
+    population.raise()
+  }
+
+  var ownsNothing: Bool { table.lanes.isEmpty }
+
+  /// Gives up every lane but these, and answers which of these are not ours. Asked often, so it copies nothing.
+  func keep(_ lanes: [String: LaneStart]) -> [String] {
+    disown(table.lanes.keys.filter { lanes[$0] == nil })
+    return lanes.keys.filter { table.lanes[$0] == nil }
+  }
 
   /// Whether this worker can serve lanes: it is not draining, and Redis was not away for longer than a lease lasts.
   var isAble: Bool { !isDraining && redisAway <= settings.leaseTTL }

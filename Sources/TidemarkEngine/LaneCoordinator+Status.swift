@@ -79,6 +79,6 @@ extension LaneCoordinator {
     return LaneStatus(
       record: flow.record, state: state, lastError: errors[name]?.text ?? (state == .waitingRedis ? redisError : nil),
       hint: errors[name]?.hint, lag: lags[name], oldestUncommitted: flow.oldestUncommitted, lastCommit: commits[name],
-      lastCheckpoint: checkpoints[name])
+      lastCheckpoint: checkpoints[name], trimBlocked: (blockers[name] ?? [:]).mapValues { $0.duration(to: .now) })
   }
 }

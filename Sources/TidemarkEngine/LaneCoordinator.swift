@@ -5,7 +5,7 @@ package actor LaneCoordinator {
   var table: LaneTable
   private(set) var settings: WorkerSettings
   /// For writers: a transaction may be ready. One is woken at a time, and wakes the next when there is more.
-  private let committable = ChangeSignal()
+  let committable = ChangeSignal()
   /// Cursors moved.
   let advanced = ChangeSignal()
   /// For the reader: lanes may have news, or there may be credit.
@@ -26,6 +26,11 @@ package actor LaneCoordinator {
   /// What Postgres has committed for this worker.
   private(set) var evidence = CommitEvidence()
   var backpressure: Duration = .zero
+  /// Which ledger the lanes were taken up from.
+  var ledger: LedgerIdentity?
+  var trimTurn = 0
+  /// Since when which group has held up which lane's trimming.
+  var blockers: [String: [String: ContinuousClock.Instant]] = [:]
   private var knownAdded: [String: UInt64] = [:]
   /// Raised when the settings change, or the shards that may be served, and when a lane was given up that may be taken up again.
   nonisolated let ownership = ChangeSignal()
@@ -194,20 +199,6 @@ package actor LaneCoordinator {
 
   // Ownership
 
-  /// Takes over lanes from their records; a lane that we have under this fence already goes on. Lanes of shards that were given up since are
-  /// left alone.
-  func own(_ records: [LaneRecord]) {
-    for record in records where grant.shards[record.shard] != nil {
-      table.own(record)
-      observation.add(record.name)
-      if record.cursor.position > .zero { observation.moved(record.name) }
-    }
-    committable.raise()
-    advanced.raise()
-    readable.raise()
-    population.raise()
-  }
-
   func disown(_ lanes: [String]) {
     guard !lanes.isEmpty else { return }
     for lane in lanes {
@@ -217,18 +208,11 @@ package actor LaneCoordinator {
       errors[lane] = nil
       commits[lane] = nil
       checkpoints[lane] = nil
+      blockers[lane] = nil
     }
     committable.raise()
     readable.raise()
     population.raise()
-  }
-
-  var ownsNothing: Bool { table.lanes.isEmpty }
-
-  /// Gives up every lane but these, and answers which of these are not ours. Asked often, so it copies nothing.
-  func keep(_ lanes: [String: LaneStart]) -> [String] {
-    disown(table.lanes.keys.filter { lanes[$0] == nil })
-    return lanes.keys.filter { table.lanes[$0] == nil }
   }
 
   func halt(_ lane: String, reason: String, hint: String?, for rest: Duration?) {
@@ -256,6 +240,7 @@ package actor LaneCoordinator {
     settings.flow = new.flow
     settings.retry = new.retry
     settings.lanes = new.lanes
+    settings.trim = new.trim
     table.limits = new.flow
     revive(all: true)
     committable.raise()

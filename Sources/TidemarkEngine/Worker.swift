@@ -42,6 +42,8 @@ package struct Worker: Service {
       logger: logger)
     let leases = LeaseKeeper(source: source, sink: sink, worker: identity, coordinator: coordinator, metrics: metrics, logger: logger)
     let listener = LeaseListener(news: try sink.makeLeaseNews(), coordinator: coordinator, logger: logger)
+    let trimmer = LaneTrimmer(
+      source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
     let doorbell = DoorbellListener(source: source, coordinator: coordinator, logger: logger)
     let reader = LaneReader(source: source, coordinator: coordinator, inspector: inspector, metrics: metrics, logger: logger)
     let committers = try await (0..<coordinator.settings.writers).map { _ in
@@ -59,6 +61,7 @@ package struct Worker: Service {
         background.addTask { await observer.run() }
         background.addTask(executorPreference: source.publishers) { await publisher.run() }
         background.addTask { await doorbell.run() }
+        background.addTask { await trimmer.run() }
         await flow(reader, committers)
         background.cancelAll()
       }

@@ -37,10 +37,12 @@ package struct WorkerSettings: Sendable {
   package var checkpointInterval: Duration
   package var dedupeWindow: Duration
   package var rewind: Rewind
+  package var trim: TrimLimits
 
   package init(
     flow: FlowLimits, decode: EntryDecoder.Limits, retry: RetryPolicy, builtIn: BuiltInLanes?, lanes: [LaneItem], writers: Int,
-    discover: Duration, leaseTTL: Duration, checkpointInterval: Duration, dedupeWindow: Duration, rewind: Rewind = .resume
+    discover: Duration, leaseTTL: Duration, checkpointInterval: Duration, dedupeWindow: Duration, rewind: Rewind = .resume,
+    trim: TrimLimits = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: [])
   ) {
     self.flow = flow
     self.decode = decode
@@ -53,6 +55,7 @@ package struct WorkerSettings: Sendable {
     self.checkpointInterval = checkpointInterval
     self.dedupeWindow = dedupeWindow
     self.rewind = rewind
+    self.trim = trim
   }
 
   /// All lanes there can be, by name or pattern.

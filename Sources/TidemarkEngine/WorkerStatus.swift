@@ -11,6 +11,8 @@ package struct LaneStatus: Sendable {
   package var lastCommit: Int64?
   /// When its last checkpoint row was written here, likewise.
   package var lastCheckpoint: Int64?
+  /// For how long which group has held up trimming.
+  package var trimBlocked: [String: Duration] = [:]
 }
 
 /// A worker as it sees itself.

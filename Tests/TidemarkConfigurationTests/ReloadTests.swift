@@ -57,11 +57,11 @@ import Testing
   }
 
   @Test func reservedSettingsAwayFromTheirDefaultsAreWarnedOf() throws {
-    let loaded = try load("trim: { keep: 2h, enabled: true }\nhot: { messages: 10 }", environment: ["TIDEMARK_RETENTION_CHANGES": "1d"])
+    let loaded = try load("retention: { checkpoints: 2d }\nhot: { messages: 10 }", environment: ["TIDEMARK_RETENTION_CHANGES": "1d"])
     #expect(
       loaded.warnings == [
-        "tidemark.yaml:1:15: trim.keep is reserved: this release reads it and does not act on it",
         "tidemark.yaml:2:18: hot.messages is reserved: this release reads it and does not act on it",
+        "tidemark.yaml:1:27: retention.checkpoints is reserved: this release reads it and does not act on it",
         "environment TIDEMARK_RETENTION_CHANGES: retention.changes is reserved: this release reads it and does not act on it",
       ])
   }

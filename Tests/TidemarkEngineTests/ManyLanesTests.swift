@@ -31,6 +31,9 @@ private final class WatchedSource: LaneSource {
     return try await source.read(request)
   }
 
+  var groupName: String { source.groupName }
+  func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] { try await source.groups(lanes) }
+  func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int] { try await source.trim(cuts) }
   func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] { try await source.look(positions) }
   var readConnections: Int { source.readConnections }
   func mirror(_ cursors: [LaneMirror]) async throws -> Set<String> { try await source.mirror(cursors) }

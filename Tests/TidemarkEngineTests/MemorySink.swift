@@ -31,6 +31,7 @@ final class MemorySink: ChangeSink {
     var workers: [String: Bool] = [:]
     /// Lanes whose transactions do not come to an end.
     var stuck: Set<String> = []
+    var timeline = 1
 
     /// Why nothing of the batch is committed.
     mutating func refusal(of batch: ChangeBatch) -> SinkError? {
@@ -84,6 +85,20 @@ final class MemorySink: ChangeSink {
   /// As `dead-letters replay` does: the audit trail grows behind the owner's back.
   func grow(_ lane: String) { state.withLock { $0.lanes[lane]?.cursor.appliedNo += 1 } }
 
+  /// A standby takes over that has of the lane only this many entries.
+  func promote(_ lane: String, knowing count: Int) {
+    state.withLock { state in
+      state.timeline += 1
+      let kept = Array((state.applied[lane] ?? []).prefix(count))
+      state.applied[lane] = kept
+      state.lanes[lane]?.cursor.position = kept.last ?? .zero
+      state.lanes[lane]?.cursor.appliedNo = Int64(count)
+      state.lanes[lane]?.ordinal = UInt64(count)
+      state.lanes[lane]?.anchor = nil
+      state.lanes[lane]?.furthest = kept.last ?? .zero
+    }
+  }
+
   func lanes(named names: [String]) async throws -> [LaneRecord] {
     state.withLock { state in names.compactMap { state.lanes[$0] } }
   }
@@ -97,6 +112,10 @@ final class MemorySink: ChangeSink {
           owner: state.holders[lane.shard]?.worker)
       }
     }
+  }
+
+  func ledger(of names: [String]) async throws -> (identity: LedgerIdentity, lanes: [LaneRecord]) {
+    (state.withLock { LedgerIdentity(system: "memory", timeline: "\($0.timeline)") }, try await lanes(named: names))
   }
 
   func begin(_ incarnation: NewIncarnation) async throws {

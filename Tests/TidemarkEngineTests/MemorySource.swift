@@ -82,6 +82,9 @@ final class MemorySource: LaneSource {
   }
 
   var readConnections: Int { 1 }
+  var groupName: String { "tidemark" }
+  func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] { lanes.map { _ in [] } }
+  func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int] { cuts.map { _ in 0 } }
   func mirror(_ cursors: [LaneMirror]) async throws -> Set<String> { Set(cursors.map(\.lane)) }
   func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool { true }
 

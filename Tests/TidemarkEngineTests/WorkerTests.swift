@@ -56,6 +56,18 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `behind a promoted standby that lacks the last commits they are made again, of quiet lanes, too`() async throws {
+    let written = write(20)
+    try await withWorker { worker in
+      try await expectApplied(written)
+      try await waitUntil("it is known which ledger this is") { await worker.coordinator.ledger != nil }
+      sink.promote("a", knowing: 7)
+      #expect(sink.applied("a").count == 7)
+      try await waitUntil("what the standby lacked is committed again") { sink.applied("a") == written["a"] }
+      #expect(sink.applied("b") == written["b"])
+    }
+  }
+
   @Test func `a lane that somebody moved is read again from the ledger's cursor`() async throws {
     let first = write(5)
     try await withWorker { _ in

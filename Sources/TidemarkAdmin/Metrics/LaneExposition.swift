@@ -76,6 +76,12 @@ package struct LaneExposition: Sendable {
     counter(MetricCatalog.entriesDivergent, \.divergent)
     counter(MetricCatalog.entriesEphemeral, \.ephemeral)
     counter(MetricCatalog.entriesSkipped, \.skipped)
+    text.family(
+      MetricCatalog.trimBlocked,
+      groups.flatMap { group -> [ExpositionText.Sample] in
+        let blocked = group.lanes.reduce(into: [String: Duration]()) { $0.merge($1.trimBlocked) { max($0, $1) } }
+        return blocked.sorted { $0.key < $1.key }.map { .init($0.value.seconds, [("lane", group.name), ("group", $0.key)]) }
+      })
     family(MetricCatalog.checkpointTimestamp) { $0.lanes.compactMap(\.lastCheckpoint).min().map { Double($0) / 1000 } }
   }
 

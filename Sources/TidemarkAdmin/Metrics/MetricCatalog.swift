@@ -48,6 +48,13 @@ package enum MetricCatalog {
     "lane_breaks_total", .counter, labels: ["lane", "cause"], of: .lane,
     "How often this worker found another stream than the one that was read: flushed, evicted, recreated or rewound. Each is a row of gaps; "
       + "what went with the old stream only Redis could have told.")
+  static let entriesTrimmed = MetricDefinition(
+    "entries_trimmed_total", .counter, .entries, labels: ["lane"], of: .lane,
+    "Durable entries of the lane that this worker removed from Redis.")
+  static let trimBlocked = MetricDefinition(
+    "trim_blocked_seconds", .gauge, .seconds, labels: ["lane", "group"], of: .lane,
+    "For how long another consumer group has kept this worker from trimming the lane; absent where none does. "
+      + "For lane=\"other\", the longest.")
   static let checkpointTimestamp = MetricDefinition(
     "checkpoint_timestamp_seconds", .gauge, .timestamp, labels: ["lane"], of: .lane,
     "When this worker last wrote a checkpoint of the lane; absent until it has. A lane that does not move gets none. "
@@ -55,6 +62,6 @@ package enum MetricCatalog {
 
   static let lanes: [MetricDefinition] = [
     laneLagEntries, laneLagSeconds, laneLastCommit, laneState, laneFence, entriesRead, entriesApplied, entriesDuplicate,
-    entriesDivergent, entriesEphemeral, entriesSkipped, entriesMissing, laneBreaks, checkpointTimestamp,
+    entriesDivergent, entriesEphemeral, entriesSkipped, entriesMissing, laneBreaks, entriesTrimmed, trimBlocked, checkpointTimestamp,
   ]
 }

@@ -49,6 +49,13 @@ extension Configuration {
     case reject, replace
   }
 
+  package struct Trim: Equatable, Sendable {
+    package var isEnabled = true
+    package var keep = Duration.seconds(3600)
+    package var keepBytes = ByteCount.gibibytes(1)
+    package var ignoreGroups: [String] = []
+  }
+
   /// What becomes of a lane whose stream is not the one that was read.
   package enum Rewind: String, CaseIterable, Sendable {
     case halt, resume, reseed

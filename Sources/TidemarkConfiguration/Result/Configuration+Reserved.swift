@@ -7,13 +7,6 @@ extension Configuration {
     package var on = ["session.ended", "outcome.recorded"]
   }
 
-  package struct Trim: Equatable, Sendable {
-    package var isEnabled = true
-    package var keep = Duration.seconds(3600)
-    package var keepBytes = ByteCount.gibibytes(1)
-    package var ignoreGroups: [String] = []
-  }
-
   package struct Pressure: Equatable, Sendable {
     package var slow = Duration.seconds(5)
     package var stop = Duration.seconds(60)

@@ -107,6 +107,21 @@ extension ConfigurationSchema {
         "What becomes of a NUL in a text: `reject` makes a dead letter, `replace` stores U+FFFD in its place.")
     ])
 
+  static let trim = Section(
+    "trim", "Removing durable entries from the built-in lanes.",
+    [
+      ConfigurationKey("trim.enabled", \.trim.isEnabled, .boolean, .live, "`false` leaves trimming to somebody else."),
+      ConfigurationKey(
+        "trim.keep", \.trim.keep, .duration(.zero...(.seconds(365 * 86_400))), .live,
+        "How long durable entries stay in Redis. The smaller bound of this and `trim.keep_bytes` wins."),
+      ConfigurationKey(
+        "trim.keep_bytes", \.trim.keepBytes, .bytes(ByteCount(0)...(.gibibytes(1024))), .live,
+        "How many bytes of durable entries stay in Redis."),
+      ConfigurationKey(
+        "trim.ignore_groups", \.trim.ignoreGroups, .list, .live,
+        "Consumer groups that trimming does not wait for, such as one that nobody reads any more."),
+    ])
+
   /// Stands at the top level of the file.
   static let rewind = ConfigurationKey(
     "rewind", \.rewind, .choice(Configuration.Rewind.allCases.map(\.rawValue)), [],

@@ -16,21 +16,6 @@ extension ConfigurationSchema {
         "Types of changes that call for a snapshot at once."),
     ])
 
-  static let trim = Section(
-    "trim", "Removing durable entries from the built-in lanes.",
-    [
-      ConfigurationKey("trim.enabled", \.trim.isEnabled, .boolean, later, "`false` leaves trimming to somebody else."),
-      ConfigurationKey(
-        "trim.keep", \.trim.keep, .duration(.zero...(.seconds(365 * 86_400))), later,
-        "How long durable entries stay in Redis. The smaller bound of this and `trim.keep_bytes` wins."),
-      ConfigurationKey(
-        "trim.keep_bytes", \.trim.keepBytes, .bytes(ByteCount(0)...(.gibibytes(1024))), later,
-        "How many bytes of durable entries stay in Redis."),
-      ConfigurationKey(
-        "trim.ignore_groups", \.trim.ignoreGroups, .list, later,
-        "Consumer groups that trimming does not wait for, such as one that nobody reads any more."),
-    ])
-
   static let pressure = Section(
     "pressure", "What agents are told when PostgreSQL falls behind.",
     [

@@ -25,6 +25,9 @@ package protocol ChangeSink: Sendable {
   /// Lanes by name; names without a row are left out.
   func lanes(named names: [String]) async throws -> [LaneRecord]
 
+  /// The same, with which ledger it is that says so.
+  func ledger(of names: [String]) async throws -> (identity: LedgerIdentity, lanes: [LaneRecord])
+
   /// Makes rows for lanes that have none; the others are left alone.
   func register(_ lanes: [NewLane]) async throws
 

@@ -38,6 +38,9 @@ package struct LaneFlow: Sendable {
   /// Postgres can't be reached, or refuses for a while.
   package internal(set) var isWaitingForPostgres = false
   var deadLettersInARow = 0
+  /// Of all that was read of it.
+  private var bytesRead = 0
+  private var entriesRead = 0
   package internal(set) var lastCommit: ContinuousClock.Instant?
 
   /// Tells ownerships of one lane apart.
@@ -59,7 +62,12 @@ package struct LaneFlow: Sendable {
     return waitingEntries > 0 || inFlight != nil ? .reading : .idle
   }
 
+  /// What an entry of the lane takes on average; nil before one was read.
+  package var meanEntryBytes: Double? { entriesRead > 0 ? Double(bytesRead) / Double(entriesRead) : nil }
+
   mutating func append(_ chunk: LaneChunk, now: ContinuousClock.Instant) {
+    bytesRead += chunk.byteCount
+    entriesRead += chunk.entries.count
     chunks.append(chunk)
     waitingEntries += chunk.entries.count
     waitingBytes += chunk.byteCount

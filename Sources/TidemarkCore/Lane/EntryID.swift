@@ -18,6 +18,9 @@ package struct EntryID: Hashable, Comparable, Sendable {
   /// Whether both numbers fit into Postgres' bigint. Redis' own ids always do; explicit ones need not.
   package var fitsLedger: Bool { ms <= UInt64(Int64.max) && no <= UInt64(Int64.max) }
 
+  /// The next id that there can be.
+  package var successor: EntryID { no == .max ? EntryID(ms: ms == .max ? ms : ms + 1, no: 0) : EntryID(ms: ms, no: no + 1) }
+
   package static func < (left: EntryID, right: EntryID) -> Bool {
     left.ms == right.ms ? left.no < right.no : left.ms < right.ms
   }

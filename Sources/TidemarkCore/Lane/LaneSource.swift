@@ -23,9 +23,18 @@ package protocol LaneSource: Sendable {
   /// How often the connection for reads was made: another server may be behind a new one.
   var readConnections: Int { get }
 
+  /// The consumer group that mirrors cursors.
+  var groupName: String { get }
+
   /// Moves each lane's consumer group, which standard tools look at, to a cursor. One that is missing is made only where that is wanted:
   /// its absence tells something. Answers the lanes that have it then: a user may lack the right, and a stream that does not exist has none.
   func mirror(_ cursors: [LaneMirror]) async throws -> Set<String>
+
+  /// The consumer groups of each of these streams; nil where there is no such stream.
+  func groups(_ lanes: [String]) async throws -> [[LaneGroup]?]
+
+  /// Removes each lane's entries below an id. Answers how many went.
+  func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int]
 
   /// Makes sure that ids to come are above one, where the stream exists and the user has the right. Answers whether they are.
   func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool

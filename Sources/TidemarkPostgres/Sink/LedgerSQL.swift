@@ -17,6 +17,7 @@ struct LedgerSQL: Sendable {
   let applyExactly: String
   let lanesByID: String
   let lanesByName: String
+  let identity: String
   let rejected: String
   let renew: String
   let leases: String
@@ -117,6 +118,10 @@ struct LedgerSQL: Sendable {
       """
     lanesByID = "SELECT \(lane) FROM \(schema).lanes WHERE lane_id = ANY ($1::integer[]) ORDER BY lane_id"
     lanesByName = "SELECT \(lane) FROM \(schema).lanes WHERE lane = ANY ($1::text[]) ORDER BY lane"
+    identity = """
+      SELECT (SELECT system_identifier FROM pg_control_system()) AS system,
+             substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline
+      """
     rejected = """
       SELECT entry_ms, entry_no, reason FROM \(schema).dead_letters
        WHERE lane = $1 AND (entry_ms, entry_no) > ($2::bigint, $3::bigint) AND (entry_ms, entry_no) <= ($4::bigint, $5::bigint)

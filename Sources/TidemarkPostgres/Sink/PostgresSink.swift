@@ -41,6 +41,15 @@ package struct PostgresSink: ChangeSink {
     LaneRecord.all(of: try await query(sql.lanesByName, [.textArray(strings: names)]))
   }
 
+  package func ledger(of names: [String]) async throws -> (identity: LedgerIdentity, lanes: [LaneRecord]) {
+    // Before the lanes: where the server changes in between, they are a newer one's, and the identity does not say so.
+    let identity = try await query(sql.identity)
+    guard let system = identity.string(0, "system"), let timeline = identity.string(0, "timeline") else {
+      throw SinkError(.fault(.world), "Postgres does not say which cluster it is")
+    }
+    return (LedgerIdentity(system: system, timeline: timeline), try await lanes(named: names))
+  }
+
   package func register(_ lanes: [NewLane]) async throws {
     try await query(
       sql.register,

@@ -10,6 +10,7 @@ extension RedisLaneSource {
   /// Down to the ids of entries.
   private static let withoutValues = ReplyBounds(longestBulk: longestValue, budget: 8 << 20, deepestKept: 3)
 
+  package var groupName: String { prefix }
   package var readConnections: Int { reads.connections }
 
   package func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] {

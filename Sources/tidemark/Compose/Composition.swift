@@ -71,7 +71,10 @@ struct Composition {
         return WorkerSettings.LaneItem(streams: item.streams, start: start)
       },
       writers: configuration.postgres.writers, discover: configuration.discover, leaseTTL: configuration.lease.ttl,
-      checkpointInterval: configuration.checkpoint.interval, dedupeWindow: configuration.dedupe.window, rewind: rewind)
+      checkpointInterval: configuration.checkpoint.interval, dedupeWindow: configuration.dedupe.window, rewind: rewind,
+      trim: TrimLimits(
+        isEnabled: configuration.trim.isEnabled, keep: configuration.trim.keep, keepBytes: configuration.trim.keepBytes.bytes,
+        ignoredGroups: Set(configuration.trim.ignoreGroups)))
   }
 
   private var rewind: WorkerSettings.Rewind {

@@ -1,0 +1,32 @@
+internal import TidemarkCore
+
+/// What trimming asks.
+extension LaneCoordinator {
+  /// The lanes whose turn it is, of those that are ours and Tidemark's own: a stream that somebody else made is theirs to trim.
+  func lanesToTrim(_ count: Int) -> [(record: LaneRecord, entryBytes: Double?)] {
+    guard let builtIn = settings.builtIn else { return [] }
+    let names = builtIn.names.filter { table.lanes[$0]?.halt == nil && table.lanes[$0] != nil }
+    guard !names.isEmpty else { return [] }
+    let turn = (0..<min(count, names.count)).map { names[(trimTurn + $0) % names.count] }
+    trimTurn = (trimTurn + turn.count) % names.count
+    return turn.compactMap { name in table.lanes[name].map { ($0.record, $0.meanEntryBytes) } }
+  }
+
+  /// Whether the lanes were taken up from this ledger. Where another holds it now, what we believe to be committed may not be there: all lanes
+  /// are given up, and taken up again from where it says they stand.
+  func isKnown(_ identity: LedgerIdentity) -> Bool {
+    defer { ledger = identity }
+    guard let ledger, ledger != identity else { return true }
+    disown(Array(table.lanes.keys))
+    ownership.raise()
+    return false
+  }
+
+  /// Groups by whom a lane's trimming is held up, for each lane that was looked at.
+  func trimBlocked(_ groups: [String: [String]]) {
+    for (lane, names) in groups {
+      let before = blockers[lane] ?? [:]
+      blockers[lane] = names.isEmpty ? nil : Dictionary(uniqueKeysWithValues: names.map { ($0, before[$0] ?? .now) })
+    }
+  }
+}

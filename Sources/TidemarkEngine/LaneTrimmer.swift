@@ -1,0 +1,70 @@
+internal import Logging
+internal import TidemarkCore
+
+/// Removes from Redis what is durable, wanted by nobody and older than the kept window; and notices when another Postgres holds the ledger.
+struct LaneTrimmer: Sendable {
+  static let interval = Duration.seconds(1)
+  /// Lanes of one round at most.
+  static let portion = 64
+
+  let source: any LaneSource
+  let sink: any ChangeSink
+  let inspector: LaneInspector
+  let coordinator: LaneCoordinator
+  let metrics: EngineMetrics
+  let logger: Logger
+
+  func run() async {
+    var isFailing = false
+    while !Task.isCancelled {
+      do {
+        try await trim()
+        isFailing = false
+      } catch {
+        if !isFailing, !Task.isCancelled { logger.debug("trim.waiting", metadata: ["reason": "\(error)"]) }
+        isFailing = true
+      }
+      try? await Task.sleep(for: Self.interval)
+    }
+  }
+
+  private func trim() async throws {
+    let settings = await coordinator.settings
+    let owned = await coordinator.lanesToTrim(Self.portion)
+    // Never by what we remember: the cursor that counts is the one that Postgres would give to the next owner.
+    let ledger = try await sink.ledger(of: owned.map(\.record.name))
+    guard await coordinator.isKnown(ledger.identity) else {
+      logger.error("postgres.changed", metadata: ["system": "\(ledger.identity.system)", "timeline": "\(ledger.identity.timeline)"])
+      return
+    }
+    let records = Dictionary(uniqueKeysWithValues: ledger.lanes.map { ($0.name, $0) })
+    let lanes = owned.compactMap { lane in
+      records[lane.record.name].flatMap { $0.fence == lane.record.fence ? (record: $0, entryBytes: lane.entryBytes) : nil }
+    }.filter { $0.record.cursor.position > .zero }
+    guard !lanes.isEmpty, settings.trim.isEnabled else { return }
+    try await trim(lanes, settings)
+  }
+
+  private func trim(_ lanes: [(record: LaneRecord, entryBytes: Double?)], _ settings: WorkerSettings) async throws {
+    let looks = try await inspector.look(lanes.map { LaneCheck($0.record, knownAdded: 0) }, settings)
+    let groups = try await source.groups(lanes.map(\.record.name))
+    let now = try await source.currentMilliseconds()
+    var cuts: [(lane: String, below: EntryID)] = []
+    var blocked: [String: [String]] = [:]
+    for ((lane, look), groups) in zip(zip(lanes, looks), groups) {
+      // Of a stream that is another one, or has a gap that is not recorded yet, nothing is removed.
+      switch LaneFinding(look.lane, look.snapshot, anchor: look.anchor) {
+      case .missing, .broken: continue
+      case .sound, .milestone: break
+      }
+      guard let stream = look.snapshot.stream, let groups else { continue }
+      let bound = TrimBound(
+        stream, cursor: lane.record.cursor.position, now: now, limits: settings.trim, entryBytes: lane.entryBytes, groups: groups,
+        own: source.groupName)
+      blocked[lane.record.name] = bound.blockedBy
+      if let below = bound.below { cuts.append((lane.record.name, below)) }
+    }
+    await coordinator.trimBlocked(blocked)
+    for (cut, count) in zip(cuts, try await source.trim(cuts)) where count > 0 { metrics.trimmed(cut.lane, count) }
+  }
+}
