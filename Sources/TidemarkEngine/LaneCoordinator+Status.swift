@@ -31,6 +31,16 @@ extension LaneCoordinator {
     }
   }
 
+  /// What the agents of these lanes are to be told, now that their lag is known.
+  func press(_ lags: [String: LaneLag], memory: Double?) -> [String: PressureLevel] {
+    var levels: [String: PressureLevel] = [:]
+    for (lane, lag) in lags where table.lanes[lane] != nil && settings.builtIn?.partition(of: lane) != nil {
+      pressure[lane, default: PressureGauge()].observe(lag: lag.seconds, memory: memory, limits: settings.pressure)
+      levels[lane] = pressure[lane]?.level
+    }
+    return levels
+  }
+
   /// These lanes have their mirroring group.
   func mirrored(_ records: [LaneRecord]) {
     for record in records { table.mirrored(record) }
@@ -79,6 +89,7 @@ extension LaneCoordinator {
     return LaneStatus(
       record: flow.record, state: state, lastError: errors[name]?.text ?? (state == .waitingRedis ? redisError : nil),
       hint: errors[name]?.hint, lag: lags[name], oldestUncommitted: flow.oldestUncommitted, lastCommit: commits[name],
-      lastCheckpoint: checkpoints[name], trimBlocked: (blockers[name] ?? [:]).mapValues { $0.duration(to: .now) })
+      lastCheckpoint: checkpoints[name], pressure: pressure[name]?.level,
+      trimBlocked: (blockers[name] ?? [:]).mapValues { $0.duration(to: .now) })
   }
 }

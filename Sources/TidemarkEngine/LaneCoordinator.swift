@@ -29,6 +29,7 @@ package actor LaneCoordinator {
   /// Which ledger the lanes were taken up from.
   var ledger: LedgerIdentity?
   var trimTurn = 0
+  var pressure: [String: PressureGauge] = [:]
   /// Since when which group has held up which lane's trimming.
   var blockers: [String: [String: ContinuousClock.Instant]] = [:]
   private var knownAdded: [String: UInt64] = [:]
@@ -209,6 +210,7 @@ package actor LaneCoordinator {
       commits[lane] = nil
       checkpoints[lane] = nil
       blockers[lane] = nil
+      pressure[lane] = nil
     }
     committable.raise()
     readable.raise()
@@ -241,6 +243,7 @@ package actor LaneCoordinator {
     settings.retry = new.retry
     settings.lanes = new.lanes
     settings.trim = new.trim
+    settings.pressure = new.pressure
     table.limits = new.flow
     revive(all: true)
     committable.raise()

@@ -48,11 +48,35 @@ struct LaneObserver: Sendable {
         if let stream { mirrors.append(LaneMirror(lane.record, within: stream)) }
         lags[lane.record.name] = LagMeasure.lag(stream, record: lane.record, oldestUncommitted: lane.oldestUncommitted, now: now)
       }
+      try await findOldest(of: zip(lanes, streams).filter { lags[$0.0.record.name]?.seconds == nil }, &lags, now: now)
       await coordinator.measured(lags)
+      try await press(lags, now: now)
       try await mirror(mirrors, of: lanes.map(\.record))
     } catch {
       await coordinator.measuredNothing()
     }
+  }
+
+  /// Of a lane that is halted, or whose entries wait in Redis, only Redis knows which entry waits longest.
+  private func findOldest(
+    of lanes: [(status: LaneStatus, stream: LaneInspection?)], _ lags: inout [String: LaneLag], now: UInt64
+  ) async throws {
+    guard !lanes.isEmpty else { return }
+    let positions = lanes.map { LaneReadRequest.Position(lane: $0.status.record.name, after: $0.status.record.cursor.position) }
+    for (lane, oldest) in zip(lanes, try await source.first(after: positions)) {
+      lags[lane.status.record.name] = LagMeasure.lag(lane.stream, record: lane.status.record, oldestUncommitted: oldest, now: now)
+    }
+  }
+
+  /// Agents hold by what they were told for as long as the lease holds, and hold back by themselves once nobody tells them anything. Of many
+  /// lanes each is measured in turn only.
+  private func press(_ lags: [String: LaneLag], now: UInt64) async throws {
+    let memory = try await source.memoryShare()
+    let levels = await coordinator.press(lags, memory: memory)
+    guard !levels.isEmpty else { return }
+    let settings = await coordinator.settings
+    let turn = Duration.seconds(3 * (settings.builtIn?.partitions ?? 0) / ObservationPlan.quietPortion)
+    try await source.press(levels, until: now + UInt64(max(settings.leaseTTL, turn).seconds * 1000))
   }
 
   /// The ledger knows of a group before its absence can mean anything.

@@ -38,11 +38,13 @@ package struct WorkerSettings: Sendable {
   package var dedupeWindow: Duration
   package var rewind: Rewind
   package var trim: TrimLimits
+  package var pressure: PressureLimits
 
   package init(
     flow: FlowLimits, decode: EntryDecoder.Limits, retry: RetryPolicy, builtIn: BuiltInLanes?, lanes: [LaneItem], writers: Int,
     discover: Duration, leaseTTL: Duration, checkpointInterval: Duration, dedupeWindow: Duration, rewind: Rewind = .resume,
-    trim: TrimLimits = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: [])
+    trim: TrimLimits = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: []),
+    pressure: PressureLimits = PressureLimits(slow: .seconds(5), stop: .seconds(60), memory: 0.8)
   ) {
     self.flow = flow
     self.decode = decode
@@ -56,6 +58,7 @@ package struct WorkerSettings: Sendable {
     self.dedupeWindow = dedupeWindow
     self.rewind = rewind
     self.trim = trim
+    self.pressure = pressure
   }
 
   /// All lanes there can be, by name or pattern.

@@ -45,6 +45,8 @@ import TidemarkTestKit
   @Test func whatIsTrimmedAndDeletedUnderItsEyesIsCountedExactly() async throws {
     try await withProduct { product in
       let worker = try await product.startWorker()
+      // What was trimmed before the lane's start would be its baseline.
+      try await product.waitFor("1", "select count(*) from tidemark.lanes")
       var lost = 0
       for round in 0..<12 {
         let (from, kept) = (1 + round * 100, [40, 100, 0, 7][round % 4])

@@ -31,6 +31,9 @@ private final class WatchedSource: LaneSource {
     return try await source.read(request)
   }
 
+  func press(_ levels: [String: PressureLevel], until: UInt64) async throws { try await source.press(levels, until: until) }
+  func memoryShare() async throws -> Double? { try await source.memoryShare() }
+  func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] { try await source.first(after: positions) }
   var groupName: String { source.groupName }
   func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] { try await source.groups(lanes) }
   func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int] { try await source.trim(cuts) }

@@ -82,6 +82,13 @@ final class MemorySource: LaneSource {
   }
 
   var readConnections: Int { 1 }
+
+  func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] {
+    state.withLock { state in positions.map { position in state.streams[position.lane]?.first { $0.id > position.after }?.id } }
+  }
+
+  func press(_ levels: [String: PressureLevel], until: UInt64) async throws {}
+  func memoryShare() async throws -> Double? { nil }
   var groupName: String { "tidemark" }
   func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] { lanes.map { _ in [] } }
   func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int] { cuts.map { _ in 0 } }

@@ -70,6 +70,7 @@ package struct LaneExposition: Sendable {
         }
       })
     family(MetricCatalog.laneFence) { $0.lanes.count == 1 && $0.name != Self.other ? $0.lanes.first.map { Double($0.record.fence) } : nil }
+    family(MetricCatalog.lanePressure) { $0.lanes.compactMap(\.pressure).max().map { Double($0.severity) } }
     counter(MetricCatalog.entriesRead, \.read)
     counter(MetricCatalog.entriesApplied, \.applied)
     counter(MetricCatalog.entriesDuplicate, \.duplicates)

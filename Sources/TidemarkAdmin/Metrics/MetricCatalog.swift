@@ -48,6 +48,9 @@ package enum MetricCatalog {
     "lane_breaks_total", .counter, labels: ["lane", "cause"], of: .lane,
     "How often this worker found another stream than the one that was read: flushed, evicted, recreated or rewound. Each is a row of gaps; "
       + "what went with the old stream only Redis could have told.")
+  static let lanePressure = MetricDefinition(
+    "lane_pressure", .gauge, labels: ["lane"], of: .lane,
+    "What the lane's agents are told: 0 ok, 1 slow, 2 stop. For lane=\"other\", the hardest.")
   static let entriesTrimmed = MetricDefinition(
     "entries_trimmed_total", .counter, .entries, labels: ["lane"], of: .lane,
     "Durable entries of the lane that this worker removed from Redis.")
@@ -61,7 +64,7 @@ package enum MetricCatalog {
       + "For lane=\"other\", the longest ago.")
 
   static let lanes: [MetricDefinition] = [
-    laneLagEntries, laneLagSeconds, laneLastCommit, laneState, laneFence, entriesRead, entriesApplied, entriesDuplicate,
+    laneLagEntries, laneLagSeconds, laneLastCommit, laneState, laneFence, lanePressure, entriesRead, entriesApplied, entriesDuplicate,
     entriesDivergent, entriesEphemeral, entriesSkipped, entriesMissing, laneBreaks, entriesTrimmed, trimBlocked, checkpointTimestamp,
   ]
 }

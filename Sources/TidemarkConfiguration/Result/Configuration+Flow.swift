@@ -56,6 +56,14 @@ extension Configuration {
     package var ignoreGroups: [String] = []
   }
 
+  package struct Pressure: Equatable, Sendable {
+    package var slow = Duration.seconds(5)
+    package var stop = Duration.seconds(60)
+    /// Percent of Redis' `maxmemory`.
+    package var memory = 80
+    package var enforce = false
+  }
+
   /// What becomes of a lane whose stream is not the one that was read.
   package enum Rewind: String, CaseIterable, Sendable {
     case halt, resume, reseed

@@ -7,14 +7,6 @@ extension Configuration {
     package var on = ["session.ended", "outcome.recorded"]
   }
 
-  package struct Pressure: Equatable, Sendable {
-    package var slow = Duration.seconds(5)
-    package var stop = Duration.seconds(60)
-    /// Percent of Redis' `maxmemory`.
-    package var memory = 80
-    package var enforce = false
-  }
-
   package struct Reconcile: Equatable, Sendable {
     package var interval = Duration.seconds(60)
     /// Sessions a second at most.

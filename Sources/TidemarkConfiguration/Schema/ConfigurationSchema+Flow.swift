@@ -122,6 +122,24 @@ extension ConfigurationSchema {
         "Consumer groups that trimming does not wait for, such as one that nobody reads any more."),
     ])
 
+  static let pressure = Section(
+    "pressure", "What agents are told when PostgreSQL falls behind.",
+    [
+      ConfigurationKey(
+        "pressure.slow", \.pressure.slow, .duration(.zero...(.seconds(86_400))), .live,
+        "From this lag on agents are asked to slow down, until it is half of that. Below `pressure.stop`."),
+      ConfigurationKey(
+        "pressure.stop", \.pressure.stop, .duration(.milliseconds(1)...(.seconds(86_400))), .live,
+        "From this lag on agents are asked to stop, until it is half of that."),
+      ConfigurationKey(
+        "pressure.memory", \.pressure.memory, .percent(1...100), .live,
+        "From this share of Redis' `maxmemory` on agents are asked to stop, until it is five points below. Without `maxmemory` it does not matter."
+      ),
+      ConfigurationKey(
+        "pressure.enforce", \.pressure.enforce, .boolean, [.reloadable, .tunable, .reserved],
+        "`true` refuses changes while agents are asked to stop."),
+    ])
+
   /// Stands at the top level of the file.
   static let rewind = ConfigurationKey(
     "rewind", \.rewind, .choice(Configuration.Rewind.allCases.map(\.rawValue)), [],

@@ -16,23 +16,6 @@ extension ConfigurationSchema {
         "Types of changes that call for a snapshot at once."),
     ])
 
-  static let pressure = Section(
-    "pressure", "What agents are told when PostgreSQL falls behind.",
-    [
-      ConfigurationKey(
-        "pressure.slow", \.pressure.slow, .duration(.zero...(.seconds(86_400))), later,
-        "From this lag on agents are asked to slow down. Below `pressure.stop`."),
-      ConfigurationKey(
-        "pressure.stop", \.pressure.stop, .duration(.milliseconds(1)...(.seconds(86_400))), later,
-        "From this lag on agents are asked to stop."),
-      ConfigurationKey(
-        "pressure.memory", \.pressure.memory, .percent(1...100), later,
-        "From this share of Redis' `maxmemory` on agents are asked to stop."),
-      ConfigurationKey(
-        "pressure.enforce", \.pressure.enforce, .boolean, later,
-        "`true` refuses changes while agents are asked to stop."),
-    ])
-
   static let reconcile = Section(
     "reconcile", "Comparing Redis with PostgreSQL.",
     [

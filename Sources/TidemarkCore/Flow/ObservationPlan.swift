@@ -6,7 +6,7 @@ package struct ObservationPlan: Sendable {
   /// Lanes measured at a time, where there are more.
   static let portion = 512
   /// So many of them are quiet ones.
-  static let quietPortion = 64
+  package static let quietPortion = 64
 
   private var rotation = LaneRotation()
   private var unmeasured = LaneQueue()

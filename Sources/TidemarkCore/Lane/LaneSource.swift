@@ -39,6 +39,9 @@ package protocol LaneSource: Sendable {
   /// Makes sure that ids to come are above one, where the stream exists and the user has the right. Answers whether they are.
   func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool
 
+  /// The first entry of each lane after a position; nil where none waits.
+  func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?]
+
   /// How many entries a stream holds after one id and up to another. Reads them all: for the rare start in the middle.
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64
 
@@ -52,6 +55,13 @@ package protocol LaneSource: Sendable {
 
   /// Tells agents what is durable. A mark never moves back within one incarnation.
   func publish(_ marks: [DurableMark]) async throws
+
+  /// Tells agents how hard to hold back, and until when that is somebody's word; on Redis' clock, Unix milliseconds. Lanes that are not
+  /// built in are left out.
+  func press(_ levels: [String: PressureLevel], until: UInt64) async throws
+
+  /// Redis' used memory over its `maxmemory`; nil where there is no limit, or where the server does not tell.
+  func memoryShare() async throws -> Double?
 
   /// The server's clock in Unix milliseconds.
   func currentMilliseconds() async throws -> UInt64

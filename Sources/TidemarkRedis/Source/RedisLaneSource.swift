@@ -64,6 +64,15 @@ package struct RedisLaneSource: LaneSource {
     }
   }
 
+  package func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] {
+    try await onCommands { connection in
+      let commands: [[RedisArgument]] = positions.map { ["XRANGE", .text($0.lane), .text("(\($0.after)"), "+", "COUNT", "1"] }
+      return try await connection.pipeline(commands, bounds: .inspection).map { reply in
+        try reply.orThrow().elements?.first?.elements?.first?.text.flatMap { EntryID($0) }
+      }
+    }
+  }
+
   package func discover(_ pattern: String) async throws -> [String] {
     try await onCommands { connection in
       var names: Set<String> = []
@@ -100,6 +109,27 @@ package struct RedisLaneSource: LaneSource {
       for start in stride(from: 0, to: marks.count, by: 1024) {
         try await DurableScript.publish(marks[start..<min(start + 1024, marks.count)], prefix: prefix, on: connection)
       }
+    }
+  }
+
+  package func press(_ levels: [String: PressureLevel], until: UInt64) async throws {
+    try await onCommands { [prefix] connection in
+      let commands: [[RedisArgument]] = levels.compactMap { lane, level in
+        DurableScript.builtInBase(of: lane, prefix: prefix).map {
+          ["HSET", .text("\($0):lane"), "pressure", .text(level.rawValue), "pressure_until", .text("\(until)")]
+        }
+      }
+      for reply in try await connection.pipeline(commands) { _ = try reply.orThrow() }
+    }
+  }
+
+  package func memoryShare() async throws -> Double? {
+    try await onCommands { connection in
+      let facts = try await RedisInspector(connection).info("memory")
+      guard let used = facts["used_memory"].flatMap({ Double($0) }), let most = facts["maxmemory"].flatMap({ Double($0) }), most > 0 else {
+        return nil
+      }
+      return used / most
     }
   }
 

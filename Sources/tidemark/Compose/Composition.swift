@@ -74,7 +74,9 @@ struct Composition {
       checkpointInterval: configuration.checkpoint.interval, dedupeWindow: configuration.dedupe.window, rewind: rewind,
       trim: TrimLimits(
         isEnabled: configuration.trim.isEnabled, keep: configuration.trim.keep, keepBytes: configuration.trim.keepBytes.bytes,
-        ignoredGroups: Set(configuration.trim.ignoreGroups)))
+        ignoredGroups: Set(configuration.trim.ignoreGroups)),
+      pressure: PressureLimits(
+        slow: configuration.pressure.slow, stop: configuration.pressure.stop, memory: Double(configuration.pressure.memory) / 100))
   }
 
   private var rewind: WorkerSettings.Rewind {
