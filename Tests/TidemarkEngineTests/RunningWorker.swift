@@ -12,6 +12,7 @@ struct RunningWorker {
   var maxEntries = 4
   var lanes = ["a", "b"]
   var leaseTTL = Duration.seconds(10)
+  var name = "worker"
 
   /// Runs it, and ends it gracefully after the body.
   func run(_ body: (Worker) async throws -> Void) async throws {
@@ -25,7 +26,7 @@ struct RunningWorker {
       checkpointInterval: .seconds(10), dedupeWindow: .seconds(60))
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let worker = Worker(
-      identity: WorkerIdentity(name: "worker", host: "here", pid: 1), settings: settings, source: source, sink: sink,
+      identity: WorkerIdentity(name: name, host: "here", pid: 1), settings: settings, source: source, sink: sink,
       routes: RouteTable(), metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), logger: logger)
     let group = ServiceGroup(services: [worker], logger: logger)
     try await withThrowingTaskGroup { tasks in
