@@ -72,27 +72,43 @@ CREATE TABLE {{schema}}.lane_incarnations (
   PRIMARY KEY (lane, incarnation)
 );
 
--- Who owns which lanes: one row a shard, on Postgres' clock. The backend tells a taker whether the owner is still connected.
+-- Who owns which lanes: one row a shard, on Postgres' clock.
 CREATE TABLE {{schema}}.leases (
-  shard           integer PRIMARY KEY,
-  worker          text,
-  fence           bigint NOT NULL DEFAULT 0,
-  backend_pid     integer,
-  backend_started timestamptz,
-  expires_at      timestamptz NOT NULL DEFAULT '-infinity'
+  shard      integer PRIMARY KEY,
+  worker     text,
+  fence      bigint NOT NULL DEFAULT 0,
+  expires_at timestamptz NOT NULL DEFAULT '-infinity'
 ) WITH (fillfactor = 20, autovacuum_vacuum_threshold = 100, autovacuum_vacuum_scale_factor = 0);
 
 INSERT INTO {{schema}}.leases (shard) SELECT generate_series(0, 63);
 
+-- Who said when that it lives, over which backend, and whether it is able to serve lanes.
 CREATE TABLE {{schema}}.workers (
-  worker     text PRIMARY KEY,
-  host       text NOT NULL,
-  pid        integer NOT NULL,
-  version    text NOT NULL,
-  started_at timestamptz NOT NULL,
-  seen_at    timestamptz NOT NULL,
-  settings   jsonb NOT NULL
+  worker          text PRIMARY KEY,
+  host            text NOT NULL,
+  pid             integer NOT NULL,
+  version         text NOT NULL,
+  is_able         boolean NOT NULL,
+  started_at      timestamptz NOT NULL,
+  seen_at         timestamptz NOT NULL,
+  backend_pid     integer NOT NULL,
+  backend_started timestamptz NOT NULL
 );
+
+-- Workers whose backend is still there: of one that died, it ends at once. Of another role's backend only the pid can be seen. A backend
+-- that ended with its server says nothing about its worker, which comes back when the server does.
+CREATE VIEW {{schema}}.connected_workers AS
+  SELECT w.worker, w.is_able, w.seen_at
+    FROM {{schema}}.workers w
+    LEFT JOIN pg_catalog.pg_stat_activity a
+      ON a.pid = w.backend_pid AND coalesce(a.backend_start, w.backend_started) = w.backend_started
+   WHERE a.pid IS NOT NULL OR w.backend_started < pg_catalog.pg_postmaster_start_time();
+
+-- A lease is free when it was given back, ran out, or its owner is gone.
+CREATE VIEW {{schema}}.lease_holders AS
+  SELECT l.shard, l.fence, l.worker, l.expires_at,
+         l.worker IS NULL OR l.expires_at < clock_timestamp() OR c.worker IS NULL AS is_free
+    FROM {{schema}}.leases l LEFT JOIN {{schema}}.connected_workers c USING (worker);
 
 -- The audit trail, one thin row for every entry applied. The lane is a number here: an index entry by number is a third of one
 -- by name. Readers use the view `changes`.
@@ -324,51 +340,89 @@ BEGIN
    WHERE l.lane_id = of_lane;
 END $$;
 
--- Renews what this worker holds and takes what nobody holds: leases that are free, expired, or whose owner's backend is gone.
+-- Wakes the workers: leases were given back, or there are other workers to share them with. Every worker listens to the channel that is
+-- named as the schema; a notification of several in one transaction is one.
+CREATE FUNCTION {{schema}}.tell_workers() RETURNS void
+LANGUAGE sql AS $$
+  SELECT pg_catalog.pg_notify({{schema_literal}}, 'leases');
+$$;
+
+-- Says that a worker lives, and renews what it holds. The others are told of one that is new, whose ability changed, or that comes back
+-- over another backend: meanwhile they may have taken it for dead. Workers that were not seen for a day are forgotten.
+CREATE FUNCTION {{schema}}.renew_leases(
+  me text, my_host text, my_pid integer, my_version text, able boolean, ttl interval) RETURNS TABLE (shard integer, fence bigint)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  earlier {{schema}}.workers;
+  present {{schema}}.workers;
+BEGIN
+  SELECT * INTO earlier FROM {{schema}}.workers w WHERE w.worker = me;
+  DELETE FROM {{schema}}.workers w WHERE w.seen_at < clock_timestamp() - interval '1 day';
+  INSERT INTO {{schema}}.workers AS w
+         (worker, host, pid, version, is_able, started_at, seen_at, backend_pid, backend_started)
+  SELECT me, my_host, my_pid, my_version, able, clock_timestamp(), clock_timestamp(), a.pid, a.backend_start
+    FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_backend_pid()
+  ON CONFLICT (worker) DO UPDATE
+     SET is_able = excluded.is_able, seen_at = excluded.seen_at, backend_pid = excluded.backend_pid,
+         backend_started = excluded.backend_started
+  RETURNING * INTO present;
+  IF (earlier.is_able, earlier.backend_pid, earlier.backend_started)
+     IS DISTINCT FROM (present.is_able, present.backend_pid, present.backend_started) THEN
+    PERFORM {{schema}}.tell_workers();
+  END IF;
+  RETURN QUERY
+    UPDATE {{schema}}.leases l SET expires_at = clock_timestamp() + ttl WHERE l.worker = me RETURNING l.shard, l.fence;
+END $$;
+
+-- Takes those of the wanted shards that are free: a lease that changed since it was looked at is left alone.
 -- A new owner raises the fencing token of every lane of the shard; from then on nothing of the old one can commit. An owner that froze
 -- within a transaction (SIGSTOP, a stopped machine) would keep the lanes' rows locked for as long as its backend lives, which no timeout
 -- of the server ends in the middle of a COPY: the backend is ended. Whoever else holds a lane's row for a moment, such as a replay of a
 -- dead letter, is told and can try again.
-CREATE FUNCTION {{schema}}.lease_shards(me text, ttl interval) RETURNS TABLE (shard integer, fence bigint)
+CREATE FUNCTION {{schema}}.take_shards(me text, wanted integer[], ttl interval) RETURNS TABLE (shard integer, fence bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-  mine timestamptz := (SELECT a.backend_start FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_backend_pid());
   taken integer[];
 BEGIN
   SELECT array_agg(free.shard) INTO taken
-    FROM (SELECT l.shard FROM {{schema}}.leases l
-           WHERE l.worker IS DISTINCT FROM me
-             AND (l.worker IS NULL OR l.expires_at < clock_timestamp()
-                  -- Of another role's backend only the pid can be seen.
-                  OR NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a
-                                  WHERE a.pid = l.backend_pid AND coalesce(a.backend_start, l.backend_started) = l.backend_started))
-           ORDER BY l.shard FOR UPDATE SKIP LOCKED) AS free;
-  IF taken IS NOT NULL THEN
-    PERFORM pg_catalog.pg_terminate_backend(holder.pid, 5000)
-       FROM (SELECT DISTINCT k.pid
-               FROM {{schema}}.lanes l
-               JOIN pg_catalog.pg_locks k ON k.locktype = 'transactionid' AND k.transactionid = l.xmax AND k.granted
-               JOIN pg_catalog.pg_stat_activity a ON a.pid = k.pid
-              WHERE l.shard = ANY (taken) AND a.usename = current_user AND k.pid <> pg_backend_pid()) AS holder;
-    UPDATE {{schema}}.leases l SET worker = me, fence = l.fence + 1 WHERE l.shard = ANY (taken);
-    -- All in one statement: the lanes of a shard have no index, and there may be thousands.
-    UPDATE {{schema}}.lanes l SET owner = me, fence = l.fence + 1, updated_at = now() WHERE l.shard = ANY (taken);
-  END IF;
+    FROM (SELECT l.shard
+            FROM {{schema}}.leases l
+            JOIN {{schema}}.lease_holders h ON h.shard = l.shard AND h.fence = l.fence AND h.expires_at = l.expires_at
+           WHERE l.shard = ANY (wanted) AND h.is_free AND l.worker IS DISTINCT FROM me
+           ORDER BY l.shard FOR UPDATE OF l SKIP LOCKED) AS free;
+  IF taken IS NULL THEN RETURN; END IF;
+  PERFORM pg_catalog.pg_terminate_backend(holder.pid, 5000)
+     FROM (SELECT DISTINCT k.pid
+             FROM {{schema}}.lanes l
+             JOIN pg_catalog.pg_locks k ON k.locktype = 'transactionid' AND k.transactionid = l.xmax AND k.granted
+             JOIN pg_catalog.pg_stat_activity a ON a.pid = k.pid
+            WHERE l.shard = ANY (taken) AND a.usename = current_user AND k.pid <> pg_backend_pid()) AS holder;
+  -- All in one statement: the lanes of a shard have no index, and there may be thousands.
+  UPDATE {{schema}}.lanes l SET owner = me, fence = l.fence + 1, updated_at = now() WHERE l.shard = ANY (taken);
   RETURN QUERY
-    UPDATE {{schema}}.leases l
-       SET expires_at = clock_timestamp() + ttl, backend_pid = pg_backend_pid(), backend_started = mine
-     WHERE l.worker = me
+    UPDATE {{schema}}.leases l SET worker = me, fence = l.fence + 1, expires_at = clock_timestamp() + ttl
+     WHERE l.shard = ANY (taken)
     RETURNING l.shard, l.fence;
 END $$;
 
-CREATE FUNCTION {{schema}}.release_shards(me text) RETURNS void
-LANGUAGE sql AS $$
-  UPDATE {{schema}}.lanes l SET owner = NULL, state = 'unowned', since = now(), updated_at = now() WHERE l.owner = me;
-  UPDATE {{schema}}.leases l SET worker = NULL, backend_pid = NULL, backend_started = NULL, expires_at = '-infinity'
-   WHERE l.worker = me;
+-- The leases first, as whoever takes them does, or the two could wait for each other.
+CREATE FUNCTION {{schema}}.release_shards(me text, shards integer[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE {{schema}}.leases l SET worker = NULL, expires_at = '-infinity' WHERE l.worker = me AND l.shard = ANY (shards);
+  UPDATE {{schema}}.lanes l SET owner = NULL, state = 'unowned', since = now(), updated_at = now()
+   WHERE l.owner = me AND l.shard = ANY (shards);
+  PERFORM {{schema}}.tell_workers();
+END $$;
+
+CREATE FUNCTION {{schema}}.leave(me text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM {{schema}}.release_shards(me, ARRAY(SELECT l.shard FROM {{schema}}.leases l WHERE l.worker = me));
   DELETE FROM {{schema}}.workers w WHERE w.worker = me;
-$$;
+END $$;
 
 -- The slow, exact path: entry by entry, each in a subtransaction of its own, in order. It answers for every entry that was not
 -- simply applied: `reread` (already there), `divergent` (another content at this position), `duplicate` and `id_reused` (the

@@ -7,7 +7,12 @@ extension LaneCoordinator {
     var hint: String?
   }
 
-  func redis(failed error: String?) {
+  /// - Parameter isAway: it does not answer, rather than refuse us.
+  func redis(failed error: String?, isAway: Bool = false) {
+    if isAway != (redisAwaySince != nil) {
+      redisAwaySince = isAway ? .now : nil
+      leasesStirred.raise()
+    }
     guard error != redisError else { return }
     redisError = error
     for lane in table.lanes.keys { observation.stirred(lane) }

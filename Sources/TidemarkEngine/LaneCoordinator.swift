@@ -5,9 +5,9 @@ package actor LaneCoordinator {
   var table: LaneTable
   private(set) var settings: WorkerSettings
   /// For writers: a transaction may be ready. One is woken at a time, and wakes the next when there is more.
-  private let committable = ChangeSignal()
+  let committable = ChangeSignal()
   /// Cursors moved.
-  private let advanced = ChangeSignal()
+  let advanced = ChangeSignal()
   /// For the reader: lanes may have news, or there may be credit.
   let readable = ChangeSignal()
   var observation = ObservationPlan()
@@ -18,6 +18,10 @@ package actor LaneCoordinator {
   var commits: [String: Int64] = [:]
   var checkpoints: [String: Int64] = [:]
   var redisError: String?
+  /// Since when Redis can't be reached.
+  var redisAwaySince: ContinuousClock.Instant?
+  /// The shards whose lanes may be served.
+  var grant = LeaseGrant()
   var leaseRenewedAt: ContinuousClock.Instant?
   /// What Postgres has committed for this worker.
   private(set) var evidence = CommitEvidence()
@@ -29,8 +33,10 @@ package actor LaneCoordinator {
   /// Since when which group has held up which lane's trimming.
   var blockers: [String: [String: ContinuousClock.Instant]] = [:]
   private var knownAdded: [String: UInt64] = [:]
-  /// Raised when the settings change, and when a lane was given up that may be taken up again.
+  /// Raised when the settings change, or the shards that may be served, and when a lane was given up that may be taken up again.
   nonisolated let ownership = ChangeSignal()
+  /// Raised when leases are worth a look: others changed something, or this worker's part in it is another.
+  nonisolated let leasesStirred = ChangeSignal()
   /// Raised when there may be more or fewer lanes to read.
   let population = ChangeSignal()
 
@@ -194,19 +200,6 @@ package actor LaneCoordinator {
 
   // Ownership
 
-  /// Takes over lanes from their records; a lane that we have under this fence already goes on.
-  func own(_ records: [LaneRecord]) {
-    for record in records {
-      table.own(record)
-      observation.add(record.name)
-      if record.cursor.position > .zero { observation.moved(record.name) }
-    }
-    committable.raise()
-    advanced.raise()
-    readable.raise()
-    population.raise()
-  }
-
   func disown(_ lanes: [String]) {
     guard !lanes.isEmpty else { return }
     for lane in lanes {
@@ -222,14 +215,6 @@ package actor LaneCoordinator {
     committable.raise()
     readable.raise()
     population.raise()
-  }
-
-  var owned: [String: LaneRecord] { table.lanes.mapValues(\.record) }
-
-  /// Gives up every lane but these, and answers which of these are not ours. Asked often, so it copies nothing.
-  func keep(_ lanes: [String: LaneStart]) -> [String] {
-    disown(table.lanes.keys.filter { lanes[$0] == nil })
-    return lanes.keys.filter { table.lanes[$0] == nil }
   }
 
   func halt(_ lane: String, reason: String, hint: String?, for rest: Duration?) {
@@ -275,6 +260,7 @@ package actor LaneCoordinator {
     readable.raise()
     population.raise()
     ownership.raise()
+    leasesStirred.raise()
   }
 
   var isDraining: Bool { table.isDraining }

@@ -1,7 +1,7 @@
 internal import Logging
 internal import TidemarkCore
 
-/// Holds the leases and finds the lanes: renews, takes over, notices what was lost, registers new streams.
+/// Finds the lanes and takes up those of the shards that this worker holds; registers new streams.
 struct LaneOwnership: Sendable {
   let source: any LaneSource
   let sink: any ChangeSink
@@ -9,24 +9,16 @@ struct LaneOwnership: Sendable {
   let coordinator: LaneCoordinator
   let publisher: MarkPublisher
   let verification: LaneVerification
-  let metrics: EngineMetrics
   let logger: Logger
 
+  /// Until cancelled. What failed is tried again with the next discovery.
   func run() async {
-    var grant = LeaseGrant(shards: [:])
-    var leaseDue = ContinuousClock.now
     var isFailing = false
     while !Task.isCancelled {
       let seen = coordinator.ownership.generation
       let settings = await coordinator.settings
       do {
-        if ContinuousClock.now >= leaseDue {
-          let renewed = try await sink.lease(worker, for: settings.leaseTTL)
-          await leased(renewed, before: grant, settings)
-          grant = renewed
-          leaseDue = .now.advanced(by: settings.leaseTTL / 3)
-        }
-        try await takeUp(grant, settings)
+        try await takeUp(settings)
         if isFailing { logger.info("ownership.current") }
         isFailing = false
       } catch {
@@ -34,26 +26,17 @@ struct LaneOwnership: Sendable {
         isFailing = true
       }
       await coordinator.revive()
-      // A lease that could not be renewed is tried again soon, a lane that could not be taken up with the next discovery.
-      let next = min(max(leaseDue, .now.advanced(by: .milliseconds(200))), .now.advanced(by: settings.discover))
-      await coordinator.ownership.wait(after: seen, until: next)
+      // While no lane is ours nobody reads, and so nobody else learns whether Redis can be reached.
+      if await coordinator.ownsNothing { await SourceProbe(source: source, coordinator: coordinator).run() }
+      await coordinator.ownership.wait(after: seen, until: .now.advanced(by: settings.discover))
     }
   }
 
-  /// Gives up the lanes of shards that are not ours any more, or were in between.
-  private func leased(_ new: LeaseGrant, before: LeaseGrant, _ settings: WorkerSettings) async {
-    await coordinator.leaseRenewed()
-    let changed = Set(new.shards.keys).union(before.shards.keys).filter { new.shards[$0] != before.shards[$0] }
-    guard !changed.isEmpty else { return }
-    metrics.leasesChanged(changed.count)
-    logger.info("leases.changed", metadata: ["held": "\(new.shards.count)", "changed": "\(changed.count)"])
-    await coordinator.disown(await coordinator.owned.values.filter { changed.contains($0.shard) }.map(\.name))
-  }
-
   /// Owns every lane of our shards that we don't own yet: new ones, and those that were fenced off while the lease stayed ours.
-  private func takeUp(_ grant: LeaseGrant, _ settings: WorkerSettings) async throws {
+  private func takeUp(_ settings: WorkerSettings) async throws {
     guard await !coordinator.isDraining else { return }
     let lanes = try await discover(settings)
+    let grant = await coordinator.grant
     let wanted = await coordinator.keep(lanes).filter { grant.shards[shard(of: $0, settings)] != nil }.sorted()
     guard !wanted.isEmpty else { return }
     var records = try await sink.lanes(named: wanted)
@@ -62,6 +45,8 @@ struct LaneOwnership: Sendable {
     if !unknown.isEmpty {
       try await sink.register(try await begin(unknown, lanes, settings))
       records += try await sink.lanes(named: unknown)
+      // Shards with lanes are balanced apart from those without.
+      coordinator.leasesStirred.raise()
     }
     let verified = try await verification.verified(records.filter { $0.owner == worker.name }, settings)
     let ours = verified.map(\.record)

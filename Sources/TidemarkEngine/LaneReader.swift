@@ -75,7 +75,7 @@ struct LaneReader: Sendable {
       logger.log(level: isMisconfigured ? .error : .warning, "redis.unreadable", metadata: ["reason": "\(error)"])
     }
     metrics.retried(isMisconfigured ? "configuration" : "redis")
-    await coordinator.redis(failed: "\(error)")
+    await coordinator.redis(failed: "\(error)", isAway: !isMisconfigured)
     let wait = settings.retry.wait(after: lastWait, random: .random(in: 0..<1))
     lastWait = wait
     await coordinator.pause(for: wait)

@@ -57,7 +57,9 @@ struct LaneTrimmer: Sendable {
       case .missing, .broken: continue
       case .sound, .milestone: break
       }
-      guard let stream = look.snapshot.stream, let groups else { continue }
+      guard let stream = look.snapshot.stream, let groups, LaneFinding.isSame(look.lane, look.snapshot, anchor: look.anchor) else {
+        continue
+      }
       let bound = TrimBound(
         stream, cursor: lane.record.cursor.position, now: now, limits: settings.trim, entryBytes: lane.entryBytes, groups: groups,
         own: source.groupName)

@@ -39,7 +39,9 @@ package struct Worker: Service {
       source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
     let ownership = LaneOwnership(
       source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, verification: verification,
-      metrics: metrics, logger: logger)
+      logger: logger)
+    let leases = LeaseKeeper(source: source, sink: sink, worker: identity, coordinator: coordinator, metrics: metrics, logger: logger)
+    let listener = LeaseListener(news: try sink.makeLeaseNews(), coordinator: coordinator, logger: logger)
     let trimmer = LaneTrimmer(
       source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
     let doorbell = DoorbellListener(source: source, coordinator: coordinator, logger: logger)
@@ -53,6 +55,8 @@ package struct Worker: Service {
     await withGracefulShutdownHandler {
       // What serves the flow ends with it.
       await withTaskGroup { background in
+        background.addTask { await leases.run() }
+        background.addTask { await listener.run() }
         background.addTask { await ownership.run() }
         background.addTask { await observer.run() }
         background.addTask(executorPreference: source.publishers) { await publisher.run() }
@@ -90,7 +94,7 @@ package struct Worker: Service {
     if await !publisher.flush() { logger.warning("marks.unpublished") }
     await observer.finish()
     do {
-      try await sink.release(identity)
+      try await sink.leave(identity)
       logger.info("worker.stopped")
     } catch {
       logger.warning("leases.kept", metadata: ["reason": "\(error)", "until": "they expire"])

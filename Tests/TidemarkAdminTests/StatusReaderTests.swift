@@ -18,6 +18,12 @@ import TidemarkTestKit
     var source: RedisLaneSource
     var reader: StatusReader
 
+    /// Leases all shards.
+    func own() async throws {
+      _ = try await sink.renew(StatusReaderTests.identity, isAble: true, for: .seconds(60))
+      _ = try await sink.take(Array(0..<Shard.count), for: StatusReaderTests.identity, ttl: .seconds(60))
+    }
+
     func sql(_ text: String) async throws { try await sink.query(text) }
 
     func add(_ count: Int, to lane: String = "a") async throws {
@@ -66,7 +72,7 @@ import TidemarkTestKit
 
   @Test func `a live lease owns its lanes, and an expired one does not`() async throws {
     try await withScene { scene in
-      _ = try await scene.sink.lease(Self.identity, for: .seconds(60))
+      try await scene.own()
       let fence = try #require(try await scene.sink.lanes(named: ["a"]).first).fence
       try await scene.sink.note([
         LaneNote(lane: "a", fence: fence, state: .halted, lastError: "no such table", hint: "make it")
@@ -154,7 +160,7 @@ import TidemarkTestKit
 
   @Test func `an owner's memory wins over the ledger, but only under its own fence`() async throws {
     try await withScene { scene in
-      _ = try await scene.sink.lease(Self.identity, for: .seconds(60))
+      try await scene.own()
       let record = try #require(try await scene.sink.lanes(named: ["a"]).first)
       var mine = lane("a", .waitingPostgres, lag: LaneLag(entries: 5, seconds: 2))
       mine.record = record

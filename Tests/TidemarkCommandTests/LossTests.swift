@@ -97,6 +97,39 @@ import TidemarkTestKit
     }
   }
 
+  @Test func flushedAndMadeAnewUnderLoadEachIsRecordedAndAllThatIsWrittenAfterwardsIsApplied() async throws {
+    try await withProduct { product in
+      let worker = try await product.startWorker()
+      var next = 1
+      func write(_ rounds: Int) async throws {
+        for _ in 0..<rounds {
+          try await product.addMessages(100, from: next)
+          next += 100
+        }
+      }
+      try await write(10)
+      try await product.waitFor("t", "select mirrored from tidemark.lanes")
+      let disasters = ["FLUSHALL\n", "MULTI\nDEL \(Self.lane)\n" + messages(900_001...900_050) + "EXEC\n"]
+      for (number, disaster) in disasters.enumerated() {
+        try await write(10)
+        try await product.redis.commands(disaster)
+        let first = next
+        try await write(20)
+        try await product.waitFor("\(number + 2)", "select incarnation from tidemark.lanes")
+        try await write(10)
+        try await product.waitFor(
+          "\(next - first)", "select count(distinct tokens) from tidemark.messages where tokens between \(first) and \(next - 1)")
+        try await product.waitUntilCaughtUp()
+        try await product.waitFor("t", "select mirrored from tidemark.lanes")
+      }
+      #expect(try await product.value("select count(*) from tidemark.messages where tokens > 900000") == "50")
+      #expect(try await product.value("select count(*) - count(distinct tokens) from tidemark.messages") == "0")
+      #expect(try await product.value("select count(*) from tidemark.gaps where missing is null") == "2")
+      #expect(try await product.discrepancies() == [])
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
   @Test func aStreamThatIsMadeAnewAtOnceIsAnotherOneHoweverFarItGot() async throws {
     try await withProduct { product in
       let worker = try await product.startWorker()

@@ -72,6 +72,10 @@ private func missing(_ count: Int, _ cause: LaneGap.Cause, before: UInt64? = nil
     #expect(judge(nil, of: lane(knownAdded: 14)) == .broken(LaneBreak(.flushed, atLeast: 4)))
     #expect(judge(nil, evicted: 3) == .broken(LaneBreak(.evicted, atLeast: 0)))
     #expect(judge(nil, of: lane(read: 0, ordinal: 0, isMirrored: false, hasRead: false)) == .sound)
+    // Seen, and gone before anything of it was read.
+    let seen = lane(read: 0, ordinal: 0, isMirrored: false, hasRead: false, knownAdded: 3)
+    #expect(judge(nil, of: seen) == .broken(LaneBreak(.flushed, atLeast: 3)))
+    #expect(judge(stream(1, first: 20, last: 20, added: 1), of: seen, hasGroup: false) == .broken(LaneBreak(.rewound, atLeast: 3)))
   }
 
   @Test func `counters or ids below what was read are an older copy; without the group it is another stream`() {
@@ -87,6 +91,18 @@ private func missing(_ count: Int, _ cause: LaneGap.Cause, before: UInt64? = nil
 
   @Test func `a stream without the group and without the cursor's entry is another one, however far it got`() {
     #expect(judge(stream(50, first: 20, last: 80, added: 50), hasGroup: false, anchor: .gone) == .broken(LaneBreak(.recreated, atLeast: 0)))
+  }
+
+  @Test func `where entries stand before a cursor's entry that nobody deleted, the stream is another one`() {
+    let lane = lane(isMirrored: false)
+    let inspection = stream(30, first: 4, last: 30, added: 40)
+    #expect(judge(inspection, of: lane, hasGroup: false, anchor: .gone) == .broken(LaneBreak(.recreated, atLeast: 0)))
+    let deleted = stream(30, first: 4, last: 30, added: 40, deleted: 10)
+    guard case .milestone = judge(deleted, of: lane, hasGroup: false, anchor: .gone) else { return #expect(Bool(false)) }
+    // Then it is not certain which stream it is, and nothing of it may be removed.
+    let snapshot = LaneSnapshot(stream: deleted, hasGroup: false, anchor: .gone)
+    #expect(!LaneFinding.isSame(lane, snapshot, anchor: .gone))
+    #expect(LaneFinding.isSame(lane, snapshot, anchor: .same))
   }
 
   @Test func `a group that somebody destroyed alone proves nothing`() {

@@ -1,6 +1,8 @@
 import Synchronization
 import TidemarkCore
 
+@testable import TidemarkEngine
+
 /// A ledger in memory that fences as the real one does, and fails as it is told.
 final class MemorySink: ChangeSink {
   /// What happens to the next commits that carry a lane.
@@ -12,13 +14,23 @@ final class MemorySink: ChangeSink {
     case loseAnswer
   }
 
-  fileprivate struct State {
+  /// Who holds a shard; nobody while it is free.
+  struct Holder {
+    var worker: String?
+    var fence: Int64
+  }
+
+  struct State {
     var lanes: [String: LaneRecord] = [:]
     var applied: [String: [EntryID]] = [:]
     var rejected: [String: [EntryID]] = [:]
     var failures: [String: [Failure]] = [:]
     var poison: [String: (entries: Set<EntryID>, error: SinkError)] = [:]
-    var fence: Int64 = 1
+    var holders: [Int: Holder] = [:]
+    /// Who lives, and whether it is able.
+    var workers: [String: Bool] = [:]
+    /// Lanes whose transactions do not come to an end.
+    var stuck: Set<String> = []
     var timeline = 1
 
     /// Why nothing of the batch is committed.
@@ -53,7 +65,11 @@ final class MemorySink: ChangeSink {
     }
   }
 
-  fileprivate let state = Mutex(State())
+  let state = Mutex(State())
+  /// Raised when a worker tells the others something.
+  let told = ChangeSignal()
+  /// Raised when transactions may go on.
+  let unstuck = ChangeSignal()
 
   func fail(_ lane: String, _ failures: [Failure]) { state.withLock { $0.failures[lane] = failures } }
 
@@ -83,10 +99,6 @@ final class MemorySink: ChangeSink {
     }
   }
 
-  func lease(_ worker: WorkerIdentity, for ttl: Duration) async throws -> LeaseGrant {
-    LeaseGrant(shards: Dictionary(uniqueKeysWithValues: (0..<Shard.count).map { ($0, 1) }))
-  }
-
   func lanes(named names: [String]) async throws -> [LaneRecord] {
     state.withLock { state in names.compactMap { state.lanes[$0] } }
   }
@@ -97,7 +109,7 @@ final class MemorySink: ChangeSink {
         state.lanes[lane.name] = LaneRecord(
           laneID: Int32(state.lanes.count + 1), name: lane.name, shard: lane.shard, fence: 1, incarnation: 1,
           cursor: LaneCursor(position: lane.position, appliedNo: 0, seal: []), ordinal: lane.baseline, baseline: lane.baseline,
-          owner: "worker")
+          owner: state.holders[lane.shard]?.worker)
       }
     }
   }
@@ -126,7 +138,6 @@ final class MemorySink: ChangeSink {
     }
   }
 
-  func release(_ worker: WorkerIdentity) async throws {}
   func note(_ states: [LaneNote]) async throws {}
   func checkpoint(_ marks: [CheckpointMark], worker: WorkerIdentity) async throws {}
   func pruneEventIDs(olderThan milliseconds: Int64) async throws {}
@@ -139,6 +150,7 @@ private struct MemoryWriter: ChangeWriter {
 
   func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> Settlement {
     let settlement = Settlement(batch)
+    await sink.waitWhileStuck(batch.segments.map(\.lane))
     let error: SinkError? = sink.state.withLock { state in
       if let error = state.refusal(of: batch) { return error }
       let lost = state.loss(of: batch)

@@ -14,6 +14,7 @@ final class MemorySource: LaneSource {
     var milliseconds: UInt64 = 1_000
     var committed: (@Sendable (String) -> EntryID?)?
     var untimely: [DurableMark] = []
+    var isAway = false
   }
 
   let readers: (any TaskExecutor)? = nil
@@ -33,9 +34,17 @@ final class MemorySource: LaneSource {
     }
   }
 
+  /// Whether nobody can be reached here.
+  func setAway(_ isAway: Bool) { state.withLock { $0.isAway = isAway } }
+
+  private func checkReachable() throws {
+    if state.withLock({ $0.isAway }) { throw SourceError(.unavailable, "nobody answers") }
+  }
+
   func durable(_ lane: String) -> EntryID? { state.withLock { $0.marks[lane]?.durable } }
 
   func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
+    try checkReachable()
     let seen = written.generation
     let reply: LaneReadReply = state.withLock { state in
       var whole = EntryBlock()
@@ -54,7 +63,8 @@ final class MemorySource: LaneSource {
   }
 
   func inspect(_ lanes: [String]) async throws -> [LaneInspection?] {
-    state.withLock { state in
+    try checkReachable()
+    return state.withLock { state in
       lanes.map { lane in
         state.streams[lane].map { stream in
           LaneInspection(

@@ -14,6 +14,7 @@ struct RunningWorker {
   var leaseTTL = Duration.seconds(10)
   var builtIn: BuiltInLanes?
   var trim = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: [])
+  var name = "worker"
 
   /// Runs it, and ends it gracefully after the body.
   func run(_ body: (Worker) async throws -> Void) async throws {
@@ -27,7 +28,7 @@ struct RunningWorker {
       checkpointInterval: .seconds(10), dedupeWindow: .seconds(60), trim: trim)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let worker = Worker(
-      identity: WorkerIdentity(name: "worker", host: "here", pid: 1), settings: settings, source: source, sink: sink,
+      identity: WorkerIdentity(name: name, host: "here", pid: 1), settings: settings, source: source, sink: sink,
       routes: RouteTable(), metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), logger: logger)
     let group = ServiceGroup(services: [worker], logger: logger)
     try await withThrowingTaskGroup { tasks in

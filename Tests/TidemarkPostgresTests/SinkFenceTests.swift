@@ -45,7 +45,7 @@ import TidemarkTestKit
       #expect(try await other.lease(second, for: .seconds(600)).shards == [:])
       let before = try await sink.lane()
       #expect(before.owner == "w1")
-      try await sink.sink.release(SinkFixture.worker)
+      try await sink.sink.leave(SinkFixture.worker)
       #expect(try await sink.lane().owner == nil)
       #expect(try await sink.one("select string_agg(worker, ',') from tide.workers") == "w2")
       let taken = try await other.lease(second, for: .seconds(600))
@@ -82,7 +82,7 @@ import TidemarkTestKit
 
   @Test func `a lease whose owner's backend is gone is taken at once`() async throws {
     try await withSink { sink in
-      let pid = try #require(try await sink.one("select backend_pid from tide.leases limit 1"))
+      let pid = try #require(try await sink.one("select backend_pid from tide.workers"))
       try await sink.server.adminPsql("select pg_terminate_backend(\(pid), 10000)")
       let other = try SinkFixture.makeSink(sink.server)
       let taken = try await other.lease(WorkerIdentity(name: "w2", host: "there", pid: 2), for: .seconds(600))
@@ -123,6 +123,10 @@ import TidemarkTestKit
       try await note(lane.fence, .waitingPostgres, "gone")
       #expect(try await sink.rows("select state, last_error from tide.lanes where lane = 'one'") == [["waiting_postgres", "gone"]])
       #expect(try await sink.one("select (since > '\(since ?? "")')::text from tide.lanes where lane = 'one'") == "true")
+      // Given back, it is nobody's, though the fence is still the same.
+      _ = try await sink.one("update tide.lanes set owner = null, state = 'unowned' where lane = 'one'")
+      try await note(lane.fence, .idle, nil)
+      #expect(try await sink.one("select state from tide.lanes where lane = 'one'") == "unowned")
 
       let marks = [
         CheckpointMark(lane: "one", fence: lane.fence, lagEntries: 7, lagSeconds: 1.5),

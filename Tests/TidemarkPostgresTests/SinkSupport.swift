@@ -113,6 +113,14 @@ struct SinkFixture {
   }
 }
 
+extension ChangeSink {
+  /// Renews, and takes whatever is free; answers all that the worker holds then.
+  func lease(_ worker: WorkerIdentity, for ttl: Duration) async throws -> LeaseGrant {
+    let held = try await renew(worker, isAble: true, for: ttl)
+    return held.with(try await take(Array(0..<Shard.count), for: worker, ttl: ttl))
+  }
+}
+
 extension Settlement {
   /// Over all lanes.
   var counts: LaneCounts { lanes.reduce(into: LaneCounts()) { $0 += $1.counts } }

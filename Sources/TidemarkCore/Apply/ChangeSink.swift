@@ -3,12 +3,24 @@
 /// All but ``ChangeWriter/commit(_:_:)`` may be called again after they threw: they state what shall be, and repeating them
 /// changes nothing.
 package protocol ChangeSink: Sendable {
-  /// Takes and renews leases on Postgres' clock; answers what this worker holds now. Shards that another live worker holds are
-  /// left alone.
-  func lease(_ worker: WorkerIdentity, for ttl: Duration) async throws -> LeaseGrant
+  /// Says that this worker lives and whether it is able to serve lanes, and renews what it holds; answers that. A lease of its own that
+  /// ran out goes on while nobody took it.
+  func renew(_ worker: WorkerIdentity, isAble: Bool, for ttl: Duration) async throws -> LeaseGrant
 
-  /// Gives all leases back, so that another worker takes over at once.
-  func release(_ worker: WorkerIdentity) async throws
+  /// All leases, and the workers that were heard of within `ttl`.
+  func leases(within ttl: Duration) async throws -> LeaseTable
+
+  /// Takes those of these shards that are still free; answers them. From then on nothing of an earlier owner commits.
+  func take(_ shards: [Int], for worker: WorkerIdentity, ttl: Duration) async throws -> LeaseGrant
+
+  /// Gives back those of these shards that the worker holds, and tells the others.
+  func release(_ shards: [Int], of worker: WorkerIdentity) async throws
+
+  /// Gives everything back and forgets the worker, and tells the others.
+  func leave(_ worker: WorkerIdentity) async throws
+
+  /// A connection of its own that hears what the others tell. Connects nothing yet.
+  func makeLeaseNews() throws -> any LeaseNews
 
   /// Lanes by name; names without a row are left out.
   func lanes(named names: [String]) async throws -> [LaneRecord]

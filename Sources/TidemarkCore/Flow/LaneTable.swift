@@ -107,6 +107,9 @@ package struct LaneTable: Sendable {
     halted.remove(name)
   }
 
+  /// Lanes of which a transaction is under way that began before they were given up.
+  package var departingLanes: some Collection<String> { departing.keys }
+
   // Committing
 
   package mutating func nextWork(now: ContinuousClock.Instant) -> NextWork {

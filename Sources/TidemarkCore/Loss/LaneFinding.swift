@@ -22,19 +22,31 @@ package enum LaneFinding: Sendable, Equatable {
   /// Nothing of the lane may be on its way from Redis when the snapshot is made.
   package init(_ lane: LaneCheck, _ snapshot: LaneSnapshot, anchor: Anchor) {
     guard let stream = snapshot.stream else {
-      self = lane.readOrdinal == 0 ? .sound : .broken(lane.broken(snapshot.evictedKeys > 0 ? .evicted : .flushed))
+      self = max(lane.readOrdinal, lane.knownAdded) == 0 ? .sound : .broken(lane.broken(snapshot.evictedKeys > 0 ? .evicted : .flushed))
       return
     }
     let isAnotherStream = lane.isMirrored && !snapshot.hasGroup
-    if stream.entriesAdded < lane.readOrdinal || lane.hasRead && stream.lastGeneratedID < lane.readPosition {
+    if stream.entriesAdded < max(lane.readOrdinal, lane.knownAdded) || lane.hasRead && stream.lastGeneratedID < lane.readPosition {
       self = .broken(lane.broken(isAnotherStream ? .recreated : .rewound))
     } else if lane.hasRead, anchor == .other {
       self = .broken(lane.broken(isAnotherStream ? .recreated : .rewound))
-    } else if lane.hasRead, isAnotherStream, anchor == .gone {
+    } else if lane.hasRead, anchor == .gone, isAnotherStream || Self.standsBefore(lane, stream) {
       self = .broken(lane.broken(.recreated))
     } else {
       self = Self.counted(lane, stream)
     }
+  }
+
+  /// Entries stand before a cursor's entry that is gone, and XDEL did not take it. Trimming takes the oldest first: these are another stream's,
+  /// whose writers' clocks are behind.
+  private static func standsBefore(_ lane: LaneCheck, _ stream: LaneInspection) -> Bool {
+    guard let first = stream.firstID else { return false }
+    return first < lane.cursor && stream.maxDeletedID < lane.cursor
+  }
+
+  /// Whether it is certain that this stream is the one that was read: only then may anything of it be removed.
+  package static func isSame(_ lane: LaneCheck, _ snapshot: LaneSnapshot, anchor: Anchor) -> Bool {
+    anchor == .same || anchor == .unknown || lane.isMirrored && snapshot.hasGroup
   }
 
   private static func counted(_ lane: LaneCheck, _ stream: LaneInspection) -> LaneFinding {

@@ -96,6 +96,12 @@ package actor PostgresConnection {
     try await perform(deadline, mayCommit: false) { try $0.copyOut(sql) }
   }
 
+  /// Waits until the server notifies of something that this session listens to, or did since the last call. False when nothing came within
+  /// `time`. Nothing else can be asked meanwhile; cancelling ends the wait and spares the connection.
+  package func isNotified(within time: Duration) async throws -> Bool {
+    try await perform(time, mayCommit: false) { try $0.awaitNotification() }
+  }
+
   /// Ends an open transaction, also in a cancelled task. Never throws: a connection that can't roll back is dropped, and its server
   /// rolls back.
   package func rollback() async {

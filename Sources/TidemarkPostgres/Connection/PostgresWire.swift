@@ -16,7 +16,7 @@ final class PostgresWire {
   }
 
   let handle: OpaquePointer
-  private let bell: WakeBell
+  let bell: WakeBell
   // libpq holds a bare pointer to it.
   private let notices: NoticeSink
   private var request: PostgresRequest
@@ -49,6 +49,10 @@ final class PostgresWire {
     }
     return isAlive
   }
+
+  /// Whether the running request was cancelled, and until when it may last.
+  var isCancelled: Bool { request.isCancelled }
+  var deadline: ContinuousClock.Instant { request.deadline }
 
   // MARK: A request's frame
 

@@ -19,9 +19,12 @@ struct LedgerSQL: Sendable {
   let lanesByName: String
   let identity: String
   let rejected: String
-  let lease: String
-  let seen: String
+  let renew: String
+  let leases: String
+  let take: String
   let release: String
+  let leave: String
+  let listen: String
   let register: String
   let note: String
   let checkpoint: String
@@ -99,11 +102,13 @@ struct LedgerSQL: Sendable {
         $9::bigint, $10::bigint, $11)
       """
     recordBreak = "SELECT \(schema).record_break($1, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6)"
+    // Not of a lane that was given back, as with `note`.
     mirrored = """
       UPDATE \(schema).lanes l SET mirrored = true
         FROM (SELECT k.lane_id FROM \(schema).lanes k
                 JOIN unnest(\(Self.parameters(["integer", "bigint", "bigint"]))) AS w (lane_id, fence, incarnation)
                   ON w.lane_id = k.lane_id AND w.fence = k.fence AND w.incarnation = k.incarnation
+               WHERE k.owner IS NOT NULL
                ORDER BY k.lane_id FOR NO KEY UPDATE OF k) AS n
        WHERE l.lane_id = n.lane_id
       """
@@ -122,13 +127,22 @@ struct LedgerSQL: Sendable {
        WHERE lane = $1 AND (entry_ms, entry_no) > ($2::bigint, $3::bigint) AND (entry_ms, entry_no) <= ($4::bigint, $5::bigint)
          AND resolved_at IS NULL
       """
-    lease = "SELECT shard, fence FROM \(schema).lease_shards($1, make_interval(secs => $2::double precision))"
-    seen = """
-      INSERT INTO \(schema).workers AS w (worker, host, pid, version, started_at, seen_at, settings)
-      VALUES ($1, $2, $3::integer, $4, now(), now(), $5::jsonb)
-      ON CONFLICT (worker) DO UPDATE SET seen_at = now(), settings = excluded.settings
+    renew = """
+      SELECT shard, fence FROM \(schema).renew_leases($1, $2, $3::integer, $4, $5::boolean, make_interval(secs => $6::double precision))
       """
-    release = "SELECT \(schema).release_shards($1)"
+    // Shards, and workers in rows without one.
+    leases = """
+      SELECT h.shard, h.worker, h.is_free, s.shard IS NOT NULL AS has_lanes, NULL AS is_able
+        FROM \(schema).lease_holders h LEFT JOIN (SELECT DISTINCT shard FROM \(schema).lanes) s USING (shard)
+      UNION ALL
+      SELECT NULL, c.worker, NULL, NULL, c.is_able
+        FROM \(schema).connected_workers c
+       WHERE c.seen_at > clock_timestamp() - make_interval(secs => $1::double precision)
+      """
+    take = "SELECT shard, fence FROM \(schema).take_shards($1, $2::integer[], make_interval(secs => $3::double precision))"
+    release = "SELECT \(schema).release_shards($1, $2::integer[])"
+    leave = "SELECT \(schema).leave($1)"
+    listen = "LISTEN \(schema)"
     register = """
       INSERT INTO \(schema).lanes (lane, shard, entry_ms, entry_no, ordinal, baseline, owner, fence)
       SELECT n.lane, n.shard, n.ms, n.no, n.baseline, n.baseline, l.worker, 1
@@ -137,7 +151,8 @@ struct LedgerSQL: Sendable {
        ORDER BY n.lane
       ON CONFLICT (lane) DO NOTHING
       """
-    // In the order in which a commit's fence locks them, or the two could wait for each other.
+    // In the order in which a commit's fence locks them, or the two could wait for each other. A lane that was given back is left alone:
+    // whoever takes it ends the backend that it finds at its row.
     note = """
       UPDATE \(schema).lanes l
          SET state = n.state, since = CASE WHEN l.state = n.state THEN l.since ELSE now() END, last_error = n.error, hint = n.hint
@@ -145,7 +160,7 @@ struct LedgerSQL: Sendable {
                 FROM \(schema).lanes k
                 JOIN unnest(\(Self.parameters(["text", "bigint", "text", "text", "text"]))) AS w (lane, fence, state, error, hint)
                   ON w.lane = k.lane AND w.fence = k.fence
-               WHERE (k.state, k.last_error, k.hint) IS DISTINCT FROM (w.state, w.error, w.hint)
+               WHERE k.owner IS NOT NULL AND (k.state, k.last_error, k.hint) IS DISTINCT FROM (w.state, w.error, w.hint)
                ORDER BY k.lane_id FOR NO KEY UPDATE OF k) AS n
        WHERE l.lane_id = n.lane_id
       """

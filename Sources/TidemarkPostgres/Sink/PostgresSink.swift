@@ -10,7 +10,7 @@ package struct PostgresSink: ChangeSink {
   let sql: LedgerSQL
   let statements: [DestinationStatements]
   let settings: SinkSettings
-  private let version: String
+  let version: String
   let logger: Logger
 
   /// Connects nothing yet. Throws ``PostgresError`` where a name can't be quoted or no thread is left.
@@ -35,22 +35,6 @@ package struct PostgresSink: ChangeSink {
     } catch let error as PostgresError {
       throw SinkError(error)
     }
-  }
-
-  package func lease(_ worker: WorkerIdentity, for ttl: Duration) async throws -> LeaseGrant {
-    let seconds = Double(ttl.components.seconds) + Double(ttl.components.attoseconds) / 1e18
-    let result = try await query(sql.lease, [.string(worker.name), .string(String(seconds))])
-    try await query(
-      sql.seen, [.string(worker.name), .string(worker.host), .integer(Int64(worker.pid)), .string(version), .string("{}")])
-    var shards: [Int: Int64] = [:]
-    for row in 0..<result.rowCount {
-      if let shard = result.int64(row, "shard"), let fence = result.int64(row, "fence") { shards[Int(shard)] = fence }
-    }
-    return LeaseGrant(shards: shards)
-  }
-
-  package func release(_ worker: WorkerIdentity) async throws {
-    try await query(sql.release, [.string(worker.name)])
   }
 
   package func lanes(named names: [String]) async throws -> [LaneRecord] {

@@ -1,0 +1,63 @@
+internal import TidemarkCore
+
+/// Which shards this worker may serve, and which lanes it takes up and gives up for that.
+extension LaneCoordinator {
+  /// Takes note of what Postgres says that we hold. Gives up the lanes of shards that are not ours any more, or were another's in between.
+  /// Answers how many shards that were.
+  func hold(_ held: LeaseGrant) -> Int {
+    let changed = held.changes(from: grant)
+    grant = held
+    guard !changed.isEmpty else { return 0 }
+    disown(table.lanes.values.filter { changed.contains($0.record.shard) }.map(\.record.name))
+    ownership.raise()
+    return changed.count
+  }
+
+  /// Gives up the lanes of these shards, to hand them over: what was read is dropped, for the next owner reads it again, and transactions
+  /// under way are waited for. Answers the shards of which none is left; those that are not clear by the deadline are served again.
+  func vacate(_ shards: [Int], until deadline: ContinuousClock.Instant) async -> [Int] {
+    let (held, leaving) = (grant, Set(shards))
+    for shard in leaving { grant.shards[shard] = nil }
+    disown(table.lanes.values.filter { leaving.contains($0.record.shard) }.map(\.record.name))
+    var seen = advanced.generation
+    var busy = departingShards.intersection(leaving)
+    while !busy.isEmpty, ContinuousClock.now < deadline, !Task.isCancelled {
+      await advanced.wait(after: seen, until: deadline)
+      seen = advanced.generation
+      busy = departingShards.intersection(leaving)
+    }
+    for shard in busy { grant.shards[shard] = held.shards[shard] }
+    if !busy.isEmpty { ownership.raise() }
+    return shards.filter { !busy.contains($0) }
+  }
+
+  private var departingShards: Set<Int> { Set(table.departingLanes.map { Shard.of($0, builtIn: settings.builtIn) }) }
+
+  /// Takes over lanes from their records; a lane that we have under this fence already goes on. Lanes of shards that were given up since are
+  /// left alone.
+  func own(_ records: [LaneRecord]) {
+    for record in records where grant.shards[record.shard] != nil {
+      table.own(record)
+      observation.add(record.name)
+      if record.cursor.position > .zero { observation.moved(record.name) }
+    }
+    committable.raise()
+    advanced.raise()
+    readable.raise()
+    population.raise()
+  }
+
+  var ownsNothing: Bool { table.lanes.isEmpty }
+
+  /// Gives up every lane but these, and answers which of these are not ours. Asked often, so it copies nothing.
+  func keep(_ lanes: [String: LaneStart]) -> [String] {
+    disown(table.lanes.keys.filter { lanes[$0] == nil })
+    return lanes.keys.filter { table.lanes[$0] == nil }
+  }
+
+  /// Whether this worker can serve lanes: it is not draining, and Redis was not away for longer than a lease lasts.
+  var isAble: Bool { !isDraining && redisAway <= settings.leaseTTL }
+
+  /// For how long Redis has not been reached; zero while it can be.
+  var redisAway: Duration { redisAwaySince?.duration(to: .now) ?? .zero }
+}

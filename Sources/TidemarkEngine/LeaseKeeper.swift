@@ -1,0 +1,99 @@
+internal import Logging
+internal import TidemarkCore
+
+/// Holds this worker's part of the shards: renews, takes what is free, hands over what it has too much of.
+///
+/// Waits for nothing but Postgres and its own transactions, so that a Redis that hangs makes no lease run out. Takes turns at a third of
+/// the time to live, and at once when there is news; how ``LeaseBalance`` decides is written there.
+///
+/// A worker that is cut off from Postgres for longer than its leases last keeps its lanes in memory. Another one may have taken them, and
+/// giving them up would still make nothing safer: each commit is fenced, and a mark only follows a commit. It would make an outage
+/// harder to see, in which lag and state of all lanes would vanish, and longer, since all that was read would be read again. The next
+/// renewal tells what was lost.
+struct LeaseKeeper: Sendable {
+  /// When a turn that failed is tried again.
+  static let soon = Duration.milliseconds(200)
+
+  let source: any LaneSource
+  let sink: any ChangeSink
+  let worker: WorkerIdentity
+  let coordinator: LaneCoordinator
+  let metrics: EngineMetrics
+  let logger: Logger
+
+  /// Until cancelled.
+  func run() async {
+    var (isFailing, wasAble) = (false, true)
+    while !Task.isCancelled {
+      let seen = coordinator.leasesStirred.generation
+      let ttl = await coordinator.settings.leaseTTL
+      let isAble = await coordinator.isAble
+      if isAble != wasAble { await tell(isAble) }
+      wasAble = isAble
+      var wait = ttl / 3
+      do {
+        if try await !turn(isAble, ttl) { wait = min(wait, Self.soon) }
+        if isFailing { logger.info("leases.current") }
+        isFailing = false
+      } catch {
+        if !isFailing, !Task.isCancelled { logger.warning("leases.waiting", metadata: ["reason": "\(error)"]) }
+        isFailing = true
+        wait = min(wait, Self.soon)
+      }
+      await coordinator.leasesStirred.wait(after: seen, until: .now.advanced(by: wait))
+    }
+  }
+
+  /// False where others took what we wanted, and another look is due.
+  private func turn(_ isAble: Bool, _ ttl: Duration) async throws -> Bool {
+    let held = try await sink.renew(worker, isAble: isAble, for: ttl)
+    await coordinator.leaseRenewed()
+    await changed(await coordinator.hold(held))
+    // What was read is committed first; then everything is given back at once.
+    guard await !coordinator.isDraining else { return true }
+    let balance = LeaseBalance(of: worker.name, in: try await sink.leases(within: ttl))
+    var taken = LeaseGrant()
+    if !balance.wanted.isEmpty {
+      taken = try await sink.take(balance.wanted, for: worker, ttl: ttl)
+      await changed(await coordinator.hold(held.with(taken)))
+    }
+    if !balance.surplus.isEmpty, await mayHandOver(ttl) { try await handOver(balance.surplus, ttl) }
+    return taken.shards.count == balance.wanted.count
+  }
+
+  /// Where Redis goes away for all, they notice one after the other, and so they do when it comes back: nobody hands over for that what
+  /// another one would have to give back to him a moment later.
+  private func mayHandOver(_ ttl: Duration) async -> Bool {
+    guard await coordinator.redisAway > ttl else { return true }
+    guard await coordinator.redisAway > ttl * 2 else { return false }
+    await SourceProbe(source: source, coordinator: coordinator).run(within: ttl / 3)
+    return await coordinator.redisAway > .zero
+  }
+
+  /// Gives back those shards whose transactions come to their end within a third of the time to live; the others wait for the next turn.
+  private func handOver(_ shards: [Int], _ ttl: Duration) async throws {
+    let vacant = await coordinator.vacate(shards, until: .now.advanced(by: ttl / 3))
+    guard !vacant.isEmpty else { return }
+    try await sink.release(vacant, of: worker)
+    await changed(vacant.count)
+  }
+
+  private func tell(_ isAble: Bool) async {
+    guard await !coordinator.isDraining else { return }
+    if isAble {
+      logger.info("worker.able")
+    } else {
+      let reason = await coordinator.redisError ?? ""
+      logger.warning(
+        "worker.unable",
+        metadata: ["reason": "\(reason)", "effect": "its lanes go to workers that reach Redis, if there are any"])
+    }
+  }
+
+  private func changed(_ shards: Int) async {
+    guard shards > 0 else { return }
+    metrics.leasesChanged(shards)
+    let held = await coordinator.grant.shards.count
+    logger.info("leases.changed", metadata: ["held": "\(held)", "changed": "\(shards)"])
+  }
+}

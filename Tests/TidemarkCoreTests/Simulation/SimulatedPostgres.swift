@@ -1,0 +1,135 @@
+@testable import TidemarkCore
+
+/// A ledger that commits as the real one does: all of a batch or nothing, fenced, by compare-and-set; leases on its own clock.
+struct SimulatedPostgres {
+  struct Lease {
+    var worker: Int?
+    var expires: ContinuousClock.Instant
+  }
+
+  /// What is in it.
+  struct Content {
+    var lanes: [String: LaneRecord]
+    /// By position, the digest that `changes` keeps and what the producer wrote.
+    var changes: [String: [EntryID: (digest: ContentDigest, value: Int)]] = [:]
+    /// In the order of their numbers.
+    var applied: [String: [Int]] = [:]
+    var deadLetters: [String: Set<Int>] = [:]
+    var missing: [String: Int] = [:]
+    var breaks: [String: [LaneGap.Cause]] = [:]
+  }
+
+  private(set) var content: Content
+  private var standby: Content
+  private var leases: [String: Lease] = [:]
+  private(set) var timeline = 1
+  var isDown = false
+  /// Values that only Postgres refuses.
+  let isPoison: (Int) -> Bool
+
+  init(lanes: [String], isPoison: @escaping (Int) -> Bool) {
+    var records: [String: LaneRecord] = [:]
+    for (index, lane) in lanes.enumerated() { records[lane] = .named(lane, id: Int32(index + 1), fence: 0) }
+    content = Content(lanes: records)
+    standby = content
+    self.isPoison = isPoison
+  }
+
+  func lane(_ name: String) -> LaneRecord? { content.lanes[name] }
+
+  // Leases
+
+  /// Takes and renews. Answers the lanes that this worker holds.
+  mutating func lease(_ worker: Int, until: ContinuousClock.Instant, now: ContinuousClock.Instant) -> [String] {
+    for (name, record) in content.lanes {
+      let lease = leases[name]
+      if lease?.worker != worker {
+        guard lease == nil || lease?.worker == nil || lease.map({ $0.expires < now }) == true else { continue }
+        content.lanes[name]?.fence = record.fence + 1
+      }
+      leases[name] = Lease(worker: worker, expires: until)
+    }
+    return leases.filter { $0.value.worker == worker }.map(\.key).sorted()
+  }
+
+  mutating func release(_ worker: Int) {
+    for (name, lease) in leases where lease.worker == worker { leases[name]?.worker = nil }
+  }
+
+  // Transactions
+
+  mutating func commit(_ batch: ChangeBatch, _ mode: CommitMode) -> Result<Settlement, SinkError> {
+    let lost = batch.segments.filter { segment in
+      guard let lane = content.lanes[segment.lane] else { return true }
+      return lane.fence != segment.fence || lane.cursor != segment.before || lane.ordinal != segment.ordinalBefore
+    }
+    guard lost.isEmpty else { return .failure(SinkError(.fenced(lost.map(\.laneID)), "fenced")) }
+    var outcomes: [EntryOutcome] = []
+    for index in batch.applied {
+      let entry = batch.entries[index]
+      let lane = batch.segments[entry.lane].lane
+      if let known = content.changes[lane]?[entry.id] {
+        outcomes.append(EntryOutcome(entry: index, kind: known.digest == entry.digest ? .reread : .divergent))
+      } else if isPoison(value(of: entry, batch)) {
+        outcomes.append(EntryOutcome(entry: index, kind: .rejected(Rejection(.constraint, "poison", sqlstate: "23514"))))
+      }
+    }
+    if mode == .fast, !outcomes.isEmpty { return .failure(SinkError(.fault(.record), "a record is refused")) }
+    let settlement = Settlement(batch, outcomes: outcomes)
+    for numbered in settlement.numbers {
+      let entry = batch.entries[numbered.entry]
+      let lane = batch.segments[entry.lane].lane
+      content.changes[lane, default: [:]][entry.id] = (entry.digest, value(of: entry, batch))
+      content.applied[lane, default: []].append(value(of: entry, batch))
+    }
+    for letter in settlement.deadLetters {
+      let entry = batch.entries[letter.entry]
+      content.deadLetters[batch.segments[entry.lane].lane, default: []].insert(value(of: entry, batch))
+    }
+    for (segment, lane) in zip(batch.segments, settlement.lanes) {
+      content.lanes[segment.lane] = content.lanes[segment.lane]?.advanced(by: lane)
+      content.missing[segment.lane, default: 0] += segment.missing
+    }
+    return .success(settlement)
+  }
+
+  private func value(of entry: BatchEntry, _ batch: ChangeBatch) -> Int {
+    let block = batch.blocks[entry.block]
+    let fields = block.fields(of: block.entries[entry.indexInBlock])
+    return fields.last.flatMap { Int(block.text($0.value)) } ?? -1
+  }
+
+  /// False where the lane was moved meanwhile.
+  mutating func begin(_ incarnation: NewIncarnation) -> Bool {
+    let ended = incarnation.ended
+    guard var lane = content.lanes[ended.name], lane.fence == ended.fence, lane.cursor == ended.cursor, lane.ordinal == ended.ordinal else {
+      return false
+    }
+    content.breaks[ended.name, default: []].append(incarnation.cause)
+    lane.incarnation += 1
+    lane.cursor.position = incarnation.start
+    lane.ordinal = incarnation.startOrdinal
+    lane.baseline = incarnation.startOrdinal
+    lane.totals = LaneCounts()
+    lane.anchor = nil
+    lane.isMirrored = false
+    content.lanes[ended.name] = lane
+    return true
+  }
+
+  mutating func mirrored(_ lane: LaneRecord) {
+    guard content.lanes[lane.name]?.fence == lane.fence, content.lanes[lane.name]?.incarnation == lane.incarnation else { return }
+    content.lanes[lane.name]?.isMirrored = true
+  }
+
+  // Faults
+
+  mutating func replicate() { standby = content }
+
+  /// The standby takes over, with what it has. Leases are among it, and run out.
+  mutating func promote() {
+    content = standby
+    leases = [:]
+    timeline += 1
+  }
+}

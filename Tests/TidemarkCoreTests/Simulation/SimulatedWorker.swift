@@ -1,0 +1,72 @@
+@testable import TidemarkCore
+
+/// A worker without tasks and connections: the decisions of the core, and for each of its connections what is under way on it. What is sent
+/// is executed by the server some steps later, and answered later still, or never.
+struct SimulatedWorker {
+  enum Reading {
+    case idle
+    case readSent(LaneReadRequest)
+    case readAnswered(LaneReadRequest, EntryBlock?)
+    case checkSent([LaneCheck])
+    case checkAnswered([LaneCheck], [LaneSnapshot])
+  }
+
+  /// One writer's connection.
+  struct Writer {
+    enum Sent {
+      case nothing
+      /// On its way to the server.
+      case commit(ChangeBatch, CommitMode)
+      case answered(ChangeBatch, Result<Settlement, SinkError>)
+      /// The answer will never come; the transaction may still be executed until its backend is ended.
+      case lost(ChangeBatch, CommitMode, isExecuted: Bool)
+    }
+
+    var plan: CommitPlan?
+    var batch: ChangeBatch?
+    var machine: CommitMachine?
+    var mode = CommitMode.fast
+    var sent = Sent.nothing
+    var expectsBadRecords = false
+  }
+
+  let name: Int
+  var table: LaneTable
+  var reading = Reading.idle
+  var writers: [Writer]
+  var marks: [DurableMark] = []
+  var evidence = CommitEvidence()
+  var frozenUntil: ContinuousClock.Instant?
+  var leaseDue: ContinuousClock.Instant
+  var timeline: Int
+  var knownAdded: [String: UInt64] = [:]
+
+  init(name: Int, limits: FlowLimits, writers: Int, timeline: Int, now: ContinuousClock.Instant) {
+    self.name = name
+    table = LaneTable(limits: limits)
+    self.writers = (0..<writers).map { _ in Writer() }
+    leaseDue = now
+    self.timeline = timeline
+  }
+
+  /// Made once: it takes longer than a schedule.
+  private static let routes = RouteTable()
+
+  static func build(_ parts: [LaneTable.Work.Part], condemned: [EntryID: Rejection] = [:]) -> ChangeBatch {
+    var builder = BatchBuilder(
+      table: routes, limits: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
+    for part in parts { builder.append(lane: part.record, part.chunks, gaps: part.gaps) }
+    var batch = builder.finish()
+    let indices = batch.entries.indices.compactMap { index in condemned[batch.entries[index].id].map { (index, $0) } }
+    batch.reject(Dictionary(uniqueKeysWithValues: indices))
+    return batch
+  }
+
+  /// As the engine judges the cursor's entry.
+  static func anchor(_ lane: LaneCheck, _ snapshot: LaneSnapshot) -> LaneFinding.Anchor {
+    guard case .there(let block) = snapshot.anchor else { return .gone }
+    guard let block, let expected = lane.anchor else { return .unknown }
+    let batch = build([LaneTable.Work.Part(record: .named(lane.lane), chunks: [block.chunk()], ownership: 0)])
+    return batch.entries.first?.digest == expected ? .same : .other
+  }
+}

@@ -1,0 +1,115 @@
+@testable import TidemarkCore
+
+/// The reader, the leases and the trimmer, as the engine's shells do them.
+extension WorldSimulation {
+  mutating func read(_ index: Int) {
+    switch workers[index].reading {
+    case .idle:
+      switch workers[index].table.nextRead(block: .zero, now: now) {
+      case .read(let request): workers[index].reading = .readSent(request)
+      case .check(let checks): workers[index].reading = .checkSent(checks)
+      case .wait, .nothing: break
+      }
+    case .readSent(let request): workers[index].reading = .readAnswered(request, redis.read(request, most: 1 + random.below(6)))
+    case .checkSent(let checks):
+      workers[index].reading = .checkAnswered(checks, checks.map { redis.look($0.lane, at: $0.cursor) })
+    case .readAnswered(let request, let block):
+      workers[index].reading = .idle
+      if random.chance(5) {
+        workers[index].table.unread(request)
+        return note("lost reply", "of a read")
+      }
+      if let block { workers[index].table.received(block, for: request, now: now) }
+    case .checkAnswered(let checks, let snapshots):
+      workers[index].reading = .idle
+      if random.chance(5) { return note("lost reply", "of a check") }
+      for (check, snapshot) in zip(checks, snapshots) {
+        let finding = workers[index].table.checked(check, snapshot, anchor: SimulatedWorker.anchor(check, snapshot))
+        tell(finding, check)
+        if case .broken = finding { workers[index].knownAdded[check.lane] = check.knownAdded }
+        if finding == .sound, !check.isMirrored, snapshot.stream != nil { mirror(index, check.lane) }
+      }
+    }
+  }
+
+  private mutating func tell(_ finding: LaneFinding, _ check: LaneCheck) {
+    switch finding {
+    case .sound: note("sound", check.lane)
+    case .missing(let gap): note("missing", "\(check.lane) \(gap)")
+    case .milestone(let milestone): note("milestone", "\(check.lane) \(milestone)")
+    case .broken(let broken): note("broken \(broken.cause.rawValue)", check.lane)
+    }
+  }
+
+  private mutating func mirror(_ index: Int, _ lane: String) {
+    guard !postgres.isDown, let record = workers[index].table.lanes[lane]?.record else { return }
+    redis.makeGroup(lane)
+    postgres.mirrored(record)
+    workers[index].table.mirrored(record)
+  }
+
+  mutating func lease(_ index: Int) {
+    guard !postgres.isDown else { return }
+    if workers[index].timeline != postgres.timeline {
+      workers[index].timeline = postgres.timeline
+      for lane in lanes { workers[index].table.disown(lane) }
+      note("another ledger", "worker \(workers[index].name)")
+    }
+    let held = postgres.lease(workers[index].name, until: now.advanced(by: Self.ttl), now: now)
+    workers[index].evidence.renewals += 1
+    for lane in lanes where !held.contains(lane) { workers[index].table.disown(lane) }
+    for lane in held {
+      guard let record = postgres.lane(lane) else { continue }
+      if let known = workers[index].table.lanes[lane]?.record, known.fence != record.fence { workers[index].table.disown(lane) }
+      if workers[index].table.lanes[lane] == nil { takeUp(index, record) }
+    }
+    _ = workers[index].table.revive(now: now, all: true)
+  }
+
+  /// As `LaneVerification` does.
+  private mutating func takeUp(_ index: Int, _ record: LaneRecord) {
+    let check = LaneCheck(record, knownAdded: workers[index].knownAdded.removeValue(forKey: record.name) ?? 0)
+    let snapshot = redis.look(record.name, at: record.cursor.position)
+    guard case .broken(let broken) = LaneFinding(check, snapshot, anchor: SimulatedWorker.anchor(check, snapshot)) else {
+      workers[index].table.own(record)
+      return note("taken up", "\(record.name) by worker \(workers[index].name) at \(record.cursor.position)")
+    }
+    let stream = snapshot.stream
+    let started = postgres.begin(
+      NewIncarnation(
+        ended: record, cause: broken.cause, atLeast: broken.atLeast, start: .zero,
+        startOrdinal: stream.map { $0.entriesAdded - $0.length } ?? 0))
+    note("incarnation", "\(record.name) \(broken.cause.rawValue) \(started)")
+    if started { redis.raiseFloor(record.name, to: record.furthest) }
+  }
+
+  mutating func publish(_ index: Int) {
+    guard !workers[index].marks.isEmpty else { return }
+    redis.publish(workers[index].marks.removeFirst())
+  }
+
+  mutating func trim(_ index: Int) {
+    guard !postgres.isDown, workers[index].timeline == postgres.timeline, let lane = lanes.randomElement(using: &random),
+      let owned = workers[index].table.lanes[lane]?.record, let record = postgres.lane(lane), record.fence == owned.fence
+    else { return }
+    let check = LaneCheck(record, knownAdded: 0)
+    let snapshot = redis.look(lane, at: record.cursor.position)
+    let anchor = SimulatedWorker.anchor(check, snapshot)
+    switch LaneFinding(check, snapshot, anchor: anchor) {
+    case .missing, .broken: return
+    case .sound, .milestone: break
+    }
+    guard let stream = snapshot.stream, LaneFinding.isSame(check, snapshot, anchor: anchor) else { return }
+    let bound = TrimBound(
+      stream, cursor: record.cursor.position, now: UInt64((now - epoch) / .milliseconds(1)),
+      limits: TrimLimits(isEnabled: true, keep: .milliseconds(500), keepBytes: .max, ignoredGroups: []), entryBytes: nil, groups: [],
+      own: "tidemark")
+    guard let below = bound.below else { return }
+    for entry in redis.trim(lane, below: below) {
+      note("trimmed")
+      let isDecided =
+        postgres.content.applied[lane]?.contains(entry.value) == true || postgres.content.deadLetters[lane]?.contains(entry.value) == true
+      if !isDecided, !ambiguous.contains(lane) { problem("\(entry.value) of \(lane) was trimmed and is not in Postgres") }
+    }
+  }
+}

@@ -1,0 +1,210 @@
+@testable import TidemarkCore
+
+/// Producers, workers, a Redis and a Postgres on a virtual clock, moved by one seed. Everything that happens is a step, so two things that
+/// take time are in every order with one another.
+struct WorldSimulation {
+  static let ttl = Duration.seconds(10)
+
+  var random: SeededGenerator
+  var now = epoch
+  var redis = SimulatedRedis()
+  var postgres: SimulatedPostgres
+  var workers: [SimulatedWorker] = []
+  let lanes: [String]
+  let limits: FlowLimits
+  let retry = RetryPolicy(base: .milliseconds(50), cap: .seconds(1))
+  private var workerCount = 0
+  /// Every value that was ever written, with its lane.
+  private(set) var written: [Int: String] = [:]
+  /// What was removed by us although Postgres did not have it, and other things that must never be.
+  private(set) var problems: [String] = []
+  private(set) var counts: [String: Int] = [:]
+  /// For people: what happened, step by step. Filled only when asked for.
+  private(set) var story: [String] = []
+  private let tells: Bool
+  /// Faults are over.
+  private var isHealing = false
+  /// What a promoted standby lacked may be gone from Redis, and marks that were told before may be ahead of it.
+  private(set) var hasPromoted = false
+  /// Lanes whose stream was taken away or set back; of them those where that can be told, because something of it had been read and its group
+  /// was there, and those where it had been read and the group was not: what comes then may look like the old one (ops/promises.md).
+  private var destroyed: Set<String> = []
+  private var tellable: Set<String> = []
+  private(set) var ambiguous: Set<String> = []
+
+  init(seed: UInt64, tells: Bool = false) {
+    random = SeededGenerator(seed: seed)
+    self.tells = tells
+    lanes = (0..<(1 + random.below(3))).map { "lane\($0)" }
+    postgres = SimulatedPostgres(lanes: lanes) { $0 % 41 == 40 }
+    limits = FlowLimits(
+      maxEntries: 1 + random.below(10), maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 10_000,
+      haltAfterDeadLetters: 10_000, haltRest: .milliseconds(100))
+    for _ in 0..<(1 + random.below(3)) { start() }
+  }
+
+  mutating func note(_ kind: String, _ what: String = "") {
+    counts[kind, default: 0] += 1
+    if tells { story.append("\(now - epoch) \(kind) \(what)") }
+  }
+
+  mutating func problem(_ what: String) {
+    problems.append(what)
+    if tells { story.append("PROBLEM \(what)") }
+  }
+
+  mutating func start() {
+    workerCount += 1
+    workers.append(SimulatedWorker(name: workerCount, limits: limits, writers: 2, timeline: postgres.timeline, now: now))
+  }
+
+  // Steps
+
+  mutating func step() {
+    now = now.advanced(by: .milliseconds(random.below(60)))
+    if random.below(100) < 10 { return write() }
+    if !isHealing, random.below(100) < 6 { return fault() }
+    guard !workers.isEmpty else { return start() }
+    let index = random.below(workers.count)
+    if let until = workers[index].frozenUntil {
+      guard until <= now || isHealing else { return }
+      workers[index].frozenUntil = nil
+      note("thaw", "worker \(workers[index].name)")
+    }
+    switch random.below(100) {
+    case 0..<35: read(index)
+    case 35..<80: write(index, writer: random.below(workers[index].writers.count))
+    case 80..<88: publish(index)
+    case 88..<96: lease(index)
+    default: trim(index)
+    }
+  }
+
+  mutating func write() {
+    guard !isHealing else { return }
+    let lane = lanes[random.below(lanes.count)]
+    for _ in 0..<(1 + random.below(4)) {
+      let value = written.count
+      // A clock that is sometimes behind.
+      let ms = UInt64((now - epoch) / .milliseconds(1)) + 1
+      let id = redis.add(lane, value: value, ms: random.chance(10) ? ms / 2 : ms)
+      written[value] = lane
+      note("written", "\(value) to \(lane) as \(id)")
+    }
+  }
+
+  mutating func fault() {
+    let lane = lanes[random.below(lanes.count)]
+    let length = redis.streams[lane]?.entries.count ?? 0
+    switch random.below(100) {
+    case 0..<15:
+      redis.trim(lane, toLength: random.below(6))
+      note("MAXLEN", lane)
+    case 15..<30:
+      guard length > 0 else { return }
+      redis.delete(lane, at: random.below(length))
+      note("XDEL", lane)
+    case 30..<34:
+      destroy(lane, leaving: 0)
+      redis.drop(lane)
+      note("DEL", lane)
+    case 34..<36:
+      for lane in lanes { destroy(lane, leaving: 0) }
+      redis.flush()
+      note("FLUSHALL")
+    case 36..<44: redis.keepCopy(lane)
+    case 44..<49:
+      guard let left = redis.rewind(lane) else { return }
+      destroy(lane, leaving: left)
+      note("rewind", lane)
+    case 49..<59:
+      postgres.isDown.toggle()
+      note(postgres.isDown ? "Postgres away" : "Postgres back")
+    case 59..<69:
+      guard workers.count > 0 else { return }
+      let index = random.below(workers.count)
+      note("crash", "worker \(workers[index].name)")
+      workers.remove(at: index)
+      start()
+    case 69..<80:
+      guard workers.count > 0 else { return }
+      let index = random.below(workers.count)
+      workers[index].frozenUntil = now.advanced(by: .milliseconds(random.below(40_000)))
+      note("freeze", "worker \(workers[index].name)")
+    case 80..<90: postgres.replicate()
+    case 90..<93:
+      postgres.promote()
+      hasPromoted = true
+      note("promote")
+    case 93..<97: if workers.count < 4 { start() }
+    default: now = now.advanced(by: .seconds(random.below(30)))
+    }
+  }
+
+  private mutating func destroy(_ lane: String, leaving added: UInt64) {
+    guard redis.streams[lane] != nil || added > 0 else { return }
+    destroyed.insert(lane)
+    guard let record = postgres.lane(lane), record.ordinal > added else {
+      // An older copy that has all that was read: it is as if nothing had happened, and what was recorded as lost may be there again.
+      tellable.remove(lane)
+      ambiguous.insert(lane)
+      return
+    }
+    // An older copy that grows past the cursor before anybody looks, and has lost the cursor's entry by then, looks trimmed.
+    if record.isMirrored, added == 0 { tellable.insert(lane) } else { ambiguous.insert(lane) }
+  }
+
+  /// Ends all faults, and lets everything come to rest.
+  mutating func heal() {
+    isHealing = true
+    postgres.isDown = false
+    for _ in 0..<40_000 where problems.isEmpty {
+      if isAtRest { return }
+      step()
+    }
+    if !isAtRest { problem("it does not come to rest: \(lanes.map { "\($0) \(String(describing: postgres.lane($0)?.cursor.position))" })") }
+  }
+
+  /// Every lane's ledger accounts for all that Redis added, and nobody has anything under way.
+  private var isAtRest: Bool {
+    lanes.allSatisfy { lane in
+      guard let record = postgres.lane(lane) else { return false }
+      guard let stream = redis.streams[lane] else { return record.ordinal == 0 }
+      return record.ordinal == stream.added && (stream.entries.last.map { $0.id <= record.cursor.position } ?? true)
+    }
+  }
+
+  /// What the producers wrote is in Postgres once, or is a dead letter, or is accounted for as lost.
+  mutating func verify() {
+    for lane in lanes {
+      guard let record = postgres.lane(lane) else { continue }
+      let applied = postgres.content.applied[lane] ?? []
+      let dead = postgres.content.deadLetters[lane] ?? []
+      if Set(applied).count != applied.count { problem("\(lane): something is there twice") }
+      if applied.contains(where: { written[$0] != lane }) { problem("\(lane): something is there that nobody wrote") }
+      if Int64(applied.count) != record.cursor.appliedNo {
+        problem("\(lane): \(applied.count) changes, \(record.cursor.appliedNo) counted")
+      }
+      if record.totals.discrepancy != 0 { problem("\(lane): what was read does not add up: \(record.totals)") }
+      if record.totals.read + record.totals.missing + Int(record.baseline) != Int(record.ordinal) {
+        problem("\(lane): what Redis added does not add up: \(record.totals), baseline \(record.baseline), ordinal \(record.ordinal)")
+      }
+      let decided = Set(applied).union(dead)
+      let lost = written.filter { $0.value == lane && !decided.contains($0.key) }.map(\.key)
+      for entry in redis.streams[lane]?.entries ?? []
+      where !decided.contains(entry.value) && !ambiguous.contains(lane) {
+        problem("\(lane): \(entry.value) is in Redis as \(entry.id) and was never applied")
+      }
+      let missing = postgres.content.missing[lane] ?? 0
+      let breaks = postgres.content.breaks[lane] ?? []
+      if !hasPromoted, !destroyed.contains(lane), lost.count != missing {
+        problem("\(lane): \(lost.count) are lost (\(lost.sorted())), \(missing) are counted as missing")
+      }
+      if !hasPromoted, tellable.contains(lane), breaks.isEmpty { problem("\(lane): another stream, and not a word") }
+      counts["lost"] = counts["lost", default: 0] + lost.count
+      counts["breaks"] = counts["breaks", default: 0] + breaks.count
+      counts["applied"] = counts["applied", default: 0] + applied.count
+      counts["dead letters"] = counts["dead letters", default: 0] + dead.count
+    }
+  }
+}
