@@ -207,6 +207,12 @@ CREATE TABLE {{schema}}.checkpoints (
   PRIMARY KEY (lane, taken_at)
 );
 
+-- A fencing token for a new owner: above the last one, and above any that a server gave whose standby was promoted without it, or the
+-- owner from before the promotion and the one from behind it could hold the same.
+CREATE FUNCTION {{schema}}.next_fence(last bigint) RETURNS bigint
+  LANGUAGE sql VOLATILE
+  RETURN greatest(last + 1, (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
+
 -- Raises (TM001, the lanes' numbers in DETAIL) unless every lane is exactly where the caller left it and under its fencing token;
 -- locks the rows in one order until the transaction ends. It raises rather than updating nothing, because a pipeline commits
 -- the rest after an update of 0 rows.
@@ -400,7 +406,7 @@ BEGIN
              JOIN pg_catalog.pg_stat_activity a ON a.pid = k.pid
             WHERE l.shard = ANY (taken) AND a.usename = current_user AND k.pid <> pg_backend_pid()) AS holder;
   -- All in one statement: the lanes of a shard have no index, and there may be thousands.
-  UPDATE {{schema}}.lanes l SET owner = me, fence = l.fence + 1, updated_at = now() WHERE l.shard = ANY (taken);
+  UPDATE {{schema}}.lanes l SET owner = me, fence = {{schema}}.next_fence(l.fence), updated_at = now() WHERE l.shard = ANY (taken);
   RETURN QUERY
     UPDATE {{schema}}.leases l SET worker = me, fence = l.fence + 1, expires_at = clock_timestamp() + ttl
      WHERE l.shard = ANY (taken)

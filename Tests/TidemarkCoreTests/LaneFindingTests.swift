@@ -105,8 +105,10 @@ private func missing(_ count: Int, _ cause: LaneGap.Cause, before: UInt64? = nil
     #expect(LaneFinding.isSame(lane, snapshot, anchor: .same))
   }
 
-  @Test func `a group that somebody destroyed alone proves nothing`() {
-    #expect(judge(stream(10, first: 1, last: 10, added: 10), hasGroup: false) == .sound)
+  @Test func `a stream without the group is another one, even where the cursor's entry is there`() {
+    let read = stream(10, first: 1, last: 10, added: 10)
+    #expect(judge(read, hasGroup: false) == .broken(LaneBreak(.recreated, atLeast: 0)))
+    #expect(judge(read, of: lane(isMirrored: false), hasGroup: false) == .sound)
   }
 
   @Test func `without a group, a stream that holds more than it may is another one`() {

@@ -232,6 +232,29 @@ extension LaneTable.Work.Part {
     #expect(table.takeWork()?.entryCount == 1)
   }
 
+  @Test func `a group that is made while a transaction is under way is not forgotten with its commit`() throws {
+    var table = Self.owning()
+    table.readOne([10])
+    let part = try wanted(table.takeWork()?.parts.first)
+    table.mirrored(part.record)
+    table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch)
+    #expect(table.lanes["a"]?.record.isMirrored == true)
+  }
+
+  @Test func `a lane that another one has is given up with all that waits behind the lost transaction`() throws {
+    var table = Self.owning(limits: flowLimits(maxEntries: 2))
+    table.readOne([10, 10])
+    let part = try wanted(table.takeWork()?.parts.first)
+    table.readOne([10, 10])
+    table.finish(part, .lost, now: epoch)
+    #expect(table.lanes["a"] == nil)
+    #expect(table.credit.used == 0)
+    guard case .nothing = table.nextWork(now: epoch) else {
+      Issue.record("what another one may have committed leaves again")
+      return
+    }
+  }
+
   @Test func `a lane that was halted during its commit goes on behind what was committed`() throws {
     var table = Self.owning()
     table.readOne([10, 10])

@@ -100,7 +100,8 @@ struct SinkFixture {
   func everything() async throws -> [String: [[String?]]] {
     var tables: [String: [[String?]]] = [:]
     let without = [
-      "lanes": "- 'updated_at' - 'since'", "change_log": "- 'committed_at'", "dead_letters": "- 'at'", "divergences": "- 'found_at'",
+      "lanes": "- 'updated_at' - 'since' - 'fence'", "change_log": "- 'committed_at'", "dead_letters": "- 'at'",
+      "divergences": "- 'found_at'",
     ]
     for table in [
       "lanes", "change_log", "event_ids", "dead_letters", "divergences", "gaps", "sessions", "messages", "message_hides", "context",

@@ -53,10 +53,16 @@ struct LaneReadingTests {
         + "string.rep(string.rep('0123456789abcdef', 65536), \(megabytes)), 'after', 'a')"
       try await server.command("EVAL", script, "1", "lane")
       _ = try await source.read(.of("absent"))
-      try "5".write(toFile: "/proc/self/clear_refs", atomically: false, encoding: .utf8)
-      let before = try memory("VmRSS")
-      let block = try #require(try await source.read(.of("lane", count: 1)).block)
-      let peak = try memory("VmHWM")
+      // Other tests of this process take some, too, at one time or another: the least of several reads is the read's own.
+      var grown = Int.max
+      var read: EntryBlock?
+      for _ in 0..<8 where grown >= 20 << 10 {
+        try "5".write(toFile: "/proc/self/clear_refs", atomically: false, encoding: .utf8)
+        let before = try memory("VmRSS")
+        read = try await source.read(.of("lane", count: 1)).block
+        grown = min(grown, try memory("VmHWM") - before)
+      }
+      let block = try #require(read)
       let piece = Data(String(repeating: "0123456789abcdef", count: 65536).utf8)
       var hasher = SHA256()
       for _ in 0..<megabytes { hasher.update(data: piece) }
@@ -64,8 +70,8 @@ struct LaneReadingTests {
       #expect(block.truncations.map(\.length) == [5000, UInt64(megabytes) << 20])
       #expect(block.truncations.last?.digest == Array(hasher.finalize()))
       #expect(block.readable.first?.fields.map(\.count) == [6, 4096, 5, 4096, 5, 1])
-      // Other tests of this process take a little too; the value itself would take 40 MiB at the least.
-      #expect(peak - before < 20 << 10, "\(before) kB before, \(peak) kB at most")
+      // The value itself would take 40 MiB at the least.
+      #expect(grown < 20 << 10, "\(grown) kB")
     }
   }
 

@@ -89,10 +89,7 @@ extension LaneTable {
     else { return .sound }
     let finding = LaneFinding(check, snapshot, anchor: anchor)
     switch finding {
-    case .sound:
-      lanes[check.lane]?.milestone = nil
-      // Somebody destroyed the group alone: it is made again.
-      if check.isMirrored, !snapshot.hasGroup, snapshot.stream != nil { lanes[check.lane]?.record.isMirrored = false }
+    case .sound: lanes[check.lane]?.milestone = nil
     case .missing(let gap):
       lanes[check.lane]?.lost(gap)
       queue(check.lane)

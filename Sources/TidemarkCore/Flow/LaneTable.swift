@@ -207,6 +207,8 @@ package struct LaneTable: Sendable {
     switch result {
     case .committed(let record, let deadLetters):
       lanes[name]?.record = record
+      // The group may have been made while the transaction was under way.
+      if flow.record.isMirrored { lanes[name]?.record.isMirrored = true }
       lanes[name]?.lastCommit = now
       // Halted meanwhile: it was set back to before this commit.
       if flow.readOrdinal < record.ordinal {

@@ -28,9 +28,12 @@ package enum LaneFinding: Sendable, Equatable {
     let isAnotherStream = lane.isMirrored && !snapshot.hasGroup
     if stream.entriesAdded < max(lane.readOrdinal, lane.knownAdded) || lane.hasRead && stream.lastGeneratedID < lane.readPosition {
       self = .broken(lane.broken(isAnotherStream ? .recreated : .rewound))
+    } else if lane.hasRead, isAnotherStream {
+      // Also where the cursor's entry is there: it may have been read from the other stream before anybody looked.
+      self = .broken(lane.broken(.recreated))
     } else if lane.hasRead, anchor == .other {
-      self = .broken(lane.broken(isAnotherStream ? .recreated : .rewound))
-    } else if lane.hasRead, anchor == .gone, isAnotherStream || Self.standsBefore(lane, stream) {
+      self = .broken(lane.broken(.rewound))
+    } else if lane.hasRead, anchor == .gone, Self.standsBefore(lane, stream) {
       self = .broken(lane.broken(.recreated))
     } else {
       self = Self.counted(lane, stream)

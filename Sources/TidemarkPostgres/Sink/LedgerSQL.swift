@@ -145,7 +145,7 @@ struct LedgerSQL: Sendable {
     listen = "LISTEN \(schema)"
     register = """
       INSERT INTO \(schema).lanes (lane, shard, entry_ms, entry_no, ordinal, baseline, owner, fence)
-      SELECT n.lane, n.shard, n.ms, n.no, n.baseline, n.baseline, l.worker, 1
+      SELECT n.lane, n.shard, n.ms, n.no, n.baseline, n.baseline, l.worker, \(schema).next_fence(0)
         FROM unnest(\(Self.parameters(["text", "integer", "bigint", "bigint", "bigint"]))) AS n (lane, shard, ms, no, baseline)
         JOIN \(schema).leases l USING (shard)
        ORDER BY n.lane

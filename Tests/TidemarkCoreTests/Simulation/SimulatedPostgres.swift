@@ -22,6 +22,7 @@ struct SimulatedPostgres {
   private(set) var content: Content
   private var standby: Content
   private var leases: [String: Lease] = [:]
+  private var fences: Int64 = 0
   private(set) var timeline = 1
   var isDown = false
   /// Values that only Postgres refuses.
@@ -45,7 +46,9 @@ struct SimulatedPostgres {
       let lease = leases[name]
       if lease?.worker != worker {
         guard lease == nil || lease?.worker == nil || lease.map({ $0.expires < now }) == true else { continue }
-        content.lanes[name]?.fence = record.fence + 1
+        // Never one that was given before, on whichever timeline.
+        fences += 1
+        content.lanes[name]?.fence = max(record.fence + 1, fences)
       }
       leases[name] = Lease(worker: worker, expires: until)
     }

@@ -162,7 +162,12 @@ struct WorldSimulation {
       if isAtRest { return }
       step()
     }
-    if !isAtRest { problem("it does not come to rest: \(lanes.map { "\($0) \(String(describing: postgres.lane($0)?.cursor.position))" })") }
+    if !isAtRest { problem("it does not come to rest: \(lanes.map { "\($0) \(rest(of: $0))" })") }
+  }
+
+  private func rest(of lane: String) -> String {
+    let (record, stream) = (postgres.lane(lane), redis.streams[lane])
+    return "at \(record?.cursor.position ?? .zero) of \(record?.ordinal ?? 0), Redis \(stream?.last ?? .zero) of \(stream?.added ?? 0)"
   }
 
   /// Every lane's ledger accounts for all that Redis added, and nobody has anything under way.
