@@ -1,27 +1,9 @@
 import TidemarkCore
-
-/// SplitMix64: the same numbers from the same seed.
-struct SeededNumbers: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-
-  mutating func below(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &self) }
-  mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
-  mutating func one<T>(of list: [T]) -> T { list[below(list.count)] }
-}
+import TidemarkTestKit
 
 /// Random changes of all built-in types, and of unknown ones, over few sessions and few ids, so that they meet again and again.
 struct ChangeGenerator {
-  var random: SeededNumbers
+  var random: SeededGenerator
   let sessions: [String]
   var types = [
     "session.started", "session.updated", "session.updated", "session.ended", "message.appended", "message.appended",
@@ -32,7 +14,7 @@ struct ChangeGenerator {
   private static let json = ["null", "0", "1.50", "\"\"", "\"a\\nb\"", "[]", "[1, \"\\\\\"]", "{\"a\": {\"b\": null}}", "true"]
 
   init(seed: UInt64, sessions: [String]) {
-    random = SeededNumbers(seed: seed)
+    random = SeededGenerator(seed: seed)
     self.sessions = sessions
   }
 

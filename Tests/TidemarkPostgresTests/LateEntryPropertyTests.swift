@@ -50,7 +50,7 @@ import TidemarkTestKit
     try await withSink(lanes: ["home", "late"]) { sink in
       let kinds = [Self.values, Self.messages, Self.calls, Self.values + Self.messages + Self.calls]
       for seed in 1...160 as ClosedRange<UInt64> {
-        var random = SeededNumbers(seed: seed)
+        var random = SeededGenerator(seed: seed)
         let story = Story(seed, kinds[Int(seed % 4)], length: 16, late: 1 + Int(seed / 4 % 4))
         do {
           // Some come while the lane is still on its way, the others at its end.

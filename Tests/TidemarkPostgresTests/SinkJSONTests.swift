@@ -16,7 +16,7 @@ import TidemarkTestKit
       "[", "]", "{", "}", ",", ":", "\"a\"", "\"\"", "1", "-0", "0.5", "1e5", "null", "true", " ", "\n", #""\u0041""#, #""\u0000""#,
       #""\uD83D\uDE00""#, #""\uD83D""#, #""\uDE00""#, "\"\\", "01", "1.", "-", "\"\t\"", "é", "\"é\"", "1E-7", "\u{B}", #""\/""#, "nul",
     ]
-    var random = SeededNumbers(seed: 1)
+    var random = SeededGenerator(seed: 1)
     var documents = (0..<6_000).map { _ in (0..<1 + random.below(7)).map { _ in random.one(of: pieces) }.joined() }
     let zeros = { String(repeating: "0", count: $0) }
     documents += ["1e131071", "1e131072", "-9.9e131071", "10e131071", "0.1e131072", "1e-16383", "1e-16384", "1.5e-16382", "1.5e-16383"]

@@ -16,7 +16,7 @@ import TidemarkTestKit
     let sink: SinkFixture
     let seed: UInt64
     let builtIn: BuiltInLanes
-    var random: SeededNumbers
+    var random: SeededGenerator
     var model = NaiveModel()
     var waiting: [String: [HandMade]] = [:]
     var applied: [Applied] = []
@@ -28,7 +28,7 @@ import TidemarkTestKit
       self.sink = sink
       self.seed = seed
       builtIn = BuiltInLanes(prefix: "t\(seed)", partitions: 3)
-      random = SeededNumbers(seed: seed ^ 0xFFFF)
+      random = SeededGenerator(seed: seed ^ 0xFFFF)
     }
 
     /// Makes changes and tells the model of them.

@@ -1,5 +1,6 @@
 import Crypto
 import Testing
+import TidemarkTestKit
 
 @testable import TidemarkRedis
 
@@ -66,7 +67,7 @@ struct BulkLimiterTests {
   @Test("Any replies in any chunking: long bulks are cut with their digest, all else passes unchanged, ends are exact")
   func anyChunking() {
     for seed in 0..<40 {
-      var generator = SeededGenerator(state: UInt64(seed))
+      var generator = SeededGenerator(seed: UInt64(seed))
       var ordinal: UInt64 = 0
       var input: [UInt8] = []
       var expected = Outcome()

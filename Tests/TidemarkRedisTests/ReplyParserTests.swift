@@ -1,6 +1,7 @@
 import Crypto
 import Testing
 import TidemarkCore
+import TidemarkTestKit
 
 @testable import TidemarkRedis
 
@@ -50,7 +51,7 @@ struct ReplyParserTests {
     #expect(whole.truncations.map(\.length) == [30_000, 30_000])
     #expect(whole.truncations.allSatisfy { $0.digest == Array(SHA256.hash(data: large)) })
     for seed in 0..<60 {
-      var generator = SeededGenerator(state: UInt64(seed))
+      var generator = SeededGenerator(seed: UInt64(seed))
       let chunks = (reply + reply).chunks(upTo: 1 << (seed % 15), using: &generator)
       let replies = try parse(chunks, .entries(request))
       #expect(replies.count == 2)

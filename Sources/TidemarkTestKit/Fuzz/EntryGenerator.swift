@@ -12,11 +12,11 @@ package struct EntryGenerator: Sendable {
     case damaged
   }
 
-  package var random: FuzzGenerator
+  package var random: SeededGenerator
   private let mix: Mix
 
   package init(seed: UInt64, _ mix: Mix) {
-    random = FuzzGenerator(seed: seed)
+    random = SeededGenerator(seed: seed)
     self.mix = mix
   }
 

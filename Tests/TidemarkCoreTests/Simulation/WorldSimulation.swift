@@ -1,3 +1,5 @@
+import TidemarkTestKit
+
 @testable import TidemarkCore
 
 /// Producers, workers, a Redis and a Postgres on a virtual clock, moved by one seed. Everything that happens is a step, so two things that

@@ -27,10 +27,10 @@ struct ReplyGenerator {
       String(repeating: "*1\r\n", count: 40), "+" + String(repeating: "x", count: 300), "$" + String(repeating: "1", count: 40),
     ].map { Array($0.utf8) } + [[0], [255], [36, 0]]
 
-  var random: FuzzGenerator
+  var random: SeededGenerator
 
   init(seed: UInt64) {
-    random = FuzzGenerator(seed: seed)
+    random = SeededGenerator(seed: seed)
   }
 
   /// Bytes full of what looks like framing, or of anything.

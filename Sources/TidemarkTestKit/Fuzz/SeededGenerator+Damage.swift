@@ -1,26 +1,5 @@
-/// SplitMix64 (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators"), with what makers of odd inputs ask for again and
-/// again. The same numbers from the same seed, everywhere.
-package struct FuzzGenerator: RandomNumberGenerator, Sendable {
-  private var state: UInt64
-
-  package init(seed: UInt64) {
-    state = seed
-  }
-
-  package mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-
-  package mutating func chance(_ percent: Int) -> Bool { below(100) < percent }
-
-  package mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
-
-  package mutating func one<Value>(of values: [Value]) -> Value { values[below(values.count)] }
-
+/// What makers of odd inputs ask for again and again.
+extension SeededGenerator {
   package mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) } }
 
   /// Some of the bytes; empty where there are none.
