@@ -18,7 +18,7 @@ CREATE TABLE {{schema}}.lanes (
   shard              integer NOT NULL,
   entry_ms           bigint NOT NULL DEFAULT 0,
   entry_no           bigint NOT NULL DEFAULT 0,
-  -- The furthest position of any incarnation: what comes at or before it may be there already.
+  -- The furthest position of the incarnations before: what comes at or before it may be there already.
   furthest_ms        bigint NOT NULL DEFAULT 0,
   furthest_no        bigint NOT NULL DEFAULT 0,
   incarnation        bigint NOT NULL DEFAULT 1,
@@ -268,8 +268,6 @@ BEGIN
   IF cardinality(lane_ids) = 1 THEN
     UPDATE {{schema}}.lanes l
        SET entry_ms = entry_mss[1], entry_no = entry_nos[1], anchor = anchors[1], applied_no = applied_nos[1], seal = seals[1],
-           furthest_ms = CASE WHEN (entry_mss[1], entry_nos[1]) > (l.furthest_ms, l.furthest_no) THEN entry_mss[1] ELSE l.furthest_ms END,
-           furthest_no = CASE WHEN (entry_mss[1], entry_nos[1]) > (l.furthest_ms, l.furthest_no) THEN entry_nos[1] ELSE l.furthest_no END,
            ordinal = l.ordinal + reads[1] + rereads[1] + missings[1], baseline = l.baseline + rereads[1],
            read_total = l.read_total + reads[1], applied_total = l.applied_total + applied[1],
            duplicates_total = l.duplicates_total + duplicates[1], divergent_total = l.divergent_total + divergent[1],
@@ -295,8 +293,6 @@ LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 BEGIN
   UPDATE {{schema}}.lanes l
      SET entry_ms = w.entry_ms, entry_no = w.entry_no, anchor = w.anchor, applied_no = w.applied_no, seal = w.seal,
-         furthest_ms = CASE WHEN (w.entry_ms, w.entry_no) > (l.furthest_ms, l.furthest_no) THEN w.entry_ms ELSE l.furthest_ms END,
-         furthest_no = CASE WHEN (w.entry_ms, w.entry_no) > (l.furthest_ms, l.furthest_no) THEN w.entry_no ELSE l.furthest_no END,
          ordinal = l.ordinal + w.reads + w.rereads + w.missings, baseline = l.baseline + w.rereads,
          read_total = l.read_total + w.reads, applied_total = l.applied_total + w.applied,
          duplicates_total = l.duplicates_total + w.duplicates, divergent_total = l.divergent_total + w.divergent,
@@ -339,7 +335,10 @@ BEGIN
      ended.dead_letters_total, ended.missing_total, ended.reread_total, ended.misrouted_total);
   PERFORM {{schema}}.record_break(ended.lane, ended.incarnation, ended.entry_ms, ended.entry_no, at_least, cause);
   UPDATE {{schema}}.lanes l
-     SET incarnation = ended.incarnation + 1, entry_ms = start_ms, entry_no = start_no, anchor = NULL, mirrored = false,
+     SET (furthest_ms, furthest_no) = (
+           SELECT f.ms, f.no FROM (VALUES (ended.entry_ms, ended.entry_no), (ended.furthest_ms, ended.furthest_no)) AS f (ms, no)
+            ORDER BY f.ms DESC, f.no DESC LIMIT 1),
+         incarnation = ended.incarnation + 1, entry_ms = start_ms, entry_no = start_no, anchor = NULL, mirrored = false,
          ordinal = start_ordinal, baseline = start_ordinal, read_total = 0, applied_total = 0, duplicates_total = 0, divergent_total = 0,
          ephemeral_total = 0, skipped_total = 0, dead_letters_total = 0, missing_total = 0, reread_total = 0, misrouted_total = 0,
          last_error = NULL, hint = NULL, updated_at = now()
