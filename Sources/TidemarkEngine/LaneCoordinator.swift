@@ -73,13 +73,13 @@ package actor LaneCoordinator {
   }
 
   /// Lanes were held against what Redis says of them. Answers what was found, lane by lane.
-  func checked(_ looks: [(lane: LaneCheck, snapshot: LaneSnapshot, anchor: LaneFinding.Anchor)]) -> [LaneFinding] {
+  func checked(_ looks: [LaneLook]) -> [LaneFinding] {
     let findings = looks.map { look in
-      let finding = table.checked(look.lane, look.snapshot, anchor: look.anchor)
+      let finding = table.checked(look)
       if case .broken = finding { knownAdded[look.lane.lane] = look.lane.knownAdded }
       return finding
     }
-    if findings.contains(where: { $0 != .sound }) { committable.raise() }
+    if table.hasReady { committable.raiseForOne() }
     tellLeft(looks.map(\.lane.lane))
     return findings
   }
@@ -93,7 +93,7 @@ package actor LaneCoordinator {
   /// What Redis had added to a lane when it was asked last, before its stream turned out to be another one.
   func takeKnownAdded(_ lane: String) -> UInt64 { knownAdded.removeValue(forKey: lane) ?? 0 }
 
-  /// Wakes whoever takes lanes up, where one of these is not ours any more.
+  /// The table itself may have given some of these lanes up: wakes whoever takes lanes up.
   private func tellLeft(_ lanes: some Sequence<String>) {
     let left = lanes.filter { table.lanes[$0] == nil }
     guard !left.isEmpty else { return }
@@ -157,7 +157,7 @@ package actor LaneCoordinator {
         observation.moved(name)
         if record.cursor.appliedNo > part.record.cursor.appliedNo { evidence.batches += 1 }
       } else {
-        observe(name)
+        observation.stirred(name)
       }
     }
     advanced.raise()
@@ -168,11 +168,6 @@ package actor LaneCoordinator {
       committable.raiseForOne()
     }
     if stoodStill || table.isDue { readable.raise() }
-  }
-
-  /// A lane may have been given up by the table itself.
-  private func observe(_ name: String) {
-    if table.lanes[name] == nil { observation.remove(name) } else { observation.stirred(name) }
   }
 
   /// Entries were not committed, but could have been.

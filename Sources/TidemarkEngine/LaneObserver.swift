@@ -1,8 +1,8 @@
 internal import Logging
 internal import TidemarkCore
 
-/// Measures lag, notes lanes' states in the ledger, moves the groups that mirror cursors, and writes checkpoint rows. Nothing else depends on it: when a server is away it
-/// misses a turn.
+/// Measures lag, tells agents how hard to write, notes lanes' states in the ledger, moves the groups that mirror cursors, and writes
+/// checkpoint rows. Nothing else depends on it: when a server is away it misses a turn.
 struct LaneObserver: Sendable {
   static let interval = Duration.seconds(1)
 
@@ -71,11 +71,11 @@ struct LaneObserver: Sendable {
   /// Agents hold by what they were told for as long as the lease holds, and hold back by themselves once nobody tells them anything. Of many
   /// lanes each is measured in turn only.
   private func press(_ lags: [String: LaneLag], now: UInt64) async throws {
-    let memory = try await source.memoryShare()
-    let levels = await coordinator.press(lags, memory: memory)
-    guard !levels.isEmpty else { return }
     let settings = await coordinator.settings
-    let turn = Duration.seconds(3 * (settings.builtIn?.partitions ?? 0) / ObservationPlan.quietPortion)
+    guard let builtIn = settings.builtIn else { return }
+    let levels = await coordinator.press(lags, memory: try await source.memoryShare())
+    guard !levels.isEmpty else { return }
+    let turn = Duration.seconds(3 * builtIn.partitions / ObservationPlan.quietPortion)
     try await source.press(levels, until: now + UInt64(max(settings.leaseTTL, turn).seconds * 1000))
   }
 

@@ -52,14 +52,7 @@ struct LaneTrimmer: Sendable {
     var cuts: [(lane: String, below: EntryID)] = []
     var blocked: [String: [String]] = [:]
     for ((lane, look), groups) in zip(zip(lanes, looks), groups) {
-      // Of a stream that is another one, or has a gap that is not recorded yet, nothing is removed.
-      switch LaneFinding(look.lane, look.snapshot, anchor: look.anchor) {
-      case .missing, .broken: continue
-      case .sound, .milestone: break
-      }
-      guard let stream = look.snapshot.stream, let groups, LaneFinding.isSame(look.lane, look.snapshot, anchor: look.anchor) else {
-        continue
-      }
+      guard look.mayBeTrimmed, let stream = look.snapshot.stream, let groups else { continue }
       let bound = TrimBound(
         stream, cursor: lane.record.cursor.position, now: now, limits: settings.trim, entryBytes: lane.entryBytes, groups: groups,
         own: source.groupName)

@@ -24,7 +24,7 @@ struct LaneVerification: Sendable {
     let looks = try await inspector.look(checks, settings)
     var verified: [Verified] = []
     for (record, look) in zip(records, looks) {
-      guard case .broken(let broken) = LaneFinding(look.lane, look.snapshot, anchor: look.anchor) else {
+      guard case .broken(let broken) = look.finding else {
         verified.append(Verified(record: record, halt: nil))
         continue
       }
@@ -43,23 +43,16 @@ struct LaneVerification: Sendable {
         "lane": "\(record.name)", "cause": "\(broken.cause.rawValue)", "incarnation": "\(record.incarnation)",
         "at_least": "\(broken.atLeast)", "policy": "\(policy.rawValue)",
       ])
-    let start: EntryID
-    let startOrdinal: UInt64
+    let start: LaneStart
     switch policy {
     case .halt:
       try await sink.recordBreak(record, broken.cause, atLeast: broken.atLeast)
       return Verified(record: record, halt: broken)
-    case .resume:
-      // All that Redis has is read again. What it had before that was trimmed.
-      start = .zero
-      startOrdinal = stream.map { $0.entriesAdded - min($0.length, $0.entriesAdded) } ?? 0
-    case .reseed:
-      start = stream?.lastGeneratedID ?? .zero
-      startOrdinal = stream?.entriesAdded ?? 0
+    case .resume: start = .oldest
+    case .reseed: start = .newest
     }
     do {
-      try await sink.begin(
-        NewIncarnation(ended: record, cause: broken.cause, atLeast: broken.atLeast, start: start, startOrdinal: startOrdinal))
+      try await sink.begin(NewIncarnation(after: record, broken, start.begin(stream)))
     } catch let error as SinkError {
       guard case .fenced = error.kind else { throw error }
       return nil

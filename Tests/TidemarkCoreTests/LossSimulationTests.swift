@@ -84,8 +84,8 @@ private struct LossSimulation {
         lastID: entries.last.map { EntryID(ms: $0, no: 0) })
       for check in checks {
         let isThere = entries.contains(check.cursor.ms)
-        let finding = table.checked(
-          check, LaneSnapshot(stream: stream, hasGroup: true, anchor: isThere ? .there(nil) : .gone), anchor: isThere ? .same : .gone)
+        let snapshot = LaneSnapshot(stream: stream, hasGroup: true, anchor: isThere ? .there(nil) : .gone)
+        let finding = table.checked(LaneLook(check, snapshot, anchor: isThere ? .same : .gone))
         switch finding {
         case .sound: findings["sound", default: 0] += 1
         case .milestone: findings["milestone", default: 0] += 1

@@ -28,7 +28,7 @@ import Testing
         Issue.record("no look is due")
         return .sound
       }
-      return table.checked(try #require(checks.first), snapshot, anchor: .same)
+      return table.checked(LaneLook(try #require(checks.first), snapshot, anchor: .same))
     }
     func read(_ ids: some Sequence<UInt64>) {
       guard case .read(let request) = table.nextRead(block: .zero, now: now) else {

@@ -1,7 +1,7 @@
 extension LaneTable {
   package enum NextRead: Sendable {
     case read(LaneReadRequest)
-    /// Ask what Redis says of these lanes, each with its cursor, and tell ``checked(_:_:anchor:)``.
+    /// Ask what Redis says of these lanes, each with its cursor, and tell ``checked(_:)``.
     case check([LaneCheck])
     /// No lane has news, as far as is known; look again then.
     case wait(until: ContinuousClock.Instant)
@@ -84,10 +84,11 @@ extension LaneTable {
 
   /// One lane was held against what Redis says of it. Answers what was found, unless the lane went on meanwhile. A lane whose stream is
   /// another is given up once what was read is committed: it may be taken again when its ledger fits the stream.
-  package mutating func checked(_ check: LaneCheck, _ snapshot: LaneSnapshot, anchor: LaneFinding.Anchor) -> LaneFinding {
+  package mutating func checked(_ look: LaneLook) -> LaneFinding {
+    let check = look.lane
     guard let flow = lanes[check.lane], flow.halt == nil, flow.readPosition == check.readPosition, flow.readOrdinal == check.readOrdinal
     else { return .sound }
-    let finding = LaneFinding(check, snapshot, anchor: anchor)
+    let finding = look.finding
     switch finding {
     case .sound: lanes[check.lane]?.milestone = nil
     case .missing(let gap):
@@ -100,7 +101,7 @@ extension LaneTable {
       checks.remove(check.lane)
       end(check.lane)
     }
-    if let stream = snapshot.stream { lanes[check.lane]?.knownAdded = stream.entriesAdded }
+    if let stream = look.snapshot.stream { lanes[check.lane]?.knownAdded = stream.entriesAdded }
     return finding
   }
 

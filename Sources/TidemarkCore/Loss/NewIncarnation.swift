@@ -17,4 +17,9 @@ package struct NewIncarnation: Sendable {
     self.start = start
     self.startOrdinal = startOrdinal
   }
+
+  /// Behind a break, from where the new stream is to be read.
+  package init(after ended: LaneRecord, _ broken: LaneBreak, _ start: (position: EntryID, baseline: UInt64)) {
+    self.init(ended: ended, cause: broken.cause, atLeast: broken.atLeast, start: start.position, startOrdinal: start.baseline)
+  }
 }

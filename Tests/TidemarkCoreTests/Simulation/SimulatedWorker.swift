@@ -51,10 +51,11 @@ struct SimulatedWorker {
 
   /// Made once: it takes longer than a schedule.
   private static let routes = RouteTable()
+  private static let limits = EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false)
 
   static func build(_ parts: [LaneTable.Work.Part], condemned: [EntryID: Rejection] = [:]) -> ChangeBatch {
     var builder = BatchBuilder(
-      table: routes, limits: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
+      table: routes, limits: limits, builtIn: nil)
     for part in parts { builder.append(lane: part.record, part.chunks, gaps: part.gaps) }
     var batch = builder.finish()
     let indices = batch.entries.indices.compactMap { index in condemned[batch.entries[index].id].map { (index, $0) } }
@@ -62,11 +63,7 @@ struct SimulatedWorker {
     return batch
   }
 
-  /// As the engine judges the cursor's entry.
-  static func anchor(_ lane: LaneCheck, _ snapshot: LaneSnapshot) -> LaneFinding.Anchor {
-    guard case .there(let block) = snapshot.anchor else { return .gone }
-    guard let block, let expected = lane.anchor else { return .unknown }
-    let batch = build([LaneTable.Work.Part(record: .named(lane.lane), chunks: [block.chunk()], ownership: 0)])
-    return batch.entries.first?.digest == expected ? .same : .other
+  static func look(_ lane: LaneCheck, _ snapshot: LaneSnapshot) -> LaneLook {
+    LaneLook(lane, snapshot, table: routes, limits: limits)
   }
 }

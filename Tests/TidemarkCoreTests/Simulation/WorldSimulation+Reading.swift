@@ -24,7 +24,7 @@ extension WorldSimulation {
       workers[index].reading = .idle
       if random.chance(5) { return note("lost reply", "of a check") }
       for (check, snapshot) in zip(checks, snapshots) {
-        let finding = workers[index].table.checked(check, snapshot, anchor: SimulatedWorker.anchor(check, snapshot))
+        let finding = workers[index].table.checked(SimulatedWorker.look(check, snapshot))
         tell(finding, check)
         if case .broken = finding { workers[index].knownAdded[check.lane] = check.knownAdded }
         if finding == .sound, !check.isMirrored, snapshot.stream != nil { mirror(index, check.lane) }
@@ -69,16 +69,12 @@ extension WorldSimulation {
   /// As `LaneVerification` does.
   private mutating func takeUp(_ index: Int, _ record: LaneRecord) {
     let check = LaneCheck(record, knownAdded: workers[index].knownAdded.removeValue(forKey: record.name) ?? 0)
-    let snapshot = redis.look(record.name, at: record.cursor.position)
-    guard case .broken(let broken) = LaneFinding(check, snapshot, anchor: SimulatedWorker.anchor(check, snapshot)) else {
+    let look = SimulatedWorker.look(check, redis.look(record.name, at: record.cursor.position))
+    guard case .broken(let broken) = look.finding else {
       workers[index].table.own(record)
       return note("taken up", "\(record.name) by worker \(workers[index].name) at \(record.cursor.position)")
     }
-    let stream = snapshot.stream
-    let started = postgres.begin(
-      NewIncarnation(
-        ended: record, cause: broken.cause, atLeast: broken.atLeast, start: .zero,
-        startOrdinal: stream.map { $0.entriesAdded - $0.length } ?? 0))
+    let started = postgres.begin(NewIncarnation(after: record, broken, LaneStart.oldest.begin(look.snapshot.stream)))
     note("incarnation", "\(record.name) \(broken.cause.rawValue) \(started)")
     if started { redis.raiseFloor(record.name, to: record.furthest) }
   }
@@ -92,14 +88,8 @@ extension WorldSimulation {
     guard !postgres.isDown, workers[index].timeline == postgres.timeline, let lane = lanes.randomElement(using: &random),
       let owned = workers[index].table.lanes[lane]?.record, let record = postgres.lane(lane), record.fence == owned.fence
     else { return }
-    let check = LaneCheck(record, knownAdded: 0)
-    let snapshot = redis.look(lane, at: record.cursor.position)
-    let anchor = SimulatedWorker.anchor(check, snapshot)
-    switch LaneFinding(check, snapshot, anchor: anchor) {
-    case .missing, .broken: return
-    case .sound, .milestone: break
-    }
-    guard let stream = snapshot.stream, LaneFinding.isSame(check, snapshot, anchor: anchor) else { return }
+    let look = SimulatedWorker.look(LaneCheck(record, knownAdded: 0), redis.look(lane, at: record.cursor.position))
+    guard look.mayBeTrimmed, let stream = look.snapshot.stream else { return }
     let bound = TrimBound(
       stream, cursor: record.cursor.position, now: UInt64((now - epoch) / .milliseconds(1)),
       limits: TrimLimits(isEnabled: true, keep: .milliseconds(500), keepBytes: .max, ignoredGroups: []), entryBytes: nil, groups: [],
