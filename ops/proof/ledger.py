@@ -7,21 +7,14 @@ could not come to a verdict. See README.md beside this file.
 """
 
 import argparse
-import json
-import os
 import random
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 
+from proof import applied, caught_up, compare_all, find_binary, migrate, print_differences, run, say, table, tail
 from servers import Postgres, Redis, Worker, free_port, wait_for
-from verdict import Verdict, accounting, compare
-from workload import LANES, Producer
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from verdict import Verdict
+from workload import Producer
 
 
 def arguments():
@@ -38,18 +31,6 @@ def arguments():
     parser.add_argument("--seed", type=int, default=None, help="of workload and faults (default: a new one, printed)")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
     return parser.parse_args()
-
-
-def find_binary(given):
-    candidates = [given] if given else [f"{ROOT}/.build/{kind}/tidemark" for kind in ("release", "debug")]
-    for path in candidates:
-        if os.access(path, os.X_OK):
-            return os.path.abspath(path)
-    raise SystemExit(f"no executable at {' or '.join(candidates)}: run swift build -c release --product tidemark")
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 class Faults:
@@ -101,38 +82,6 @@ class Faults:
         self.counts["Redis cut"] += 1
 
 
-def applied(postgres):
-    return int(postgres.query("select count(*) from tidemark.changes")[0])
-
-
-def cursors(postgres):
-    lines = postgres.query("select json_build_array(lane, entry_ms, entry_no) from tidemark.lanes")
-    return {lane: (ms, no) for lane, ms, no in map(json.loads, lines)}
-
-
-def caught_up(redis, postgres):
-    known = cursors(postgres)
-    for lane in LANES:
-        added, last = redis.entries_added(lane)
-        if added and known.get(lane) != last:
-            return False
-    return True
-
-
-def table(rows):
-    width = max(len(name) for name, _ in rows)
-    for name, value in rows:
-        print(f"{name:<{width}}  {value:>12}")
-
-
-def tail(path, lines=15):
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return "".join(file.readlines()[-lines:])
-    except OSError:
-        return ""
-
-
 def prove(options, seed, folder):
     rng = random.Random(seed)
     binary = find_binary(options.binary)
@@ -149,9 +98,7 @@ def prove(options, seed, folder):
             "TIDEMARK_LEASE_TTL": options.lease_ttl,
         })
         started.append(worker)
-        migrated = worker.command("migrate")
-        if migrated.returncode != 0:
-            raise RuntimeError(f"tidemark migrate ended with {migrated.returncode}: {migrated.stderr.strip()}")
+        migrate(worker)
         worker.start()
         producer = Producer(redis.port, random.Random(rng.getrandbits(64)), options.changes, options.sessions, options.seconds)
         producer.start()
@@ -176,13 +123,7 @@ def prove(options, seed, folder):
             verdict.add("process", "the worker did not end on SIGTERM" if code is None else f"the worker ended on SIGTERM with {code}")
         for code in worker.exits:
             verdict.add("process", f"the worker ended by itself with {code}")
-        say("comparing")
-        compare(postgres, producer.ledger, verdict)
-        status = worker.command("status", "--json")
-        try:
-            accounting(json.loads(status.stdout), redis, producer.ledger, verdict)
-        except (ValueError, KeyError, TypeError) as error:
-            verdict.add("accounting", f"tidemark status --json cannot be read ({error!r}): {status.stderr.strip()}")
+        compare_all(postgres, redis, worker, producer.ledger, verdict)
         report(options, seed, faults, producer, waited, applied(postgres), verdict)
     finally:
         for process in reversed(started):
@@ -202,10 +143,7 @@ def report(options, seed, faults, producer, waited, stored, verdict):
     table([*faults.counts.items(), ("kills with commits since the one before", moved)])
     print("\nwritten")
     table([*sorted(kinds.items()), ("entries in the ledger", len(producer.ledger)), ("entries in Postgres", stored)])
-    print("\ndifferences")
-    table(list(verdict.counts.items()))
-    for example in verdict.examples:
-        print(f"  {example}")
+    print_differences(verdict)
     print(f"\nseed {seed}; {producer.resent} writes sent again after a lost answer; caught up {waited:.1f} s after the last change")
     expected = (options.kills, options.postgres_stops, options.redis_cuts)
     if tuple(list(faults.counts.values())[:3]) != expected:
@@ -213,24 +151,5 @@ def report(options, seed, faults, producer, waited, stored, verdict):
     print("PASSED" if verdict.is_clean else "FAILED")
 
 
-def main():
-    options = arguments()
-    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    folder = tempfile.mkdtemp(prefix="tidemark-proof-", dir="/tmp")
-    os.chmod(folder, 0o711)
-    clean = False
-    try:
-        clean = prove(options, seed, folder)
-    except (RuntimeError, TimeoutError, OSError, subprocess.SubprocessError) as error:
-        say(f"no verdict: {error}")
-    finally:
-        if options.keep:
-            say(f"logs: {folder}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-    return 0 if clean else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(arguments(), prove))

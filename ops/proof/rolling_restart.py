@@ -10,16 +10,12 @@ import argparse
 import json
 import os
 import random
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 import time
 
-from ledger import applied, caught_up, find_binary, say, table, tail
+from proof import applied, caught_up, compare_all, find_binary, migrate, print_differences, run, say, table, tail
 from servers import Postgres, Redis, Worker, wait_for
-from verdict import Verdict, accounting, compare
+from verdict import Verdict
 from workload import LANES, Producer
 
 WORKERS = 3
@@ -51,15 +47,15 @@ def are_equal(counts):
 
 
 def pauses(postgres):
-    """For each lane: how often it changed hands, the longest time between two commits, and the longest that a change waited for its own.
+    """For each lane: the longest time between two commits, and the longest that a change waited for its own.
 
     In milliseconds; `committed_at` is when the transaction began."""
     query = """
-      select json_build_array(lane, max(fence), max(gap), max(wait)) from (
-        select c.lane, l.fence,
+      select json_build_array(lane, max(gap), max(wait)) from (
+        select c.lane,
                extract(epoch from c.committed_at - lag(c.committed_at) over (partition by c.lane order by c.no)) * 1000 as gap,
                extract(epoch from c.committed_at) * 1000 - c.entry_ms as wait
-          from tidemark.changes c join tidemark.lanes l on l.lane = c.lane) as t
+          from tidemark.changes c) as t
        group by lane order by length(lane), lane"""
     return [json.loads(line) for line in postgres.query(query)]
 
@@ -122,9 +118,7 @@ def prove(options, seed, folder):
                 "TIDEMARK_REDIS_URL": redis.url, "TIDEMARK_POSTGRES_URL": postgres.url, "TIDEMARK_HTTP_LISTEN": "off",
                 "TIDEMARK_LEASE_TTL": options.lease_ttl}))
         started += workers
-        migrated = workers[0].command("migrate")
-        if migrated.returncode != 0:
-            raise RuntimeError(f"tidemark migrate ended with {migrated.returncode}: {migrated.stderr.strip()}")
+        migrate(workers[0])
         for worker in workers:
             worker.start()
         wait_for("the lanes are shared out", 60, lambda: are_equal(shares(postgres)))
@@ -141,13 +135,7 @@ def prove(options, seed, folder):
             wait_for("every cursor reaches its lane's end", options.deadline, lambda: caught_up(redis, postgres))
         except TimeoutError as error:
             verdict.add("process", str(error))
-        say("comparing")
-        compare(postgres, producer.ledger, verdict)
-        status = workers[0].command("status", "--json")
-        try:
-            accounting(json.loads(status.stdout), redis, producer.ledger, verdict)
-        except (ValueError, KeyError, TypeError) as error:
-            verdict.add("accounting", f"tidemark status --json cannot be read ({error!r}): {status.stderr.strip()}")
+        compare_all(postgres, redis, workers[0], producer.ledger, verdict)
         for worker in workers:
             code = worker.terminate()
             if code != 0:
@@ -170,43 +158,20 @@ def report(seed, lasted, restarts, producer, postgres, verdict):
     table([
         ("restarts", restarts.count), ("seconds", f"{lasted:.0f}"), ("changes in the ledger", len(producer.ledger)),
         ("changes in Postgres", stored), ("changes a second", f"{len(producer.ledger) / lasted:.0f}")])
-    print("\nlane                   owners  longest between two commits  longest wait of a change")
+    print("\nlane                    longest between two commits  longest wait of a change")
     lanes = pauses(postgres)
-    for lane, owners, gap, wait in lanes:
-        print(f"{lane:<22} {owners:>6}  {gap:>24.0f} ms  {wait:>21.0f} ms")
+    for lane, gap, wait in lanes:
+        print(f"{lane:<22}  {gap:>24.0f} ms  {wait:>21.0f} ms")
     median, most, nearly_all = quantiles(postgres)
-    longest = max(gap for _, _, gap, _ in lanes), max(wait for *_, wait in lanes)
+    longest = max(gap for _, gap, _ in lanes), max(wait for *_, wait in lanes)
     print("\nof all lanes the longest pause is %.0f ms, the longest wait %.0f ms" % longest)
     print(f"a change waited {median:.1f} ms in the median, {most:.0f} ms at 99 %, {nearly_all:.0f} ms at 99.9 %")
     settled = sorted(restarts.settled)
     print(f"from a start to equal shares: {settled[len(settled) // 2]:.2f} s in the median, {settled[-1]:.2f} s at most")
-    print("\ndifferences")
-    table(list(verdict.counts.items()))
-    for example in verdict.examples:
-        print(f"  {example}")
+    print_differences(verdict)
     print(f"\nseed {seed}")
     print("PASSED" if verdict.is_clean else "FAILED")
 
 
-def main():
-    options = arguments()
-    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    folder = tempfile.mkdtemp(prefix="tidemark-proof-")
-    # The user that runs Postgres must get through.
-    os.chmod(folder, 0o711)
-    clean = False
-    try:
-        clean = prove(options, seed, folder)
-    except (RuntimeError, TimeoutError, OSError, subprocess.SubprocessError) as error:
-        say(f"no verdict: {error}")
-    finally:
-        if options.keep:
-            say(f"logs: {folder}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-    return 0 if clean else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(arguments(), prove))
