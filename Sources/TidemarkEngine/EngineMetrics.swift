@@ -76,10 +76,3 @@ package struct EngineMetrics: Sendable {
 
   func leasesChanged(_ count: Int) { leaseChanges.increment(by: count) }
 }
-
-extension Duration {
-  /// In seconds, as the metrics count.
-  package var seconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) / 1e18
-  }
-}

@@ -20,8 +20,7 @@ package struct PressureGauge: Sendable, Equatable {
       return
     }
     func isAt(_ threshold: Duration, for wanted: PressureLevel) -> Bool {
-      let seconds = Double(threshold.components.seconds) + Double(threshold.components.attoseconds) / 1e18
-      return lag >= (level >= wanted ? seconds / 2 : seconds)
+      lag >= (level >= wanted ? threshold.seconds / 2 : threshold.seconds)
     }
     level = byMemory || isAt(limits.stop, for: .stop) ? .stop : isAt(limits.slow, for: .slow) ? .slow : .ok
   }

@@ -31,7 +31,7 @@ package struct TrimBound: Sendable, Equatable {
   }
 
   private static func byAge(_ now: UInt64, _ keep: Duration) -> EntryID {
-    let milliseconds = UInt64(max(0, keep.components.seconds)) * 1000 + UInt64(max(0, keep.components.attoseconds)) / 1_000_000_000_000_000
+    let milliseconds = UInt64(max(0, keep / .milliseconds(1)))
     return EntryID(ms: now > milliseconds ? now - milliseconds : 0, no: 0)
   }
 

@@ -56,6 +56,6 @@ extension LeaseGrant {
 
 extension PostgresValue {
   fileprivate static func seconds(_ duration: Duration) -> PostgresValue {
-    .string(String(Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18))
+    .string(String(duration.seconds))
   }
 }
