@@ -1,9 +1,10 @@
 internal import Logging
 internal import TidemarkCore
 
-/// Listens for the doorbell as long as there are more lanes than one read names. What it hears makes lanes due; while it hears
+/// Listens for the doorbell of a server as long as it holds more lanes than one read names. What it hears makes lanes due; while it hears
 /// nothing, the sweep of ``ReadPlan`` finds what comes, later.
 struct DoorbellListener: Sendable {
+  let server: LaneServer
   let source: any LaneSource
   let coordinator: LaneCoordinator
   let logger: Logger
@@ -15,11 +16,11 @@ struct DoorbellListener: Sendable {
       let current = prefixes
       let next = await withTaskGroup(of: [String]?.self) { group in
         if let current { group.addTask { await listen(to: current) } }
-        group.addTask { await coordinator.doorbell(otherThan: current) }
+        group.addTask { await coordinator.doorbell(at: server, otherThan: current) }
         defer { group.cancelAll() }
         return await group.next() ?? nil
       }
-      await coordinator.doorbellLost()
+      await coordinator.doorbellLost(at: server)
       prefixes = next
       if next == nil, await coordinator.isDraining { return }
     }
@@ -31,13 +32,13 @@ struct DoorbellListener: Sendable {
     var reported: String?
     while !Task.isCancelled {
       do {
-        await coordinator.rang(try await source.rings(prefixes))
+        await coordinator.rang(try await source.rings(prefixes, on: server), on: server)
         if reported != nil { logger.info("doorbell.heard") }
         (lastWait, reported) = (nil, nil)
       } catch is CancellationError {
         break
       } catch {
-        await coordinator.doorbellLost()
+        await coordinator.doorbellLost(at: server)
         let retry = await coordinator.settings.retry
         let isRefused = (error as? SourceError).map { !$0.isRetryable } ?? false
         let reason = "\(error)"

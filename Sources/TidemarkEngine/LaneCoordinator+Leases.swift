@@ -35,9 +35,9 @@ extension LaneCoordinator {
 
   /// Takes over lanes from their records; a lane that we have under this fence already goes on. Lanes of shards that were given up since are
   /// left alone.
-  func own(_ records: [LaneRecord]) {
+  func own(_ records: [LaneRecord], at server: LaneServer) {
     for record in records where grant.shards[record.shard] != nil {
-      table.own(record)
+      table.own(record, at: server)
       observation.add(record.name)
       if record.cursor.position > .zero { observation.moved(record.name) }
     }
@@ -56,8 +56,13 @@ extension LaneCoordinator {
   }
 
   /// Whether this worker can serve lanes: it is not draining, and Redis was not away for longer than a lease lasts.
-  var isAble: Bool { !isDraining && redisAway <= settings.leaseTTL }
+  var isAble: Bool { !isDraining && timeWithoutRedis <= settings.leaseTTL }
 
-  /// For how long Redis has not been reached; zero while it can be.
-  var redisAway: Duration { redisAwaySince?.duration(to: .now) ?? .zero }
+  /// For how long no server with lanes of ours has been reached; zero while one can be.
+  var timeWithoutRedis: Duration {
+    let servers = Set(table.lanes.values.map(\.server))
+    let since = servers.isEmpty ? Array(redisAway.values) : servers.compactMap { redisAway[$0] }
+    guard let last = since.max(), since.count >= servers.count else { return .zero }
+    return last.duration(to: .now)
+  }
 }

@@ -8,14 +8,19 @@ extension LaneCoordinator {
   }
 
   /// - Parameter isAway: it does not answer, rather than refuse us.
-  func redis(failed error: String?, isAway: Bool = false) {
-    if isAway != (redisAwaySince != nil) {
-      redisAwaySince = isAway ? .now : nil
+  func redis(_ server: LaneServer, failed error: String?, isAway: Bool = false) {
+    if isAway != (redisAway[server] != nil) {
+      redisAway[server] = isAway ? .now : nil
       leasesStirred.raise()
     }
-    guard error != redisError else { return }
-    redisError = error
-    for lane in table.lanes.keys { observation.stirred(lane) }
+    guard error != redisErrors[server] else { return }
+    redisErrors[server] = error
+    for flow in table.lanes.values where flow.server == server { observation.stirred(flow.record.name) }
+  }
+
+  /// Why some lanes can't be read; nil when all can.
+  var redisError: String? {
+    redisErrors.isEmpty ? nil : Set(redisErrors.values).sorted().joined(separator: "; ")
   }
 
   /// Which lanes to measure now, with all that is known of them.
@@ -46,10 +51,12 @@ extension LaneCoordinator {
     for record in records { table.mirrored(record) }
   }
 
-  /// Redis could not be asked.
-  func measuredNothing() {
-    for lane in lags.keys { observation.measureAgain(lane) }
-    lags = [:]
+  /// The server of these lanes could not be asked.
+  func unmeasured(_ lanes: some Sequence<String>) {
+    for lane in lanes {
+      observation.measureAgain(lane)
+      lags[lane] = nil
+    }
   }
 
   /// Lanes whose state may be another since the last call; nil for one that is not ours any more.
@@ -85,6 +92,7 @@ extension LaneCoordinator {
 
   private func status(of flow: LaneFlow) -> LaneStatus {
     let name = flow.record.name
+    let redisError = redisErrors[flow.server]
     let state = flow.state == .idle && redisError != nil ? .waitingRedis : flow.state
     return LaneStatus(
       record: flow.record, state: state, lastError: errors[name]?.text ?? (state == .waitingRedis ? redisError : nil),

@@ -17,9 +17,9 @@ package actor LaneCoordinator {
   /// Unix milliseconds, for whoever watches.
   var commits: [String: Int64] = [:]
   var checkpoints: [String: Int64] = [:]
-  var redisError: String?
-  /// Since when Redis can't be reached.
-  var redisAwaySince: ContinuousClock.Instant?
+  /// Why which server can't be read, and since when it can't be reached.
+  var redisErrors: [LaneServer: String] = [:]
+  var redisAway: [LaneServer: ContinuousClock.Instant] = [:]
   /// The shards whose lanes may be served.
   var grant = LeaseGrant()
   var leaseRenewedAt: ContinuousClock.Instant?
@@ -40,9 +40,12 @@ package actor LaneCoordinator {
   /// Raised when there may be more or fewer lanes to read.
   let population = ChangeSignal()
 
-  package init(settings: WorkerSettings) {
+  /// - Parameter blockingLanes: of one server, see ``LaneSource/blockingLanes``.
+  package init(settings: WorkerSettings, blockingLanes: Int = ReadPlan.Pace().blockingLanes) {
     self.settings = settings
-    table = LaneTable(limits: settings.flow)
+    var pace = ReadPlan.Pace()
+    pace.blockingLanes = blockingLanes
+    table = LaneTable(limits: settings.flow, pace: pace)
   }
 
   // Reading
@@ -53,11 +56,12 @@ package actor LaneCoordinator {
     case check([LaneCheck])
   }
 
-  /// The next read, as soon as a lane may have news and there is credit, or the next look at what Redis says of lanes. Nil: no more reading.
-  func nextRead(block: Duration) async -> ReaderTask? {
+  /// The next read of a server, as soon as a lane may have news and there is credit, or the next look at what it says of lanes. Nil: no more
+  /// reading.
+  func nextRead(at server: LaneServer, block: Duration) async -> ReaderTask? {
     while !Task.isCancelled {
       let seen = readable.generation
-      let next = table.nextRead(block: block, now: .now)
+      let next = table.nextRead(at: server, block: block, now: .now)
       if case .nothing = next, table.isDraining { return nil }
       let waits = table.readingWaits
       let start = ContinuousClock.now
@@ -84,9 +88,9 @@ package actor LaneCoordinator {
     return findings
   }
 
-  /// Any lane's stream may be another now.
-  func reconnected() {
-    table.checkAll()
+  /// Any stream of a server may be another now.
+  func reconnected(to server: LaneServer) {
+    table.checkAll(at: server)
     readable.raise()
   }
 
@@ -113,6 +117,10 @@ package actor LaneCoordinator {
 
   func unread(_ request: LaneReadRequest) {
     table.unread(request)
+  }
+
+  func unchecked(_ lanes: [LaneCheck]) {
+    table.unchecked(lanes)
   }
 
   // Committing

@@ -40,8 +40,18 @@ struct LaneObserver: Sendable {
     let lanes = await coordinator.lanesToMeasure()
     guard !lanes.isEmpty else { return }
     do {
+      try await source.byServer(lanes) { $0.record.name }.forEachAtOnce { await measure($0.items) }
+    } catch {
+      await coordinator.unmeasured(lanes.map(\.record.name))
+    }
+  }
+
+  /// Lanes of one server.
+  private func measure(_ lanes: [LaneStatus]) async {
+    guard let first = lanes.first?.record.name else { return }
+    do {
       let streams = try await source.inspect(lanes.map(\.record.name))
-      let now = try await source.currentMilliseconds()
+      let now = try await source.currentMilliseconds(beside: first)
       var lags: [String: LaneLag] = [:]
       var mirrors: [LaneMirror] = []
       for (lane, stream) in zip(lanes, streams) {
@@ -50,10 +60,10 @@ struct LaneObserver: Sendable {
       }
       try await findOldest(of: zip(lanes, streams).filter { lags[$0.0.record.name]?.seconds == nil }, &lags, now: now)
       await coordinator.measured(lags)
-      try await press(lags, now: now)
+      try await press(lags, beside: first, now: now)
       try await mirror(mirrors, of: lanes.map(\.record))
     } catch {
-      await coordinator.measuredNothing()
+      await coordinator.unmeasured(lanes.map(\.record.name))
     }
   }
 
@@ -70,10 +80,10 @@ struct LaneObserver: Sendable {
 
   /// Agents hold by what they were told for as long as the lease holds, and hold back by themselves once nobody tells them anything. Of many
   /// lanes each is measured in turn only.
-  private func press(_ lags: [String: LaneLag], now: UInt64) async throws {
+  private func press(_ lags: [String: LaneLag], beside lane: String, now: UInt64) async throws {
     let settings = await coordinator.settings
     guard let builtIn = settings.builtIn else { return }
-    let levels = await coordinator.press(lags, memory: try await source.memoryShare())
+    let levels = await coordinator.press(lags, memory: try await source.memoryShare(beside: lane))
     guard !levels.isEmpty else { return }
     let turn = Duration.seconds(3 * builtIn.partitions / ObservationPlan.quietPortion)
     try await source.press(levels, until: now + UInt64(max(settings.leaseTTL, turn).seconds * 1000))
@@ -130,8 +140,9 @@ struct LaneObserver: Sendable {
 
   private func prune() async {
     do {
-      let window = await coordinator.settings.dedupeWindow
-      let now = try await source.currentMilliseconds()
+      let settings = await coordinator.settings
+      let window = settings.dedupeWindow
+      let now = try await source.currentMilliseconds(beside: settings.laneNames.first ?? "")
       try await sink.pruneEventIDs(olderThan: Int64(clamping: now) - window.components.seconds * 1000)
     } catch {
       logger.debug("prune.waiting", metadata: ["reason": "\(error)"])

@@ -39,9 +39,16 @@ struct LaneOwnership: Sendable {
     let grant = await coordinator.grant
     let wanted = await coordinator.keep(lanes).filter { grant.shards[shard(of: $0, settings)] != nil }.sorted()
     guard !wanted.isEmpty else { return }
-    var records = try await sink.lanes(named: wanted)
+    try await source.byServer(wanted) { $0 }.forEachAtOnce { server, names in
+      try await takeUp(names, of: lanes, at: server, settings)
+    }
+  }
+
+  /// Lanes of one server.
+  private func takeUp(_ names: [String], of lanes: [String: LaneStart], at server: LaneServer, _ settings: WorkerSettings) async throws {
+    var records = try await sink.lanes(named: names)
     let known = Set(records.map(\.name))
-    let unknown = wanted.filter { !known.contains($0) }
+    let unknown = names.filter { !known.contains($0) }
     if !unknown.isEmpty {
       try await sink.register(try await begin(unknown, lanes, settings))
       records += try await sink.lanes(named: unknown)
@@ -55,7 +62,7 @@ struct LaneOwnership: Sendable {
       ours.filter { $0.cursor.position > .zero || $0.incarnation > 1 }.map {
         DurableMark(lane: $0.name, durable: $0.cursor.position, incarnation: $0.incarnation, rejected: [])
       })
-    await coordinator.own(ours)
+    await coordinator.own(ours, at: server)
     for lane in verified {
       guard let broken = lane.halt else { continue }
       await coordinator.halt(

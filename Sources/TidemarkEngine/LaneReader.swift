@@ -1,12 +1,13 @@
 internal import Logging
 internal import TidemarkCore
 
-/// Reads lanes as long as there is credit, looks whether their streams are still what was read, and waits out what Redis can't do at the
+/// Reads a server's lanes as long as there is credit, looks whether their streams are still what was read, and waits out what Redis can't do at the
 /// moment.
 struct LaneReader: Sendable {
   /// How long one XREAD may wait. Short enough that a lane found meanwhile is not kept waiting.
   static let block = Duration.seconds(1)
 
+  let server: LaneServer
   let source: any LaneSource
   let coordinator: LaneCoordinator
   let inspector: LaneInspector
@@ -15,28 +16,31 @@ struct LaneReader: Sendable {
 
   func run() async {
     var lastWait: Duration?
-    var connections = source.readConnections
-    while let task = await coordinator.nextRead(block: Self.block) {
+    var connections = source.readConnections(to: server)
+    while let task = await coordinator.nextRead(at: server, block: Self.block) {
       do {
         switch task {
         case .read(let request): try await read(request)
         case .check(let lanes): try await check(lanes)
         }
-        if lastWait != nil { logger.info("redis.readable") }
+        if lastWait != nil { logger.info("redis.readable", metadata: metadata) }
         lastWait = nil
-        await coordinator.redis(failed: nil)
-        if source.readConnections != connections {
-          connections = source.readConnections
-          await coordinator.reconnected()
+        await coordinator.redis(server, failed: nil)
+        if source.readConnections(to: server) != connections {
+          connections = source.readConnections(to: server)
+          await coordinator.reconnected(to: server)
         }
       } catch is CancellationError {
         return
       } catch {
         if case .read(let request) = task { await coordinator.unread(request) }
+        if case .check(let lanes) = task { await coordinator.unchecked(lanes) }
         await failed(error, &lastWait)
       }
     }
   }
+
+  private var metadata: Logger.Metadata { server == .only ? [:] : ["server": "\(server.name)"] }
 
   private func read(_ request: LaneReadRequest) async throws {
     let start = ContinuousClock.now
@@ -70,12 +74,17 @@ struct LaneReader: Sendable {
         lane, reason: error.description, hint: "give the worker's user access to this stream, or remove the key",
         for: settings.flow.haltRest)
     }
+    if (error as? SourceError)?.kind == .moved {
+      logger.debug("redis.moved", metadata: metadata.merging(["reason": "\(error)"]) { $1 })
+      return await coordinator.pause(for: settings.retry.base)
+    }
     let isMisconfigured = (error as? SourceError).map { !$0.isRetryable } ?? false
     if lastWait == nil {
-      logger.log(level: isMisconfigured ? .error : .warning, "redis.unreadable", metadata: ["reason": "\(error)"])
+      logger.log(
+        level: isMisconfigured ? .error : .warning, "redis.unreadable", metadata: metadata.merging(["reason": "\(error)"]) { $1 })
     }
     metrics.retried(isMisconfigured ? "configuration" : "redis")
-    await coordinator.redis(failed: "\(error)", isAway: !isMisconfigured)
+    await coordinator.redis(server, failed: "\(error)", isAway: !isMisconfigured)
     let wait = settings.retry.wait(after: lastWait, random: .random(in: 0..<1))
     lastWait = wait
     await coordinator.pause(for: wait)

@@ -42,13 +42,15 @@ struct LaneTrimmer: Sendable {
       records[lane.record.name].flatMap { $0.fence == lane.record.fence ? (record: $0, entryBytes: lane.entryBytes) : nil }
     }.filter { $0.record.cursor.position > .zero }
     guard !lanes.isEmpty, settings.trim.isEnabled else { return }
-    try await trim(lanes, settings)
+    let servers = try await source.byServer(lanes) { $0.record.name }
+    try await servers.forEachAtOnce { try await trim($0.items, settings) }
   }
 
+  /// Lanes of one server.
   private func trim(_ lanes: [(record: LaneRecord, entryBytes: Double?)], _ settings: WorkerSettings) async throws {
     let looks = try await inspector.look(lanes.map { LaneCheck($0.record, knownAdded: 0) }, settings)
     let groups = try await source.groups(lanes.map(\.record.name))
-    let now = try await source.currentMilliseconds()
+    let now = try await source.currentMilliseconds(beside: lanes.first?.record.name ?? "")
     var cuts: [(lane: String, below: EntryID)] = []
     var blocked: [String: [String]] = [:]
     for ((lane, look), groups) in zip(zip(lanes, looks), groups) {

@@ -64,10 +64,10 @@ struct LeaseKeeper: Sendable {
   /// Where Redis goes away for all, they notice one after the other, and so they do when it comes back: nobody hands over for that what
   /// another one would have to give back to him a moment later.
   private func mayHandOver(_ ttl: Duration) async -> Bool {
-    guard await coordinator.redisAway > ttl else { return true }
-    guard await coordinator.redisAway > ttl * 2 else { return false }
+    guard await coordinator.timeWithoutRedis > ttl else { return true }
+    guard await coordinator.timeWithoutRedis > ttl * 2 else { return false }
     await SourceProbe(source: source, coordinator: coordinator).run(within: ttl / 3)
-    return await coordinator.redisAway > .zero
+    return await coordinator.timeWithoutRedis > .zero
   }
 
   /// Gives back those shards whose transactions come to their end within a third of the time to live; the others wait for the next turn.

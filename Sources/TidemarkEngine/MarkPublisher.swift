@@ -23,12 +23,18 @@ final class MarkPublisher: Sendable {
     changed.raise()
   }
 
-  /// Until cancelled; ``flush()`` sends what is left.
+  /// Until cancelled; ``flush()`` sends what is left. A server that does not answer keeps no other's marks waiting.
   func run() async {
+    await coordinator.forEachServer { [self] server in
+      await withTaskExecutorPreference(source.publishers) { await run(server) }
+    }
+  }
+
+  private func run(_ server: LaneServer) async {
     var lastWait: Duration?
     while !Task.isCancelled {
       let seen = changed.generation
-      if await flush() {
+      if await flush(server) {
         lastWait = nil
         await changed.wait(after: seen)
       } else {
@@ -39,22 +45,31 @@ final class MarkPublisher: Sendable {
     }
   }
 
-  /// Sends everything that waits. False when Redis did not take it; it waits on.
-  func flush() async -> Bool {
-    let marks = pending.withLock { pending in
-      defer { pending.removeAll() }
-      return Array(pending.values)
-    }
-    guard !marks.isEmpty else { return true }
+  /// Sends everything that waits for a server, or for all of them. False where one did not take it; it waits on.
+  func flush(_ only: LaneServer? = nil) async -> Bool {
+    let lanes = pending.withLock { Array($0.keys) }
+    guard !lanes.isEmpty else { return true }
     do {
-      try await source.publish(marks)
+      try await source.byServer(lanes) { $0 }.filter { only == nil || $0.server == only }.forEachAtOnce { [self] in
+        try await publish($0.items)
+      }
       return true
     } catch {
       logger.debug("marks.waiting", metadata: ["reason": "\(error)"])
+      return false
+    }
+  }
+
+  /// Lanes of one server.
+  private func publish(_ lanes: [String]) async throws {
+    let marks = pending.withLock { pending in lanes.compactMap { pending.removeValue(forKey: $0) } }
+    do {
+      try await source.publish(marks)
+    } catch {
       pending.withLock { pending in
         for mark in marks { pending[mark.lane] = pending[mark.lane].map { mark.followed(by: $0) } ?? mark }
       }
-      return false
+      throw error
     }
   }
 }

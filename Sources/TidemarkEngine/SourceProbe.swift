@@ -8,14 +8,16 @@ struct SourceProbe: Sendable {
   /// Tells the coordinator. What refuses us has been reached.
   func run() async {
     guard let name = await coordinator.settings.laneNames.first else { return }
+    var server = LaneServer.only
     do {
+      server = try await source.servers(of: [name]).first ?? server
       _ = try await source.inspect([name])
-      await coordinator.redis(failed: nil)
+      await coordinator.redis(server, failed: nil)
     } catch is CancellationError {
       return
     } catch {
       let isAway = (error as? SourceError)?.isRetryable ?? true
-      await coordinator.redis(failed: isAway ? "\(error)" : nil, isAway: isAway)
+      await coordinator.redis(server, failed: isAway ? "\(error)" : nil, isAway: isAway)
     }
   }
 

@@ -28,7 +28,7 @@ package struct Worker: Service {
     self.routes = routes
     self.metrics = metrics
     self.logger = logger
-    coordinator = LaneCoordinator(settings: settings)
+    coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes)
   }
 
   package func run() async throws {
@@ -44,8 +44,7 @@ package struct Worker: Service {
     let listener = LeaseListener(news: try sink.makeLeaseNews(), coordinator: coordinator, logger: logger)
     let trimmer = LaneTrimmer(
       source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
-    let doorbell = DoorbellListener(source: source, coordinator: coordinator, logger: logger)
-    let reader = LaneReader(source: source, coordinator: coordinator, inspector: inspector, metrics: metrics, logger: logger)
+    let placer = LanePlacer(source: source, coordinator: coordinator, logger: logger)
     let committers = try await (0..<coordinator.settings.writers).map { _ in
       BatchCommitter(
         writer: try sink.makeWriter(), routes: routes, coordinator: coordinator, publisher: publisher, metrics: metrics,
@@ -59,10 +58,15 @@ package struct Worker: Service {
         background.addTask { await listener.run() }
         background.addTask { await ownership.run() }
         background.addTask { await observer.run() }
-        background.addTask(executorPreference: source.publishers) { await publisher.run() }
-        background.addTask { await doorbell.run() }
+        background.addTask { await publisher.run() }
+        background.addTask {
+          await coordinator.forEachServer { server in
+            await DoorbellListener(server: server, source: source, coordinator: coordinator, logger: logger).run()
+          }
+        }
+        background.addTask { await placer.run() }
         background.addTask { await trimmer.run() }
-        await flow(reader, committers)
+        await flow(inspector, committers)
         background.cancelAll()
       }
     } onGracefulShutdown: { [coordinator] in
@@ -72,11 +76,17 @@ package struct Worker: Service {
   }
 
   /// Reads and commits until everything that was read is committed, or until a drain takes too long.
-  private func flow(_ reader: LaneReader, _ committers: [BatchCommitter]) async {
+  private func flow(_ inspector: LaneInspector, _ committers: [BatchCommitter]) async {
     await withTaskGroup { group in
       group.addTask {
         await withTaskGroup { tasks in
-          tasks.addTask(executorPreference: source.readers) { await reader.run() }
+          tasks.addTask {
+            await coordinator.forEachServer { server in
+              let reader = LaneReader(
+                server: server, source: source, coordinator: coordinator, inspector: inspector, metrics: metrics, logger: logger)
+              await withTaskExecutorPreference(source.readers) { await reader.run() }
+            }
+          }
           for committer in committers { tasks.addTask(executorPreference: committer.writer.callers) { await committer.run() } }
         }
       }

@@ -3,6 +3,16 @@ package struct RedisConfiguration: Sendable, Equatable {
   package enum Endpoint: Sendable, Equatable {
     case tcp(host: String, port: Int)
     case unix(path: String)
+    /// The master of a service, which Sentinels know.
+    case sentinel(service: String, sentinels: [RedisNode])
+    /// Nodes of a Cluster, any of which knows the others.
+    case cluster(seeds: [RedisNode])
+  }
+
+  /// How a node of a Cluster is spoken to, see the specification of the Cluster protocol.
+  struct ClusterManners: Sendable, Equatable {
+    /// It holds a slot that is still being moved to it: each command is to be preceded by ASKING.
+    var asks = false
   }
 
   /// What TLS is made of, as paths of PEM files. All optional: without a CA file the system's roots are trusted.
@@ -18,13 +28,19 @@ package struct RedisConfiguration: Sendable, Equatable {
   package var username: String?
   package var password: String?
   package var database: Int
+  /// Of the Sentinels, which know no users of the servers that they watch.
+  package var sentinelUsername: String?
+  package var sentinelPassword: String?
+  /// Nil for a server that is no node of a Cluster.
+  var clusterManners: ClusterManners?
   /// For the connection itself. Default: 5 s.
   package var connectTimeout: Duration = .seconds(5)
   /// For the reply to a command, beyond what the command itself waits. Default: 10 s.
   package var commandTimeout: Duration = .seconds(10)
 
   /// Reads `redis://`, `rediss://` (TLS), `unix:///path/to.sock` and `redis+unix:///path/to.sock`, each with
-  /// `[user[:password]@]`, the database as path or `?db=`. `password` and `username` win over the URL's.
+  /// `[user[:password]@]`, the database as path or `?db=`; `redis+sentinel://host:port,host:port/SERVICE[/DATABASE]` and
+  /// `redis+cluster://host:port,host:port`, with `rediss+` for TLS. `password` and `username` win over the URL's.
   ///
   /// - Throws: `invalidConfiguration`, in one line without the password.
   package init(
@@ -55,7 +71,19 @@ package struct RedisConfiguration: Sendable, Equatable {
     case .tcp(let host, let port):
       "\(tls == nil ? "redis" : "rediss")://\(host.contains(":") ? "[\(host)]" : host):\(port)/\(database)"
     case .unix(let path): "unix://\(path)" + (database == 0 ? "" : "?db=\(database)")
+    case .sentinel(let service, let sentinels):
+      "\(tls == nil ? "redis" : "rediss")+sentinel://\(Self.list(sentinels))/\(service)/\(database)"
+    case .cluster(let seeds): "\(tls == nil ? "redis" : "rediss")+cluster://\(Self.list(seeds))"
     }
+  }
+
+  private static func list(_ nodes: [RedisNode]) -> String { nodes.map(\.description).joined(separator: ",") }
+
+  /// The same user, secrets and timeouts for one node.
+  func at(_ node: RedisNode) -> RedisConfiguration {
+    var configuration = self
+    configuration.endpoint = .tcp(host: node.host, port: node.port)
+    return configuration
   }
 
   /// For logs and `status`: never the password.

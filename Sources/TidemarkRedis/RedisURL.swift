@@ -36,13 +36,26 @@ struct RedisURL {
       endpoint = try Self.tcp(authority)
       let name = path.drop { $0 == "/" }
       if !name.isEmpty { database = try Self.database(name) }
+    case "redis+sentinel", "rediss+sentinel":
+      usesTLS = scheme == "rediss+sentinel"
+      let words = path.split(separator: "/")
+      guard let service = words.first, words.count <= 2 else {
+        throw Self.error("it names no service; write redis+sentinel://HOST:26379,HOST:26379/SERVICE/DATABASE")
+      }
+      endpoint = .sentinel(service: try Self.decode(service, "the service"), sentinels: try Self.nodes(authority, port: 26379))
+      if words.count == 2 { database = try Self.database(words[1]) }
+    case "redis+cluster", "rediss+cluster":
+      usesTLS = scheme == "rediss+cluster"
+      endpoint = .cluster(seeds: try Self.nodes(authority, port: 6379))
+      guard path.allSatisfy({ $0 == "/" }) || path == "/0" else { throw Self.error("a Cluster has database 0 only; leave it out") }
     case "unix", "redis+unix":
       guard authority.isEmpty, path.count > 1 else {
         throw Self.error("the path of the socket is not absolute; write unix:///path/to/redis.sock")
       }
       endpoint = .unix(path: try Self.decode(path, "the path"))
     default:
-      throw Self.error("the scheme '\(scheme.prefix(20))' is not known; write redis://, rediss:// or unix://")
+      throw Self.error(
+        "the scheme '\(scheme.prefix(20))' is not known; write redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://")
     }
 
     for item in query.split(separator: "&") {
@@ -58,6 +71,23 @@ struct RedisURL {
   private static func error(_ text: String) -> RedisError { RedisError(.invalidConfiguration, "redis.url: \(text)") }
 
   private static func tcp(_ authority: Substring) throws(RedisError) -> RedisConfiguration.Endpoint {
+    guard !authority.contains(",") else {
+      throw error("it names several hosts; name one, or write redis+sentinel:// or redis+cluster://")
+    }
+    let node = try node(authority, port: 6379)
+    return .tcp(host: node.host, port: node.port)
+  }
+
+  private static func nodes(_ authority: Substring, port: Int) throws(RedisError) -> [RedisNode] {
+    var nodes: [RedisNode] = []
+    for part in authority.split(separator: ",", omittingEmptySubsequences: false) {
+      guard !part.isEmpty else { throw error("a host of its list is empty; write HOST:PORT,HOST:PORT") }
+      nodes.append(try node(part, port: port))
+    }
+    return nodes
+  }
+
+  private static func node(_ authority: Substring, port standard: Int) throws(RedisError) -> RedisNode {
     var host = authority
     var port: Substring?
     if authority.hasPrefix("[") {
@@ -71,13 +101,12 @@ struct RedisURL {
       port = authority[authority.index(after: colon)...]
       guard port?.contains(":") == false else { throw error("an IPv6 address stands in brackets; write [::1]:6379") }
     }
-    guard !host.contains(",") else { throw error("it names several hosts; name one") }
-    var number = 6379
+    var number = standard
     if let port, !port.isEmpty {
       guard let value = Int(port), (1...65535).contains(value) else { throw error("the port is not a number from 1 to 65535") }
       number = value
     }
-    return .tcp(host: host.isEmpty ? "127.0.0.1" : try decode(host, "the host"), port: number)
+    return RedisNode(host: host.isEmpty ? "127.0.0.1" : try decode(host, "the host"), port: number)
   }
 
   private static func database(_ text: Substring) throws(RedisError) -> Int {

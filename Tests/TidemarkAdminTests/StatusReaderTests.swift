@@ -129,7 +129,7 @@ import TidemarkTestKit
 
   @Test func `the age of a lane that is partly applied is that of its next entry`() async throws {
     try await withScene { scene in
-      let now = Int64(try await scene.source.currentMilliseconds())
+      let now = Int64(try await scene.source.currentMilliseconds(beside: "a"))
       for age in [Int64(90_000), 30_000] { try await scene.servers.redis.command("XADD", "a", "\(now - age)-0", "type", "x") }
       try await scene.sql("UPDATE tide.lanes SET entry_ms = \(now - 90_000), ordinal = 1, read_total = 1, applied_total = 1")
       let lane = try #require(try await scene.reader.read().lanes.first)

@@ -44,7 +44,7 @@ import TidemarkTestKit
       try await migrate(servers.postgres)
       await coordinator.leaseRenewed()
       _ = await coordinator.hold(LeaseGrant(shards: [0: 1]))
-      await coordinator.own([record("a", read: 3)])
+      await coordinator.own([record("a", read: 3)], at: .only)
       let ready = try source(coordinator, redis: servers.redis.url, postgres: servers.postgres.url)
       #expect(await ready.reasonsNotReady() == [])
       #expect(await ready.isAlive())
@@ -67,7 +67,7 @@ import TidemarkTestKit
   @Test func `without servers a worker says where it looked, and tells the lanes that it remembers`() async throws {
     let coordinator = LaneCoordinator(settings: Self.settings)
     _ = await coordinator.hold(LeaseGrant(shards: [0: 1]))
-    await coordinator.own([record("a", read: 3)])
+    await coordinator.own([record("a", read: 3)], at: .only)
     let source = try source(coordinator, redis: "redis://127.0.0.1:1/0", postgres: "postgresql://nobody@127.0.0.1:1/none")
     let reasons = await source.reasonsNotReady()
     #expect(reasons.count == 3)

@@ -32,21 +32,21 @@ private final class WatchedSource: LaneSource {
   }
 
   func press(_ levels: [String: PressureLevel], until: UInt64) async throws { try await source.press(levels, until: until) }
-  func memoryShare() async throws -> Double? { try await source.memoryShare() }
+  func memoryShare(beside lane: String) async throws -> Double? { try await source.memoryShare(beside: lane) }
   func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] { try await source.first(after: positions) }
   var groupName: String { source.groupName }
   func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] { try await source.groups(lanes) }
   func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int] { try await source.trim(cuts) }
   func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] { try await source.look(positions) }
-  var readConnections: Int { source.readConnections }
+  func readConnections(to server: LaneServer) -> Int { source.readConnections(to: server) }
   func mirror(_ cursors: [LaneMirror]) async throws -> Set<String> { try await source.mirror(cursors) }
   func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool { try await source.raiseFloor(lane, to: floor) }
-  func rings(_ prefixes: [String]) async throws -> LaneRings { try await source.rings(prefixes) }
+  func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings { try await source.rings(prefixes, on: server) }
   func inspect(_ lanes: [String]) async throws -> [LaneInspection?] { try await source.inspect(lanes) }
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
   func discover(_ pattern: String) async throws -> [String] { try await source.discover(pattern) }
   func publish(_ marks: [DurableMark]) async throws { try await source.publish(marks) }
-  func currentMilliseconds() async throws -> UInt64 { try await source.currentMilliseconds() }
+  func currentMilliseconds(beside lane: String) async throws -> UInt64 { try await source.currentMilliseconds(beside: lane) }
 }
 
 /// A worker with more lanes than one read names, on a real Redis.

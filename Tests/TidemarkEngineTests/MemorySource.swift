@@ -88,14 +88,14 @@ final class MemorySource: LaneSource {
     }
   }
 
-  var readConnections: Int { 1 }
+  func readConnections(to server: LaneServer) -> Int { 1 }
 
   func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] {
     state.withLock { state in positions.map { position in state.streams[position.lane]?.first { $0.id > position.after }?.id } }
   }
 
   func press(_ levels: [String: PressureLevel], until: UInt64) async throws {}
-  func memoryShare() async throws -> Double? { nil }
+  func memoryShare(beside lane: String) async throws -> Double? { nil }
   var groupName: String { "tidemark" }
   func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] { lanes.map { _ in [] } }
 
@@ -123,8 +123,10 @@ final class MemorySource: LaneSource {
 
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
   func discover(_ pattern: String) async throws -> [String] { [] }
-  func rings(_ prefixes: [String]) async throws -> LaneRings { throw SourceError(.misconfigured, "nobody rings here") }
-  func currentMilliseconds() async throws -> UInt64 { state.withLock { $0.milliseconds } }
+  func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings {
+    throw SourceError(.misconfigured, "nobody rings here")
+  }
+  func currentMilliseconds(beside lane: String) async throws -> UInt64 { state.withLock { $0.milliseconds } }
 
   /// Holds every mark against what the ledger has when it is told.
   func expectCommitted(_ committed: @escaping @Sendable (String) -> EntryID?) { state.withLock { $0.committed = committed } }

@@ -12,7 +12,7 @@ struct FailureTests {
       var wrong = try RedisConfiguration(url: server.url, password: "hunter2", username: "agent")
       for password in ["hunter2", "right"] {
         wrong.password = password
-        let error = await failure { try await using(wrong) { _ = try await $0.currentMilliseconds() } }
+        let error = await failure { try await using(wrong) { _ = try await $0.currentMilliseconds(beside: "a") } }
         #expect((error == nil) == (password == "right"))
         #expect(error.map { $0.kind == .misconfigured && !$0.description.contains("hunter2") } ?? true)
         #expect(error?.description.contains("WRONGPASS") ?? true)
@@ -38,7 +38,7 @@ struct FailureTests {
         #expect(try await source.read(.of("lane:1", block: .milliseconds(1))).block?.entries.count == 1)
         let key = await failure { _ = try await source.read(.of("lane:1", "secret", "lane:2")) }
         #expect(key?.kind == .laneRefused("secret"))
-        let command = await failure { _ = try await source.currentMilliseconds() }
+        let command = await failure { _ = try await source.currentMilliseconds(beside: "a") }
         #expect(command?.kind == .misconfigured)
         try await server.command("ACL", "SETUSER", "reader", "-xread")
         let read = await failure { _ = try await source.read(.of("lane:1")) }

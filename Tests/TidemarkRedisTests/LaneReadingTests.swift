@@ -125,7 +125,7 @@ struct LaneReadingTests {
   func clock() async throws {
     try await withSource { _, source in
       let now = Date().timeIntervalSince1970 * 1000
-      let theirs = try await source.currentMilliseconds()
+      let theirs = try await source.currentMilliseconds(beside: "a")
       #expect(abs(Double(theirs) - now) < 60_000)
     }
   }

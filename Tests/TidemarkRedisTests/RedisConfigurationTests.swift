@@ -28,6 +28,20 @@ struct RedisConfigurationTests {
       Case(url: "redis://u:a@b@host", endpoint: .tcp(host: "host", port: 6379), user: "u", password: "a@b"),
       Case(url: "unix:///run/redis.sock", endpoint: .unix(path: "/run/redis.sock")),
       Case(url: "redis+unix:///run/my%20redis.sock?db=2", endpoint: .unix(path: "/run/my redis.sock"), database: 2),
+      Case(
+        url: "redis+sentinel://:pw@one:26379,two,[::1]:5/mymaster/3",
+        endpoint: .sentinel(
+          service: "mymaster",
+          sentinels: [.init(host: "one", port: 26379), .init(host: "two", port: 26379), .init(host: "::1", port: 5)]),
+        password: "pw", database: 3),
+      Case(
+        url: "rediss+sentinel://one/my%20master", endpoint: .sentinel(service: "my master", sentinels: [.init(host: "one", port: 26379)]),
+        tls: true),
+      Case(
+        url: "redis+cluster://one:7000,two", endpoint: .cluster(seeds: [.init(host: "one", port: 7000), .init(host: "two", port: 6379)])),
+      Case(
+        url: "rediss+cluster://u:pw@one/0", endpoint: .cluster(seeds: [.init(host: "one", port: 6379)]), user: "u", password: "pw",
+        tls: true),
       Case(url: "unix://:pw@/run/redis.sock", endpoint: .unix(path: "/run/redis.sock"), password: "pw"),
     ])
   func accepted(one: Case) throws {
@@ -47,6 +61,9 @@ struct RedisConfigurationTests {
       "localhost:6379", "http://:hunter2@host", "redis://:hunter2@host:port", "redis://:hunter2@host:0", "redis://:hunter2@host:70000",
       "redis://:hunter2@host/x", "redis://:hunter2@host/-1", "redis://:hunter2%zz@host", "redis://:hunter2#@host", "redis://::1/0",
       "redis://:hunter2@a,b/0", "unix://relative.sock", "redis://:hunter2@host?tls=1", "redis://:hunter2/x@host", "redis://[::1/0",
+      "redis+sentinel://:hunter2@host", "redis+sentinel://:hunter2@a,,b/m", "redis+sentinel://:hunter2@a/m/0/1",
+      "redis+cluster://:hunter2@a/1",
+      "redis+cluster://:hunter2@a:x", "redis+other://:hunter2@a",
       "redis://hunter2@host", "redis://:hunter2%00@host", "redis://:%FFhunter2@host", "",
     ])
   func refused(url: String) {

@@ -29,13 +29,13 @@ struct RedisInspectorTests {
   @Test("The first installation owns a prefix, and keeps it and its partitions")
   func ownership() async throws {
     try await withRedis { server in
-      let connection = try await RedisConnection.connect(RedisConfiguration(url: server.url), name: "test")
-      #expect(try await RedisInspector.ownership(of: "p", on: connection) == .init(schema: nil, partitions: nil))
-      let first = try await RedisInspector.claim("p", schema: "one", partitions: 16, on: connection)
+      let keyspace = RedisKeyspace(try RedisConfiguration(url: server.url), name: "test")
+      #expect(try await RedisInspector.ownership(of: "p", in: keyspace) == .init(schema: nil, partitions: nil))
+      let first = try await RedisInspector.claim("p", schema: "one", partitions: 16, in: keyspace)
       #expect(first == .init(schema: "one", partitions: 16))
-      #expect(try await RedisInspector.claim("p", schema: "two", partitions: 4, on: connection) == first)
-      #expect(try await RedisInspector.claim("p", schema: "one", partitions: 4, on: connection) == first)
-      await connection.close()
+      #expect(try await RedisInspector.claim("p", schema: "two", partitions: 4, in: keyspace) == first)
+      #expect(try await RedisInspector.claim("p", schema: "one", partitions: 4, in: keyspace) == first)
+      await keyspace.close()
     }
   }
 }

@@ -41,6 +41,32 @@ struct ReplyParserTests {
       ])
   }
 
+  @Test("Several replies together are one, within one budget; what ASKING answers between them is passed over")
+  func together() throws {
+    let request = LaneReadRequest.of("a", "b", "c")
+    let first = RESP.streams([("a", [RESP.entry("1-1", [("k", [1])])])])
+    let third = RESP.streams([("c", [RESP.entry("2-1", [("k", [3])]), RESP.entry("2-2", [("k", [4])])])])
+    let bytes = Array("+OK\r\n".utf8) + first + Array("*-1\r\n".utf8) + third
+    for size in [1, 7, bytes.count] {
+      let chunks = stride(from: 0, to: bytes.count, by: size).map { Array(bytes[$0..<min($0 + size, bytes.count)]) }
+      let replies = try parse(chunks, .entries(request, replies: 4))
+      guard replies.count == 1, case .entries(let result) = replies[0], let block = try result.get().block else {
+        Issue.record("\(replies)")
+        return
+      }
+      #expect(block.readable.map(\.lane) == [0, 2, 2])
+      #expect(block.readable.map(\.id) == ["1-1", "2-1", "2-2"])
+    }
+    let moved = Array("-MOVED 1 h:1\r\n".utf8)
+    guard case .entries(.failure(let error))? = try parse([first + moved + third], .entries(request, replies: 3)).first else {
+      Issue.record("an error of one is none of all")
+      return
+    }
+    #expect(error.message == "MOVED 1 h:1")
+    // The next request begins anew.
+    #expect(try parse([first + moved + third + first], .entries(request, replies: 3)).count == 1)
+  }
+
   @Test("Any chunking of several replies gives the same entries, with large values cut alike")
   func anyChunking() throws {
     let large = (0..<30_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }

@@ -42,22 +42,22 @@ package final class SampleAgents: Sendable {
     var turn = 0
     var due = 0.0
     do {
-      let connection = try await RedisConnection.connect(redis, name: "tidemark-agents")
-      defer { Task { await connection.close() } }
+      let keyspace = RedisKeyspace(redis, name: "tidemark-agents")
+      defer { Task { await keyspace.close() } }
       let start = ContinuousClock.now
       var next = start
       while !Task.isCancelled, load.duration.map({ start.duration(to: .now) < $0 }) ?? true {
         // What is due by the clock, so that a stall is made up for instead of hidden.
         due += Double(load.rate) * 0.02
-        var commands: [[RedisArgument]] = []
+        var commands: [(key: String, command: [RedisArgument])] = []
         while due >= 1 {
           due -= 1
           let change = agents[turn % agents.count].next()
           turn += 1
           let lane = names[lanes.partition(ofSession: change.session.utf8)]
-          commands.append(["XADD", .text(lane), "*"] + change.fields.map { .text($0) })
+          commands.append((lane, ["XADD", .text(lane), "*"] + change.fields.map { .text($0) }))
         }
-        for reply in try await connection.pipeline(commands) { _ = try reply.orThrow() }
+        for reply in try await keyspace.pipeline(commands) { _ = try reply.orThrow() }
         count.wrappingAdd(commands.count, ordering: .relaxed)
         next = next.advanced(by: tick)
         try? await Task.sleep(until: next, clock: .continuous)

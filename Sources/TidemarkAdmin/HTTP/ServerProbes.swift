@@ -17,7 +17,7 @@ struct ServerProbes: Sendable {
     var gapsOpen: Int64?
   }
 
-  init(source: RedisLaneSource, redis configuration: RedisConfiguration, sink: PostgresSink, schema: String) throws {
+  init(source: any RedisSource, redis configuration: RedisConfiguration, sink: PostgresSink, schema: String) throws {
     let quoted = try PostgresIdentifier.quoted(schema)
     redis = Cached(for: .seconds(1)) {
       do {
@@ -47,10 +47,15 @@ struct ServerProbes: Sendable {
       return Counts(deadLettersOpen: result?.int64(0, "letters"), gapsOpen: result?.int64(0, "gaps"))
     }
     isEvictionSafe = Cached(for: .seconds(30)) {
-      guard let connection = try? await RedisConnection.connect(configuration, name: "tidemark-admin") else { return nil }
-      let policy = try? await RedisInspector(connection).evictionPolicy()
-      await connection.close()
-      return policy.flatMap(\.self).map { !$0.hasPrefix("allkeys") }
+      let keyspace = RedisKeyspace(configuration, name: "tidemark-admin")
+      defer { Task { await keyspace.close() } }
+      guard let servers = try? await keyspace.connections() else { return nil }
+      var isSafe = true
+      for server in servers {
+        guard let policy = try? await RedisInspector(server).evictionPolicy() else { return nil }
+        isSafe = isSafe && !policy.hasPrefix("allkeys")
+      }
+      return isSafe
     }
   }
 

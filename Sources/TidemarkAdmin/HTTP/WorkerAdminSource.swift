@@ -16,7 +16,7 @@ package struct WorkerAdminSource: AdminSource {
   private let leaseTTL: Duration
   private let probes: ServerProbes
   private let report: Cached<StatusReport>
-  private let source: RedisLaneSource
+  private let source: any RedisSource
 
   /// - Parameter settings: asked for each report, since a reload changes them.
   /// - Throws: ``PostgresError`` where no thread is left or the schema's name can't be quoted.
@@ -32,7 +32,7 @@ package struct WorkerAdminSource: AdminSource {
     var redis = redis
     redis.connectTimeout = Self.deadline
     redis.commandTimeout = Self.deadline
-    source = RedisLaneSource(redis, prefix: prefix)
+    source = redis.makeSource(prefix: prefix)
     var limits = SinkSettings(schema: schema, dedupeWindow: .zero)
     limits.connectDeadline = Self.deadline
     limits.queryDeadline = Self.deadline

@@ -17,10 +17,11 @@ package struct EntrySample: Sendable {
 
   package func findings(last count: Int) async throws -> [Finding] {
     do {
-      let connection = try await RedisConnection.connect(redis, name: "tidemark-check")
-      defer { Task { await connection.close() } }
+      let keyspace = RedisKeyspace(redis, name: "tidemark-check")
+      defer { Task { await keyspace.close() } }
       var findings: [Finding] = []
       for lane in lanes {
+        let connection = try await keyspace.connection(holding: lane)
         let reply = try await connection.send(["XREVRANGE", .text(lane), "+", "-", "COUNT", .integer(Int64(count))]).orThrow()
         findings += decode(reply.elements ?? [], lane)
       }

@@ -41,9 +41,9 @@ package struct Installation: Sendable {
   /// Throws ``Finding`` where the prefix belongs to another installation, or Redis refuses.
   package func claim() async throws {
     do {
-      let connection = try await RedisConnection.connect(redis, name: "tidemark-migrate")
-      defer { Task { await connection.close() } }
-      let owner = try await RedisInspector.claim(prefix, schema: schema, partitions: partitions, on: connection)
+      let keyspace = RedisKeyspace(redis, name: "tidemark-migrate")
+      defer { Task { await keyspace.close() } }
+      let owner = try await RedisInspector.claim(prefix, schema: schema, partitions: partitions, in: keyspace)
       guard owner.schema == schema else {
         throw Finding(
           .problem, "redis.prefix", "the prefix \(prefix) belongs to the installation with the schema \(owner.schema ?? "?")",

@@ -18,16 +18,27 @@ package struct RedisCheck: Sendable {
 
   package func findings() async -> [Finding] {
     do {
-      let connection = try await RedisConnection.connect(configuration, name: "tidemark-check")
-      defer { Task { await connection.close() } }
-      let inspector = RedisInspector(connection)
-      try await inspector.requireSupportedVersion()
-      var findings = [Finding(.ok, "redis", "connected to \(configuration.address), version \(try await inspector.serverVersion())")]
-      findings.append(owner(try await RedisInspector.ownership(of: prefix, on: connection)))
-      findings.append(try await eviction(inspector))
-      findings += try await persistence(inspector)
-      findings += try await clock(inspector)
-      findings += try await lanes(connection)
+      let keyspace = RedisKeyspace(configuration, name: "tidemark-check")
+      defer { Task { await keyspace.close() } }
+      let servers = try await keyspace.connections().map { RedisInspector($0) }
+      var versions: Set<String> = []
+      for server in servers {
+        try await server.requireSupportedVersion()
+        versions.insert(try await server.serverVersion())
+      }
+      let masters = servers.count > 1 ? " (\(servers.count) masters)" : ""
+      var findings = [
+        Finding(.ok, "redis", "connected to \(configuration.address)\(masters), version \(versions.sorted().joined(separator: ", "))")
+      ]
+      findings.append(owner(try await RedisInspector.ownership(of: prefix, in: keyspace)))
+      // What is so on several servers is told once.
+      for server in servers {
+        for finding in [try await eviction(server)] + (try await persistence(server)) + (try await clock(server))
+        where !findings.contains(where: { $0.description == finding.description }) {
+          findings.append(finding)
+        }
+      }
+      findings += try await lanes(keyspace)
       return findings
     } catch let error as RedisError {
       return [Self.finding(error, configuration, prefix: prefix)]
@@ -114,9 +125,9 @@ package struct RedisCheck: Sendable {
     ]
   }
 
-  private func lanes(_ connection: RedisConnection) async throws -> [Finding] {
+  private func lanes(_ keyspace: RedisKeyspace) async throws -> [Finding] {
     let names = BuiltInLanes(prefix: prefix, partitions: partitions).names
-    let replies = try await connection.pipeline(names.map { ["TYPE", .text($0)] })
+    let replies = try await keyspace.pipeline(names.map { ($0, ["TYPE", .text($0)]) })
     return zip(names, replies).compactMap { name, reply in
       guard let type = reply.text, type != "stream", type != "none" else { return nil }
       return Finding(

@@ -74,7 +74,22 @@ package struct StatusReader: Sendable {
   /// Lag by lane, and why it is not known where it isn't.
   private func lag(of records: [LaneRecord]) async -> ([String: LaneLag], String?) {
     do {
-      let now = try await source.currentMilliseconds()
+      let servers = try await source.byServer(records, lane: \.name)
+      return await withTaskGroup(of: ([String: LaneLag], String?).self) { group in
+        for (_, records) in servers { group.addTask { await lagOnServer(of: records) } }
+        return await group.reduce(into: ([:], nil)) { all, part in
+          all.0.merge(part.0) { first, _ in first }
+          all.1 = all.1 ?? part.1
+        }
+      }
+    } catch {
+      return ([:], "\(error)")
+    }
+  }
+
+  private func lagOnServer(of records: [LaneRecord]) async -> ([String: LaneLag], String?) {
+    do {
+      let now = try await source.currentMilliseconds(beside: records.first?.name ?? "")
       var known = records
       var refusal: String?
       // A key that is no stream is left out; the others are still worth knowing. Each try finds one such key.

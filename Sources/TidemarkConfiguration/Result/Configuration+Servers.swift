@@ -5,7 +5,13 @@ extension Configuration {
     package var prefix = "tidemark"
     package var username: String?
     package var password: Secret?
+    package var sentinel = Sentinel()
     package var tls = TLS()
+
+    package struct Sentinel: Equatable, Sendable {
+      package var username: String?
+      package var password: Secret?
+    }
 
     package struct TLS: Equatable, Sendable {
       package var caFile: String?

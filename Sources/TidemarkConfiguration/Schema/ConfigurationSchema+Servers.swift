@@ -3,9 +3,11 @@ extension ConfigurationSchema {
     "redis", "The Redis or Valkey that agents write to.",
     [
       ConfigurationKey(
-        "redis.url", \.redis.url, .url(schemes: ["redis", "rediss", "unix"]), [],
-        "The server and its database. `rediss://` is TLS, `unix:///path/to/redis.sock?db=0` a socket. A password in it is redacted wherever it is shown; keep it in "
-          + "`redis.password` instead."),
+        "redis.url", \.redis.url,
+        .url(schemes: ["redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"]), [],
+        "The server and its database. `rediss://` is TLS, `unix:///path/to/redis.sock?db=0` a socket. With Sentinels: "
+          + "`redis+sentinel://host:26379,host:26379/SERVICE/0`, with a Cluster: `redis+cluster://host:6379,host:6379`, each as `rediss+...` "
+          + "for TLS. A password in it is redacted wherever it is shown; keep it in `redis.password` instead."),
       ConfigurationKey(
         "redis.prefix", \.redis.prefix, .prefix, [],
         "Every key of this installation begins with it, and the consumer group is named by it. Change it when two installations "
@@ -16,6 +18,12 @@ extension ConfigurationSchema {
       ConfigurationKey(
         "redis.password", \.redis.password, .text, [.optional, .secret],
         "The password. Best given through `TIDEMARK_REDIS_PASSWORD_FILE`, which keeps it out of the file and of process listings."),
+      ConfigurationKey(
+        "redis.sentinel.username", \.redis.sentinel.username, .text, .optional,
+        "The user of the Sentinels' own ACL, which knows none of the servers' users."),
+      ConfigurationKey(
+        "redis.sentinel.password", \.redis.sentinel.password, .text, [.optional, .secret],
+        "The password of the Sentinels, where they want one. Best given through `TIDEMARK_REDIS_SENTINEL_PASSWORD_FILE`."),
       ConfigurationKey(
         "redis.tls.ca_file", \.redis.tls.caFile, .path, .optional,
         "Certificates, as PEM, that a server's certificate must lead to. Leave it out to trust the system's."),

@@ -74,6 +74,25 @@ extension ValueKind {
     return .text(text)
   }
 
+  /// A list of hosts, and of Sentinels the service that they are asked for.
+  private func checkNodes(_ parts: ServerURL.Parts) throws(Mismatch) {
+    let isSentinel = parts.scheme.hasSuffix("+sentinel")
+    let form =
+      isSentinel ? "\(parts.scheme)://host:26379,host:26379/SERVICE/0" : "\(parts.scheme)://host:6379,host:6379"
+    for host in parts.host.split(separator: ",", omittingEmptySubsequences: false) {
+      let hasPort = host.contains(":") && !host.hasSuffix("]")
+      guard !host.isEmpty, ListenAddress(hasPort ? String(host) : "\(host):6379") != nil else {
+        throw Mismatch(what: "has a host that is empty, or a port that is no number", mend: "write it as \(form)")
+      }
+    }
+    let words = parts.path.split(separator: "/")
+    let isFine =
+      isSentinel ? (1...2).contains(words.count) && (words.count < 2 || UInt16(words[1]) != nil) : words.isEmpty || words == ["0"]
+    guard isFine, parts.query == nil else {
+      throw Mismatch(what: isSentinel ? "names no service" : "has more than hosts behind it", mend: "write it as \(form)")
+    }
+  }
+
   /// Shows nothing of the text: what is no URL may still hold a password.
   private func parseURL(_ text: String, schemes: [String]) throws(Mismatch) -> ParsedValue {
     guard let parts = ServerURL(text).parts, !text.contains(where: { $0.isWhitespace }),
@@ -83,6 +102,8 @@ extension ValueKind {
     if parts.scheme == "unix" {
       guard parts.host.isEmpty, parts.path.count > 1, parts.query.map({ $0.hasPrefix("db=") && UInt16($0.dropFirst(3)) != nil }) ?? true
       else { throw Mismatch(what: "is not the path of a socket", mend: "write it as unix:///run/redis/redis.sock?db=0") }
+    } else if parts.scheme.contains("+") {
+      try checkNodes(parts)
     } else if schemes.contains("redis") {
       let hasPort = parts.host.contains(":") && !parts.host.hasSuffix("]")
       guard ListenAddress(hasPort ? String(parts.host) : "\(parts.host):6379") != nil else {

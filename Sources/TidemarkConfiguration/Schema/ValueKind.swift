@@ -19,7 +19,7 @@ package enum ValueKind: Sendable {
   package var title: String {
     switch self {
     case .text: "text"
-    case .url(let schemes): "URL (\(schemes.map { "`\($0)://`" }.joined(separator: " or ")))"
+    case .url(let schemes): "URL (\(schemes.map { "`\($0)://`" }.joined(separator: ", ")))"
     case .prefix: "text without braces, blanks and glob characters"
     case .identifier: "name of a schema: letters, digits, `_`"
     case .address: "`host:port` or `off`"
@@ -56,7 +56,7 @@ package enum ValueKind: Sendable {
   var mend: String {
     switch self {
     case .text: "write a text, in quotes where it has : or #"
-    case .url(let schemes): "write \(schemes.joined(separator: ":// or ")):// and the host, and @ in a password as %40"
+    case .url(let schemes): "write \(Self.common(schemes).joined(separator: ":// or ")):// and the host, and @ in a password as %40"
     case .prefix: "write a short name such as tidemark"
     case .identifier: "write letters, digits and _ such as tidemark"
     case .address: "write host:port such as 127.0.0.1:9847, or off"
@@ -71,6 +71,9 @@ package enum ValueKind: Sendable {
     case .lanes: "write a list of maps such as [{ streams: \"orders:*\" }]"
     }
   }
+
+  /// The schemes that most need; the page of the settings has them all.
+  private static func common(_ schemes: [String]) -> [String] { schemes.filter { !$0.contains("+") } }
 
   /// Whether a value in the text may carry a password even where the key is no secret.
   var mayHoldPassword: Bool {

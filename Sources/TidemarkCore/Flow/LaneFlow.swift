@@ -45,10 +45,13 @@ package struct LaneFlow: Sendable {
 
   /// Tells ownerships of one lane apart.
   let ownership: Int
+  /// Which server holds it.
+  package internal(set) var server: LaneServer
 
-  init(record: LaneRecord, ownership: Int) {
+  init(record: LaneRecord, ownership: Int, server: LaneServer) {
     self.record = record
     self.ownership = ownership
+    self.server = server
     readPosition = record.cursor.position
     readOrdinal = record.ordinal
   }

@@ -9,28 +9,44 @@ extension LaneTable {
     case nothing
   }
 
-  /// What to ask Redis next. Whatever comes of a read is told: ``received(_:for:now:)``, ``overran(_:)`` or ``unread(_:)``; while one is
-  /// under way, nothing else is asked.
-  package mutating func nextRead(block: Duration, now: ContinuousClock.Instant) -> NextRead {
+  /// What to ask a server next. Whatever comes of a read is told: ``received(_:for:now:)``, ``overran(_:)`` or ``unread(_:)``; while one is
+  /// under way, nothing else is asked of this server.
+  package mutating func nextRead(at server: LaneServer = .only, block: Duration, now: ContinuousClock.Instant) -> NextRead {
     guard !isDraining else { return .nothing }
-    let checked = checks.take(now: now).compactMap { lanes[$0]?.check }
+    var own = reads.removeValue(forKey: server) ?? ServerReads(pace: pace)
+    own.reserved = 0
+    defer { reads[server] = own }
+    let checked = own.checks.take(now: now).compactMap { lanes[$0]?.check }
     if !checked.isEmpty { return .check(checked) }
-    switch nextStreams(block: block, now: now) {
-    case .wait(let until): return .wait(until: min(until, checks.next(now: now) ?? until))
-    case .nothing: return checks.next(now: now).map { .wait(until: $0) } ?? .nothing
-    case let next: return next
+    let next = nextStreams(&own, block: block, now: now)
+    switch next {
+    case .wait(let until): return .wait(until: min(until, own.checks.next(now: now) ?? until))
+    case .nothing: return own.checks.next(now: now).map { .wait(until: $0) } ?? .nothing
+    case .check: return next
+    case .read(let request):
+      own.reserved = request.budget ?? 0
+      return next
     }
   }
 
-  private mutating func nextStreams(block: Duration, now: ContinuousClock.Instant) -> NextRead {
-    let available = credit.available(of: limits.bufferBytes)
-    guard !readingWaits else { return .nothing }
+  /// What a reply of one server may bring: what the others' replies under way leave of the credit, and of all the credit not more than its
+  /// part, so that a server that does not answer stops no other.
+  private func share() -> Int {
+    let others = reads.values.filter { !$0.isEmpty }
+    return min(
+      credit.available(of: limits.bufferBytes) - others.reduce(0) { $0 + $1.reserved }, limits.bufferBytes / (others.count + 1))
+  }
+
+  /// The server's own reads are taken out of the table meanwhile.
+  private mutating func nextStreams(_ own: inout ServerReads, block: Duration, now: ContinuousClock.Instant) -> NextRead {
+    let available = share()
+    guard !readingWaits, available > 0 else { return .nothing }
     // A lane that is read alone brings its entry whatever the credit, and while it is parsed, twice: not on top of much that is held.
-    if plan.readsAlone, credit.used > 0, available < 2 * limits.maxEntryBytes { return .nothing }
+    if own.plan.readsAlone, credit.used > 0, available < 2 * limits.maxEntryBytes { return .nothing }
     var wait: Duration?
     var isAlone = false
     let names: [String]
-    switch plan.next(now: now, deepLanes: sizing.deepLanes(maxEntries: limits.maxEntries)) {
+    switch own.plan.next(now: now, deepLanes: sizing.deepLanes(maxEntries: limits.maxEntries)) {
     case .all(let all):
       names = all
       wait = block
@@ -62,7 +78,7 @@ extension LaneTable {
       let position = request.positions[section.lane]
       // While the read was under way the lane may have been lost, or set back.
       guard let flow = lanes[position.lane], flow.readPosition == position.after, flow.halt == nil else {
-        plan.ring(position.lane)
+        ring(position.lane)
         continue
       }
       guard block.entries[section.entries.upperBound - 1].id.fitsLedger else {
@@ -72,10 +88,10 @@ extension LaneTable {
         continue
       }
       accepted += section.entries.count
-      checks.stirred(position.lane)
+      withReads(of: position.lane) { $0.checks.stirred(position.lane) }
       lanes[position.lane]?.append(LaneChunk(block: block, blockID: id, entries: section.entries), now: now)
       queue(position.lane)
-      if section.entries.count >= request.count { plan.fellBehind(position.lane) }
+      if section.entries.count >= request.count { withReads(of: position.lane) { $0.plan.fellBehind(position.lane) } }
       rest(position.lane)
     }
     credit.hold(block: id, entries: accepted, footprint: block.footprint)
@@ -97,8 +113,7 @@ extension LaneTable {
     case .milestone(let milestone): if flow.milestone == nil { lanes[check.lane]?.milestone = milestone }
     case .broken:
       lanes[check.lane]?.isEnding = true
-      plan.remove(check.lane)
-      checks.remove(check.lane)
+      withReads(of: check.lane) { $0.remove(check.lane) }
       end(check.lane)
     }
     if let stream = look.snapshot.stream { lanes[check.lane]?.knownAdded = stream.entriesAdded }
@@ -117,30 +132,47 @@ extension LaneTable {
     lanes[record.name]?.record.isMirrored = true
   }
 
-  /// Of any lane the stream may be another now.
-  package mutating func checkAll() { checks.all() }
+  /// These could not be held against what Redis says of them.
+  package mutating func unchecked(_ checks: [LaneCheck]) {
+    for check in checks where lanes[check.lane]?.halt == nil && lanes[check.lane]?.isEnding == false {
+      withReads(of: check.lane) { $0.checks.add(check.lane) }
+    }
+  }
+
+  /// Of any lane of a server the stream may be another now.
+  package mutating func checkAll(at server: LaneServer = .only) { reads[server]?.checks.all() }
 
   package mutating func overran(_ request: LaneReadRequest) {
     sizing.overran(asked: request.count)
-    let names = request.positions.lazy.map(\.lane)
-    if request.count == 1 { plan.single(names) } else { unread(request) }
+    guard request.count == 1 else { return unread(request) }
+    for position in request.positions { withReads(of: position.lane) { $0.plan.single([position.lane]) } }
   }
 
   /// It could not be read.
   package mutating func unread(_ request: LaneReadRequest) {
-    for position in request.positions { plan.ring(position.lane) }
+    for position in request.positions { ring(position.lane) }
+  }
+
+  /// A lane may have more. False where that changes nothing.
+  @discardableResult mutating func ring(_ lane: String) -> Bool {
+    withReads(of: lane) { $0.plan.ring(lane) } ?? false
   }
 
   /// Streams of these names have changed. False where that changes nothing.
   package mutating func rang(_ names: [String]) -> Bool {
-    names.reduce(false) { plan.ring($1) || $0 }
+    names.reduce(false) { ring($1) || $0 }
   }
 
-  package mutating func doorbell(isHeard: Bool) { plan.doorbell(isHeard: isHeard) }
+  package mutating func doorbell(isHeard: Bool, at server: LaneServer = .only) {
+    reads[server, default: ServerReads(pace: pace)].plan.doorbell(isHeard: isHeard)
+  }
 
-  package var needsDoorbell: Bool { plan.needsDoorbell }
+  package func needsDoorbell(at server: LaneServer = .only) -> Bool { reads[server]?.plan.needsDoorbell ?? false }
 
-  package var isDue: Bool { plan.isDue }
+  /// Servers that hold lanes of ours, or did.
+  package var servers: some Collection<LaneServer> { reads.keys }
+
+  package var isDue: Bool { reads.values.contains { $0.plan.isDue } }
 
   /// Reading stands still until something is committed.
   package var readingWaits: Bool { isFull || isAhead }
@@ -156,7 +188,7 @@ extension LaneTable {
   private mutating func rest(_ name: String) {
     guard let flow = lanes[name], flow.inFlight != nil, flow.waitingEntries >= enough else { return }
     lanes[name]?.isResting = true
-    plan.remove(name)
+    withReads(of: name) { $0.plan.remove(name) }
   }
 
   /// Reading waits for commits. The last part of the credit is left alone while it is waited for: what fits into it would be read in crumbs,

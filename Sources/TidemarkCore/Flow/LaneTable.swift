@@ -43,10 +43,9 @@ package struct LaneTable: Sendable {
     didSet { for name in ready.members.union(readyLarge.members) { queue(name) } }
   }
   package internal(set) var lanes: [String: LaneFlow] = [:]
-  /// Which lanes are read, of those that may be: all that are not halted.
-  var plan: ReadPlan
-  /// Which lanes are held against what Redis says of them: the same.
-  var checks = CheckPlan()
+  /// What is read of which server.
+  var reads: [LaneServer: ServerReads] = [:]
+  let pace: ReadPlan.Pace
   /// Lanes whose entries may leave, in the order of their turns.
   private var ready = LaneQueue()
   /// Those whose next entry is larger than a transaction's bytes: it is in memory several times on its way, so that one is under way
@@ -71,29 +70,40 @@ package struct LaneTable: Sendable {
 
   package init(limits: FlowLimits, pace: ReadPlan.Pace = .init()) {
     self.limits = limits
-    plan = ReadPlan(pace: pace)
+    self.pace = pace
   }
 
   // Ownership
 
   /// A lane is ours under this record; a lane that we have under an older fence begins again from the record's cursor.
-  package mutating func own(_ record: LaneRecord) {
+  package mutating func own(_ record: LaneRecord, at server: LaneServer = .only) {
     if let known = lanes[record.name] {
-      guard known.record.fence != record.fence else { return }
+      guard known.record.fence != record.fence else { return place(record.name, at: server) }
       disown(record.name)
     }
-    lanes[record.name] = LaneFlow(record: record, ownership: nextOwnership)
+    lanes[record.name] = LaneFlow(record: record, ownership: nextOwnership, server: server)
     nextOwnership += 1
-    attend(record.name)
+    withReads(of: record.name) { $0.add(record.name) }
   }
 
-  /// Begins to read and to check a lane.
-  private mutating func attend(_ name: String) {
-    plan.add(name)
-    checks.add(name)
+  /// Another server holds the lane from now on.
+  package mutating func place(_ name: String, at server: LaneServer) {
+    guard let flow = lanes[name], flow.server != server else { return }
+    withReads(of: name) { $0.remove(name) }
+    lanes[name]?.server = server
+    guard flow.halt == nil, !flow.isEnding else { return }
+    withReads(of: name) { reads in
+      if flow.isResting { reads.checks.add(name) } else { reads.add(name) }
+    }
+  }
+
+  /// What is read of the server that holds a lane. Nothing happens to a lane that is not ours.
+  @discardableResult mutating func withReads<Result>(of name: String, _ body: (inout ServerReads) -> Result) -> Result? {
+    lanes[name].map { body(&reads[$0.server, default: ServerReads(pace: pace)]) }
   }
 
   package mutating func disown(_ name: String) {
+    withReads(of: name) { $0.remove(name) }
     guard var flow = lanes.removeValue(forKey: name) else { return }
     readyEntries -= flow.readyEntries
     release(flow.rewind())
@@ -101,8 +111,6 @@ package struct LaneTable: Sendable {
       departing[name, default: 0] += 1
       underWay -= 1
     }
-    plan.remove(name)
-    checks.remove(name)
     unqueue(name)
     halted.remove(name)
   }
@@ -223,7 +231,7 @@ package struct LaneTable: Sendable {
     queue(name)
     if part.next == nil, lanes[name]?.isResting == true {
       lanes[name]?.isResting = false
-      if let flow = lanes[name], flow.halt == nil, !flow.isEnding { plan.add(name) }
+      if let flow = lanes[name], flow.halt == nil, !flow.isEnding { withReads(of: name) { $0.plan.add(name) } }
     }
     end(name)
   }
@@ -240,7 +248,7 @@ package struct LaneTable: Sendable {
     flow.record = record
     release(flow.rewind())
     lanes[name] = flow
-    plan.ring(name)
+    ring(name)
   }
 
   private mutating func countDeadLetters(_ trailing: Int, of read: Int, lane: String) {
@@ -263,8 +271,7 @@ package struct LaneTable: Sendable {
     flow.deadLettersInARow = 0
     lanes[lane] = flow
     halted.insert(lane)
-    plan.remove(lane)
-    checks.remove(lane)
+    withReads(of: lane) { $0.remove(lane) }
     unqueue(lane)
   }
 
@@ -277,7 +284,7 @@ package struct LaneTable: Sendable {
     for name in revived {
       lanes[name]?.halt = nil
       halted.remove(name)
-      attend(name)
+      withReads(of: name) { $0.add(name) }
     }
     return revived
   }

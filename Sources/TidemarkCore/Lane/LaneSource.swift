@@ -1,9 +1,21 @@
-/// Where changes come from: the streams of one Redis.
+/// Where changes come from: the streams of one Redis, or of a Cluster, whose servers each hold some of them.
+///
+/// A call that names lanes of several servers fails when one of them does: whoever wants the others to go on asks for each server's by itself.
 ///
 /// Every method may be called again after it threw: none of them changes what another call returns, apart from
 /// ``publish(_:)``, which only moves marks forward. A call after a lost connection connects again by itself; waiting
 /// between attempts is the caller's decision. All of them throw ``SourceError``.
 package protocol LaneSource: Sendable {
+  /// Which server holds each of these lanes, as far as is known. Names servers, asks none where that can be helped.
+  func servers(of lanes: [String]) async throws -> [LaneServer]
+
+  /// Returns when ``servers(of:)`` may answer something else than before, or when the server behind its name may be another one.
+  /// Never for a server that is always the same; a cancelled call throws.
+  func rearranged() async throws
+
+  /// How many lanes of one server a read may name that waits.
+  var blockingLanes: Int { get }
+
   /// Where a task had best run that calls ``read(_:)`` again and again, so that a call changes no thread; nil: anywhere. It must not block.
   var readers: (any TaskExecutor)? { get }
 
@@ -21,7 +33,7 @@ package protocol LaneSource: Sendable {
   func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot]
 
   /// How often the connection for reads was made: another server may be behind a new one.
-  var readConnections: Int { get }
+  func readConnections(to server: LaneServer) -> Int
 
   /// The consumer group that mirrors cursors.
   var groupName: String { get }
@@ -51,7 +63,7 @@ package protocol LaneSource: Sendable {
   /// Waits until keys are written whose names begin with one of these, and answers the names of all that were since the last call. The
   /// first call begins to listen and answers ``LaneRings/any`` at once, and so does the first one after a throw or with other
   /// prefixes. No prefix may begin with another. A cancelled call ends the listening.
-  func rings(_ prefixes: [String]) async throws -> LaneRings
+  func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings
 
   /// Tells agents what is durable. A mark never moves back within one incarnation.
   func publish(_ marks: [DurableMark]) async throws
@@ -60,9 +72,43 @@ package protocol LaneSource: Sendable {
   /// built in are left out.
   func press(_ levels: [String: PressureLevel], until: UInt64) async throws
 
-  /// Redis' used memory over its `maxmemory`; nil where there is no limit, or where the server does not tell.
-  func memoryShare() async throws -> Double?
+  /// Used memory over `maxmemory` of the server that holds a lane; nil where there is no limit, or where the server does not tell.
+  func memoryShare(beside lane: String) async throws -> Double?
 
-  /// The server's clock in Unix milliseconds.
-  func currentMilliseconds() async throws -> UInt64
+  /// The clock, in Unix milliseconds, of the server that holds a lane.
+  func currentMilliseconds(beside lane: String) async throws -> UInt64
+}
+
+/// One server, which is always the same.
+extension LaneSource {
+  package func servers(of lanes: [String]) async throws -> [LaneServer] { lanes.map { _ in .only } }
+
+  package func rearranged() async throws { try await neverRearranged() }
+
+  /// Nobody ever resumes it but the end of the task.
+  package func neverRearranged() async throws {
+    let (never, end) = AsyncStream<Never>.makeStream()
+    defer { end.finish() }
+    for await _ in never {}
+    throw CancellationError()
+  }
+
+  package var blockingLanes: Int { ReadPlan.Pace().blockingLanes }
+}
+
+extension LaneSource {
+  /// Items by the server that holds their lane, in the order of their first.
+  package func byServer<Item>(_ items: [Item], lane: (Item) -> String) async throws -> [(server: LaneServer, items: [Item])] {
+    var groups: [(server: LaneServer, items: [Item])] = []
+    var places: [LaneServer: Int] = [:]
+    for (item, server) in zip(items, try await servers(of: items.map(lane))) {
+      if let place = places[server] {
+        groups[place].items.append(item)
+      } else {
+        places[server] = groups.count
+        groups.append((server, [item]))
+      }
+    }
+    return groups
+  }
 }

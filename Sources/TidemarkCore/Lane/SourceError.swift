@@ -3,6 +3,8 @@ package struct SourceError: Error, Sendable, CustomStringConvertible {
   package enum Kind: Sendable, Equatable {
     /// Unreachable, timed out, loading, read-only replica, out of memory: it passes by itself.
     case unavailable
+    /// Another server holds it: ask again, there.
+    case moved
     /// Wrong password, missing privilege, unsupported server: somebody must change something.
     case misconfigured
     /// This lane's key is not a stream or may not be read; the others are fine.
@@ -18,5 +20,5 @@ package struct SourceError: Error, Sendable, CustomStringConvertible {
     self.description = description
   }
 
-  package var isRetryable: Bool { kind == .unavailable }
+  package var isRetryable: Bool { kind == .unavailable || kind == .moved }
 }

@@ -6,9 +6,43 @@ extension RedisConnection {
   /// Connects, proves who we are and selects the database.
   ///
   /// - Throws: ``RedisError``: `connectFailed`, `tls`, `timedOut`, or `server` with what Redis said to AUTH or SELECT.
+  ///
+  /// Finds the master of a service that Sentinels know. A Cluster is not one server: that is what ``RedisKeyspace`` and ``RedisSource`` are
+  /// for.
   package static func connect(
     _ configuration: RedisConfiguration, name: String, on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) async throws -> RedisConnection {
+    switch configuration.endpoint {
+    case .tcp, .unix, .cluster:
+      return try await open(configuration, name: name, on: group)
+    case .sentinel(let service, let sentinels):
+      let directory = SentinelDirectory(configuration, service: service, sentinels: sentinels)
+      let connection = try await open(configuration.at(try await directory.master()), name: name, on: group)
+      return try await connection.closing { try await connection.requireMaster() }
+    }
+  }
+
+  /// Itself, once `body` is through; closed where that throws.
+  private func closing(_ body: () async throws -> Void) async throws -> RedisConnection {
+    do {
+      try await body()
+      return self
+    } catch {
+      await close()
+      throw error
+    }
+  }
+
+  /// Sentinels may still name a server that was demoted a moment ago.
+  private func requireMaster() async throws {
+    let role = try await RedisInspector(self).info("replication")["role"]
+    guard role != "slave" else {
+      throw RedisError(.connectFailed, "the server that the Sentinels named is a replica; a failover is under way")
+    }
+  }
+
+  /// One server, at its address.
+  static func open(_ configuration: RedisConfiguration, name: String, on group: any EventLoopGroup) async throws -> RedisConnection {
     let address = configuration.address
     let tls = try configuration.makeTLSContext()
     let host = configuration.tlsHostName
@@ -27,7 +61,7 @@ extension RedisConnection {
         try channel.pipeline.syncOperations.addHandler(handler)
         return RedisConnection(
           channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop), openFlag: openFlag,
-          timeout: configuration.commandTimeout)
+          timeout: configuration.commandTimeout, clusterManners: configuration.clusterManners)
       }
     }
     let connection: RedisConnection
@@ -35,6 +69,7 @@ extension RedisConnection {
       switch configuration.endpoint {
       case .tcp(let host, let port): connection = try await bootstrap.connect(host: host, port: port, channelInitializer: prepare)
       case .unix(let path): connection = try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: prepare)
+      case .sentinel, .cluster: throw RedisError(.invalidConfiguration, "\(address) is not one server")
       }
     } catch let error as RedisError {
       throw error
@@ -42,17 +77,12 @@ extension RedisConnection {
       throw RedisError(.connectFailed, "cannot connect to \(address): \(error); start Redis or correct redis.url", underlying: error)
     }
     do {
-      try await connection.introduce(configuration, name: name)
+      return try await connection.closing { try await connection.introduce(configuration, name: name) }
     } catch let error as RedisError where error.code == .timedOut && tls != nil {
       // A port without TLS waits for the end of what it takes for a command.
-      await connection.close()
       throw RedisError(
         .timedOut, "\(address) did not answer in time; see whether the port speaks TLS, else write redis://", underlying: error)
-    } catch {
-      await connection.close()
-      throw error
     }
-    return connection
   }
 
   private func introduce(_ configuration: RedisConfiguration, name: String) async throws {

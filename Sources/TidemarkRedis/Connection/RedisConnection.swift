@@ -12,6 +12,7 @@ package actor RedisConnection {
   private nonisolated let handler: NIOLoopBound<RedisChannelHandler>
   private nonisolated let openFlag: OpenFlag
   private let timeout: Duration
+  private let clusterManners: RedisConfiguration.ClusterManners?
   private var writer = CommandWriter()
   private var nextID: UInt64 = 0
 
@@ -20,12 +21,16 @@ package actor RedisConnection {
   /// False once it was closed. What is still open may be lost all the same: only a reply tells.
   package nonisolated var isOpen: Bool { openFlag.isOpen }
 
-  init(channel: any Channel, handler: NIOLoopBound<RedisChannelHandler>, openFlag: OpenFlag, timeout: Duration) {
+  init(
+    channel: any Channel, handler: NIOLoopBound<RedisChannelHandler>, openFlag: OpenFlag, timeout: Duration,
+    clusterManners: RedisConfiguration.ClusterManners?
+  ) {
     self.executor = channel.eventLoop.executor
     self.channel = channel
     self.handler = handler
     self.openFlag = openFlag
     self.timeout = timeout
+    self.clusterManners = clusterManners
   }
 
   // A connection that was dropped without `close()` must not stay open on the server.
@@ -41,6 +46,11 @@ package actor RedisConnection {
   /// Sends commands together and returns their replies in order. Each reply has the bounds for itself.
   package func pipeline(_ commands: [[RedisArgument]], bounds: ReplyBounds = .standard) async throws -> [RedisReply] {
     guard !commands.isEmpty else { return [] }
+    if clusterManners?.asks == true { return try await asking(commands, bounds: bounds) }
+    return try await plain(commands, bounds: bounds)
+  }
+
+  private func plain(_ commands: [[RedisArgument]], bounds: ReplyBounds) async throws -> [RedisReply] {
     var buffer = channel.allocator.buffer(capacity: 0)
     for command in commands {
       for argument in command { writer.append(argument) }
@@ -52,31 +62,69 @@ package actor RedisConnection {
     return replies
   }
 
-  /// One XREAD, straight into an ``EntryBlock``. Waits `block` at most, never longer than 5 s.
+  /// ASKING counts for the next command only, or for all of a transaction that it precedes.
+  private func asking(_ commands: [[RedisArgument]], bounds: ReplyBounds) async throws -> [RedisReply] {
+    var sent: [[RedisArgument]] = []
+    var wanted: [Int] = []
+    var isInTransaction = false
+    for command in commands {
+      if !isInTransaction { sent.append(["ASKING"]) }
+      wanted.append(sent.count)
+      sent.append(command)
+      if command.first == "MULTI" { isInTransaction = true }
+      if command.first == "EXEC" { isInTransaction = false }
+    }
+    let replies = try await plain(sent, bounds: bounds)
+    return wanted.map { replies[$0] }
+  }
+
+  /// One XREAD, straight into an ``EntryBlock``; for a node of a Cluster, where a command names keys of one slot only, one for each lane.
+  /// Waits `block` at most, never longer than 5 s, and only where there is one.
   ///
   /// - Throws: ``RedisError``, also for an error of the server; `CancellationError`, the connection is then closed.
   package func readStreams(_ request: LaneReadRequest) async throws -> LaneReadReply {
     guard !request.positions.isEmpty else { return .nothing }
     var buffer = channel.allocator.buffer(capacity: 0)
+    var wait = Duration.zero
+    var replies = 1
+    if let clusterManners {
+      if request.positions.count == 1, let block = request.block { wait = min(block, Self.longestBlock) }
+      replies = request.positions.count
+      for position in request.positions {
+        if clusterManners.asks {
+          writer.append("ASKING")
+          try writer.finish(into: &buffer)
+          replies += 1
+        }
+        try writeRead([position], count: request.count, wait: wait, into: &buffer)
+      }
+    } else {
+      if let block = request.block { wait = min(block, Self.longestBlock) }
+      try writeRead(request.positions, count: request.count, wait: wait, into: &buffer)
+    }
+    let shape = ReplyShape.entries(request, replies: replies)
+    guard case .entries(let reply) = try await submit(buffer, shape, count: 1, within: wait + timeout) else {
+      throw RedisError(.malformedReply, "a read was answered as a command")
+    }
+    return reply
+  }
+
+  private func writeRead(
+    _ positions: [LaneReadRequest.Position], count: Int, wait: Duration, into buffer: inout ByteBuffer
+  ) throws(RedisError) {
     writer.append("XREAD")
     writer.append("COUNT")
-    writer.append(String(max(request.count, 1)))
-    var wait = Duration.zero
-    if let block = request.block, block > .zero {
-      wait = min(block, Self.longestBlock)
+    writer.append(String(max(count, 1)))
+    if wait > .zero {
       // Rounded up: BLOCK 0 would wait for ever.
       let milliseconds = max(1, wait.components.seconds * 1000 + wait.components.attoseconds / 1_000_000_000_000_000)
       writer.append("BLOCK")
       writer.append(String(milliseconds))
     }
     writer.append("STREAMS")
-    for position in request.positions { writer.append(position.lane) }
-    for position in request.positions { writer.append(position.after.description) }
+    for position in positions { writer.append(position.lane) }
+    for position in positions { writer.append(position.after.description) }
     try writer.finish(into: &buffer)
-    guard case .entries(let reply) = try await submit(buffer, .entries(request), count: 1, within: wait + timeout) else {
-      throw RedisError(.malformedReply, "a read was answered as a command")
-    }
-    return reply
   }
 
   func receive(with receiver: @escaping Receiver) { handler.value.receive(with: receiver) }

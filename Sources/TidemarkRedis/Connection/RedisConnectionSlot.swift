@@ -33,6 +33,10 @@ actor RedisConnectionSlot {
       return try await body(connection)
     } catch let error as RedisError where error.code == .connectionClosed && !isFresh && !Task.isCancelled {
       return try await body(try await current().connection)
+    } catch let error as RedisError where error.code == .server && error.message.hasPrefix("READONLY") {
+      // A replica by now: its address, or a Sentinel, may lead to the new master.
+      await connection.close()
+      throw error
     }
   }
 

@@ -1,7 +1,7 @@
 internal import Crypto
 internal import TidemarkCore
 
-/// Turns the reply of XREAD, element by element, into an ``EntryBlock``.
+/// Turns the reply of XREAD, or those of several that together answer one request, element by element into an ``EntryBlock``.
 ///
 /// ```
 /// depth 0: lanes    1: lane    2: name, entries    3: entry    4: id, fields    5: field names and values
@@ -16,7 +16,6 @@ struct EntryBlockBuilder {
   private var request = LaneReadRequest(positions: [], count: 1, block: nil, budget: 0, maxEntryBytes: 0)
   private var block = EntryBlock()
   private var nextLane = 0
-  private var isNothing = false
   private var isOverBudget = false
   private var serverError: String?
   private var malformed: String?
@@ -37,7 +36,6 @@ struct EntryBlockBuilder {
   mutating func begin(_ request: LaneReadRequest) {
     self.request = request
     nextLane = 0
-    isNothing = false
     isOverBudget = false
     serverError = nil
     malformed = nil
@@ -47,8 +45,9 @@ struct EntryBlockBuilder {
   mutating func append(_ element: ReplyElement, depth: Int, index: Int) {
     guard malformed == nil, !isOverBudget else { return }
     switch (depth, index, element) {
-    case (0, _, .null): isNothing = true
-    case (0, _, .error(let text)): serverError = String(decoding: text, as: UTF8.self)
+    case (0, _, .error(let text)): serverError = serverError ?? String(decoding: text, as: UTF8.self)
+    // Nothing new; or what ASKING answers.
+    case (0, _, .null), (0, _, .status): break
     case (0, _, .array), (1, _, .array(2)): break
     case (2, 0, .bulk(let lane, _)): beginSection(lane)
     case (2, 1, .array), (3, _, .array(2)): break
@@ -74,7 +73,7 @@ struct EntryBlockBuilder {
     if let malformed { throw RedisError(.malformedReply, "XREAD answered \(malformed)") }
     if let serverError { throw RedisError(.server, serverError) }
     if isOverBudget { return .overBudget }
-    if isNothing || block.entries.isEmpty { return .nothing }
+    if block.entries.isEmpty { return .nothing }
     return .entries(handOver())
   }
 

@@ -4,12 +4,13 @@ internal import TidemarkCore
 /// What the next reply is to become.
 enum ReplyShape: Sendable {
   case value(ReplyBounds)
-  case entries(LaneReadRequest)
+  /// So many replies together: a node of a Cluster is asked for each lane by itself.
+  case entries(LaneReadRequest, replies: Int = 1)
 
   var limits: BulkLimiter.Limits {
     switch self {
     case .value(let bounds): .init(longest: bounds.longestBulk, wantsDigest: false)
-    case .entries(let request): .init(longest: request.maxEntryBytes, wantsDigest: true)
+    case .entries(let request, _): .init(longest: request.maxEntryBytes, wantsDigest: true)
     }
   }
 }
@@ -55,6 +56,8 @@ final class ReplyParser {
     var entries = EntryBlockBuilder()
     /// Of the reply that is coming in.
     var shape: ReplyShape?
+    /// Replies that are still to come of those that make one.
+    var repliesLeft = 0
     var bulks: UInt64 = 0
     var longestString = 0
 
@@ -117,7 +120,7 @@ final class ReplyParser {
       }
       guard isComplete else { continue }
       arena.pointee.shape = nil
-      deliver(finish(current))
+      if let reply = finish(current) { deliver(reply) }
     }
   }
 
@@ -125,11 +128,15 @@ final class ReplyParser {
     arena.pointee.shape = shape
     switch shape {
     case .value(let bounds): arena.pointee.tokens.begin(bounds)
-    case .entries(let request): arena.pointee.entries.begin(request)
+    case .entries(let request, let replies):
+      guard arena.pointee.repliesLeft == 0 else { return }
+      arena.pointee.repliesLeft = replies
+      arena.pointee.entries.begin(request)
     }
   }
 
-  private func finish(_ shape: ReplyShape) -> ParsedReply {
+  /// Nil where more replies belong to it.
+  private func finish(_ shape: ReplyShape) -> ParsedReply? {
     if arena.pointee.longestString > Self.largestBuffer, let fresh = try? Self.makeReader() {
       redisReaderFree(reader)
       reader = fresh
@@ -138,7 +145,10 @@ final class ReplyParser {
     arena.pointee.longestString = 0
     switch shape {
     case .value: return .value(arena.pointee.tokens.finish())
-    case .entries: return .entries(Result { () throws(RedisError) in try arena.pointee.entries.finish() })
+    case .entries:
+      arena.pointee.repliesLeft -= 1
+      guard arena.pointee.repliesLeft == 0 else { return nil }
+      return .entries(Result { () throws(RedisError) in try arena.pointee.entries.finish() })
     }
   }
 

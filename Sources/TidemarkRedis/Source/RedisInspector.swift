@@ -80,7 +80,8 @@ package struct RedisInspector: Sendable {
     return server - (before + (after - before) / 2)
   }
 
-  package static func ownership(of prefix: String, on connection: RedisConnection) async throws -> Ownership {
+  package static func ownership(of prefix: String, in keyspace: RedisKeyspace) async throws -> Ownership {
+    let connection = try await keyspace.connection(holding: "\(prefix):config")
     let reply = try await connection.send(["HMGET", .text("\(prefix):config"), "schema", "partitions"]).orThrow()
     guard let values = reply.elements, values.count == 2 else {
       throw RedisError(.malformedReply, "HMGET answered something else than two values")
@@ -90,8 +91,9 @@ package struct RedisInspector: Sendable {
 
   /// Writes what is not there yet, and returns what then stands: another installation's where it came first.
   package static func claim(
-    _ prefix: String, schema: String, partitions: Int, on connection: RedisConnection
+    _ prefix: String, schema: String, partitions: Int, in keyspace: RedisKeyspace
   ) async throws -> Ownership {
+    let connection = try await keyspace.connection(holding: "\(prefix):config")
     let key = RedisArgument.text("\(prefix):config")
     let owner = try await connection.pipeline([
       ["HSETNX", key, "schema", .text(schema)], ["HGET", key, "schema"],
@@ -101,7 +103,7 @@ package struct RedisInspector: Sendable {
     if owner[1].text == schema {
       _ = try await connection.send(["HSETNX", key, "partitions", .integer(Int64(partitions))]).orThrow()
     }
-    return try await ownership(of: prefix, on: connection)
+    return try await ownership(of: prefix, in: keyspace)
   }
 
   /// The `name:value` lines of a section of INFO.

@@ -11,7 +11,7 @@ extension RedisLaneSource {
   private static let withoutValues = ReplyBounds(longestBulk: longestValue, budget: 8 << 20, deepestKept: 3)
 
   package var groupName: String { prefix }
-  package var readConnections: Int { reads.connections }
+  package func readConnections(to server: LaneServer) -> Int { reads.connections }
 
   package func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] {
     try await translating {
@@ -44,6 +44,10 @@ extension RedisLaneSource {
     }
     let replies = try await connection.pipeline(commands, bounds: bounds)
     return try zip(positions, stride(from: 4, to: replies.count, by: 5)).map { position, last in
+      // What a node of a Cluster says for a slot that it does not hold; EXEC then only says that it did nothing.
+      if case .error(let message) = replies[last - 3], message.hasPrefix("MOVED") || message.hasPrefix("ASK") {
+        throw RedisError(.server, message)
+      }
       guard let answers = try replies[last].orThrow().elements, answers.count == 3 else {
         throw RedisError(.malformedReply, "EXEC answered something else than three replies")
       }

@@ -1,16 +1,17 @@
 package import TidemarkCore
 
-/// The streams of one Redis server.
+/// The streams of one Redis server, or of the one that Sentinels name.
 ///
 /// Three connections: one for reads, which may block, one for the doorbell, and one for everything else. Each is made at the first
 /// call that needs it and again at the next call after a loss. Calls may come from any task; reads are answered one after another.
 /// A cancelled call throws `CancellationError`, everything else is a ``SourceError``.
-package struct RedisLaneSource: LaneSource {
-  private let configuration: RedisConfiguration
+package struct RedisLaneSource: RedisSource {
+  let configuration: RedisConfiguration
   let prefix: String
   let reads: RedisConnectionSlot
   private let commands: RedisConnectionSlot
   private let doorbell: RedisDoorbell
+  private let master = KnownMaster()
 
   /// Connects nothing yet. `prefix` is the one that the built-in lanes' names begin with.
   package init(_ configuration: RedisConfiguration, prefix: String) {
@@ -35,8 +36,19 @@ package struct RedisLaneSource: LaneSource {
     await doorbell.close()
   }
 
-  package func rings(_ prefixes: [String]) async throws -> LaneRings {
+  package func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings {
     try await translating { try await doorbell.rings(prefixes) }
+  }
+
+  /// A service has another master: the connections to the old one, which may not know it yet, are given up.
+  package func rearranged() async throws {
+    guard case .sentinel(let service, let sentinels) = configuration.endpoint else { return try await neverRearranged() }
+    let directory = SentinelDirectory(configuration, service: service, sentinels: sentinels)
+    try await translating {
+      let known = master.node
+      master.set(try await directory.masterOther(than: known))
+      if known != nil { await close() }
+    }
   }
 
   package func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
@@ -123,7 +135,7 @@ package struct RedisLaneSource: LaneSource {
     }
   }
 
-  package func memoryShare() async throws -> Double? {
+  package func memoryShare(beside lane: String) async throws -> Double? {
     try await onCommands { connection in
       let facts = try await RedisInspector(connection).info("memory")
       guard let used = facts["used_memory"].flatMap({ Double($0) }), let most = facts["maxmemory"].flatMap({ Double($0) }), most > 0 else {
@@ -133,7 +145,7 @@ package struct RedisLaneSource: LaneSource {
     }
   }
 
-  package func currentMilliseconds() async throws -> UInt64 {
+  package func currentMilliseconds(beside lane: String) async throws -> UInt64 {
     try await onCommands { try await RedisInspector($0).currentMilliseconds() }
   }
 
@@ -168,6 +180,7 @@ package struct RedisLaneSource: LaneSource {
     do {
       return try await body()
     } catch let error as RedisError {
+      if configuration.clusterManners != nil, error.code == .server, let redirection = Redirection(error.message) { throw redirection }
       throw SourceError(error, address: configuration.address)
     }
   }

@@ -29,6 +29,8 @@ extension SourceError {
       self.init(.misconfigured, "\(text); correct the user and password of redis.url")
     case .wrongType:
       self.init(.misconfigured, "\(text); another program uses a key of Tidemark's: choose another redis.prefix")
+    case .unsupported where message.hasPrefix("MOVED") || message.hasPrefix("CROSSSLOT"):
+      self.init(.misconfigured, "\(text); it is a node of a Cluster: write redis+cluster:// in redis.url")
     case .unsupported:
       self.init(.misconfigured, "\(text); see which servers and modes are supported")
     case .other:

@@ -23,9 +23,12 @@ struct Composition {
     logger = .tidemark(loaded.configuration.log)
     let (redis, postgres) = (loaded.configuration.redis, loaded.configuration.postgres)
     do {
-      self.redis = try RedisConfiguration(
+      var configuration = try RedisConfiguration(
         url: redis.url.text, password: redis.password?.value, username: redis.username, tlsCAFile: redis.tls.caFile,
         tlsCertificateFile: redis.tls.certificateFile, tlsKeyFile: redis.tls.keyFile)
+      configuration.sentinelUsername = redis.sentinel.username
+      configuration.sentinelPassword = redis.sentinel.password?.value
+      self.redis = configuration
     } catch {
       throw CommandFailure.wrong("\(loaded.source(of: "redis.url")): \(error.message)")
     }
@@ -87,7 +90,7 @@ struct Composition {
     }
   }
 
-  func makeSource() -> RedisLaneSource { RedisLaneSource(redis, prefix: prefix) }
+  func makeSource() -> any RedisSource { redis.makeSource(prefix: prefix) }
 
   func makeSink() throws -> PostgresSink {
     try PostgresSink(

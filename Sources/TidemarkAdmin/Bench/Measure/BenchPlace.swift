@@ -48,7 +48,12 @@ package struct BenchPlace: Sendable {
   }
 
   func connectRedis() async throws -> RedisConnection {
-    try await RedisConnection.connect(redis, name: "tidemark-bench")
+    if case .cluster = redis.endpoint {
+      throw Finding(
+        .problem, "redis.url", "a Cluster can't be measured as one server",
+        mend: "measure a single server; what more nodes bring is in the sizing page")
+    }
+    return try await RedisConnection.connect(redis, name: "tidemark-bench")
   }
 
   /// Throws ``Finding`` where something is in the way. The connection holds the claim: it ends with the session, so two benchmarks don't
@@ -84,7 +89,9 @@ package struct BenchPlace: Sendable {
     let replies = try await redis.pipeline(keys.map { ["EXISTS", .text($0)] })
     guard let taken = try zip(keys, replies).first(where: { try $1.orThrow().number != 0 })?.0 else { return }
     // The keys of one that was killed: its claim on the prefix names the schema that it made.
-    guard isMarked, try await RedisInspector.ownership(of: lanes.prefix, on: redis).schema == schema else {
+    guard isMarked,
+      try await RedisInspector.ownership(of: lanes.prefix, in: RedisKeyspace(self.redis, name: "tidemark-bench")).schema == schema
+    else {
       throw Finding(
         .problem, "bench", "the key \(taken) is there and was not made by `tidemark bench`",
         mend: "delete or rename it, or set another redis.prefix, from which this name comes")

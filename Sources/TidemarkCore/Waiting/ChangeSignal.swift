@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// Wakes whoever waits for something to change. Cheap when nobody waits; never misses a change that comes between look and wait.
-final class ChangeSignal: Sendable {
+package final class ChangeSignal: Sendable {
   private struct State {
     var generation: UInt64 = 0
     var nextWaiter: UInt64 = 0
@@ -13,9 +13,11 @@ final class ChangeSignal: Sendable {
   private let state = Mutex(State())
 
   /// Look at this before looking at what may change, then ``wait(after:)``.
-  var generation: UInt64 { state.withLock { $0.generation } }
+  package var generation: UInt64 { state.withLock { $0.generation } }
 
-  func raise() {
+  package init() {}
+
+  package func raise() {
     let woken = state.withLock { state in
       state.generation &+= 1
       defer { state.waiters.removeAll() }
@@ -26,7 +28,7 @@ final class ChangeSignal: Sendable {
 
   /// For what one waiter can deal with alone: wakes the one that began to wait last, whose thread and connection are still warm. Whoever is
   /// on the way to waiting returns at once, too.
-  func raiseForOne() {
+  package func raiseForOne() {
     let woken = state.withLock { state in
       state.generation &+= 1
       return state.waiters.keys.max().flatMap { state.waiters.removeValue(forKey: $0) }
@@ -35,7 +37,7 @@ final class ChangeSignal: Sendable {
   }
 
   /// Returns once something changed after `generation`, or when the task is cancelled.
-  func wait(after generation: UInt64) async {
+  package func wait(after generation: UInt64) async {
     let id = state.withLock { state in
       state.nextWaiter &+= 1
       return state.nextWaiter
@@ -61,7 +63,7 @@ final class ChangeSignal: Sendable {
   }
 
   /// The same, until `deadline` at the latest.
-  func wait(after generation: UInt64, until deadline: ContinuousClock.Instant) async {
+  package func wait(after generation: UInt64, until deadline: ContinuousClock.Instant) async {
     await withTaskGroup { group in
       group.addTask { await self.wait(after: generation) }
       group.addTask { try? await Task.sleep(until: deadline, clock: .continuous) }

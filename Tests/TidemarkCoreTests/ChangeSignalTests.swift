@@ -1,6 +1,5 @@
 import Testing
-
-@testable import TidemarkEngine
+import TidemarkCore
 
 @Suite struct ChangeSignalTests {
   @Test func `a change between look and wait is not missed`() async {

@@ -1,0 +1,25 @@
+/// What is read of one server: the order of its lanes' reads and checks.
+struct ServerReads: Sendable {
+  /// Which lanes are read, of those that may be: all that are not halted.
+  var plan: ReadPlan
+  /// Which lanes are held against what Redis says of them: the same.
+  var checks = CheckPlan()
+  /// Bytes that the reply under way may bring.
+  var reserved = 0
+
+  init(pace: ReadPlan.Pace) {
+    plan = ReadPlan(pace: pace)
+  }
+
+  mutating func add(_ lane: String) {
+    plan.add(lane)
+    checks.add(lane)
+  }
+
+  mutating func remove(_ lane: String) {
+    plan.remove(lane)
+    checks.remove(lane)
+  }
+
+  var isEmpty: Bool { plan.isEmpty }
+}

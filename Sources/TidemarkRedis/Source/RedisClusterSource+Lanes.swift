@@ -1,0 +1,112 @@
+package import TidemarkCore
+
+extension RedisClusterSource {
+  package func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
+    // Whoever reads asks for the lanes of one server. When one of them has moved nothing is read: the caller asks again, at the new place.
+    let holders = try await translating { try await topology.holders(of: request.positions.map(\.lane)) }
+    guard let holder = holders.first else { return .nothing }
+    guard holders.allSatisfy({ $0 == holder }) else {
+      throw SourceError(.moved, "lanes that are read together are on several nodes now")
+    }
+    do {
+      return try await source(of: holder).source.read(request)
+    } catch let redirection as Redirection {
+      try await translating { try await topology.redirected(request.positions.map(\.lane), by: redirection) }
+      throw SourceError(.moved, "a lane has moved to another node")
+    } catch let error as SourceError where error.kind == .unavailable {
+      await topology.suspect()
+      throw error
+    }
+  }
+
+  package func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] {
+    let snapshots = try await ask(positions, key: { $0.lane }) { try await $0.look($1) }
+    try await believe(positions.map(\.lane), snapshots.map { $0.stream != nil })
+    return snapshots
+  }
+
+  package func inspect(_ lanes: [String]) async throws -> [LaneInspection?] {
+    let inspections = try await ask(lanes, key: { $0 }) { try await $0.inspect($1) }
+    try await believe(lanes, inspections.map { $0 != nil })
+    return inspections
+  }
+
+  /// A node that a slot is being moved to says nothing of keys that are not there yet, or not any more: it is not believed that there is no
+  /// stream.
+  private func believe(_ lanes: [String], _ areThere: [Bool]) async throws {
+    let missing = zip(lanes, areThere).filter { !$1 }.map(\.0)
+    guard !missing.isEmpty else { return }
+    let asked = try await translating { try await topology.holders(of: missing) }
+    let doubtful = zip(missing, asked).filter { $1.asks }.map(\.0)
+    guard !doubtful.isEmpty else { return }
+    await topology.returned(doubtful)
+    throw SourceError(.moved, "a lane is on its way to another node")
+  }
+
+  package func mirror(_ cursors: [LaneMirror]) async throws -> Set<String> {
+    Set(try await ask(cursors, key: { $0.lane }) { Array(try await $0.mirror($1)) })
+  }
+
+  package func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] {
+    try await ask(lanes, key: { $0 }) { try await $0.groups($1) }
+  }
+
+  package func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int] {
+    try await ask(cuts, key: { $0.lane }) { try await $0.trim($1) }
+  }
+
+  package func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool {
+    try await ask([lane], key: { $0 }) { source, _ in [try await source.raiseFloor(lane, to: floor)] }.first ?? false
+  }
+
+  package func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] {
+    try await ask(positions, key: { $0.lane }) { try await $0.first(after: $1) }
+  }
+
+  package func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 {
+    try await ask([lane], key: { $0 }) { source, _ in [try await source.count(lane, after: after, through: through)] }.first ?? 0
+  }
+
+  package func discover(_ pattern: String) async throws -> [String] {
+    var names: Set<String> = []
+    for source in try await masters() { names.formUnion(try await source.discover(pattern)) }
+    return Array(names)
+  }
+
+  package func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings {
+    try await source(named: server).rings(prefixes, on: server)
+  }
+
+  package func publish(_ marks: [DurableMark]) async throws {
+    // The marks of lanes that are not built in share one hash, whose slot has nothing to do with theirs.
+    let key = { @Sendable [prefix] (mark: DurableMark) in
+      DurableScript.builtInBase(of: mark.lane, prefix: prefix).map { "\($0):lane" } ?? "\(prefix):durable"
+    }
+    _ = try await ask(marks, key: key) { source, marks in
+      try await source.publish(marks)
+      return [Void]()
+    }
+  }
+
+  package func press(_ levels: [String: PressureLevel], until: UInt64) async throws {
+    let key = { @Sendable [prefix] (level: (lane: String, level: PressureLevel)) in
+      DurableScript.builtInBase(of: level.lane, prefix: prefix).map { "\($0):lane" } ?? level.lane
+    }
+    _ = try await ask(levels.map { (lane: $0, level: $1) }, key: key) { source, levels in
+      try await source.press(Dictionary(uniqueKeysWithValues: levels.map { ($0.lane, $0.level) }), until: until)
+      return [Void]()
+    }
+  }
+
+  package func memoryShare(beside lane: String) async throws -> Double? {
+    try await ask([lane], key: { $0 }) { source, _ in [try await source.memoryShare(beside: lane)] }.first ?? nil
+  }
+
+  package func currentMilliseconds(beside lane: String) async throws -> UInt64 {
+    try await ask([lane], key: { $0 }) { source, _ in [try await source.currentMilliseconds(beside: lane)] }.first ?? 0
+  }
+
+  package func ping() async throws {
+    for source in try await masters() { try await source.ping() }
+  }
+}

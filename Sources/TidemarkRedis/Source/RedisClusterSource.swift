@@ -1,0 +1,129 @@
+internal import Synchronization
+package import TidemarkCore
+
+/// The streams of a Redis Cluster: each call goes to the nodes that hold its lanes, and follows them when their slots move.
+///
+/// A node is a server of its own here, with its own connections and reader; one that is asked for a key that is still on its way to it (`ASKING`)
+/// counts as another one. Calls may come from any task.
+package final class RedisClusterSource: RedisSource {
+  /// Redirections that one call follows. A Cluster that sends it in circles is given time.
+  private static let redirections = 4
+
+  private let configuration: RedisConfiguration
+  let prefix: String
+  let topology: ClusterTopology
+  private let sources = Mutex<[LaneServer: RedisLaneSource]>([:])
+
+  package init(_ configuration: RedisConfiguration, prefix: String) {
+    self.configuration = configuration
+    self.prefix = prefix
+    topology = ClusterTopology(configuration)
+  }
+
+  package var groupName: String { prefix }
+  package var readers: (any TaskExecutor)? { nil }
+  package var publishers: (any TaskExecutor)? { nil }
+  /// A command names keys of one slot only.
+  package var blockingLanes: Int { 1 }
+
+  package func servers(of lanes: [String]) async throws -> [LaneServer] {
+    try await translating { try await topology.holders(of: lanes).map { source(of: $0).server } }
+  }
+
+  package func rearranged() async throws {
+    let current = try await translating { try await topology.rearranged() }
+    let gone = sources.withLock { sources in
+      let gone = sources.keys.filter { server in !current.contains { $0.server == server } }
+      return gone.compactMap { sources.removeValue(forKey: $0) }
+    }
+    for source in gone { await source.close() }
+  }
+
+  package func readConnections(to server: LaneServer) -> Int {
+    sources.withLock { $0[server] }?.readConnections(to: server) ?? 0
+  }
+
+  package func close() async {
+    for source in sources.withLock({ Array($0.values) }) { await source.close() }
+  }
+
+  /// The source of a node that ``servers(of:)`` named.
+  func source(named server: LaneServer) throws -> RedisLaneSource {
+    guard let source = sources.withLock({ $0[server] }) else {
+      throw SourceError(.unavailable, "\(server.name) was never a node of the Cluster")
+    }
+    return source
+  }
+
+  func source(of holder: ClusterTopology.Holder) -> (source: RedisLaneSource, server: LaneServer) {
+    let server = holder.server
+    let source = sources.withLock { sources in
+      if let known = sources[server] { return known }
+      var node = configuration.at(holder.node)
+      node.clusterManners = .init(asks: holder.asks)
+      let source = RedisLaneSource(node, prefix: prefix)
+      sources[server] = source
+      return source
+    }
+    return (source, server)
+  }
+
+  /// Every master, for what is asked of all.
+  func masters() async throws -> [RedisLaneSource] {
+    try await translating { try await topology.nodes().map { source(of: .init(node: $0, asks: false)).source } }
+  }
+
+  /// Asks the holders of these items' keys, each for its own and all at once, and follows redirections. Answers come in the order of the
+  /// items, of which none needs to have one.
+  func ask<Item: Sendable, Answer: Sendable>(
+    _ items: [Item], key: @Sendable (Item) -> String,
+    _ question: @escaping @Sendable (RedisLaneSource, [Item]) async throws -> [Answer]
+  ) async throws -> [Answer] {
+    guard !items.isEmpty else { return [] }
+    let keys = items.map(key)
+    for attempt in 0... {
+      let holders = try await translating { try await topology.holders(of: keys) }
+      let groups = Dictionary(grouping: items.indices) { holders[$0] }
+      do {
+        var answers = [Answer?](repeating: nil, count: items.count)
+        try await withThrowingTaskGroup(of: ([Int], [Answer]).self) { tasks in
+          for (holder, indices) in groups {
+            let (source, part) = (source(of: holder).source, indices.map { items[$0] })
+            tasks.addTask { (indices, try await self.suspecting { try await question(source, part) }) }
+          }
+          for try await (indices, part) in tasks {
+            for (index, answer) in zip(indices, part) { answers[index] = answer }
+          }
+        }
+        return answers.compactMap { $0 }
+      } catch let redirection as Redirection {
+        guard attempt < Self.redirections else { throw Self.circling(redirection) }
+        try await translating { try await topology.redirected(keys, by: redirection) }
+      }
+    }
+    return []
+  }
+
+  /// Of a node that does not answer a replica may take over.
+  private func suspecting<Answer>(_ body: () async throws -> Answer) async throws -> Answer {
+    do {
+      return try await body()
+    } catch let error as SourceError where error.kind == .unavailable {
+      await topology.suspect()
+      throw error
+    }
+  }
+
+  private static func circling(_ redirection: Redirection) -> SourceError {
+    SourceError(
+      .unavailable, "the Cluster's nodes send each other's keys around (\(redirection)); it is being rearranged, or see CLUSTER INFO")
+  }
+
+  func translating<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+    do {
+      return try await body()
+    } catch let error as RedisError {
+      throw SourceError(error, address: configuration.address)
+    }
+  }
+}

@@ -1,0 +1,18 @@
+/// What a node answers when another one is to be asked.
+enum Redirection: Error, Sendable, Equatable {
+  /// For good.
+  case moved(slot: Int, to: RedisNode)
+  /// For this key, while its slot is being moved.
+  case ask(slot: Int, to: RedisNode)
+
+  /// `MOVED 3999 127.0.0.1:6381` or `ASK ...`.
+  init?(_ message: String) {
+    let words = message.split(separator: " ")
+    guard words.count == 3, let slot = Int(words[1]), let node = RedisNode(redirection: words[2]) else { return nil }
+    switch words[0] {
+    case "MOVED": self = .moved(slot: slot, to: node)
+    case "ASK": self = .ask(slot: slot, to: node)
+    default: return nil
+    }
+  }
+}

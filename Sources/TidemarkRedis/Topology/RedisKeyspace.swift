@@ -1,0 +1,72 @@
+/// A Redis as one space of keys, whatever it is made of: for short tasks that write or look up keys by name.
+///
+/// Connections are made when they are needed; ``close()`` ends them. Calls may come from any task. Errors are ``RedisError``.
+package actor RedisKeyspace {
+  private let configuration: RedisConfiguration
+  private let name: String
+  private var slots: SlotMap?
+  private var open: [RedisNode?: RedisConnection] = [:]
+
+  package init(_ configuration: RedisConfiguration, name: String) {
+    self.configuration = configuration
+    self.name = name
+  }
+
+  /// The connection to the server that holds a key.
+  package func connection(holding key: String) async throws -> RedisConnection {
+    try await connection(to: try await node(of: key))
+  }
+
+  /// A connection to each server: one, or every master of a Cluster.
+  package func connections() async throws -> [RedisConnection] {
+    guard case .cluster = configuration.endpoint else { return [try await connection(to: nil)] }
+    var all: [RedisConnection] = []
+    for node in try await map().nodes { all.append(try await connection(to: node)) }
+    return all
+  }
+
+  /// Sends commands, each to the server that holds its key, together for each server. Answers in the order of the commands. After a
+  /// redirection the keys are looked up anew by the next call.
+  package func pipeline(_ commands: [(key: String, command: [RedisArgument])]) async throws -> [RedisReply] {
+    var places: [RedisNode?: [Int]] = [:]
+    for (index, command) in commands.enumerated() { places[try await node(of: command.key), default: []].append(index) }
+    var replies = [RedisReply](repeating: .null, count: commands.count)
+    for (node, indices) in places {
+      let connection = try await connection(to: node)
+      for (index, reply) in zip(indices, try await connection.pipeline(indices.map { commands[$0].command })) {
+        replies[index] = reply
+        if case .error(let message) = reply, Redirection(message) != nil { slots = nil }
+      }
+    }
+    return replies
+  }
+
+  package func close() async {
+    for connection in open.values { await connection.close() }
+    open = [:]
+  }
+
+  /// Nil where there is only one server.
+  private func node(of key: String) async throws -> RedisNode? {
+    guard case .cluster = configuration.endpoint else { return nil }
+    guard let node = try await map().node(of: key) else {
+      slots = nil
+      throw RedisError(.connectFailed, "no node of \(configuration.address) holds the slot of \(key); see CLUSTER INFO")
+    }
+    return node
+  }
+
+  private func map() async throws -> SlotMap {
+    if let slots { return slots }
+    let fresh = try await ClusterDirectory(configuration).slots(first: [])
+    slots = fresh
+    return fresh
+  }
+
+  private func connection(to node: RedisNode?) async throws -> RedisConnection {
+    if let connection = open[node], connection.isOpen { return connection }
+    let connection = try await RedisConnection.connect(node.map { configuration.at($0) } ?? configuration, name: name)
+    open[node] = connection
+    return connection
+  }
+}

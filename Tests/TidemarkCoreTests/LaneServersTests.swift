@@ -1,0 +1,90 @@
+import Testing
+
+@testable import TidemarkCore
+
+@Suite struct LaneServersTests {
+  private let north = LaneServer("north")
+  private let south = LaneServer("south")
+
+  private func table(bufferBytes: Int = 100_000) -> LaneTable {
+    var table = LaneTable(limits: flowLimits(bufferBytes: bufferBytes))
+    table.own(.named("a", id: 1), at: north)
+    table.own(.named("b", id: 2), at: south)
+    return table
+  }
+
+  private func read(_ table: inout LaneTable, at server: LaneServer) -> LaneReadRequest? {
+    var next = table.nextRead(at: server, block: .zero, now: epoch)
+    while case .check = next { next = table.nextRead(at: server, block: .zero, now: epoch) }
+    return if case .read(let request) = next { request } else { nil }
+  }
+
+  @Test func `each server is asked for its own lanes`() throws {
+    var table = table()
+    #expect(try wanted(read(&table, at: north)).positions.map(\.lane) == ["a"])
+    #expect(try wanted(read(&table, at: south)).positions.map(\.lane) == ["b"])
+    #expect(read(&table, at: .only) == nil)
+    #expect(Set(table.servers) == [north, south, .only])
+  }
+
+  @Test func `a lane that moves is held against its new server first, then read there from where it was read to`() throws {
+    var table = table()
+    let request = try wanted(read(&table, at: north))
+    table.received(.sized([10, 10], first: 1), for: request, now: epoch)
+    table.place("a", at: south)
+    var checked: [String] = []
+    var next = table.nextRead(at: south, block: .zero, now: epoch)
+    while case .check(let checks) = next {
+      checked += checks.map(\.lane)
+      next = table.nextRead(at: south, block: .zero, now: epoch)
+    }
+    #expect(Set(checked) == ["a", "b"])
+    guard case .read(let again) = next else {
+      Issue.record("nothing is read: \(next)")
+      return
+    }
+    #expect(again.positions.map(\.lane).sorted() == ["a", "b"])
+    #expect(again.positions.first { $0.lane == "a" }?.after == EntryID(ms: 2, no: 0))
+    #expect(read(&table, at: north) == nil)
+  }
+
+  @Test func `what the old server still answers is not taken twice`() throws {
+    var table = table()
+    let old = try wanted(read(&table, at: north))
+    table.place("a", at: south)
+    let new = try wanted(read(&table, at: south))
+    let index = try #require(new.positions.firstIndex { $0.lane == "a" })
+    table.received(.sized([10, 10], first: 1, lane: index), for: new, now: epoch)
+    table.received(.sized([10, 10], first: 1), for: old, now: epoch)
+    #expect(try wanted(table.takeWork()).entryCount == 2)
+  }
+
+  @Test func `a lane that is halted when it moves is read at its new server once it goes on`() throws {
+    var table = table()
+    table.halt("a", reason: "a test", hint: nil, until: nil)
+    table.place("a", at: south)
+    #expect(try wanted(read(&table, at: south)).positions.map(\.lane) == ["b"])
+    #expect(table.revive(now: epoch, all: true) == ["a"])
+    #expect(try wanted(read(&table, at: south)).positions.map(\.lane).contains("a"))
+    #expect(read(&table, at: north) == nil)
+  }
+
+  @Test func `a reply that does not come leaves the other servers their part of the credit`() throws {
+    var table = table(bufferBytes: 1_000)
+    #expect(try wanted(read(&table, at: north)).budget == 500)
+    #expect(try wanted(read(&table, at: south)).budget == 500)
+    // Its reply has come, or it would not ask again.
+    #expect(try wanted(read(&table, at: south)).budget == 500)
+  }
+
+  @Test func `a doorbell is heard of its own server only`() {
+    var pace = ReadPlan.Pace()
+    pace.blockingLanes = 1
+    var table = LaneTable(limits: flowLimits(), pace: pace)
+    for (index, name) in ["a", "b"].enumerated() { table.own(.named(name, id: Int32(index + 1)), at: north) }
+    table.own(.named("c", id: 3), at: south)
+    #expect(table.needsDoorbell(at: north))
+    #expect(!table.needsDoorbell(at: south))
+    #expect(!table.needsDoorbell(at: .only))
+  }
+}
