@@ -16,7 +16,9 @@ struct LanePlacer: Sendable {
         let lanes = await coordinator.laneNames
         let servers = try await source.servers(of: lanes)
         await coordinator.place(Array(zip(lanes, servers).map { (lane: $0, server: $1) }))
-        logger.info("redis.rearranged", metadata: ["servers": "\(Set(servers).map(\.name).sorted().joined(separator: ","))"])
+        if !lanes.isEmpty {
+          logger.info("redis.rearranged", metadata: ["servers": "\(Set(servers).map(\.name).sorted().joined(separator: ","))"])
+        }
         lastWait = nil
       } catch is CancellationError {
         return

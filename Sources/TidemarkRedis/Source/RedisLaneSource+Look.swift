@@ -44,10 +44,9 @@ extension RedisLaneSource {
     }
     let replies = try await connection.pipeline(commands, bounds: bounds)
     return try zip(positions, stride(from: 4, to: replies.count, by: 5)).map { position, last in
-      // What a node of a Cluster says for a slot that it does not hold; EXEC then only says that it did nothing.
-      if case .error(let message) = replies[last - 3], message.hasPrefix("MOVED") || message.hasPrefix("ASK") {
-        throw RedisError(.server, message)
-      }
+      // What was refused before the transaction, for its key or because a node of a Cluster does not hold it: EXEC only says that it did
+      // nothing.
+      if case .error = replies[last - 3] { _ = try LaneInspection.reading(replies[last - 3], of: position.lane) }
       guard let answers = try replies[last].orThrow().elements, answers.count == 3 else {
         throw RedisError(.malformedReply, "EXEC answered something else than three replies")
       }

@@ -110,7 +110,8 @@ actor ClusterTopology {
     defer { refreshing = nil }
     let fresh = try await task.value
     guard fresh != map else { return }
-    map = fresh
+    defer { map = fresh }
+    guard map != nil else { return }
     for (key, node) in departed where fresh.node(of: key) == node { departed[key] = nil }
     changed.raise()
   }

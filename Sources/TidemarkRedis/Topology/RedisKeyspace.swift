@@ -6,6 +6,8 @@ package actor RedisKeyspace {
   private let name: String
   private var slots: SlotMap?
   private var open: [RedisNode?: RedisConnection] = [:]
+  /// Redirections that one call follows.
+  private static let redirections = 8
 
   package init(_ configuration: RedisConfiguration, name: String) {
     self.configuration = configuration
@@ -25,20 +27,32 @@ package actor RedisKeyspace {
     return all
   }
 
-  /// Sends commands, each to the server that holds its key, together for each server. Answers in the order of the commands. After a
-  /// redirection the keys are looked up anew by the next call.
+  /// Sends commands, each to the server that holds its key, together for each server, and follows redirections. Answers in the order of the
+  /// commands. Those of one key stay in order, unless its slot moves meanwhile.
   package func pipeline(_ commands: [(key: String, command: [RedisArgument])]) async throws -> [RedisReply] {
-    var places: [RedisNode?: [Int]] = [:]
-    for (index, command) in commands.enumerated() { places[try await node(of: command.key), default: []].append(index) }
     var replies = [RedisReply](repeating: .null, count: commands.count)
-    for (node, indices) in places {
-      let connection = try await connection(to: node)
-      for (index, reply) in zip(indices, try await connection.pipeline(indices.map { commands[$0].command })) {
-        replies[index] = reply
-        if case .error(let message) = reply, Redirection(message) != nil { slots = nil }
+    var left = Array(commands.indices)
+    for _ in 0...Self.redirections {
+      var places: [RedisNode?: [Int]] = [:]
+      for index in left { places[try await node(of: commands[index].key), default: []].append(index) }
+      left = []
+      for (node, indices) in places {
+        let connection = try await connection(to: node)
+        for (index, reply) in zip(indices, try await connection.pipeline(indices.map { commands[$0].command })) {
+          replies[index] = try await followed(reply, of: commands[index].command)
+          if case .error(let message) = replies[index], Redirection(message) != nil { left.append(index) }
+        }
       }
+      if left.isEmpty { break }
+      slots = nil
     }
     return replies
+  }
+
+  /// For a key that is on its way the node to which it goes is asked, once.
+  private func followed(_ reply: RedisReply, of command: [RedisArgument]) async throws -> RedisReply {
+    guard case .error(let message) = reply, case .ask(_, let node)? = Redirection(message) else { return reply }
+    return try await connection(to: node).pipeline([["ASKING"], command])[1]
   }
 
   package func close() async {
