@@ -94,6 +94,12 @@ package final class RedisServer: Sendable {
   /// Runs a command and returns the answer as redis-cli prints it into a pipe; throws when the answer is an error.
   @discardableResult
   package func command(_ arguments: String...) async throws -> String {
+    try await command(arguments)
+  }
+
+  /// The same with a list of arguments.
+  @discardableResult
+  package func command(_ arguments: [String]) async throws -> String {
     try await Self.client.output(["-e", "-s", socketPath] + arguments)
   }
 
