@@ -1,6 +1,7 @@
 import Foundation
 import Testing
-import TidemarkTestKit
+
+@testable import TidemarkTestKit
 
 /// The proxy's sockets, before a real peer.
 @Suite(.timeLimit(.minutes(2)))
@@ -145,6 +146,20 @@ struct FaultProxyTests {
         #expect(!outcome.standardOutput.contains("OK"))
         try await proxy.lost()
         #expect(try await redis.command("GET", "a") == "2")
+      }
+    }
+  }
+  @Test func aPostgresBehindItCommitsAndItsClientNeverHearsOfIt() async throws {
+    try await withPostgres { postgres in
+      try await postgres.psql("create table t (a int)")
+      try await withFaultProxy(to: "127.0.0.1", postgres.port) { proxy in
+        await proxy.lose(.down, "COMMIT")
+        let url = postgres.url.replacing(":\(postgres.port)/", with: ":\(proxy.port)/")
+        await #expect(throws: TestKitError.self) {
+          try await postgres.instance.psql("begin; insert into t values (1); commit;", url: url)
+        }
+        try await proxy.lost()
+        #expect(try await postgres.psql("select a from t") == "1")
       }
     }
   }
