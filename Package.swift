@@ -105,8 +105,15 @@ let package = Package(
       dependencies: [
         "TidemarkCore",
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "Subprocess", package: "swift-subprocess"),
       ],
+      swiftSettings: settings),
+    // The fault proxy as a process of its own, for scripts; no product.
+    .executableTarget(
+      name: "fault-proxy",
+      dependencies: ["TidemarkTestKit", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       swiftSettings: settings),
     .executableTarget(
       name: "tidemark",
@@ -121,7 +128,14 @@ let package = Package(
       ],
       swiftSettings: settings),
 
-    .testTarget(name: "TidemarkTestKitTests", dependencies: ["TidemarkTestKit"], swiftSettings: settings),
+    .testTarget(
+      name: "TidemarkTestKitTests",
+      dependencies: [
+        "TidemarkTestKit", "fault-proxy",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: settings),
     .testTarget(name: "TidemarkCoreTests", dependencies: ["TidemarkCore", "TidemarkTestKit"], swiftSettings: settings),
     .testTarget(name: "TidemarkConfigurationTests", dependencies: ["TidemarkConfiguration"], swiftSettings: settings),
     .testTarget(

@@ -21,6 +21,25 @@ package enum FreePort {
     throw TestKitError(.resource, "no free port on 127.0.0.1")
   }
 
+  /// A port with its companion ten thousand above, where a node of a Redis Cluster has its bus; both were free and are given to
+  /// nobody else in this process.
+  package static func nextWithClusterBus() throws -> Int {
+    let distance: UInt16 = 10_000
+    // The bus, too, below the range for outgoing connections where there is room.
+    let end = max(ephemeralStart, 26_000) - distance
+    for _ in 0..<200 {
+      let wish = UInt16.random(in: 15_000..<end)
+      guard bound(wish) != nil, bound(wish + distance) != nil else { continue }
+      let isOurs = given.withLock { given in
+        guard !given.contains(wish), !given.contains(wish + distance) else { return false }
+        given.formUnion([wish, wish + distance])
+        return true
+      }
+      if isOurs { return Int(wish) }
+    }
+    throw TestKitError(.resource, "no free pair of ports on 127.0.0.1")
+  }
+
   /// Where the range of outgoing ports starts, at least 15,001.
   private static let ephemeralStart: UInt16 = {
     let text = try? String(contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)

@@ -11,11 +11,14 @@ final class PostgresInstance: Sendable {
   }
 
   let options: PostgresServer.Options
+  /// The server that this one is a standby of. It must run when this one starts for the first time.
+  private let primary: PostgresInstance?
   private let state = Mutex(State())
   private let databases = Atomic<Int>(1)
 
-  init(_ options: PostgresServer.Options) {
+  init(_ options: PostgresServer.Options, standbyOf primary: PostgresInstance? = nil) {
     self.options = options
+    self.primary = primary
   }
 
   /// No PG* variable of the user's shell may lead a client or initdb elsewhere.
@@ -31,6 +34,9 @@ final class PostgresInstance: Sendable {
   var logPath: String { "\(folder)/postgres.log" }
   var dataFolder: String { "\(folder)/data" }
   var process: SupervisedProcess? { state.withLock { $0.process?.isRunning == true ? $0.process : nil } }
+
+  /// Where a standby finds this server, as libpq's key words. By the socket: that is there without a loopback port, too.
+  var replicationAddress: String { "host=\(socketFolder) port=\(port) user=postgres" }
 
   /// A name for a database that no other call gets.
   func nextDatabase() -> String { "tidemark_\(databases.wrappingAdd(1, ordering: .relaxed).oldValue)" }
@@ -106,7 +112,9 @@ final class PostgresInstance: Sendable {
         throw TestKitError(.resource, "cannot make the folder \(data): \(String(cString: strerror(errno)))")
       }
       try user?.own(data)
-      if options.persistent {
+      if let primary {
+        try await copy(primary, to: data, user: user)
+      } else if options.persistent {
         try await PostgresTemplate.initialize(data, user: user, isSynced: true)
       } else {
         try await PostgresTemplate.fill(data, user: user)
@@ -119,6 +127,13 @@ final class PostgresInstance: Sendable {
       $0.folder = folder
       $0.socketFolder = socketFolder
     }
+  }
+
+  /// Makes `data` what a standby of `primary` starts from.
+  private func copy(_ primary: PostgresInstance, to data: String, user: ServerUser?) async throws {
+    try await PostgresPrograms.find().basebackup.output(
+      ["-D", data, "-d", primary.replicationAddress, "-R", "-X", "stream", "-c", "fast"] + (options.persistent ? [] : ["--no-sync"]),
+      environment: Self.environment, user: user)
   }
 
   /// Root's own folders are closed to the user that Postgres runs as: say so, rather than let initdb fail obscurely.

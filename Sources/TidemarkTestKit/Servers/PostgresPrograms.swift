@@ -5,6 +5,7 @@ struct PostgresPrograms: Sendable {
   let initdb: Program
   let postgres: Program
   let psql: Program
+  let basebackup: Program
 
   /// On PATH, else the highest version below /usr/lib/postgresql.
   static func find() throws -> PostgresPrograms {
@@ -14,6 +15,7 @@ struct PostgresPrograms: Sendable {
     return PostgresPrograms(
       initdb: try Program.find(["initdb"], in: folders, package: "postgresql"),
       postgres: try Program.find(["postgres"], in: folders, package: "postgresql"),
-      psql: try Program.find(["psql"], in: folders, package: "postgresql-client"))
+      psql: try Program.find(["psql"], in: folders, package: "postgresql-client"),
+      basebackup: try Program.find(["pg_basebackup"], in: folders, package: "postgresql-client"))
   }
 }

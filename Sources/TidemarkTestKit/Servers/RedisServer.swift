@@ -61,7 +61,7 @@ package final class RedisServer: Sendable {
     let (port, process) = try await ServerStart.run("Redis", port: fixedPort, logPath: logPath, giveUpSignal: SIGKILL) { port in
       command(program, port: port)
     } isReady: { _ in
-      try await client.run(["-s", socketPath, "ping"]).standardOutput.hasPrefix("PONG")
+      try await Self.client.run(["-s", socketPath, "ping"]).standardOutput.hasPrefix("PONG")
     }
     state.withLock {
       $0.port = port
@@ -94,19 +94,25 @@ package final class RedisServer: Sendable {
   /// Runs a command and returns the answer as redis-cli prints it into a pipe; throws when the answer is an error.
   @discardableResult
   package func command(_ arguments: String...) async throws -> String {
-    try await client.output(["-e", "-s", socketPath] + arguments)
+    try await command(arguments)
+  }
+
+  /// The same with a list of arguments.
+  @discardableResult
+  package func command(_ arguments: [String]) async throws -> String {
+    try await Self.client.output(["-e", "-s", socketPath] + arguments)
   }
 
   /// Runs a command with `last`, which may hold any text, as its last argument (redis-cli -x).
   @discardableResult
   package func command(_ arguments: String..., last: String) async throws -> String {
-    try await client.output(["-e", "-s", socketPath, "-x"] + arguments, input: last)
+    try await Self.client.output(["-e", "-s", socketPath, "-x"] + arguments, input: last)
   }
 
   /// Runs commands, one a line, in one redis-cli; returns all answers. An error among them does not end it.
   @discardableResult
   package func commands(_ lines: String) async throws -> String {
-    try await client.output(["-s", socketPath], input: lines)
+    try await Self.client.output(["-s", socketPath], input: lines)
   }
 
   /// Stops it for good and removes its folder when that was temporary.
@@ -117,7 +123,7 @@ package final class RedisServer: Sendable {
     space.remove(folder)
   }
 
-  private var client: Program {
+  static var client: Program {
     get throws { try Program.find(["redis-cli", "valkey-cli"], package: "redis-tools") }
   }
 

@@ -1,0 +1,166 @@
+import Foundation
+import Testing
+
+@testable import TidemarkTestKit
+
+/// The proxy's sockets, before a real peer.
+@Suite(.timeLimit(.minutes(2)))
+struct FaultProxyTests {
+  /// A client through a proxy to an echo server.
+  private func withLine<Result>(_ body: (FaultProxy, TestPeer, Echo) async throws -> Result) async throws -> Result {
+    try await withEcho { echo in
+      try await withFaultProxy(to: "127.0.0.1", echo.port) { proxy in
+        let client = try await TestPeer.connect(proxy.port)
+        return try await body(proxy, client, echo)
+      }
+    }
+  }
+
+  @Test func withoutAFaultItIsNotThere() async throws {
+    try await withLine { proxy, client, _ in
+      let long = String(repeating: "0123456789", count: 200_000)
+      async let sent: Void = client.send(long)
+      #expect(await client.text(long.utf8.count) == long)
+      try await sent
+      #expect(await proxy.connections == 1)
+      try await client.end()
+      #expect(await client.next() == .ended)
+    }
+  }
+
+  @Test func endsWhatItStarted() async throws {
+    try await withEcho { echo in
+      let (client, port) = try await withFaultProxy(to: "127.0.0.1", echo.port) { proxy in
+        let client = try await TestPeer.connect(proxy.port)
+        try await client.send("a")
+        #expect(await client.text(1) == "a")
+        return (client, proxy.port)
+      }
+      #expect(await client.next() != nil)
+      await #expect(throws: (any Error).self) { try await TestPeer.connect(port) }
+    }
+  }
+
+  @Test func aLostSegmentEndsBothSidesEachInItsWay() async throws {
+    try await withLine { proxy, client, echo in
+      await proxy.lose(.down, "COMMIT")
+      try await client.send("BEGIN")
+      #expect(await client.text(5) == "BEGIN")
+      try await client.send("COMMIT")
+      #expect(try await proxy.lost() == .lost(.down, "COMMIT"))
+      #expect(await client.rest() == ("", .reset))
+      // The server did it, and learns of an orderly end.
+      let server = try #require(await echo.peer())
+      #expect(await server.rest() == ("BEGINCOMMIT", .ended))
+      let second = try await TestPeer.connect(proxy.port)
+      try await second.send("COMMIT")
+      #expect(await second.text(6) == "COMMIT")
+    }
+  }
+
+  @Test func aHeldSegmentWaitsForItsGo() async throws {
+    try await withLine { proxy, client, echo in
+      await proxy.hold(.down, "b")
+      try await client.send("a")
+      #expect(await client.text(1) == "a")
+      try await client.send("b")
+      #expect(try await proxy.held() == .held(.down, "b"))
+      let server = try #require(await echo.peer())
+      #expect(await server.text(2) == "ab")
+      try await client.send("c")
+      #expect(await server.text(1) == "c")
+      await proxy.go()
+      #expect(await client.text(2) == "bc")
+    }
+  }
+
+  @Test(arguments: [0, 5, 700_000]) func aTruncationLetsExactlySoManyBytesPass(count: Int) async throws {
+    try await withLine { proxy, client, _ in
+      await proxy.truncate(.down, count)
+      let long = String(repeating: "0123456789", count: 80_000)
+      // It may fail: the connection ends under it.
+      async let sent: Void? = try? client.send(long)
+      let (text, end) = await client.rest()
+      #expect(text == long.prefix(count))
+      #expect(end == .reset)
+      await sent
+    }
+  }
+
+  @Test func swallowedBytesAreGoneAndClearResets() async throws {
+    try await withLine { proxy, client, echo in
+      try await client.send("a")
+      #expect(await client.text(1) == "a")
+      await proxy.swallow()
+      let second = try await TestPeer.connect(proxy.port)
+      try await client.send("b")
+      try await second.send("c")
+      #expect(await proxy.connections == 2)
+      await proxy.clear()
+      #expect(await client.rest() == ("", .reset))
+      #expect(await second.rest() == ("", .reset))
+      let server = try #require(await echo.peer())
+      #expect(await server.rest() == ("a", .reset))
+    }
+  }
+
+  @Test func aResetAndARefusalAreRSTs() async throws {
+    try await withLine { proxy, client, echo in
+      try await client.send("a")
+      #expect(await client.text(1) == "a")
+      await proxy.refuse()
+      // The connection is there before it is reset, or it is not: both are a refusal.
+      if let refused = try? await TestPeer.connect(proxy.port) { #expect(await refused.rest() == ("", .reset)) }
+      try await client.send("b")
+      #expect(await client.text(1) == "b")
+      await proxy.reset()
+      #expect(await client.rest() == ("", .reset))
+      let server = try #require(await echo.peer())
+      #expect(await server.rest() == ("ab", .reset))
+    }
+  }
+
+  @Test func aWaitForAnEventEnds() async throws {
+    try await withLine { proxy, _, _ in
+      let error = await #expect(throws: TestKitError.self) { try await proxy.held(within: .milliseconds(20)) }
+      #expect(error?.code == .deadline)
+      let wait = Task { try await proxy.lost() }
+      wait.cancel()
+      await #expect(throws: CancellationError.self) { try await wait.value }
+    }
+  }
+
+  @Test func aRedisBehindIt() async throws {
+    try await withRedis { redis in
+      try await withFaultProxy(to: "127.0.0.1", redis.port) { proxy in
+        let client = try Program.find(["redis-cli", "valkey-cli"], package: "redis-tools")
+        let port = "\(proxy.port)"
+        #expect(try await client.output(["-p", port, "SET", "a", "1"]) == "OK")
+        await proxy.delay(.milliseconds(10))
+        await proxy.segments(1)
+        #expect(try await client.output(["-p", port, "GET", "a"]) == "1")
+        await proxy.clear()
+        // The reply is lost, the effect is not.
+        await proxy.lose(.down, "OK")
+        let outcome = try await client.run(["-p", port, "SET", "a", "2"])
+        #expect(!outcome.standardOutput.contains("OK"))
+        try await proxy.lost()
+        #expect(try await redis.command("GET", "a") == "2")
+      }
+    }
+  }
+  @Test func aPostgresBehindItCommitsAndItsClientNeverHearsOfIt() async throws {
+    try await withPostgres { postgres in
+      try await postgres.psql("create table t (a int)")
+      try await withFaultProxy(to: "127.0.0.1", postgres.port) { proxy in
+        await proxy.lose(.down, "COMMIT")
+        let url = postgres.url.replacing(":\(postgres.port)/", with: ":\(proxy.port)/")
+        await #expect(throws: TestKitError.self) {
+          try await postgres.instance.psql("begin; insert into t values (1); commit;", url: url)
+        }
+        try await proxy.lost()
+        #expect(try await postgres.psql("select a from t") == "1")
+      }
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import NIOCore
+import NIOPosix
+
+/// A server that sends back what it gets, and the connections that it took.
+struct Echo: Sendable {
+  let port: Int
+  /// Each in its turn; their events are what the server received.
+  let peers: AsyncStream<TestPeer>
+
+  /// The next connection that was taken.
+  func peer() async -> TestPeer? {
+    for await peer in peers { return peer }
+    return nil
+  }
+}
+
+/// Runs `body` with an echo server on a free loopback port.
+func withEcho<Result>(_ body: (Echo) async throws -> Result) async throws -> Result {
+  let (peers, feed) = AsyncStream<TestPeer>.makeStream()
+  let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    .childChannelOption(.allowRemoteHalfClosure, value: true)
+    .childChannelInitializer { channel in
+      channel.eventLoop.makeCompletedFuture {
+        let (events, recorder) = AsyncStream<TestPeer.Event>.makeStream()
+        try channel.pipeline.syncOperations.addHandler(TestPeer.Recorder(recorder, echoes: true))
+        feed.yield(TestPeer(channel: channel, events: events))
+      }
+    }
+    .bind(host: "127.0.0.1", port: 0).get()
+  do {
+    let result = try await body(Echo(port: listener.localAddress?.port ?? 0, peers: peers))
+    try await listener.close()
+    return result
+  } catch {
+    try await listener.close()
+    throw error
+  }
+}
