@@ -28,8 +28,18 @@ package actor RedisKeyspace {
   }
 
   /// Sends commands, each to the server that holds its key, together for each server, and follows redirections. Answers in the order of the
-  /// commands. Those of one key stay in order, unless its slot moves meanwhile.
+  /// commands. Those of one key stay in order, unless its slot moves meanwhile. After a failure of a server the keys are looked up anew by
+  /// the next call: a replica may have taken over.
   package func pipeline(_ commands: [(key: String, command: [RedisArgument])]) async throws -> [RedisReply] {
+    do {
+      return try await following(commands)
+    } catch {
+      slots = nil
+      throw error
+    }
+  }
+
+  private func following(_ commands: [(key: String, command: [RedisArgument])]) async throws -> [RedisReply] {
     var replies = [RedisReply](repeating: .null, count: commands.count)
     var left = Array(commands.indices)
     for _ in 0...Self.redirections {

@@ -15,6 +15,13 @@ package final class PostgresPair: Sendable {
       PostgresInstance(.private(settings: reconnects), standbyOf: primary.instance), database: primary.database, isShared: false)
   }
 
+  /// Of both, as libpq takes it: whichever of them takes writes.
+  package var url: String {
+    let folders = [primary, standby].map(\.socketDirectory).joined(separator: ",")
+    return "postgresql:///\(primary.database)?host=\(folders)&port=\(primary.port),\(standby.port)&user=\(primary.database)"
+      + "&target_session_attrs=read-write&connect_timeout=2"
+  }
+
   /// Starts the primary, copies it, starts the copy, and returns once that has all there is.
   package func start() async throws {
     try await primary.start()

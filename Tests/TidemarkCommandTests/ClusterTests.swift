@@ -1,0 +1,93 @@
+import Testing
+import TidemarkTestKit
+
+/// A Redis Cluster of six nodes, as the worker, its commands and the sample agents meet it.
+@Suite(.serialized) struct ClusterTests {
+  private static let settings = [
+    "state.partitions": "16", "lease.ttl": "2s", "discover": "100ms", "retry.cap": "500ms", "trim.keep": "1h",
+  ]
+
+  /// Runs `body` with an installation on a cluster, and a writer for it.
+  private func withCluster(_ body: (RedisCluster, Product, LedgerWriter) async throws -> Void) async throws {
+    try await withRedisCluster { cluster in
+      try await withPostgres { postgres in
+        let url = "redis+cluster://" + cluster.nodes.prefix(3).map { "127.0.0.1:\($0.port)" }.joined(separator: ",")
+        let product = Product(redis: cluster.nodes[0], postgres: postgres, settings: Self.settings.merging(["redis.url": url]) { $1 })
+        let migrated = try await product.run("migrate")
+        #expect(migrated.exitCode == 0, "\(migrated.standardError)")
+        let writer = try LedgerWriter(url, partitions: 16)
+        try await body(cluster, product, writer)
+        await writer.close()
+      }
+    }
+  }
+
+  @Test func `check and agents work on a Cluster, bench says that it does not`() async throws {
+    try await withCluster { _, product, _ in
+      let check = try await product.run("check")
+      #expect(check.exitCode == 0, "\(check.standardError)")
+      #expect(check.standardOutput.contains("(3 masters)"))
+      let agents = try await product.run("agents", "--agents", "20", "--rate", "500", "--seconds", "1")
+      #expect(agents.exitCode == 0, "\(agents.standardError)")
+      let bench = try await product.run("bench", "--only", "lag", "--repeat", "1")
+      #expect(bench.exitCode != 0)
+      #expect(bench.standardError.contains("a Cluster can't be measured as one server"))
+      let worker = try await product.startWorker()
+      try await product.waitFor("500", "select count(*) from tidemark.changes")
+      let status = try await product.run("status")
+      #expect(status.standardOutput.contains("16 lanes"))
+      #expect(try await worker.stop() == 0)
+      #expect(try await product.discrepancies() == [])
+    }
+  }
+
+  @Test func `slots move under load, and nothing is lost or doubled`() async throws {
+    try await withCluster { cluster, product, writer in
+      let worker = try await product.startWorker()
+      let writing = Task { await writer.writeOn() }
+      for partition in [3, 7, 11] {
+        let slot = try await cluster.slot(of: "tidemark:{\(partition)}:changes")
+        let holder = try await cluster.master(of: slot)
+        let others = try await cluster.masters().filter { $0.port != holder.port }
+        // Written to and read while its slot is half moved, and back again at the end.
+        for target in [others[0], others[1], holder] {
+          try await cluster.move(slot: slot, to: target) { step in
+            for number in 0..<5 { await writer.write(session: "moving \(step) \(number)") }
+          }
+        }
+      }
+      try await cluster.reshard(slots: 600, from: cluster.nodes[0], to: cluster.nodes[1])
+      writing.cancel()
+      await writing.value
+      let acknowledged = await writer.acknowledged
+      try await writer.verify(Set(acknowledged.keys), in: product)
+      #expect(try await product.value("select count(*) from tidemark.gaps") == "0")
+      #expect(try await product.value("select max(incarnation) from tidemark.lanes") == "1")
+      #expect(try await worker.stop() == 0)
+      #expect(try await product.discrepancies() == [])
+      #expect(try await product.disorders() == [])
+    }
+  }
+
+  @Test func `a node fails, the others' lanes go on, and its own once its replica has taken over`() async throws {
+    try await withCluster { cluster, product, writer in
+      let worker = try await product.startWorker()
+      for _ in 0..<500 { await writer.write() }
+      try await writer.verify(Set(await writer.acknowledged.keys), in: product)
+      let slot = try await cluster.slot(of: "tidemark:{3}:changes")
+      let dead = try await cluster.killMaster(of: slot)
+      // Long before anybody has taken over.
+      var onOthers: Set<LedgerWriter.Key> = []
+      for _ in 0..<40 { if let key = await writer.write() { onOthers.insert(key) } }
+      #expect(!onOthers.isEmpty)
+      try await writer.verify(onOthers, in: product)
+      _ = try await cluster.waitForMaster(of: slot, otherThan: dead)
+      for _ in 0..<500 { await writer.write() }
+      // What the dead node acknowledged and did not pass on, only it knew.
+      try await writer.verify(try await writer.kept(), in: product)
+      #expect(try await worker.stop() == 0)
+      #expect(try await product.discrepancies() == [])
+      #expect(try await product.disorders() == [])
+    }
+  }
+}
