@@ -14,24 +14,28 @@ extension LaneCoordinator {
   }
 
   /// Gives up the lanes of these shards, to hand them over: what was read is dropped, for the next owner reads it again, and transactions
-  /// under way are waited for. Answers the shards of which none is left; those that are not clear by the deadline are served again.
+  /// under way are waited for, also all that was read of a stream that is gone: nobody can read that again. Answers the shards of which
+  /// nothing is left; those that are not clear by the deadline are served again.
   func vacate(_ shards: [Int], until deadline: ContinuousClock.Instant) async -> [Int] {
     let (held, leaving) = (grant, Set(shards))
     for shard in leaving { grant.shards[shard] = nil }
-    disown(table.lanes.values.filter { leaving.contains($0.record.shard) }.map(\.record.name))
+    disown(table.lanes.values.filter { leaving.contains($0.record.shard) && !$0.isEnding }.map(\.record.name))
     var seen = advanced.generation
-    var busy = departingShards.intersection(leaving)
+    var busy = busyShards.intersection(leaving)
     while !busy.isEmpty, ContinuousClock.now < deadline, !Task.isCancelled {
       await advanced.wait(after: seen, until: deadline)
       seen = advanced.generation
-      busy = departingShards.intersection(leaving)
+      busy = busyShards.intersection(leaving)
     }
     for shard in busy { grant.shards[shard] = held.shards[shard] }
     if !busy.isEmpty { ownership.raise() }
     return shards.filter { !busy.contains($0) }
   }
 
-  private var departingShards: Set<Int> { Set(table.departingLanes.map { Shard.of($0, builtIn: settings.builtIn) }) }
+  private var busyShards: Set<Int> {
+    let ending = table.lanes.values.filter(\.isEnding).map(\.record.name)
+    return Set((table.departingLanes + ending).map { Shard.of($0, builtIn: settings.builtIn) })
+  }
 
   /// Takes over lanes from their records; a lane that we have under this fence already goes on. Lanes of shards that were given up since are
   /// left alone.

@@ -2,11 +2,6 @@ internal import TidemarkCore
 
 /// What is seen from outside.
 extension LaneCoordinator {
-  struct LastError {
-    var text: String
-    var hint: String?
-  }
-
   /// - Parameter isAway: it does not answer, rather than refuse us.
   func redis(_ server: LaneServer, failed error: String?, isAway: Bool = false) {
     if isAway != (redisAway[server] != nil) {
@@ -30,7 +25,7 @@ extension LaneCoordinator {
 
   func measured(_ lags: [String: LaneLag]) {
     for (lane, lag) in lags where table.lanes[lane] != nil {
-      self.lags[lane] = lag
+      views[lane, default: LaneView()].lag = lag
       // It grows older by itself.
       if lag.entries != 0 { observation.measureAgain(lane) }
     }
@@ -40,8 +35,10 @@ extension LaneCoordinator {
   func press(_ lags: [String: LaneLag], memory: Double?) -> [String: PressureLevel] {
     var levels: [String: PressureLevel] = [:]
     for (lane, lag) in lags where table.lanes[lane] != nil && settings.builtIn?.partition(of: lane) != nil {
-      pressure[lane, default: PressureGauge()].observe(lag: lag.seconds, memory: memory, limits: settings.pressure)
-      levels[lane] = pressure[lane]?.level
+      var gauge = views[lane]?.pressure ?? PressureGauge()
+      gauge.observe(lag: lag.seconds, memory: memory, limits: settings.pressure)
+      views[lane, default: LaneView()].pressure = gauge
+      levels[lane] = gauge.level
     }
     return levels
   }
@@ -55,7 +52,7 @@ extension LaneCoordinator {
   func unmeasured(_ lanes: some Sequence<String>) {
     for lane in lanes {
       observation.measureAgain(lane)
-      lags[lane] = nil
+      views[lane]?.lag = nil
     }
   }
 
@@ -76,7 +73,7 @@ extension LaneCoordinator {
 
   func checkpointed(_ lanes: some Sequence<String>) {
     let now = WallClock.milliseconds()
-    for lane in lanes where table.lanes[lane] != nil { checkpoints[lane] = now }
+    for lane in lanes where table.lanes[lane] != nil { views[lane, default: LaneView()].checkpoint = now }
   }
 
   func notCheckpointed(_ lanes: some Sequence<String>) {
@@ -91,13 +88,13 @@ extension LaneCoordinator {
   }
 
   private func status(of flow: LaneFlow) -> LaneStatus {
-    let name = flow.record.name
+    let view = views[flow.record.name]
     let redisError = redisErrors[flow.server]
     let state = flow.state == .idle && redisError != nil ? .waitingRedis : flow.state
     return LaneStatus(
-      record: flow.record, state: state, lastError: errors[name]?.text ?? (state == .waitingRedis ? redisError : nil),
-      hint: errors[name]?.hint, lag: lags[name], oldestUncommitted: flow.oldestUncommitted, lastCommit: commits[name],
-      lastCheckpoint: checkpoints[name], pressure: pressure[name]?.level,
-      trimBlocked: (blockers[name] ?? [:]).mapValues { $0.duration(to: .now) })
+      record: flow.record, state: state, lastError: view?.error?.text ?? (state == .waitingRedis ? redisError : nil),
+      hint: view?.error?.hint, lag: view?.lag, oldestUncommitted: flow.oldestUncommitted, lastCommit: view?.commit,
+      lastCheckpoint: view?.checkpoint, pressure: view?.pressure?.level,
+      trimBlocked: (view?.trimBlockers ?? [:]).mapValues { $0.duration(to: .now) })
   }
 }

@@ -24,9 +24,9 @@ extension LaneCoordinator {
 
   /// Groups by whom a lane's trimming is held up, for each lane that was looked at.
   func trimBlocked(_ groups: [String: [String]]) {
-    for (lane, names) in groups {
-      let before = blockers[lane] ?? [:]
-      blockers[lane] = names.isEmpty ? nil : Dictionary(uniqueKeysWithValues: names.map { ($0, before[$0] ?? .now) })
+    for (lane, names) in groups where table.lanes[lane] != nil {
+      let before = views[lane]?.trimBlockers ?? [:]
+      views[lane, default: LaneView()].trimBlockers = Dictionary(uniqueKeysWithValues: names.map { ($0, before[$0] ?? .now) })
     }
   }
 }

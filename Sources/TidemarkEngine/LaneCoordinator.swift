@@ -11,12 +11,8 @@ package actor LaneCoordinator {
   /// For the reader: lanes may have news, or there may be credit.
   let readable = ChangeSignal()
   var observation = ObservationPlan()
-  /// What was measured of each lane last.
-  var lags: [String: LaneLag] = [:]
-  var errors: [String: LastError] = [:]
-  /// Unix milliseconds, for whoever watches.
-  var commits: [String: Int64] = [:]
-  var checkpoints: [String: Int64] = [:]
+  /// What is told of each lane of ours.
+  var views: [String: LaneView] = [:]
   /// Why which server can't be read, and since when it can't be reached.
   var redisErrors: [LaneServer: String] = [:]
   var redisAway: [LaneServer: ContinuousClock.Instant] = [:]
@@ -29,9 +25,6 @@ package actor LaneCoordinator {
   /// Which ledger the lanes were taken up from.
   var ledger: LedgerIdentity?
   var trimTurn = 0
-  var pressure: [String: PressureGauge] = [:]
-  /// Since when which group has held up which lane's trimming.
-  var blockers: [String: [String: ContinuousClock.Instant]] = [:]
   private var knownAdded: [String: UInt64] = [:]
   /// Raised when the settings change, or the shards that may be served, and when a lane was given up that may be taken up again.
   nonisolated let ownership = ChangeSignal()
@@ -101,7 +94,10 @@ package actor LaneCoordinator {
   private func tellLeft(_ lanes: some Sequence<String>) {
     let left = lanes.filter { table.lanes[$0] == nil }
     guard !left.isEmpty else { return }
-    for lane in left { observation.remove(lane) }
+    for lane in left {
+      observation.remove(lane)
+      views[lane] = nil
+    }
     ownership.raise()
   }
 
@@ -156,12 +152,12 @@ package actor LaneCoordinator {
       let name = part.record.name
       table.finish(part, result, now: .now)
       if case .halted(let reason, let hint) = result {
-        errors[name] = LastError(text: reason, hint: hint)
+        views[name, default: LaneView()].error = .init(text: reason, hint: hint)
       } else {
-        errors[name] = nil
+        views[name]?.error = nil
       }
       if case .committed(let record, _) = result {
-        commits[name] = now
+        views[name, default: LaneView()].commit = now
         observation.moved(name)
         if record.cursor.appliedNo > part.record.cursor.appliedNo { evidence.batches += 1 }
       } else {
@@ -185,7 +181,7 @@ package actor LaneCoordinator {
   func waitsForPostgres(_ lanes: [String], _ error: String) {
     table.waitsForPostgres(lanes, true)
     for lane in lanes {
-      errors[lane] = LastError(text: error, hint: nil)
+      views[lane, default: LaneView()].error = .init(text: error, hint: nil)
       observation.stirred(lane)
     }
   }
@@ -208,12 +204,7 @@ package actor LaneCoordinator {
     for lane in lanes {
       table.disown(lane)
       observation.remove(lane)
-      lags[lane] = nil
-      errors[lane] = nil
-      commits[lane] = nil
-      checkpoints[lane] = nil
-      blockers[lane] = nil
-      pressure[lane] = nil
+      views[lane] = nil
     }
     committable.raise()
     readable.raise()
@@ -221,7 +212,7 @@ package actor LaneCoordinator {
   }
 
   func halt(_ lane: String, reason: String, hint: String?, for rest: Duration?) {
-    errors[lane] = LastError(text: reason, hint: hint)
+    views[lane, default: LaneView()].error = .init(text: reason, hint: hint)
     table.halt(lane, reason: reason, hint: hint, until: rest.map { ContinuousClock.now.advanced(by: $0) })
     observation.stirred(lane)
   }

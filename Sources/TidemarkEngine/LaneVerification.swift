@@ -8,6 +8,8 @@ struct LaneVerification: Sendable {
   let inspector: LaneInspector
   let coordinator: LaneCoordinator
   let metrics: EngineMetrics
+  /// Says again in Redis whose the prefix is: that went with all the other keys.
+  let claim: @Sendable () async throws -> Void
   let logger: Logger
 
   /// A lane that may be taken up.
@@ -58,6 +60,11 @@ struct LaneVerification: Sendable {
       return nil
     }
     metrics.broke(record.name, broken.cause)
+    do {
+      try await claim()
+    } catch {
+      logger.warning("redis.unclaimed", metadata: ["reason": "\(error)", "mend": "run `tidemark migrate`"])
+    }
     await raiseFloor(record, stream)
     return try await sink.lanes(named: [record.name]).first { $0.owner == record.owner }.map { Verified(record: $0, halt: nil) }
   }

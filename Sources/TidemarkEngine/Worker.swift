@@ -16,17 +16,20 @@ package struct Worker: Service {
   private let sink: any ChangeSink
   private let routes: RouteTable
   private let metrics: EngineMetrics
+  private let claim: @Sendable () async throws -> Void
   private let logger: Logger
 
+  /// - Parameter claim: says in Redis whose the prefix is, where that is gone; called when streams are gone.
   package init(
     identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
-    metrics: EngineMetrics, logger: Logger
+    metrics: EngineMetrics, claim: @escaping @Sendable () async throws -> Void = {}, logger: Logger
   ) {
     self.identity = identity
     self.source = source
     self.sink = sink
     self.routes = routes
     self.metrics = metrics
+    self.claim = claim
     self.logger = logger
     coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes)
   }
@@ -36,7 +39,8 @@ package struct Worker: Service {
     let observer = LaneObserver(source: source, sink: sink, worker: identity, coordinator: coordinator, logger: logger)
     let inspector = LaneInspector(source: source, routes: routes)
     let verification = LaneVerification(
-      source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
+      source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, claim: claim,
+      logger: logger)
     let ownership = LaneOwnership(
       source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, verification: verification,
       logger: logger)

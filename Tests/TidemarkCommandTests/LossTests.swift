@@ -85,6 +85,8 @@ import TidemarkTestKit
       #expect(try await gaps(product) == ["1|unknown|flushed"])
       #expect(try await product.value("select count(*), count(distinct tokens) from tidemark.messages") == "35|35")
       #expect(try await product.rows("select incarnation, read_total from tidemark.lane_incarnations") == ["1|20"])
+      // The claim on the prefix was flushed, too.
+      #expect(try await product.redis.command("HGET", "tidemark:config", "schema") == "tidemark")
       // Agents are told by the incarnation, and by a mark of it.
       try await waitUntil("the mark is of the second incarnation") {
         let mark = try await product.redis.command("HMGET", "tidemark:{0}:lane", "incarnation", "durable")

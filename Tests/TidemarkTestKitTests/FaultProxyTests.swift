@@ -95,7 +95,8 @@ struct FaultProxyTests {
       let second = try await TestPeer.connect(proxy.port)
       try await client.send("b")
       try await second.send("c")
-      #expect(await proxy.connections == 2)
+      // The client is connected before the proxy has taken it in.
+      try await waitUntil("both connections are known") { await proxy.connections == 2 }
       await proxy.clear()
       #expect(await client.rest() == ("", .reset))
       #expect(await second.rest() == ("", .reset))

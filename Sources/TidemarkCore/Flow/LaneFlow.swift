@@ -21,7 +21,7 @@ package struct LaneFlow: Sendable {
   /// What Redis had added when it was asked last.
   var knownAdded: UInt64 = 0
   /// Its stream is not the one that was read: what was read is committed, then the lane is given up.
-  var isEnding = false
+  package internal(set) var isEnding = false
   package internal(set) var waitingEntries = 0
   package internal(set) var waitingBytes = 0
   /// Since when the oldest waiting entry waits.

@@ -36,7 +36,9 @@ final class Runtime: Sendable {
     let identity = Composition.identity()
     worker = Worker(
       identity: identity, settings: composition.workerSettings, source: composition.makeSource(), sink: try composition.makeSink(),
-      routes: composition.routes, metrics: EngineMetrics(factory: registry), logger: logger)
+      routes: composition.routes, metrics: EngineMetrics(factory: registry),
+      claim: { [composition] in try await composition.installation.claim() },
+      logger: logger)
     do {
       http = try AdminSettings(loaded.configuration.http).map { [composition, worker, logger] settings in
         AdminServer(

@@ -1,0 +1,19 @@
+internal import TidemarkCore
+
+/// What is told of a lane beside where it stands, as long as it is ours.
+struct LaneView {
+  struct LastError {
+    var text: String
+    var hint: String?
+  }
+
+  /// As measured last.
+  var lag: LaneLag?
+  var error: LastError?
+  /// The last ones here, in Unix milliseconds, for whoever watches.
+  var commit: Int64?
+  var checkpoint: Int64?
+  var pressure: PressureGauge?
+  /// Since when which group has held up trimming.
+  var trimBlockers: [String: ContinuousClock.Instant] = [:]
+}

@@ -1,0 +1,68 @@
+import Testing
+import TidemarkCore
+
+@testable import TidemarkEngine
+
+@Suite struct HandOverTests {
+  private static let settings = WorkerSettings(
+    flow: FlowLimits(
+      maxEntries: 4, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20, haltAfterDeadLetters: 100,
+      haltRest: .seconds(1)),
+    decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false), retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5)),
+    builtIn: nil, lanes: [], writers: 1, discover: .seconds(1), leaseTTL: .seconds(10), checkpointInterval: .seconds(10),
+    dedupeWindow: .seconds(60))
+  private static let shard = Shard.of("a", builtIn: nil)
+  private static let record = LaneRecord(
+    laneID: 1, name: "a", shard: shard, fence: 1, incarnation: 1,
+    cursor: LaneCursor(position: EntryID(ms: 5, no: 0), appliedNo: 5, seal: []), ordinal: 5, baseline: 0, owner: "me", isMirrored: true)
+
+  /// A coordinator that has read one entry of its lane and not committed it.
+  private func reading() async throws -> LaneCoordinator {
+    let coordinator = LaneCoordinator(settings: Self.settings)
+    _ = await coordinator.hold(LeaseGrant(shards: [Self.shard: 1]))
+    await coordinator.own([Self.record], at: .only)
+    while case .check(let checks)? = await coordinator.nextRead(at: .only, block: .zero) {
+      _ = await coordinator.checked(checks.map { LaneLook($0, Self.snapshot(added: 6), anchor: .same) })
+      if await !coordinator.table.isDue { continue }
+      break
+    }
+    let request = LaneReadRequest(
+      positions: [.init(lane: "a", after: EntryID(ms: 5, no: 0))], count: 1, block: nil, budget: nil, maxEntryBytes: 1 << 20)
+    await coordinator.received(EntryBlock(id: EntryID(ms: 6, no: 0), raw: [[1], [2]]), for: request)
+    return coordinator
+  }
+
+  private static func snapshot(added: UInt64?) -> LaneSnapshot {
+    let last = EntryID(ms: 6, no: 0)
+    let stream = added.map {
+      LaneInspection(length: $0, lastGeneratedID: last, entriesAdded: $0, maxDeletedID: .zero, firstID: EntryID(ms: 1, no: 0), lastID: last)
+    }
+    return LaneSnapshot(stream: stream, hasGroup: stream != nil, anchor: stream == nil ? .gone : .there(nil))
+  }
+
+  @Test func `a shard is free at once when nothing of it is under way: the next owner reads again what was not committed`() async throws {
+    let coordinator = try await reading()
+    #expect(await coordinator.vacate([Self.shard], until: .now) == [Self.shard])
+    #expect(await coordinator.ownsNothing)
+  }
+
+  @Test func `what was read of a stream that is gone is committed before its shard goes to another`() async throws {
+    let coordinator = try await reading()
+    let check = LaneCheck(
+      lane: "a", cursor: EntryID(ms: 5, no: 0), anchor: nil, isMirrored: true, hasRead: true, readPosition: EntryID(ms: 6, no: 0),
+      readOrdinal: 6, knownAdded: 6)
+    _ = await coordinator.checked([LaneLook(check, Self.snapshot(added: nil), anchor: .gone)])
+    #expect(await coordinator.table.lanes["a"]?.isEnding == true)
+    // Nobody commits it: the shard stays ours.
+    #expect(await coordinator.vacate([Self.shard], until: .now.advanced(by: .milliseconds(20))) == [])
+    #expect(await coordinator.grant.shards[Self.shard] == 1)
+
+    async let vacated = coordinator.vacate([Self.shard], until: .now.advanced(by: .seconds(60)))
+    let work = try #require(await coordinator.nextWork())
+    var committed = work.parts[0].record
+    committed.cursor.position = EntryID(ms: 6, no: 0)
+    committed.ordinal = 6
+    await coordinator.finish(work.parts[0], .committed(committed, deadLettersInARow: 0))
+    #expect(await vacated == [Self.shard])
+  }
+}
