@@ -40,6 +40,7 @@ actor RedisConnectionSlot {
     }
   }
 
+  /// What is under way fails with `connectionClosed`; a later call connects again.
   func close() async {
     opening?.cancel()
     let open = connection
@@ -47,9 +48,18 @@ actor RedisConnectionSlot {
     await open?.close()
   }
 
+  /// Whoever waits for a connection that ``close()`` gave up was not cancelled himself.
+  private static func opened(_ task: Task<RedisConnection, any Error>) async throws -> RedisConnection {
+    do {
+      return try await task.value
+    } catch is CancellationError where !Task.isCancelled {
+      throw RedisError(.connectionClosed, "the connection was given up while it was being made")
+    }
+  }
+
   private func current() async throws -> (connection: RedisConnection, isFresh: Bool) {
     if let connection, connection.isOpen { return (connection, false) }
-    if let opening { return (try await opening.value, true) }
+    if let opening { return (try await Self.opened(opening), true) }
     connection = nil
     let task = Task { [configuration, name, eventLoop] in
       let connection = try await RedisConnection.connect(configuration, name: name, on: eventLoop)
@@ -64,7 +74,7 @@ actor RedisConnectionSlot {
     }
     opening = task
     defer { opening = nil }
-    let fresh = try await task.value
+    let fresh = try await Self.opened(task)
     connection = fresh
     made.add(1, ordering: .relaxed)
     return (fresh, true)

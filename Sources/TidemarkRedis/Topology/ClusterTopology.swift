@@ -4,7 +4,7 @@ internal import TidemarkCore
 actor ClusterTopology {
   /// A Cluster tells nobody when it changes, so it is asked; a client that is redirected knows sooner.
   private static let interval = Duration.seconds(10)
-  /// While a node does not answer: until its replica has taken over.
+  /// While a node does not answer, until its replica has taken over; and while a slot is on its way, until it has arrived.
   private static let shortInterval = Duration.milliseconds(500)
   private static let suspicion = Duration.seconds(5)
 
@@ -76,7 +76,7 @@ actor ClusterTopology {
     let seen = changed.generation
     while changed.generation == seen {
       let heard = suspected.generation
-      let isSuspect = suspectUntil > .now
+      let isSuspect = suspectUntil > .now || !departed.isEmpty
       let next = ContinuousClock.now.advanced(by: isSuspect ? Self.shortInterval : Self.interval)
       await withTaskGroup { [changed, suspected] group in
         group.addTask { await changed.wait(after: seen, until: next) }

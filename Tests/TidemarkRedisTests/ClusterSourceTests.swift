@@ -1,0 +1,113 @@
+import Testing
+import TidemarkCore
+import TidemarkTestKit
+
+@testable import TidemarkRedis
+
+@Suite("A Cluster as a source of lanes", .serialized)
+struct ClusterSourceTests {
+  private func withSource(_ body: (RedisCluster, RedisClusterSource) async throws -> Void) async throws {
+    try await withRedisCluster { cluster in
+      let url = "redis+cluster://127.0.0.1:\(cluster.nodes[0].port)"
+      let source = RedisClusterSource(try RedisConfiguration(url: url), prefix: "tidemark")
+      try await body(cluster, source)
+      await source.close()
+    }
+  }
+
+  private static func position(_ lane: String) -> LaneReadRequest.Position { .init(lane: lane, after: .zero) }
+
+  /// What a call answers once the source has followed the slot.
+  private func settled<Value>(_ body: () async throws -> Value) async throws -> Value {
+    for _ in 0..<20 {
+      do {
+        return try await body()
+      } catch let error as SourceError where error.kind == .moved {
+        continue
+      }
+    }
+    return try await body()
+  }
+
+  @Test("Two lanes of one slot are found wherever they are, while their slot is half moved")
+  func halfMoved() async throws {
+    try await withSource { cluster, source in
+      let lanes = ["a{x}", "b{x}"]
+      let slot = try await cluster.slot(of: "a{x}")
+      let holder = try await cluster.master(of: slot)
+      for lane in lanes { try await holder.command("XADD", lane, "1-1", "k", lane) }
+      #expect(Set(try await source.servers(of: lanes)).count == 1)
+      let target = try #require(try await cluster.masters().first { $0.port != holder.port })
+      var steps: [RedisCluster.MoveStep] = []
+      try await cluster.move(slot: slot, to: target, batch: 1) { step in
+        steps.append(step)
+        for lane in lanes + lanes.reversed() {
+          let inspection = try await settled { try await source.inspect([lane])[0] }
+          #expect(inspection?.entriesAdded == 1, "\(lane) after \(step)")
+          let look = try await settled { try await source.look([Self.position(lane)])[0] }
+          #expect(look.stream != nil, "\(lane) after \(step)")
+          let request = LaneReadRequest(positions: [Self.position(lane)], count: 10, block: nil, budget: 1 << 20, maxEntryBytes: 1 << 20)
+          let read = try await settled { try await source.read(request) }
+          #expect(read.block?.readable.map(\.id) == ["1-1"], "\(lane) after \(step)")
+        }
+        // Both at once, one of which may be here and the other there: never the word that a stream is gone.
+        let both = try? await source.look(lanes.map(Self.position))
+        #expect(both?.contains { $0.stream == nil } != true, "after \(step)")
+      }
+      #expect(steps.contains(.moved(keys: 1)) && steps.contains(.moved(keys: 2)))
+      let following = Task { while true { try await source.rearranged() } }
+      try await waitUntil("the slot has arrived") {
+        try await source.servers(of: lanes).map(\.name) == Array(repeating: "127.0.0.1:\(target.port)", count: 2)
+      }
+      following.cancel()
+    }
+  }
+
+  @Test("Marks go to the nodes of their lanes, those of other lanes to that of their hash; all nodes are searched for a pattern")
+  func marksAndPatterns() async throws {
+    try await withSource { cluster, source in
+      let lanes = (0..<8).map { "jobs:\($0)" }
+      for lane in lanes {
+        let node = try await cluster.master(of: try await cluster.slot(of: lane))
+        try await node.command("XADD", lane, "1-1", "k", "v")
+      }
+      #expect(Set(try await source.discover("jobs:*")) == Set(lanes))
+      let all = lanes + (0..<8).map { "tidemark:{\($0)}:changes" }
+      try await source.publish(all.map { DurableMark(lane: $0, durable: EntryID(ms: 7, no: 1), incarnation: 1, rejected: []) })
+      for number in 0..<8 {
+        let key = "tidemark:{\(number)}:lane"
+        let node = try await cluster.master(of: try await cluster.slot(of: key))
+        #expect(try await node.command("HGET", key, "durable") == "7-1")
+      }
+      let node = try await cluster.master(of: try await cluster.slot(of: "tidemark:durable"))
+      #expect(try await node.command("HGET", "tidemark:durable", "jobs:3") == "7-1")
+      let cuts = lanes.map { (lane: $0, below: EntryID(ms: 2, no: 0)) }
+      #expect(try await source.trim(cuts) == Array(repeating: 1, count: 8))
+    }
+  }
+
+  @Test("A node's doorbell rings for its own lanes")
+  func doorbell() async throws {
+    try await withSource { cluster, source in
+      let lane = "tidemark:{5}:changes"
+      let server = try #require(try await source.servers(of: [lane]).first)
+      #expect(try await source.rings(["tidemark:"], on: server) == .any)
+      let node = try await cluster.master(of: try await cluster.slot(of: lane))
+      try await node.command("XADD", lane, "*", "k", "v")
+      #expect(try await source.rings(["tidemark:"], on: server) == .of([lane]))
+    }
+  }
+
+  @Test("No node that answers, and a server that is no Cluster, are one clear line")
+  func unreachable() async throws {
+    let nobody = RedisClusterSource(try RedisConfiguration(url: "redis+cluster://127.0.0.1:1"), prefix: "tidemark")
+    let away = await failure { _ = try await nobody.servers(of: ["a"]) }
+    #expect(away?.kind == .unavailable)
+    #expect(away?.description.contains("no node of the Cluster tells its slots") == true)
+    try await withRedis { server in
+      let single = RedisClusterSource(try RedisConfiguration(url: "redis+cluster://127.0.0.1:\(server.port)"), prefix: "tidemark")
+      let error = await failure { _ = try await single.servers(of: ["a"]) }
+      #expect(error?.description.contains("cluster support disabled") == true)
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import Testing
+import TidemarkCore
+import TidemarkTestKit
+
+@testable import TidemarkRedis
+
+@Suite("A Redis with Sentinels as a source of lanes")
+struct SentinelSourceTests {
+  @Test("A read from a master that only freezes ends when the Sentinels name another")
+  func frozenMaster() async throws {
+    try await withReplicatedRedis { redis in
+      let hosts = redis.sentinelPorts.map { "127.0.0.1:\($0)" }.joined(separator: ",")
+      var configuration = try RedisConfiguration(url: "redis+sentinel://\(hosts)/\(redis.serviceName)")
+      // Nothing but the Sentinels' word ends the read.
+      configuration.commandTimeout = .seconds(3600)
+      let source = RedisLaneSource(configuration, prefix: "tidemark")
+      let following = Task { while true { try await source.rearranged() } }
+      let old = try await redis.master()
+      try await old.command("XADD", "lane", "1-1", "k", "v")
+      #expect(try await source.inspect(["lane"])[0]?.entriesAdded == 1)
+      old.pause()
+      let reading = Task { try await source.read(.of("lane", block: .seconds(5))) }
+      let new = try await redis.waitForMaster(otherThan: old)
+      await #expect(throws: SourceError.self) { _ = try await reading.value }
+      try await new.command("XADD", "lane", "2-2", "k", "v")
+      let block = try await source.read(.of("lane")).block
+      #expect(block?.readable.last?.id == "2-2")
+      old.resume()
+      following.cancel()
+      await source.close()
+    }
+  }
+}
