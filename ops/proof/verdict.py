@@ -11,14 +11,20 @@ class Verdict:
 
     KINDS = ["lost", "twice", "never written", "out of order", "content differs", "accounting", "process"]
 
-    def __init__(self):
-        self.counts = dict.fromkeys(self.KINDS, 0)
+    def __init__(self, further_kinds=()):
+        self.counts = dict.fromkeys([*self.KINDS, *further_kinds], 0)
         self.examples = []
 
     def add(self, kind, text):
         self.counts[kind] += 1
         if self.counts[kind] <= 5:
             self.examples.append(f"{kind}: {text}")
+
+    def take(self, other):
+        """Adds what another verdict says."""
+        for kind, count in other.counts.items():
+            self.counts[kind] += count
+        self.examples += other.examples
 
     @property
     def is_clean(self):
@@ -33,15 +39,20 @@ def compare(postgres, ledger, verdict):
     """`ledger` in the order in which Redis has it, lane by lane."""
     ordered = sorted(ledger, key=lambda entry: (entry.lane, entry.id))
     changes(postgres, ordered, verdict)
+    effects(postgres, ordered, verdict)
+    for text in rows(postgres, "select json_build_array(lane, reason, detail) from tidemark.dead_letters"):
+        verdict.add("lost", f"dead letter {text}")
+    for text in rows(postgres, "select json_build_array(lane, cause, missing) from tidemark.gaps"):
+        verdict.add("lost", f"gap {text}")
+
+
+def effects(postgres, ordered, verdict):
+    """What the tables hold, where these entries and no others were applied one by one."""
     messages(postgres, ordered, verdict)
     context(postgres, ordered, verdict)
     tool_calls(postgres, ordered, verdict)
     sessions(postgres, ordered, verdict)
     outcomes(postgres, ordered, verdict)
-    for text in rows(postgres, "select json_build_array(lane, reason, detail) from tidemark.dead_letters"):
-        verdict.add("lost", f"dead letter {text}")
-    for text in rows(postgres, "select json_build_array(lane, cause, missing) from tidemark.gaps"):
-        verdict.add("lost", f"gap {text}")
 
 
 def changes(postgres, ordered, verdict):
@@ -149,12 +160,16 @@ def tool_calls(postgres, ordered, verdict):
 def sessions(postgres, ordered, verdict):
     expected = {}
     for entry in ordered:
-        title, step = expected.get(entry.session, (None, None))
+        title, step, agent, status = expected.get(entry.session, (None, None, None, "active"))
         if entry.type == "session.updated":
             title, step = entry.fields["title"], json.loads(entry.fields["meta.step"])
-        expected[entry.session] = (title, step)
-    query = "select json_build_array(session_id, title, meta -> 'step') from tidemark.sessions"
-    found = {session: [("row", (title, step))] for session, title, step in rows(postgres, query)}
+        elif entry.type == "session.started":
+            title, agent, status = entry.fields.get("title", title), entry.fields["agent"], "active"
+        elif entry.type == "session.ended":
+            status = entry.fields["status"]
+        expected[entry.session] = (title, step, agent, status)
+    query = "select json_build_array(session_id, title, meta -> 'step', agent_id, status) from tidemark.sessions"
+    found = {session: [("row", tuple(values))] for session, *values in rows(postgres, query)}
     sequences(verdict, "session", {session: [("row", value)] for session, value in expected.items()}, found)
 
 
@@ -172,10 +187,22 @@ def outcomes(postgres, ordered, verdict):
 
 def accounting(status, redis, ledger, verdict):
     """The two sums that the product promises, against what Redis itself counted and against the ledger."""
+    sums(status, redis, verdict)
     lanes = {lane["lane"]: lane for lane in status["lanes"]}
     written = defaultdict(int)
     for entry in ledger:
         written[entry.lane] += 1
+    for name in LANES:
+        added, _ = redis.entries_added(name)
+        if added != written[name]:
+            verdict.add("accounting", f"{name}: the ledger has {written[name]}, Redis added {added}")
+        if name in lanes and lanes[name]["applied"] != written[name]:
+            verdict.add("accounting", f"{name}: applied {lanes[name]['applied']}, written {written[name]}")
+
+
+def sums(status, redis, verdict):
+    """read = what became of it; read + missing + baseline = what Redis added, where every cursor is at its lane's end."""
+    lanes = {lane["lane"]: lane for lane in status["lanes"]}
     for name in LANES:
         added, _ = redis.entries_added(name)
         lane = lanes.get(name)
@@ -193,7 +220,3 @@ def accounting(status, redis, ledger, verdict):
             verdict.add("accounting", f"{name}: read {lane['read']}, outcomes {total}")
         if lane["read"] + lane["missing"] + lane["baseline"] != added:
             verdict.add("accounting", f"{name}: read {lane['read']}, missing {lane['missing']}, baseline {lane['baseline']}; Redis added {added}")
-        if added != written[name]:
-            verdict.add("accounting", f"{name}: the ledger has {written[name]}, Redis added {added}")
-        if lane["applied"] != written[name]:
-            verdict.add("accounting", f"{name}: applied {lane['applied']}, written {written[name]}")
