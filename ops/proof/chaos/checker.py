@@ -3,7 +3,8 @@
 An entry that Redis is known to have had is in `changes` once, or a fault removed it and a row of `gaps` accounts for it:
 
 - trimmed or deleted: between `after` and `before` of exact rows, whose `missing` add up to just these entries;
-- destroyed with its stream, or trimmed shortly before: behind `after` of a row without `missing`, which ends an incarnation;
+- destroyed with its stream, or trimmed shortly before: a row without `missing` ends an incarnation within moments; the entry may lie in front
+  of the row's `after`, where the next stream was read before anybody saw that it is another;
 - lost by Redis itself in a crash before anybody read it: nobody can know (ops/promises.md). But where one of these had been read, the lane
   was seen to be rewound: a row says so.
 
@@ -17,8 +18,10 @@ from dataclasses import dataclass
 from verdict import effects, rows
 from workload import LANES
 
-SILENT, AHEAD = "silent", "mark ahead"
-FURTHER_KINDS = (SILENT, AHEAD)
+SILENT, MISPLACED, AHEAD = "silent", "gap misplaced", "mark ahead"
+FURTHER_KINDS = (SILENT, MISPLACED, AHEAD)
+# A lane is looked at within a second after something of it was read; a fault that comes upon the other may take longer.
+NOTICED_MILLISECONDS = 30_000
 
 
 @dataclass
@@ -117,33 +120,55 @@ class Checker:
         gaps = [gap for gap in self.gaps if gap.lane == lane]
         exact, breaks = [gap for gap in gaps if gap.is_exact], [gap for gap in gaps if not gap.is_exact]
         absent = [entry for entry in entries if entry.is_known and not self._seen[entry.event_id]]
-        doubtful = sum(not entry.is_known and not self._seen[entry.event_id] for entry in entries)
-        only_exact = either = only_break = 0
+        # Those that exact rows must count, those that they may count, and those that no row holds.
+        certain, unheld, possible = 0, [], sum(not entry.is_known and not self._seen[entry.event_id] for entry in entries)
         for entry in absent:
-            cause = self._removals.causes[lane].get(entry.id)
-            by_crash = self._removals.lost_by_crash(lane, entry.id)
+            removal = self._removals.causes[lane].get(entry.id)
             in_exact, in_break = any(gap.holds(entry.id) for gap in exact), any(gap.holds(entry.id) for gap in breaks)
-            if cause is None and not by_crash:
-                self._verdict.add("lost", f"{lane} {text(entry.id)} {entry.type} of {entry.session}; nothing removed it")
-            elif by_crash:
+            if self._removals.lost_by_crash(lane, entry.id):
                 self.counts["lost by Redis itself"] += 1
-                either += 1
+                possible += 1
+            elif removal is None:
+                self._verdict.add("lost", f"{lane} {text(entry.id)} {entry.type} of {entry.session}; nothing removed it")
+            elif removal.cause == "destroyed" and not in_break:
+                if self._noticed(removal, breaks):
+                    self._held(removal, is_outside=True)
+                    possible += in_exact
+                else:
+                    self._verdict.add(SILENT, f"{lane} {text(entry.id)} went with its stream, and no incarnation ended then")
+            elif in_exact or in_break:
+                self._held(removal)
+                certain += not in_break
+                possible += in_exact and in_break
+            elif self._noticed(removal, breaks):
+                self._held(removal, is_outside=True)
+                possible += 1
             else:
-                self.counts[f"{cause}, accounted for"] += in_exact or in_break
-                if not in_exact and not in_break:
-                    self._verdict.add(SILENT, f"{lane} {text(entry.id)} was {cause}, and no gap holds it")
-                elif cause == "destroyed" and not in_break:
-                    self._verdict.add(SILENT, f"{lane} {text(entry.id)} went with its stream, and no incarnation ended there")
-            if not by_crash:
-                only_exact += in_exact and not in_break
-                only_break += in_break and not in_exact
-                either += in_exact and in_break
-        missing = sum(gap.missing for gap in exact)
-        if not only_exact <= missing <= only_exact + either + doubtful:
-            self._verdict.add(
-                SILENT, f"{lane}: {missing} counted as missing, {only_exact} are (and {either + doubtful} may be); {'; '.join(map(str, exact))}")
+                unheld.append((entry, removal))
+        self._check_exact(lane, exact, certain, possible, unheld)
         self._check_each(lane, entries, absent, gaps)
         self._check_rewinds(lane, entries, breaks)
+
+    def _held(self, removal, is_outside=False):
+        self.counts[f"{removal.cause}, accounted for"] += 1
+        self.counts["- of these in front of their row's range"] += is_outside
+
+    def _noticed(self, removal, breaks):
+        """Whether an incarnation ended soon after. What was read of the next stream before that lies in front of the row's `after`."""
+        return any(0 <= gap.detected_ms - removal.at_ms <= NOTICED_MILLISECONDS for gap in breaks)
+
+    def _check_exact(self, lane, exact, certain, possible, unheld):
+        """What exact rows count together, and that each lost entry lies in one of them."""
+        missing = sum(gap.missing for gap in exact)
+        listed = "; ".join(map(str, exact))
+        is_counted = certain + len(unheld) <= missing <= certain + len(unheld) + possible
+        if not is_counted:
+            self._verdict.add(
+                SILENT, f"{lane}: {missing} counted as missing, {certain + len(unheld)} are, {possible} more may be; {listed}")
+        for entry, removal in unheld:
+            self._verdict.add(
+                MISPLACED if is_counted else SILENT,
+                f"{lane} {text(entry.id)} was {removal.cause}, and no row's range holds it" + (f" ({listed})" if is_counted else ""))
 
     def _check_each(self, lane, entries, absent, gaps):
         """No row claims more than what can have gone there."""
@@ -157,7 +182,7 @@ class Checker:
             most = bisect_left(pool, end) - bisect_right(pool, gap.after) + unplaced
             claimed = gap.missing if gap.is_exact else gap.at_least or 0
             if claimed > most:
-                self._verdict.add(SILENT, f"{gap}, but only {most} can be")
+                self._verdict.add(MISPLACED, f"{gap}, but only {most} can have gone there")
 
     def _check_rewinds(self, lane, entries, breaks):
         for crash in self._removals.crashes:

@@ -1,6 +1,7 @@
 """A Postgres primary and its streaming standby, which may change places."""
 
 import ctypes
+import errno
 import os
 import shutil
 import signal
@@ -12,7 +13,7 @@ from servers import Postgres, wait_for
 
 MEBIBYTE = 1 << 20
 # Enough for half an hour of the usual load; a standby that was held up finds the WAL that it lacks.
-TMPFS_BYTES = 3072 * MEBIBYTE
+TMPFS_BYTES = 2048 * MEBIBYTE
 SETTINGS = ["wal_keep_size=512MB", "max_wal_size=256MB", "hot_standby_feedback=on", "wal_receiver_status_interval=1s"]
 
 
@@ -68,10 +69,17 @@ class Node(Postgres):
 
     def fill_disk(self):
         """Takes all the space there is; returns the file that holds it."""
-        path = f"{self._folder}/ballast"
-        space = os.statvfs(self._folder)
+        path, at, step = f"{self._folder}/ballast", 0, TMPFS_BYTES
         with open(path, "wb") as file:
-            os.posix_fallocate(file.fileno(), 0, max(1, space.f_bavail * space.f_frsize - 64 * 1024))
+            # Postgres takes space at the same time.
+            while step >= 4096:
+                try:
+                    os.posix_fallocate(file.fileno(), at, step)
+                    at += step
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    step //= 2
         return path
 
     def crash(self):
@@ -101,10 +109,9 @@ class Cluster:
         except (OSError, PostgresError):
             return False
 
-    def fail_over(self):
-        """The primary dies and the standby takes its place; `rebuild` makes a new standby of the dead one."""
+    def promote_standby(self):
+        """The standby takes the place of the primary, which is gone; `rebuild` makes a new standby of that."""
         standby = self.standby
-        self.primary.crash()
         standby.promote()
         self.primary = standby
 

@@ -4,6 +4,7 @@ import os
 import signal
 
 from chaos.faults import SMALL_DISK, STANDBY, NotNow, fault
+from chaos.redis_faults import delete_lanes, delete_some, flush_all, overrun
 from chaos.world import TRIM_KEEP_SECONDS
 from servers import wait_for
 
@@ -39,11 +40,20 @@ def wait_for_standby(world):
         raise NotNow(str(error)) from None
 
 
-def fail_over(world):
+def fail_over(world, take_receiver=None):
     # What the new primary lacks was marked as durable all the same, until it has it again.
     world.marks_may_lead = True
-    world.cluster.fail_over()
+    before = changes(world.cluster.primary)
+    world.cluster.primary.crash()
+    if take_receiver:
+        take_receiver()
+    world.cluster.promote_standby()
+    world.events.note(f"the new primary lacks {before - changes(world.cluster.primary)} changes or more")
     return world.cluster.rebuild
+
+
+def changes(node):
+    return int(node.query("select count(*) from tidemark.changes")[0])
 
 
 @fault("failover", weight=3, needs=[STANDBY])
@@ -60,14 +70,25 @@ def promote_lagging(world, rng):
     if receiver is None:
         raise NotNow("the standby has no receiver")
     os.kill(receiver, signal.SIGSTOP)
-    try:
-        world.rest(rng.uniform(2, TRIM_KEEP_SECONDS * 0.4))
-        world.events.note("the standby lags; the primary dies")
-        world.marks_may_lead = True
-        world.cluster.primary.crash()
-    finally:
+
+    def end_receiver():
+        # It must not go on: what the primary sent still lies in its socket.
+        os.kill(receiver, signal.SIGTERM)
         os.kill(receiver, signal.SIGCONT)
-    return fail_over(world)
+
+    try:
+        longest = TRIM_KEEP_SECONDS * 0.4
+        world.rest(rng.uniform(1, longest / 2))
+        # What the old primary has recorded of this, the new one learns anew.
+        meanwhile = rng.choice([None, None, overrun, delete_some, delete_lanes, flush_all])
+        if meanwhile:
+            world.events.note(f"meanwhile {meanwhile.__name__}")
+            meanwhile(world, rng)
+        world.rest(rng.uniform(1, longest / 2))
+    except BaseException:
+        end_receiver()
+        raise
+    return fail_over(world, end_receiver)
 
 
 @fault("disk-full", weight=2, needs=[SMALL_DISK])

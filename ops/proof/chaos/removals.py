@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 
 from resp import entry_id
 from workload import LANES
@@ -16,6 +17,13 @@ DELETE_SOME = (
     IDS + "local gone = {} for i = 1, #ARGV do local id = ids[#ids - ARGV[i]] "
     "if id and redis.call('XDEL', KEYS[1], id) == 1 then gone[#gone + 1] = id end end return gone"
 )
+
+
+@dataclass(frozen=True)
+class Removal:
+    # trimmed, deleted or destroyed
+    cause: str
+    at_ms: int
 
 
 class RedisCrash:
@@ -36,35 +44,36 @@ class RedisCrash:
 
 class Removals:
     def __init__(self):
-        # lane -> id -> how it went: trimmed, deleted or destroyed.
+        # lane -> id -> Removal
         self.causes = defaultdict(dict)
         self.crashes = []
 
     def trim(self, redis, lane, keep):
         """XTRIM MAXLEN; returns how many entries went."""
-        return self._note(lane, redis.connection.call("EVAL", TRIM, 1, lane, keep), "trimmed")
+        return self._note(now_ms(), lane, redis.connection.call("EVAL", TRIM, 1, lane, keep), "trimmed")
 
     def delete_some(self, redis, lane, places):
-        return self._note(lane, redis.connection.call("EVAL", DELETE_SOME, 1, lane, *places), "deleted")
+        return self._note(now_ms(), lane, redis.connection.call("EVAL", DELETE_SOME, 1, lane, *places), "deleted")
 
     def delete_key(self, redis, lane):
-        return self._note(lane, redis.connection.call("EVAL", DELETE_KEY, 1, lane), "destroyed")
+        return self._note(now_ms(), lane, redis.connection.call("EVAL", DELETE_KEY, 1, lane), "destroyed")
 
     def flush_all(self, redis):
         commands = [("MULTI",), *(("EVAL", LIST, 1, lane) for lane in LANES), ("FLUSHALL",), ("EXEC",)]
+        begun = now_ms()
         answers = redis.connection.pipeline(commands)[-1]
         if not isinstance(answers, list):
             raise RuntimeError(f"FLUSHALL in a transaction: {answers}")
-        return sum(self._note(lane, ids, "destroyed") for lane, ids in zip(LANES, answers))
+        return sum(self._note(begun, lane, ids, "destroyed") for lane, ids in zip(LANES, answers))
 
     def crashed(self, before, after, moment_ms):
         """Notes a crash, and returns how many entries of the listing before it are gone."""
         self.crashes.append(RedisCrash(before, after, moment_ms))
         return sum(1 for lane in LANES for identifier in before[lane] - after[lane] if self.crashes[-1].may_have_lost(lane, identifier))
 
-    def _note(self, lane, identifiers, cause):
+    def _note(self, begun_ms, lane, identifiers, cause):
         for identifier in identifiers:
-            self.causes[lane][entry_id(identifier)] = cause
+            self.causes[lane][entry_id(identifier)] = Removal(cause, begun_ms)
         return len(identifiers)
 
     def lost_by_crash(self, lane, identifier):

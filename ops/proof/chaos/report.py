@@ -8,7 +8,7 @@ import sys
 import time
 from collections import defaultdict
 
-from chaos.checker import AHEAD, SILENT
+from chaos.checker import AHEAD, MISPLACED, SILENT
 from proof import print_differences, table
 from servers import program
 
@@ -61,7 +61,7 @@ class Report:
         self._print_resources()
         print_differences(verdict)
         print(f"\nseed {self._seed}; lost {verdict.counts['lost']}, twice {verdict.counts['twice']}, "
-              f"out of order {verdict.counts['out of order']}, silent {verdict.counts[SILENT]}, marks ahead {verdict.counts[AHEAD]}")
+              f"out of order {verdict.counts['out of order']}, silent {verdict.counts[SILENT]}, gaps misplaced {verdict.counts[MISPLACED]}, marks ahead {verdict.counts[AHEAD]}")
         print("PASSED" if verdict.is_clean else "FAILED")
 
     def _print_faults(self):
@@ -84,7 +84,7 @@ class Report:
     def write(self, path):
         recoveries = {
             kind: {"p50": quantile(seconds, 0.5), "p99": quantile(seconds, 0.99), "max": max(seconds), "count": len(seconds)}
-            for kind, seconds in self._recoveries.items()}
+            for kind, seconds in self._recoveries.items() if seconds}
         document = {
             "seed": self._seed, "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]], "options": vars(self._options),
             "versions": versions(self._plan.binary), "began": self._begun, "seconds": time.time() - self._begun, "injected": self._injected,
