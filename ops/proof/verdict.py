@@ -50,8 +50,10 @@ def effects(postgres, ordered, verdict):
     """What the tables hold, where these entries and no others were applied one by one."""
     messages(postgres, ordered, verdict)
     context(postgres, ordered, verdict)
+    context_history(postgres, ordered, verdict)
     tool_calls(postgres, ordered, verdict)
     sessions(postgres, ordered, verdict)
+    session_changes(postgres, ordered, verdict)
     outcomes(postgres, ordered, verdict)
 
 
@@ -135,23 +137,36 @@ def context(postgres, ordered, verdict):
     sequences(verdict, "context key", expected, found)
 
 
+def context_history(postgres, ordered, verdict):
+    """Every value that was ever set, and every removal."""
+    expected, found = defaultdict(list), defaultdict(list)
+    for entry in ordered:
+        if entry.type in ("context.set", "context.removed"):
+            value = json.loads(entry.fields["value"]) if "value" in entry.fields else None
+            expected[entry.session].append((entry.id, (entry.fields["key"], value, entry.type == "context.removed")))
+    query = """select json_build_array(session_id, entry_ms, entry_no, key, value, removed) from tidemark.context_history
+      order by session_id, entry_ms, entry_no"""
+    for session, ms, no, *values in rows(postgres, query):
+        found[session].append(((ms, no), tuple(values)))
+    sequences(verdict, "context value", expected, found)
+
+
 def tool_calls(postgres, ordered, verdict):
     calls = defaultdict(dict)
     for entry in ordered:
         call = entry.fields.get("call_id")
         if entry.type == "tool.started":
-            calls[entry.session][call] = ("started", None, None, entry.fields["tool"])
+            calls[entry.session][call] = ("started", None, None, entry.fields["tool"], json.loads(entry.fields["arguments"]))
         elif entry.type == "tool.finished":
-            tool = calls[entry.session][call][3] if call in calls[entry.session] else None
+            begun = calls[entry.session][call][3:] if call in calls[entry.session] else (None, None)
             result = json.loads(entry.fields["result"]) if "result" in entry.fields else None
-            calls[entry.session][call] = (entry.fields["status"], result, entry.fields.get("error"), tool)
+            calls[entry.session][call] = (entry.fields["status"], result, entry.fields.get("error"), *begun)
     expected = {session: sorted(items.items(), key=lambda item: item[0]) for session, items in calls.items()}
     found = defaultdict(list)
-    query = "select json_build_array(session_id, call_id, status, result, error, tool) from tidemark.tool_calls"
-    for session, call, status, result, error, tool in rows(postgres, query):
-        # A call that was finished without ever being started has no tool that anybody named: not compared.
-        named = next((value[3] for key, value in expected.get(session, []) if key == call), tool) if tool else None
-        found[session].append((call, (status, result, error, None if named is None else tool)))
+    # A call that was finished without ever being started has no tool and no arguments: nobody named them.
+    query = "select json_build_array(session_id, call_id, status, result, error, tool, arguments) from tidemark.tool_calls"
+    for session, call, *values in rows(postgres, query):
+        found[session].append((call, tuple(values)))
     for items in found.values():
         items.sort(key=lambda item: item[0])
     sequences(verdict, "tool call", expected, found)
@@ -171,6 +186,20 @@ def sessions(postgres, ordered, verdict):
     query = "select json_build_array(session_id, title, meta -> 'step', agent_id, status) from tidemark.sessions"
     found = {session: [("row", tuple(values))] for session, *values in rows(postgres, query)}
     sequences(verdict, "session", {session: [("row", value)] for session, value in expected.items()}, found)
+
+
+def session_changes(postgres, ordered, verdict):
+    """What each said: no other table keeps it."""
+    expected, found = defaultdict(list), defaultdict(list)
+    for entry in ordered:
+        if entry.type.startswith("session."):
+            said = {name: json.loads(value) if name.startswith("meta.") else value for name, value in entry.fields.items()}
+            expected[entry.session].append((entry.id, (entry.type, said)))
+    query = """select json_build_array(session_id, entry_ms, entry_no, type, fields) from tidemark.changes
+      where type like 'session.%' order by session_id, entry_ms, entry_no"""
+    for session, ms, no, *values in rows(postgres, query):
+        found[session].append(((ms, no), tuple(values)))
+    sequences(verdict, "session change", expected, found)
 
 
 def outcomes(postgres, ordered, verdict):

@@ -14,6 +14,7 @@ from chaos.ledger_files import read_ledgers
 from chaos.plan import ATTEMPTS, Plan
 from chaos.report import Report
 from chaos.samples import Sampler
+from chaos.spoil import SCRIPTS, spoil
 from chaos.world import World
 from proof import caught_up, say, tail
 from servers import wait_for
@@ -38,6 +39,7 @@ def arguments():
     parser.add_argument("--faults", help="kinds, all, cheap or none, with commas (default: all from 3 minutes on, else cheap)")
     parser.add_argument("--report", help="where the report goes, as JSON (default: a new file below the folder for temporary files)")
     parser.add_argument("--deadline", type=float, default=120, help="seconds to catch up at the end (default %(default)s)")
+    parser.add_argument("--spoil", choices=SCRIPTS, help="break the result before it is compared, to see that this difference is found")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and ledgers, also when all is well")
     return parser.parse_args()
 
@@ -133,7 +135,9 @@ def finish(options, world, report, verdict):
         world.events.note(f"caught up {time.monotonic() - begun:.1f} s after the last change")
     except TimeoutError as error:
         verdict.add("process", str(error))
-    deadline, said = time.monotonic() + ACCOUNTING_SECONDS, Verdict()
+    if options.spoil:
+        spoil(options.spoil, world.cluster)
+    deadline = time.monotonic() + (3 if options.spoil else ACCOUNTING_SECONDS)
     while True:
         said = check_status(world)
         if said.is_clean or time.monotonic() > deadline:
