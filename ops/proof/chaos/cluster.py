@@ -82,6 +82,11 @@ class Node(Postgres):
                     step //= 2
         return path
 
+    def close(self):
+        super().close()
+        if self._small_disk:
+            subprocess.run(["umount", "--lazy", self._folder], check=False)
+
     def crash(self):
         """SIGQUIT to the postmaster, which is what `-m immediate` sends, without waiting for more than its end."""
         self._process.send_signal(signal.SIGQUIT)

@@ -47,8 +47,8 @@ def fail_over(world, take_receiver=None):
     world.cluster.primary.crash()
     if take_receiver:
         take_receiver()
+    world.events.note(f"the standby lacks about {before - changes(world.cluster.standby)} changes")
     world.cluster.promote_standby()
-    world.events.note(f"the new primary lacks {before - changes(world.cluster.primary)} changes or more")
     return world.cluster.rebuild
 
 
