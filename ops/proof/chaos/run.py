@@ -48,7 +48,7 @@ def prove(options, seed, folder):
     plan = Plan(options, seed)
     verdict, events = Verdict(FURTHER_KINDS), Events(folder)
     report = Report(options, seed, plan, events)
-    world = sampler = None
+    world = None
     try:
         world = World(options, plan, folder, events)
         world.begin(plan)
@@ -67,22 +67,21 @@ def prove(options, seed, folder):
         checker.check()
         report.finish(verdict, checker, sampler)
     except KeyboardInterrupt:
-        verdict.add("process", "interrupted")
+        say("interrupted")
     finally:
         if world:
             world.close()
-        if not verdict.is_clean:
+        if not report.is_passed:
             options.keep = True
             for worker in world.workers if world else []:
                 say(f"the last words of {os.path.basename(worker.folder)}:\n{tail(worker.log)}")
-    path = options.report or f"{tempfile.mkdtemp(prefix='tidemark-chaos-')}/chaos-report.json"
-    report.write(path)
-    print(f"report: {path}")
+        path = options.report or f"{tempfile.mkdtemp(prefix='tidemark-chaos-')}/chaos-report.json"
+        report.write(path)
+        print(f"report: {path}")
     return report.is_passed
 
 
 def inject_all(options, plan, world, report, verdict):
-    refused = {}
     for number, fault, awaits_recovery in plan.schedule(options.minutes):
         world.rest(plan.rng(f"{number}/rest").uniform(0.1, 1.2))
         for attempt in range(ATTEMPTS):

@@ -92,8 +92,16 @@ class Sampler(threading.Thread):
                 "most": max(values, default=None), "last": values[-1] if values else None,
                 "slope an hour, mean": sum(slope * seconds for slope, seconds in slopes) / length if slopes else None,
                 "slope an hour, steepest": max((slope for slope, _ in slopes), default=None)}
-        return {"lives": len(self.lives), "lives with a slope": len(lives), "seconds with a slope": round(sum(
+        return {"lives": len(self.lives), "series": self._series(), "lives with a slope": len(lives), "seconds with a slope": round(sum(
             samples[-1][0] - samples[0][0] for samples in lives)), "measures": result}
+
+
+    def _series(self):
+        """Of each process a hundred samples or so: seconds since the first, then MEASURES."""
+        return {
+            process: [[round(moment - samples[0][0], 1), *(round(value, 1) for value in values)]
+                      for moment, values in samples[::max(1, len(samples) // 100)]]
+            for process, samples in self.lives.items()}
 
 
 def established(process):
