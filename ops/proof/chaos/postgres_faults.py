@@ -47,7 +47,7 @@ def fail_over(world, take_receiver=None):
     world.cluster.primary.crash()
     if take_receiver:
         take_receiver()
-    world.events.note(f"the standby lacks about {before - changes(world.cluster.standby)} changes")
+    world.events.note(f"the standby lacks about {max(0, before - changes(world.cluster.standby))} changes")
     world.cluster.promote_standby()
     return world.cluster.rebuild
 
