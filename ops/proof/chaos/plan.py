@@ -49,7 +49,7 @@ class Plan:
         deadline = time.monotonic() + 60 * minutes
         first = list(self.faults)
         rng.shuffle(first)
-        while first or time.monotonic() < deadline:
+        while first or self.faults and time.monotonic() < deadline:
             fault = first.pop() if first else rng.choices(self.faults, [fault.weight for fault in self.faults])[0]
             number += 1
             # Now and then the next fault meets what has not recovered from this one.

@@ -82,6 +82,8 @@ def prove(options, seed, folder):
 
 
 def inject_all(options, plan, world, report, verdict):
+    if not plan.faults:
+        world.rest(60 * options.minutes)
     for number, fault, awaits_recovery in plan.schedule(options.minutes):
         world.rest(plan.rng(f"{number}/rest").uniform(0.1, 1.2))
         for attempt in range(ATTEMPTS):
