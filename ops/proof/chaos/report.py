@@ -56,12 +56,13 @@ class Report:
             "marks compared": sampler.marks_compared, "resources": sampler.slopes(), "gaps": [str(gap) for gap in checker.gaps]}
         self._print_faults()
         print("\nentries")
-        table([*self._result["entries"].items(), ("writes refused", self.producers["refused"]), ("producers' connections lost", self.producers["reconnects"]),
-               ("durable marks compared", sampler.marks_compared)])
+        table([
+            *self._result["entries"].items(), ("writes refused", self.producers["refused"]),
+            ("producers' connections lost", self.producers["reconnects"]), ("durable marks compared", sampler.marks_compared)])
         self._print_resources()
         print_differences(verdict)
-        print(f"\nseed {self._seed}; lost {verdict.counts['lost']}, twice {verdict.counts['twice']}, "
-              f"out of order {verdict.counts['out of order']}, silent {verdict.counts[SILENT]}, gaps misplaced {verdict.counts[MISPLACED]}, marks ahead {verdict.counts[AHEAD]}")
+        decisive = ", ".join(f"{kind} {verdict.counts[kind]}" for kind in ("lost", "twice", "out of order", SILENT, MISPLACED, AHEAD))
+        print(f"\nseed {self._seed}; {decisive}")
         print("PASSED" if verdict.is_clean else "FAILED")
 
     def _print_faults(self):
