@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from verdict import effects, rows
 from workload import LANES
 
-SILENT, MISPLACED, AHEAD = "silent", "gap misplaced", "mark ahead"
-FURTHER_KINDS = (SILENT, MISPLACED, AHEAD)
+SILENT, OVERCOUNTED, MISPLACED, AHEAD = "silent", "gap too large", "gap misplaced", "mark ahead"
+FURTHER_KINDS = (SILENT, OVERCOUNTED, MISPLACED, AHEAD)
 # A lane is looked at within a second after something of it was read; a fault that comes upon the other may take longer.
 NOTICED_MILLISECONDS = 30_000
 
@@ -161,10 +161,11 @@ class Checker:
         """What exact rows count together, and that each lost entry lies in one of them."""
         missing = sum(gap.missing for gap in exact)
         listed = "; ".join(map(str, exact))
-        is_counted = certain + len(unheld) <= missing <= certain + len(unheld) + possible
-        if not is_counted:
+        lost = certain + len(unheld)
+        is_counted = lost <= missing
+        if not lost <= missing <= lost + possible:
             self._verdict.add(
-                SILENT, f"{lane}: {missing} counted as missing, {certain + len(unheld)} are, {possible} more may be; {listed}")
+                OVERCOUNTED if is_counted else SILENT, f"{lane}: {missing} counted as missing, {lost} are, {possible} more may be; {listed}")
         for entry, removal in unheld:
             self._verdict.add(
                 MISPLACED if is_counted else SILENT,

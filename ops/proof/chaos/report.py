@@ -8,7 +8,7 @@ import sys
 import time
 from collections import defaultdict
 
-from chaos.checker import AHEAD, MISPLACED, SILENT
+from chaos.checker import AHEAD, MISPLACED, OVERCOUNTED, SILENT
 from proof import print_differences, table
 from servers import program
 
@@ -61,7 +61,7 @@ class Report:
             ("producers' connections lost", self.producers["reconnects"]), ("durable marks compared", sampler.marks_compared)])
         self._print_resources()
         print_differences(verdict)
-        decisive = ", ".join(f"{kind} {verdict.counts[kind]}" for kind in ("lost", "twice", "out of order", SILENT, MISPLACED, AHEAD))
+        decisive = ", ".join(f"{kind} {verdict.counts[kind]}" for kind in ("lost", "twice", "out of order", SILENT, OVERCOUNTED, MISPLACED, AHEAD))
         print(f"\nseed {self._seed}; {decisive}")
         print("PASSED" if verdict.is_clean else "FAILED")
 

@@ -13,9 +13,9 @@ SCRIPTS = {
                     "(lane_id, no) = (select lane_id, max(no) from tidemark.change_log group by lane_id limit 1)",
     "content differs": "update tidemark.messages set content = content || '.' where (session_id, message_id) = "
                        "(select session_id, message_id from tidemark.messages order by at desc limit 1 offset 100)",
-    # All that is known of what went is one row about what did not go.
-    "silent": "delete from tidemark.gaps; insert into tidemark.gaps (lane, incarnation, after_ms, after_no, missing, cause) "
-              "select lane, 1, 0, 0, 3, 'trimmed' from tidemark.lanes limit 1",
+    "silent": "delete from tidemark.gaps",
+    "gap too large": "insert into tidemark.gaps (lane, incarnation, after_ms, after_no, missing, cause) "
+                     "select lane, 1, 0, 0, 3, 'trimmed' from tidemark.lanes limit 1",
     "accounting": "update tidemark.lanes set missing_total = missing_total + 1 where lane_id = (select min(lane_id) from tidemark.lanes)",
 }
 
