@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 
-from resp import Connection
+from resp import Connection, RespError
 
 
 def free_port():
@@ -45,26 +45,48 @@ def wait_for(what, seconds, condition):
 
 
 class Redis:
-    def __init__(self, folder):
+    """Without persistence, unless `settings` says otherwise. It keeps its port over stop and start."""
+
+    def __init__(self, folder, settings=("--save", "", "--appendonly", "no")):
         os.makedirs(folder, exist_ok=True)
+        self.folder = folder
+        self._settings = list(settings)
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        with open(f"{folder}/redis.log", "ab") as log:
+        self.connection = None
+        self.start()
+
+    def start(self):
+        with open(f"{self.folder}/redis.log", "ab") as log:
             self._process = subprocess.Popen(
-                [program("redis-server", "valkey-server"), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", folder]
-                + ["--save", "", "--appendonly", "no"],
+                [program("redis-server", "valkey-server"), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder]
+                + self._settings,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent)
-        wait_for("Redis answers", 30, self._answers)
+        wait_for("Redis answers", 60, self._answers)
+        self.connect()
+
+    def connect(self):
         self.connection = Connection(self.port)
 
     def _answers(self):
+        if self._process.poll() is not None:
+            raise RuntimeError(f"Redis ended with {self._process.returncode}; its log: {self.folder}/redis.log")
         try:
             connection = Connection(self.port, timeout=2)
             connection.call("PING")
             connection.close()
             return True
-        except OSError:
+        except (OSError, RespError):  # an error answer: it is still loading
             return False
+
+    def stop(self):
+        """Orderly: what is in memory is on disk, where the settings say so."""
+        self._process.terminate()
+        self._process.wait()
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
 
     def cut_clients(self, spared):
         """Ends every connection but ours and those in `spared`; returns how many."""
@@ -86,40 +108,53 @@ class Redis:
         return info["entries-added"], (int(ms), int(no))
 
     def close(self):
-        self._process.kill()
-        self._process.wait()
+        self.kill()
+
+
+def plain_user():
+    """Whom Postgres runs as: it refuses to run as root. Arguments of `subprocess`."""
+    if os.geteuid() != 0:
+        return {}
+    try:
+        user = pwd.getpwnam("postgres")
+    except KeyError:
+        raise SystemExit("PostgreSQL refuses to run as root and there is no user `postgres`: run as another user") from None
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
 class Postgres:
-    def __init__(self, folder):
+    """A server of its own. It keeps its port over stop and start; `settings` are given with `-c`."""
+
+    def __init__(self, folder, settings=()):
         self._folder = folder
-        self._data = f"{folder}/data"
+        self.data = f"{folder}/data"
+        self._settings = list(settings)
         self.port = free_port()
         self.url = f"postgresql://tidemark@127.0.0.1:{self.port}/tidemark"
-        self._user = {}
+        self._user = plain_user()
         os.makedirs(folder, mode=0o700)
-        if os.geteuid() == 0:
-            try:
-                user = pwd.getpwnam("postgres")
-            except KeyError:
-                raise SystemExit("PostgreSQL refuses to run as root and there is no user `postgres`: run as another user") from None
-            self._user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-            os.chown(folder, user.pw_uid, user.pw_gid)
+        if self._user:
+            os.chown(folder, self._user["user"], self._user["group"])
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         self._process = None
-        self._run(program("initdb"), "-D", self._data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C")
+        self._create()
+
+    def _create(self):
+        self.run_program("initdb", "-D", self.data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C")
         self.start()
         self.query("create role tidemark login; create database tidemark owner tidemark", admin=True)
 
-    def _run(self, *command):
+    def run_program(self, name, *arguments):
         subprocess.run(
-            command, check=True, cwd="/", env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **self._user)
+            [program(name), *arguments], check=True, cwd="/", env=self._environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, **self._user)
 
     def start(self):
         with open(f"{self._folder}.log", "ab") as log:
             self._process = subprocess.Popen(
-                [program("postgres"), "-D", self._data, "-p", str(self.port), "-k", self._folder]
-                + ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"],
+                [program("postgres"), "-D", self.data, "-p", str(self.port), "-k", self._folder]
+                + ["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]
+                + [part for setting in self._settings for part in ("-c", setting)],
                 cwd="/", env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent, **self._user)
         wait_for("Postgres answers", 120, self._answers)
 
@@ -132,8 +167,19 @@ class Postgres:
         except subprocess.CalledProcessError:
             return False
 
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def is_running(self):
+        return self._process.poll() is None
+
     def stop_immediate(self):
-        self._run(program("pg_ctl"), "-D", self._data, "-m", "immediate", "-w", "stop")
+        self.stop("immediate")
+
+    def stop(self, mode):
+        """`smart`, `fast` or `immediate`, as pg_ctl has it."""
+        self.run_program("pg_ctl", "-D", self.data, "-m", mode, "-w", "stop")
         self._process.wait()
 
     def query(self, sql, admin=False, database=None, quiet=False):
@@ -158,7 +204,7 @@ class Worker:
 
     def __init__(self, binary, folder, environment):
         self.binary = binary
-        self._folder = folder
+        self.folder = folder
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TIDEMARK_")}
         self.environment.update(environment)
         self.log = f"{folder}/worker.log"
@@ -167,13 +213,13 @@ class Worker:
 
     def command(self, *arguments, timeout=120):
         return subprocess.run(
-            [self.binary, *arguments], env=self.environment, cwd=self._folder, stdin=subprocess.DEVNULL, text=True,
+            [self.binary, *arguments], env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, text=True,
             encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
 
     def start(self):
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                [self.binary, "run"], env=self.environment, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [self.binary, "run"], env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 preexec_fn=die_with_parent)
 
     @property
@@ -183,6 +229,9 @@ class Worker:
     def exit_code(self):
         """None while it runs."""
         return self._process.poll()
+
+    def signal(self, number):
+        self._process.send_signal(number)
 
     def keep_up(self):
         """Starts it again if it ended by itself, which it should not; such exits are part of the verdict."""

@@ -11,14 +11,20 @@ class Verdict:
 
     KINDS = ["lost", "twice", "never written", "out of order", "content differs", "accounting", "process"]
 
-    def __init__(self):
-        self.counts = dict.fromkeys(self.KINDS, 0)
+    def __init__(self, further_kinds=()):
+        self.counts = dict.fromkeys([*self.KINDS, *further_kinds], 0)
         self.examples = []
 
     def add(self, kind, text):
         self.counts[kind] += 1
         if self.counts[kind] <= 5:
             self.examples.append(f"{kind}: {text}")
+
+    def take(self, other):
+        """Adds what another verdict says."""
+        for kind, count in other.counts.items():
+            self.counts[kind] += count
+        self.examples += other.examples
 
     @property
     def is_clean(self):
@@ -33,15 +39,22 @@ def compare(postgres, ledger, verdict):
     """`ledger` in the order in which Redis has it, lane by lane."""
     ordered = sorted(ledger, key=lambda entry: (entry.lane, entry.id))
     changes(postgres, ordered, verdict)
-    messages(postgres, ordered, verdict)
-    context(postgres, ordered, verdict)
-    tool_calls(postgres, ordered, verdict)
-    sessions(postgres, ordered, verdict)
-    outcomes(postgres, ordered, verdict)
+    effects(postgres, ordered, verdict)
     for text in rows(postgres, "select json_build_array(lane, reason, detail) from tidemark.dead_letters"):
         verdict.add("lost", f"dead letter {text}")
     for text in rows(postgres, "select json_build_array(lane, cause, missing) from tidemark.gaps"):
         verdict.add("lost", f"gap {text}")
+
+
+def effects(postgres, ordered, verdict):
+    """What the tables hold, where these entries and no others were applied one by one."""
+    messages(postgres, ordered, verdict)
+    context(postgres, ordered, verdict)
+    context_history(postgres, ordered, verdict)
+    tool_calls(postgres, ordered, verdict)
+    sessions(postgres, ordered, verdict)
+    session_changes(postgres, ordered, verdict)
+    outcomes(postgres, ordered, verdict)
 
 
 def changes(postgres, ordered, verdict):
@@ -124,23 +137,36 @@ def context(postgres, ordered, verdict):
     sequences(verdict, "context key", expected, found)
 
 
+def context_history(postgres, ordered, verdict):
+    """Every value that was ever set, and every removal."""
+    expected, found = defaultdict(list), defaultdict(list)
+    for entry in ordered:
+        if entry.type in ("context.set", "context.removed"):
+            value = json.loads(entry.fields["value"]) if "value" in entry.fields else None
+            expected[entry.session].append((entry.id, (entry.fields["key"], value, entry.type == "context.removed")))
+    query = """select json_build_array(session_id, entry_ms, entry_no, key, value, removed) from tidemark.context_history
+      order by session_id, entry_ms, entry_no"""
+    for session, ms, no, *values in rows(postgres, query):
+        found[session].append(((ms, no), tuple(values)))
+    sequences(verdict, "context value", expected, found)
+
+
 def tool_calls(postgres, ordered, verdict):
     calls = defaultdict(dict)
     for entry in ordered:
         call = entry.fields.get("call_id")
         if entry.type == "tool.started":
-            calls[entry.session][call] = ("started", None, None, entry.fields["tool"])
+            calls[entry.session][call] = ("started", None, None, entry.fields["tool"], json.loads(entry.fields["arguments"]))
         elif entry.type == "tool.finished":
-            tool = calls[entry.session][call][3] if call in calls[entry.session] else None
+            begun = calls[entry.session][call][3:] if call in calls[entry.session] else (None, None)
             result = json.loads(entry.fields["result"]) if "result" in entry.fields else None
-            calls[entry.session][call] = (entry.fields["status"], result, entry.fields.get("error"), tool)
+            calls[entry.session][call] = (entry.fields["status"], result, entry.fields.get("error"), *begun)
     expected = {session: sorted(items.items(), key=lambda item: item[0]) for session, items in calls.items()}
     found = defaultdict(list)
-    query = "select json_build_array(session_id, call_id, status, result, error, tool) from tidemark.tool_calls"
-    for session, call, status, result, error, tool in rows(postgres, query):
-        # A call that was finished without ever being started has no tool that anybody named: not compared.
-        named = next((value[3] for key, value in expected.get(session, []) if key == call), tool) if tool else None
-        found[session].append((call, (status, result, error, None if named is None else tool)))
+    # A call that was finished without ever being started has no tool and no arguments: nobody named them.
+    query = "select json_build_array(session_id, call_id, status, result, error, tool, arguments) from tidemark.tool_calls"
+    for session, call, *values in rows(postgres, query):
+        found[session].append((call, tuple(values)))
     for items in found.values():
         items.sort(key=lambda item: item[0])
     sequences(verdict, "tool call", expected, found)
@@ -149,13 +175,31 @@ def tool_calls(postgres, ordered, verdict):
 def sessions(postgres, ordered, verdict):
     expected = {}
     for entry in ordered:
-        title, step = expected.get(entry.session, (None, None))
+        title, step, agent, status = expected.get(entry.session, (None, None, None, "active"))
         if entry.type == "session.updated":
             title, step = entry.fields["title"], json.loads(entry.fields["meta.step"])
-        expected[entry.session] = (title, step)
-    query = "select json_build_array(session_id, title, meta -> 'step') from tidemark.sessions"
-    found = {session: [("row", (title, step))] for session, title, step in rows(postgres, query)}
+        elif entry.type == "session.started":
+            title, agent, status = entry.fields.get("title", title), entry.fields["agent"], "active"
+        elif entry.type == "session.ended":
+            status = entry.fields["status"]
+        expected[entry.session] = (title, step, agent, status)
+    query = "select json_build_array(session_id, title, meta -> 'step', agent_id, status) from tidemark.sessions"
+    found = {session: [("row", tuple(values))] for session, *values in rows(postgres, query)}
     sequences(verdict, "session", {session: [("row", value)] for session, value in expected.items()}, found)
+
+
+def session_changes(postgres, ordered, verdict):
+    """What each said: no other table keeps it."""
+    expected, found = defaultdict(list), defaultdict(list)
+    for entry in ordered:
+        if entry.type.startswith("session."):
+            said = {name: json.loads(value) if name.startswith("meta.") else value for name, value in entry.fields.items()}
+            expected[entry.session].append((entry.id, (entry.type, said)))
+    query = """select json_build_array(session_id, entry_ms, entry_no, type, fields) from tidemark.changes
+      where type like 'session.%' order by session_id, entry_ms, entry_no"""
+    for session, ms, no, *values in rows(postgres, query):
+        found[session].append(((ms, no), tuple(values)))
+    sequences(verdict, "session change", expected, found)
 
 
 def outcomes(postgres, ordered, verdict):
@@ -172,10 +216,22 @@ def outcomes(postgres, ordered, verdict):
 
 def accounting(status, redis, ledger, verdict):
     """The two sums that the product promises, against what Redis itself counted and against the ledger."""
+    sums(status, redis, verdict)
     lanes = {lane["lane"]: lane for lane in status["lanes"]}
     written = defaultdict(int)
     for entry in ledger:
         written[entry.lane] += 1
+    for name in LANES:
+        added, _ = redis.entries_added(name)
+        if added != written[name]:
+            verdict.add("accounting", f"{name}: the ledger has {written[name]}, Redis added {added}")
+        if name in lanes and lanes[name]["applied"] != written[name]:
+            verdict.add("accounting", f"{name}: applied {lanes[name]['applied']}, written {written[name]}")
+
+
+def sums(status, redis, verdict):
+    """read = what became of it; read + missing + baseline = what Redis added, where every cursor is at its lane's end."""
+    lanes = {lane["lane"]: lane for lane in status["lanes"]}
     for name in LANES:
         added, _ = redis.entries_added(name)
         lane = lanes.get(name)
@@ -193,7 +249,3 @@ def accounting(status, redis, ledger, verdict):
             verdict.add("accounting", f"{name}: read {lane['read']}, outcomes {total}")
         if lane["read"] + lane["missing"] + lane["baseline"] != added:
             verdict.add("accounting", f"{name}: read {lane['read']}, missing {lane['missing']}, baseline {lane['baseline']}; Redis added {added}")
-        if added != written[name]:
-            verdict.add("accounting", f"{name}: the ledger has {written[name]}, Redis added {added}")
-        if lane["applied"] != written[name]:
-            verdict.add("accounting", f"{name}: applied {lane['applied']}, written {written[name]}")

@@ -98,8 +98,13 @@ class Generator:
 
     def _other(self):
         dice = self._rng.random()
-        if dice < 0.4:
+        if dice < 0.3:
             return "session.updated", {"title": self._text(4), "meta.step": str(self._count)}
+        if dice < 0.4:
+            # Begun once more, with a title or without: what is not given stays.
+            return "session.started", {"agent": "agent-%d" % self._count, **({"title": self._text(4)} if self._rng.random() < 0.5 else {})}
+        if dice < 0.5:
+            return "session.ended", {"status": self._rng.choice(["completed", "failed", "cancelled"])}
         if dice < 0.8:
             return "outcome.recorded", {"label": self._rng.choice(["good", "bad"]), "score": "%.3f" % self._rng.random()}
         return "context.removed", {"key": "key-%d" % self._rng.randrange(20)}

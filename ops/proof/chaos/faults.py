@@ -1,0 +1,50 @@
+"""The catalogue of faults: what each is called, how often it comes, what it needs. The kinds register themselves."""
+
+from dataclasses import dataclass
+from typing import Callable
+
+# What a fault may need of the world.
+PROXY, STANDBY, PERSISTENCE, SMALL_DISK = "proxy", "standby", "persistence", "small disk"
+
+
+class NotNow(Exception):
+    """The fault could not be injected: what it waits for did not happen. It is tried again later."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    kind: str
+    # How often, relative to the others.
+    weight: int
+    # Over within two seconds or so: part of a short run.
+    is_cheap: bool
+    needs: frozenset
+    # (world, random numbers) -> what there is left to do once everything has recovered, or None. Returns at the fault's end.
+    inject: Callable
+
+
+CATALOGUE = {}
+
+
+def fault(kind, weight, needs=(), cheap=False):
+    def register(inject):
+        CATALOGUE[kind] = Fault(kind, weight, cheap, frozenset(needs), inject)
+        return inject
+    return register
+
+
+def chosen(text):
+    """The faults that `--faults` names: kinds, `cheap`, `all` or `none`, with commas between them."""
+    kinds = []
+    for word in filter(None, text.split(",")):
+        if word == "none":
+            continue
+        if word == "all":
+            kinds += CATALOGUE
+        elif word == "cheap":
+            kinds += [fault.kind for fault in CATALOGUE.values() if fault.is_cheap]
+        elif word in CATALOGUE:
+            kinds.append(word)
+        else:
+            raise SystemExit(f"there is no fault {word}; there are all, cheap, none, {', '.join(CATALOGUE)}")
+    return [CATALOGUE[kind] for kind in dict.fromkeys(kinds)]
