@@ -6,11 +6,12 @@ private func id(_ ms: UInt64) -> EntryID { EntryID(ms: ms, no: 0) }
 
 /// A lane of which ten entries were read, the last of them 10-0.
 private func lane(
-  read position: UInt64 = 10, ordinal: UInt64 = 10, isMirrored: Bool = true, hasRead: Bool = true, knownAdded: UInt64 = 0
+  read position: UInt64 = 10, ordinal: UInt64 = 10, counted: UInt64? = nil, isMirrored: Bool = true, hasRead: Bool = true,
+  knownAdded: UInt64 = 0
 ) -> LaneCheck {
   LaneCheck(
     lane: "lane", cursor: id(position), anchor: nil, isMirrored: isMirrored, hasRead: hasRead, readPosition: id(position),
-    readOrdinal: ordinal, knownAdded: knownAdded)
+    readOrdinal: ordinal, countedPosition: id(counted ?? position), knownAdded: knownAdded)
 }
 
 private func stream(
@@ -60,11 +61,36 @@ private func missing(_ count: Int, _ cause: LaneGap.Cause, before: UInt64? = nil
 
   @Test func `a milestone tells what was not read up to it`() {
     let milestone = LaneMilestone(entry: id(20), added: 20, since: id(10), maxDeletedID: id(17))
-    #expect(milestone.gap(read: 20, place: id(25)) == nil)
-    #expect(milestone.gap(read: 21, place: id(25)) == nil)
+    #expect(milestone.gap(read: 20, next: id(20), place: id(25)) == nil)
+    #expect(milestone.gap(read: 21, next: id(20), place: id(25)) == nil)
     #expect(
-      milestone.gap(read: 12, place: id(25))
+      milestone.gap(read: 12, next: id(20), place: id(25))
         == LaneGap(after: id(10), before: id(20), missing: 8, cause: .deleted, place: id(25)))
+    // Itself is among them.
+    #expect(milestone.gap(read: 12, next: id(22), place: id(25))?.before == id(22))
+  }
+
+  @Test func `what was lost before the last entry that was read lies behind the last position at which all was counted`() {
+    // 9 was deleted before it was read, 10 was read.
+    let end = stream(9, first: 1, last: 10, added: 10, deleted: 9)
+    #expect(
+      judge(end, of: lane(ordinal: 9, counted: 7))
+        == .missing(LaneGap(after: id(7), before: id(10), missing: 1, cause: .deleted, place: id(10))))
+    // What was deleted last may lie behind it, too.
+    let beyond = stream(9, first: 1, last: 10, generated: 11, added: 11, deleted: 11)
+    #expect(
+      judge(beyond, of: lane(ordinal: 9, counted: 7))
+        == .missing(LaneGap(after: id(7), before: nil, missing: 2, cause: .deleted, place: id(10))))
+  }
+
+  @Test func `what was deleted among entries that wait may be any up to the furthest that was deleted`() {
+    let inspection = stream(3, first: 12, last: 20, added: 15, deleted: 14)
+    #expect(
+      judge(inspection, anchor: .gone)
+        == .missing(LaneGap(after: id(10), before: id(20), missing: 2, cause: .deleted, place: id(10))))
+    let last = stream(3, first: 12, last: 20, generated: 21, added: 15, deleted: 21)
+    #expect(
+      judge(last, anchor: .gone) == .missing(LaneGap(after: id(10), before: nil, missing: 2, cause: .deleted, place: id(10))))
   }
 
   @Test func `a stream that is gone was flushed, or perhaps evicted; one that never was is not missed`() {

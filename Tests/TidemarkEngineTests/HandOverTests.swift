@@ -50,7 +50,7 @@ import TidemarkCore
     let coordinator = try await reading()
     let check = LaneCheck(
       lane: "a", cursor: EntryID(ms: 5, no: 0), anchor: nil, isMirrored: true, hasRead: true, readPosition: EntryID(ms: 6, no: 0),
-      readOrdinal: 6, knownAdded: 6)
+      readOrdinal: 6, countedPosition: EntryID(ms: 5, no: 0), knownAdded: 6)
     _ = await coordinator.checked([LaneLook(check, Self.snapshot(added: nil), anchor: .gone)])
     #expect(await coordinator.table.lanes["a"]?.isEnding == true)
     // Nobody commits it: the shard stays ours.

@@ -41,6 +41,24 @@ struct ReplyParserTests {
       ])
   }
 
+  @Test("What a small reply leaves takes no room that a large one made before it")
+  func exactlyItsRoom() throws {
+    let value = [UInt8](repeating: 7, count: 20_000)
+    let large = RESP.streams([("a", (1...50).map { RESP.entry("1-\($0)", [("k", value)]) })])
+    let small = RESP.streams([("a", [RESP.entry("2-1", [("k", [1])])])])
+    let replies = try parse([large, small, small], .entries(.of("a")))
+    #expect(replies.count == 3)
+    for reply in replies.dropFirst() {
+      guard case .entries(let result) = reply, let block = try result.get().block else {
+        Issue.record("\(reply)")
+        return
+      }
+      #expect(block.bytes.capacity < 256)
+      #expect(block.fields.capacity < 32)
+      #expect(block.entries.capacity < 32)
+    }
+  }
+
   @Test("Several replies together are one, within one budget; what ASKING answers between them is passed over")
   func together() throws {
     let request = LaneReadRequest.of("a", "b", "c")

@@ -14,6 +14,8 @@ package struct LaneFlow: Sendable {
   package internal(set) var readPosition: EntryID
   /// What Redis had added by then.
   package internal(set) var readOrdinal: UInt64
+  /// Up to here all that Redis had added is accounted for.
+  var countedPosition: EntryID
   var chunks: Deque<LaneChunk> = []
   /// What was found to be lost and is not committed yet.
   package internal(set) var gaps: [LaneGap] = []
@@ -54,10 +56,14 @@ package struct LaneFlow: Sendable {
     self.server = server
     readPosition = record.cursor.position
     readOrdinal = record.ordinal
+    countedPosition = record.cursor.position
   }
 
   /// As it is held against what Redis says of it.
-  var check: LaneCheck { LaneCheck(record, readPosition: readPosition, readOrdinal: readOrdinal, knownAdded: knownAdded) }
+  var check: LaneCheck {
+    LaneCheck(
+      record, readPosition: readPosition, readOrdinal: readOrdinal, countedPosition: countedPosition, knownAdded: knownAdded)
+  }
 
   package var state: LaneState {
     if halt != nil { return .halted }
@@ -86,7 +92,9 @@ package struct LaneFlow: Sendable {
     guard let milestone, readPosition >= milestone.entry else { return }
     self.milestone = nil
     let before = chunk.entries.prefix { chunk.block.entries[$0].id <= milestone.entry }
-    if let gap = milestone.gap(read: readOrdinal + UInt64(before.count), place: readPosition) { lost(gap) }
+    let next = chunk.entries.first { chunk.block.entries[$0].id >= milestone.entry }.map { chunk.block.entries[$0].id } ?? readPosition
+    if let gap = milestone.gap(read: readOrdinal + UInt64(before.count), next: next, place: readPosition) { lost(gap) }
+    countedPosition = milestone.entry
   }
 
   mutating func lost(_ gap: LaneGap) {
@@ -151,6 +159,7 @@ package struct LaneFlow: Sendable {
     oldestUncommitted = nil
     readPosition = record.cursor.position
     readOrdinal = record.ordinal
+    countedPosition = min(countedPosition, readPosition)
     gaps = []
     milestone = nil
     return dropped

@@ -106,9 +106,12 @@ extension LaneTable {
     else { return .sound }
     let finding = look.finding
     switch finding {
-    case .sound: lanes[check.lane]?.milestone = nil
+    case .sound:
+      lanes[check.lane]?.milestone = nil
+      lanes[check.lane]?.countedPosition = check.readPosition
     case .missing(let gap):
       lanes[check.lane]?.lost(gap)
+      lanes[check.lane]?.countedPosition = check.readPosition
       queue(check.lane)
     case .milestone(let milestone): if flow.milestone == nil { lanes[check.lane]?.milestone = milestone }
     case .broken:

@@ -12,12 +12,14 @@ package struct LaneCheck: Sendable, Equatable {
   package var readPosition: EntryID
   /// What Redis had added by then.
   package var readOrdinal: UInt64
+  /// Up to here all that Redis had added was accounted for; what is missing was lost behind it.
+  package var countedPosition: EntryID
   /// What Redis had added when it was asked last.
   package var knownAdded: UInt64
 
   package init(
     lane: String, cursor: EntryID, anchor: ContentDigest?, isMirrored: Bool, hasRead: Bool, readPosition: EntryID, readOrdinal: UInt64,
-    knownAdded: UInt64
+    countedPosition: EntryID, knownAdded: UInt64
   ) {
     self.lane = lane
     self.cursor = cursor
@@ -26,18 +28,21 @@ package struct LaneCheck: Sendable, Equatable {
     self.hasRead = hasRead
     self.readPosition = readPosition
     self.readOrdinal = readOrdinal
+    self.countedPosition = countedPosition
     self.knownAdded = knownAdded
   }
 
   /// A lane of which nothing is read but what is committed.
   package init(_ record: LaneRecord, knownAdded: UInt64) {
-    self.init(record, readPosition: record.cursor.position, readOrdinal: record.ordinal, knownAdded: knownAdded)
+    let position = record.cursor.position
+    self.init(
+      record, readPosition: position, readOrdinal: record.ordinal, countedPosition: position, knownAdded: knownAdded)
   }
 
-  init(_ record: LaneRecord, readPosition: EntryID, readOrdinal: UInt64, knownAdded: UInt64) {
+  init(_ record: LaneRecord, readPosition: EntryID, readOrdinal: UInt64, countedPosition: EntryID, knownAdded: UInt64) {
     self.init(
       lane: record.name, cursor: record.cursor.position, anchor: record.anchor, isMirrored: record.isMirrored,
       hasRead: readOrdinal > record.baseline, readPosition: readPosition, readOrdinal: readOrdinal,
-      knownAdded: knownAdded)
+      countedPosition: countedPosition, knownAdded: knownAdded)
   }
 }

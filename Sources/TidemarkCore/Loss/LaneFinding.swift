@@ -61,7 +61,7 @@ package enum LaneFinding: Sendable, Equatable {
       guard unread > 0 else { return .broken(lane.broken(.recreated)) }
       return .milestone(
         LaneMilestone(
-          entry: stream.lastGeneratedID, added: stream.entriesAdded, since: lane.readPosition, maxDeletedID: stream.maxDeletedID))
+          entry: stream.lastGeneratedID, added: stream.entriesAdded, since: lane.countedPosition, maxDeletedID: stream.maxDeletedID))
     }
     let toRead = isAtEnd ? 0 : stream.length
     // More to read than was ever added beyond what was read: it began anew, and has grown past us.
@@ -69,8 +69,18 @@ package enum LaneFinding: Sendable, Equatable {
     guard unread > toRead else { return .sound }
     return .missing(
       LaneGap(
-        after: lane.readPosition, before: first, missing: Int(clamping: unread - toRead),
-        cause: stream.maxDeletedID > lane.readPosition ? .deleted : .trimmed, place: lane.readPosition))
+        after: lane.countedPosition, before: bound(lane, stream, first), missing: Int(clamping: unread - toRead),
+        cause: stream.maxDeletedID > lane.countedPosition ? .deleted : .trimmed, place: lane.readPosition))
+  }
+
+  /// The first entry that is known to be behind all that are missing. Trimming takes what is before the first entry; XDEL may have taken any up
+  /// to its furthest.
+  private static func bound(_ lane: LaneCheck, _ stream: LaneInspection, _ first: EntryID?) -> EntryID? {
+    guard let first, let last = stream.lastID else {
+      return stream.lastGeneratedID == lane.readPosition ? lane.readPosition : nil
+    }
+    if stream.maxDeletedID < first { return first }
+    return stream.maxDeletedID < last ? last : nil
   }
 }
 

@@ -2,7 +2,7 @@
 package struct LaneMilestone: Sendable, Equatable {
   package var entry: EntryID
   package var added: UInt64
-  /// Where reading stood when it was set.
+  /// Up to where all was accounted for when it was set.
   package var since: EntryID
   package var maxDeletedID: EntryID
 
@@ -14,9 +14,11 @@ package struct LaneMilestone: Sendable, Equatable {
   }
 
   /// What is lost, where so many were read up to the entry; nil for nothing.
-  func gap(read: UInt64, place: EntryID) -> LaneGap? {
+  ///
+  /// - Parameter next: the first that was read and is not before the entry, which may itself be lost.
+  func gap(read: UInt64, next: EntryID, place: EntryID) -> LaneGap? {
     guard added > read else { return nil }
     return LaneGap(
-      after: since, before: entry, missing: Int(clamping: added - read), cause: maxDeletedID > since ? .deleted : .trimmed, place: place)
+      after: since, before: next, missing: Int(clamping: added - read), cause: maxDeletedID > since ? .deleted : .trimmed, place: place)
   }
 }

@@ -85,11 +85,16 @@ struct EntryBlockBuilder {
       swap(&result, &block)
     } else {
       // Exact copies: what a block says that it takes is what it takes.
-      result.bytes = Array(block.bytes[...])
-      result.fields = Array(block.fields[...])
-      result.entries = Array(block.entries[...])
+      result.bytes = Self.exactCopy(of: block.bytes)
+      result.fields = Self.exactCopy(of: block.fields)
+      result.entries = Self.exactCopy(of: block.entries)
     }
     return result
+  }
+
+  /// `Array(array[...])` would share the scratch array, with all the room that a larger reply once made.
+  private static func exactCopy<Element>(of array: [Element]) -> [Element] {
+    Array(unsafeUninitializedCapacity: array.count) { copy, count in count = copy.initialize(fromContentsOf: array) }
   }
 
   private mutating func reset() {
