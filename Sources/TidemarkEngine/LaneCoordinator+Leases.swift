@@ -49,6 +49,7 @@ extension LaneCoordinator {
     advanced.raise()
     readable.raise()
     population.raise()
+    if records.contains(where: { !$0.isMirrored }) { mirrorable.raise() }
   }
 
   var ownsNothing: Bool { table.lanes.isEmpty }

@@ -30,6 +30,8 @@ package actor LaneCoordinator {
   nonisolated let ownership = ChangeSignal()
   /// Raised when leases are worth a look: others changed something, or this worker's part in it is another.
   nonisolated let leasesStirred = ChangeSignal()
+  /// Raised when a lane may get its mirroring group. Until it has it a stream that was made anew may look trimmed: not to be put off.
+  let mirrorable = ChangeSignal()
   /// Raised when there may be more or fewer lanes to read.
   let population = ChangeSignal()
 
@@ -160,6 +162,10 @@ package actor LaneCoordinator {
         views[name, default: LaneView()].commit = now
         observation.moved(name)
         if record.cursor.appliedNo > part.record.cursor.appliedNo { evidence.batches += 1 }
+        if !record.isMirrored, views[name]?.isMirrorTried != true {
+          views[name]?.isMirrorTried = true
+          mirrorable.raise()
+        }
       } else {
         observation.stirred(name)
       }

@@ -19,6 +19,7 @@ struct LaneObserver: Sendable {
     var checkpointDue = ContinuousClock.now
     var noted: [String: LaneNote] = [:]
     while !Task.isCancelled {
+      let seen = coordinator.mirrorable.generation
       await measure()
       await note(&noted)
       if ContinuousClock.now >= checkpointDue {
@@ -27,7 +28,7 @@ struct LaneObserver: Sendable {
         checkpointDue = .now.advanced(by: await coordinator.settings.checkpointInterval)
       }
       let next = min(ContinuousClock.now.advanced(by: Self.interval), max(checkpointDue, .now.advanced(by: .milliseconds(50))))
-      try? await Task.sleep(until: next, clock: .continuous)
+      await coordinator.mirrorable.wait(after: seen, until: next)
     }
   }
 

@@ -14,6 +14,8 @@ struct LaneView {
   var commit: Int64?
   var checkpoint: Int64?
   var pressure: PressureGauge?
+  /// Once: a user may lack the right to it.
+  var isMirrorTried = false
   /// Since when which group has held up trimming.
   var trimBlockers: [String: ContinuousClock.Instant] = [:]
 }
