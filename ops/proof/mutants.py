@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
-# A mutant may hang its tests: that is caught, too.
+# A mutant that only hangs its tests is not caught: nobody would learn from it what is wrong.
 PATIENCE = 300
 COUNTED = re.compile(r"Test run with (\d+) tests?")
 
@@ -114,7 +114,7 @@ def judge(mutant: Mutant, tree: Path, scratch: Path) -> Result:
         for path, text in before.items():
             path.write_text(text)
     if code == -1:
-        return result("caught", "by its deadline")
+        return result("HUNG", f"no verdict within {PATIENCE} s")
     counted = COUNTED.search(output)
     if code == 0:
         return result("SURVIVED", f"{counted.group(1) if counted else 'no'} tests passed")
