@@ -39,13 +39,28 @@ def loads():
     yield "20,000 messages of 8 kB", (message(f"s{n % 50}", text * 8000) for n in range(20_000))
 
 
+def trickle():
+    """Read one by one, each in a block of its own."""
+    return (message(f"s{n % 50}", b"x" * 200) for n in range(80_000))
+
+
 def peak_mib(pid):
     with open(f"/proc/{pid}/status") as status:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
 
 
-def measure(folder, binary, entries):
-    """The worker's peak in MiB, once it has committed all of them."""
+def write(redis, entries):
+    """How many it wrote."""
+    written = 0
+    for entry in entries:
+        session = entry[entry.index("session") + 1]
+        redis.connection.call("XADD", lane_of(session), "*", *entry)
+        written += 1
+    return written
+
+
+def measure(folder, binary, entries, outage=()):
+    """The worker's peak in MiB, once it has committed all of them, and then what is written while PostgreSQL is away."""
     redis, postgres = Redis(f"{folder}/redis"), Postgres(f"{folder}/postgres")
     worker = Worker(binary, folder, {
         "TIDEMARK_REDIS_URL": redis.url, "TIDEMARK_POSTGRES_URL": postgres.url, "TIDEMARK_HTTP_LISTEN": "off",
@@ -54,14 +69,15 @@ def measure(folder, binary, entries):
         migrated = worker.command("migrate")
         if migrated.returncode:
             raise SystemExit(migrated.stderr)
-        written = 0
-        for entry in entries:
-            session = entry[entry.index("session") + 1]
-            redis.connection.call("XADD", lane_of(session), "*", *entry)
-            written += 1
+        written = write(redis, entries)
         worker.start()
         total = "select coalesce(sum(read_total), 0) from tidemark.lanes"
         wait_for("everything is read", 300, lambda: postgres.query(total) == [str(written)])
+        if outage:
+            postgres.stop_immediate()
+            written += write(redis, outage)
+            postgres.start()
+            wait_for("everything is read", 300, lambda: postgres.query(total) == [str(written)])
         # What is committed is let go a moment later.
         time.sleep(1)
         return peak_mib(worker.pid)
@@ -81,11 +97,14 @@ def main():
         raise SystemExit(f"{options.binary} is not there: swift build -c release --product tidemark")
     exceeded = False
     print(f"{'entries':44} peak MiB   of the bound ({options.bound:.0f})")
-    for name, entries in loads():
+    small = (message(f"s{n % 50}", b"x" * 300) for n in range(100_000))
+    # Behind a backlog, whose replies are large.
+    outage = [("100,000 small ones, 80,000 in an outage", small, trickle())]
+    for name, entries, *later in [*outage, *loads()]:
         folder = tempfile.mkdtemp(prefix="tidemark-memory-")
         os.chmod(folder, 0o755)
         try:
-            peak = measure(folder, os.path.abspath(options.binary), entries)
+            peak = measure(folder, os.path.abspath(options.binary), entries, *later)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         exceeded = exceeded or peak > options.bound
