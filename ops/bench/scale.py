@@ -200,7 +200,7 @@ def main() -> None:
     parser.set_defaults(changes=200_000)
     parser.add_argument("--only", choices=PARTS, help="this part alone")
     parser.add_argument("--rate", type=int, default=500, help="changes a second of a trickle (default %(default)s)")
-    parser.add_argument("--seconds", type=float, default=5, help="of a trickle (default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=4, help="of a trickle (default %(default)s)")
     options = parsed(parser)
     scale: list[Scale] = []
 
