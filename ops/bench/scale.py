@@ -197,7 +197,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     common_arguments(parser)
-    parser.set_defaults(changes=200_000)
+    parser.set_defaults(changes=150_000)
     parser.add_argument("--only", choices=PARTS, help="this part alone")
     parser.add_argument("--rate", type=int, default=500, help="changes a second of a trickle (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=4, help="of a trickle (default %(default)s)")
