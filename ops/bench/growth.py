@@ -56,7 +56,7 @@ def measure(ground: Ground, options: argparse.Namespace) -> Result:
 
 
 def show(facts: Result, figures: Result, _: list[Result]) -> None:
-    """The table, as it stands in ops/sizing.md."""
+    """The table, between the marks that it has in ops/sizing.md."""
     before = 0
     rows = [("changes so far", "disk, bytes a change", "WAL, bytes a change")]
     for changes, one in figures.items():
@@ -64,8 +64,9 @@ def show(facts: Result, figures: Result, _: list[Result]) -> None:
         before = int(changes)
     mean = {key: sum(one[key] for one in figures.values()) / len(figures) for key in ("disk", "wal")}
     rows.append(("all", f"{mean['disk']:,.0f}", f"{mean['wal']:,.0f}"))
+    print("<!-- measured: growth -->")
     print_markdown(rows)
-    print()
+    print("<!-- end: growth -->\n")
     print_facts(facts)
 
 

@@ -134,7 +134,6 @@ def drain_table(title: str, names: dict[str, str], rows: dict[str, Result], chan
             f"{one['postgres_cpu_seconds'] * per:.2f}", f"{one['redis_cpu_seconds'] * per:.2f}", f"{one['cores_share']:.0%}",
             f"{one['others_share']:.0%}", f"{one['peak_bytes'] / 2**20:.0f}", f"{one['to_redis']:.0f}, {one['to_postgres']:.0f}"))
     print_markdown(table)
-    print()
 
 
 def lag_table(title: str, names: dict[str, str], rows: dict[str, Result]) -> None:
@@ -147,7 +146,6 @@ def lag_table(title: str, names: dict[str, str], rows: dict[str, Result]) -> Non
             names[key], f"{lag['p50_ms']:.1f}", f"{lag['p99_ms']:.1f}", f"{lag['p50_ms'] / first:.2f}",
             *(f"{lag[who] * 100:.0f}" for who in ("cpu", "postgres_cpu", "redis_cpu")), f"{lag['others_share']:.0%}"))
     print_markdown(table)
-    print()
 
 
 def footprint_tables(one: Result) -> None:
@@ -163,34 +161,44 @@ def footprint_tables(one: Result) -> None:
     sums = [sum(table[part] for table in tables.values()) for part in ("rows", "table", "indexes")]
     print_markdown([("table", "rows a change", "bytes in the table", "in its indexes", "together"), *rows,
                     ("all", f"{sums[0]:.2f}", f"{sums[1]:,.0f}", f"{sums[2]:,.0f}", f"{sums[1] + sums[2]:,.0f}")])
-    print()
 
 
 def show(facts: Result, figures: Result, _: list[Result]) -> None:
-    """The tables, as they stand in ops/sizing.md."""
+    """The tables, between the marks that they have in ops/sizing.md."""
     changes, rate = facts["changes"], facts["rate"]
-    if "workers" in figures:
-        names = {key: f"{key} worker{'s' if key != '1' else ''}" for key in figures["workers"]}
-        drain_table("workers, drain", names, figures["workers"], changes)
-        lag_table(f"workers, {rate:,} changes/s", names, figures["workers"])
-    if "lanes" in figures:
-        drain_table("lanes, drain", {key: f"{int(key):,} lane{'s' if key != '1' else ''}" for key in figures["lanes"]}, figures["lanes"], changes)
-    if "writers" in figures:
-        drain_table("writers, drain", {key: f"`postgres.writers` {key}" for key in figures["writers"]}, figures["writers"], changes)
-    if "nodes" in figures:
-        names = {key: _nodes(key, one) for key, one in figures["nodes"].items()}
-        drain_table("Redis, drain", names, figures["nodes"], changes)
-        lag_table(f"Redis, {rate:,} changes/s", names, figures["nodes"])
-    usual = figures.get("workers", {}).get("1") or figures.get("nodes", {}).get("0") or figures.get("lanes", {}).get(str(USUAL_LANES))
-    if usual:
-        footprint_tables(usual)
+    for part, rows in figures.items():
+        print(f"<!-- measured: {part} -->")
+        names = {key: NAMES[part](key, one) for key, one in rows.items()}
+        title = "Redis" if part == "nodes" else part
+        drain_table(f"{title}, drain", names, rows, changes)
+        if all("lag" in one for one in rows.values()):
+            print()
+            lag_table(f"{title}, {rate:,} changes/s", names, rows)
+        print(f"<!-- end: {part} -->\n")
+    # One installation with the defaults is a row of every part.
+    usual = {"workers": "1", "nodes": "0", "lanes": str(USUAL_LANES), "writers": "2"}
+    print("<!-- measured: bytes -->")
+    footprint_tables(next(figures[part][key] for part, key in usual.items() if part in figures))
+    print("<!-- end: bytes -->\n")
     print_facts(facts)
+
+
+def _counted(count: str, what: str) -> str:
+    return f"{int(count):,} {what}{'s' if count != '1' else ''}"
 
 
 def _nodes(masters: str, one: Result) -> str:
     if masters == "0":
         return "one server"
-    return f"Cluster, {masters} master{'s' if masters != '1' else ''} ({one['per_node']} lanes)"
+    return f"Cluster, {_counted(masters, 'master')} ({one['per_node']} lanes)"
+
+
+NAMES = {
+    "workers": lambda key, _: _counted(key, "worker"),
+    "lanes": lambda key, _: _counted(key, "lane"),
+    "writers": lambda key, _: f"`postgres.writers` {key}",
+    "nodes": _nodes,
+}
 
 
 def main() -> None:
