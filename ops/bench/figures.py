@@ -112,6 +112,14 @@ def print_rows(rows: list[tuple[str, ...]]) -> None:
         print("  ".join(cell.ljust(width) if n == 0 else cell.rjust(width) for n, (cell, width) in enumerate(zip(row, widths))).rstrip())
 
 
+def print_markdown(rows: list[tuple[str, ...]]) -> None:
+    """The same as a table that can be pasted into a page."""
+    for number, row in enumerate(rows):
+        print(f"| {' | '.join(row)} |")
+        if number == 0:
+            print("|---" * len(row) + "|")
+
+
 def print_facts(facts: Result) -> None:
     """What was measured, and where."""
     print(f"{facts['changes']:,} changes a set ({', '.join(f'{name} {size} bytes' for name, size in facts['bytes_per_change'].items())}), "

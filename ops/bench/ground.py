@@ -36,14 +36,15 @@ class Ground:
         self._attempts = attempts
         self._opened: list[Any] = []
         self._tools = {name: self._compile(name) for name in ("c_loop", "round_trip")}
-        self.redis = self._open(Redis(f"{folder}/redis"))
-        self.postgres = self._open(Postgres(f"{folder}/postgres"))
-        self.psql = self._open(Psql(self.postgres.url.replace("tidemark@", "postgres@")))
+        self.redis = self.ends(Redis(f"{folder}/redis"))
+        self.postgres = self.ends(Postgres(f"{folder}/postgres"))
+        self.psql = self.ends(Psql(self.postgres.url.replace("tidemark@", "postgres@")))
         self.data = self.psql.value("show data_directory")
         with open(f"{self.data}/postmaster.pid", encoding="ascii") as pid:
             self._postmaster = int(pid.readline())
 
-    def _open(self, closable: Any) -> Any:
+    def ends(self, closable: Any) -> Any:
+        """To be closed with the servers, before those that were there first."""
         self._opened.append(closable)
         return closable
 
