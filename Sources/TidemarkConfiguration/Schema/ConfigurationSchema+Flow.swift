@@ -116,7 +116,7 @@ extension ConfigurationSchema {
         "How long durable entries stay in Redis. The smaller bound of this and `trim.keep_bytes` wins."),
       ConfigurationKey(
         "trim.keep_bytes", \.trim.keepBytes, .bytes(ByteCount(0)...(.gibibytes(1024))), .live,
-        "How many bytes of durable entries stay in Redis."),
+        "How many bytes of durable entries stay in Redis, of each lane: 16 lanes hold 16 times as much."),
       ConfigurationKey(
         "trim.ignore_groups", \.trim.ignoreGroups, .list, .live,
         "Consumer groups that trimming does not wait for, such as one that nobody reads any more."),

@@ -46,8 +46,9 @@ def restart(world, rng):
 @fault("reload", weight=4, cheap=True)
 def reload(world, rng):
     number, worker = pick(world, rng)
+    # Not so small that a busy machine can't keep up: a lag that grows would be taken for what later faults take to recover.
     batch = {
-        "max_entries": rng.choice([1, 3, 50, 1000, 5000]), "max_bytes": rng.choice(["4KiB", "256KiB", "8MiB"]),
+        "max_entries": rng.choice([20, 50, 1000, 5000]), "max_bytes": rng.choice(["32KiB", "256KiB", "8MiB"]),
         "max_delay": rng.choice(["0ms", "0ms", "20ms"])}
     world.events.note(f"worker {number + 1}: batch {batch}")
     world.configure(number, batch)
