@@ -9,7 +9,7 @@ struct DoorbellListener: Sendable {
   let coordinator: LaneCoordinator
   let logger: Logger
 
-  /// Until cancelled.
+  /// Until cancelled, or until the server is forgotten.
   func run() async {
     var prefixes: [String]?
     while !Task.isCancelled {
@@ -22,6 +22,7 @@ struct DoorbellListener: Sendable {
       }
       await coordinator.doorbellLost(at: server)
       prefixes = next
+      guard await coordinator.knows(server) else { return }
       if next == nil, await coordinator.isDraining { return }
     }
   }
@@ -33,7 +34,7 @@ struct DoorbellListener: Sendable {
     while !Task.isCancelled {
       do {
         await coordinator.rang(try await source.rings(prefixes, on: server), on: server)
-        if reported != nil { logger.info("doorbell.heard") }
+        if reported != nil { logger.info("doorbell.heard", metadata: server.metadata) }
         (lastWait, reported) = (nil, nil)
       } catch is CancellationError {
         break
@@ -44,7 +45,9 @@ struct DoorbellListener: Sendable {
         let reason = "\(error)"
         if reported != reason {
           logger.warning(
-            "doorbell.unheard", metadata: ["reason": "\(reason)", "effect": "changes are found by a sweep, within about a second"])
+            "doorbell.unheard",
+            metadata: server.metadata.merging(
+              ["reason": "\(reason)", "effect": "changes are found by a sweep, within about a second"]) { $1 })
         }
         reported = reason
         // What somebody must grant is granted seldom.

@@ -40,6 +40,7 @@ extension LaneCoordinator {
   /// Takes over lanes from their records; a lane that we have under this fence already goes on. Lanes of shards that were given up since are
   /// left alone.
   func own(_ records: [LaneRecord], at server: LaneServer) {
+    if !records.isEmpty { (redisAwayWithoutLanes, redisErrorWithoutLanes) = (nil, nil) }
     for record in records where grant.shards[record.shard] != nil {
       table.own(record, at: server)
       observation.add(record.name)
@@ -54,9 +55,10 @@ extension LaneCoordinator {
 
   var ownsNothing: Bool { table.lanes.isEmpty }
 
-  /// Gives up every lane but these, and answers which of these are not ours. Asked often, so it copies nothing.
-  func keep(_ lanes: [String: LaneStart]) -> [String] {
-    disown(table.lanes.keys.filter { lanes[$0] == nil })
+  /// Gives up every lane but these, where they are all that there are, and answers which of these are not ours. Asked often, so it copies
+  /// nothing.
+  func keep(_ lanes: [String: LaneStart], areAll: Bool) -> [String] {
+    if areAll { disown(table.lanes.keys.filter { lanes[$0] == nil }) }
     return lanes.keys.filter { table.lanes[$0] == nil }
   }
 
@@ -64,10 +66,5 @@ extension LaneCoordinator {
   var isAble: Bool { !isDraining && timeWithoutRedis <= settings.leaseTTL }
 
   /// For how long no server with lanes of ours has been reached; zero while one can be.
-  var timeWithoutRedis: Duration {
-    let servers = Set(table.lanes.values.map(\.server))
-    let since = servers.isEmpty ? Array(redisAway.values) : servers.compactMap { redisAway[$0] }
-    guard let last = since.max(), since.count >= servers.count else { return .zero }
-    return last.duration(to: .now)
-  }
+  var timeWithoutRedis: Duration { redisAwaySince?.duration(to: .now) ?? .zero }
 }

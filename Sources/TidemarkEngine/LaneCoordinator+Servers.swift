@@ -1,36 +1,86 @@
 internal import TidemarkCore
 
-/// Which server holds which lane.
+/// Which server holds which lane, and which of them can be reached.
 extension LaneCoordinator {
   var laneNames: [String] { Array(table.lanes.keys) }
 
-  /// These servers hold these lanes from now on. One that holds none any more is forgotten.
+  func knows(_ server: LaneServer) -> Bool { table.knows(server) }
+
+  /// These servers hold these lanes from now on. Those that hold none any more are forgotten.
   func place(_ servers: [(lane: String, server: LaneServer)]) {
     for (lane, server) in servers { table.place(lane, at: server) }
-    let holding = Set(table.lanes.values.map(\.server))
-    for server in Set(redisErrors.keys).union(redisAway.keys) where !holding.contains(server) { redis(server, failed: nil) }
+    table.forgetEmptyServers()
+    keepRedisState(nil)
     readable.raise()
     population.raise()
   }
 
-  /// Runs `body` once for each server that holds lanes, as they become known, and returns when all have returned: it is to end with reading.
+  /// Runs `body` once for each server that holds lanes, as they become known, and returns when all have returned: it is to end with reading,
+  /// and when the server is forgotten.
   nonisolated func forEachServer(_ body: @escaping @Sendable (LaneServer) async -> Void) async {
+    let turns = ServerTurns()
     await withDiscardingTaskGroup { group in
-      var known: Set<LaneServer> = []
-      while let server = await server(notAmong: known) {
-        known.insert(server)
-        group.addTask { await body(server) }
+      while let server = await idleServer(turns) {
+        // It may be known again by the time its body ends.
+        _ = turns.begin(server, in: &group, { await body(server) }, ended: { [population] in population.raise() })
       }
     }
   }
 
   /// Nil once reading is over.
-  private func server(notAmong known: Set<LaneServer>) async -> LaneServer? {
+  private func idleServer(_ turns: ServerTurns) async -> LaneServer? {
     while !Task.isCancelled, !isDraining {
       let seen = population.generation
-      if let server = table.servers.first(where: { !known.contains($0) }) { return server }
+      if let server = turns.firstIdle(of: table.servers) { return server }
       await population.wait(after: seen)
     }
     return nil
+  }
+
+  // Reachability
+
+  /// What became of asking a server. Of one that holds no lane of ours nothing is kept: nobody would ask it again.
+  ///
+  /// - Parameter isAway: it does not answer, rather than refuse us.
+  func redis(_ server: LaneServer, failed error: String?, isAway: Bool = false) {
+    guard table.holdsLanes(server) else { return }
+    if isAway != (redisAway[server] != nil) {
+      redisAway[server] = isAway ? .now : nil
+      leasesStirred.raise()
+    }
+    guard error != redisErrors[server] else { return }
+    redisErrors[server] = error
+    for flow in table.lanes.values where flow.server == server { observation.stirred(flow.record.name) }
+  }
+
+  /// The same, by whoever asks where no read tells.
+  func probed(_ server: LaneServer, failed error: String?, isAway: Bool = false) {
+    guard table.lanes.isEmpty else { return redis(server, failed: error, isAway: isAway) }
+    redisErrorWithoutLanes = error
+    guard isAway != (redisAwayWithoutLanes != nil) else { return }
+    redisAwayWithoutLanes = isAway ? .now : nil
+    leasesStirred.raise()
+  }
+
+  /// Why some lanes can't be read; nil when all can.
+  var redisError: String? {
+    let errors = table.lanes.isEmpty ? Set([redisErrorWithoutLanes].compactMap(\.self)) : Set(redisErrors.values)
+    return errors.isEmpty ? nil : errors.sorted().joined(separator: "; ")
+  }
+
+  /// Since when no server with lanes of ours has been reached; nil while one can be.
+  var redisAwaySince: ContinuousClock.Instant? {
+    guard !table.lanes.isEmpty else { return redisAwayWithoutLanes }
+    let since = table.holdingServers.map { redisAway[$0] }
+    return since.contains(nil) ? nil : since.compactMap(\.self).max()
+  }
+
+  /// Lanes have left servers, and perhaps us: what is known of Redis stays known. `away`: since when it had been away before.
+  func keepRedisState(_ away: ContinuousClock.Instant?) {
+    for server in Set(redisErrors.keys).union(redisAway.keys) where !table.holdsLanes(server) {
+      redisErrors[server] = nil
+      redisAway[server] = nil
+    }
+    if table.lanes.isEmpty, let away { redisAwayWithoutLanes = away }
   }
 }

@@ -2,21 +2,6 @@ internal import TidemarkCore
 
 /// What is seen from outside.
 extension LaneCoordinator {
-  /// - Parameter isAway: it does not answer, rather than refuse us.
-  func redis(_ server: LaneServer, failed error: String?, isAway: Bool = false) {
-    if isAway != (redisAway[server] != nil) {
-      redisAway[server] = isAway ? .now : nil
-      leasesStirred.raise()
-    }
-    guard error != redisErrors[server] else { return }
-    redisErrors[server] = error
-    for flow in table.lanes.values where flow.server == server { observation.stirred(flow.record.name) }
-  }
-
-  /// Why some lanes can't be read; nil when all can.
-  var redisError: String? {
-    redisErrors.isEmpty ? nil : Set(redisErrors.values).sorted().joined(separator: "; ")
-  }
 
   /// Which lanes to measure now, with all that is known of them.
   func lanesToMeasure() -> [LaneStatus] {

@@ -16,6 +16,9 @@ package actor LaneCoordinator {
   /// Why which server can't be read, and since when it can't be reached.
   var redisErrors: [LaneServer: String] = [:]
   var redisAway: [LaneServer: ContinuousClock.Instant] = [:]
+  /// The same of Redis as a whole, while no lane is ours.
+  var redisErrorWithoutLanes: String?
+  var redisAwayWithoutLanes: ContinuousClock.Instant?
   /// The shards whose lanes may be served.
   var grant = LeaseGrant()
   var leaseRenewedAt: ContinuousClock.Instant?
@@ -54,7 +57,7 @@ package actor LaneCoordinator {
   /// The next read of a server, as soon as a lane may have news and there is credit, or the next look at what it says of lanes. Nil: no more
   /// reading.
   func nextRead(at server: LaneServer, block: Duration) async -> ReaderTask? {
-    while !Task.isCancelled {
+    while !Task.isCancelled, table.knows(server) {
       let seen = readable.generation
       let next = table.nextRead(at: server, block: block, now: .now)
       if case .nothing = next, table.isDraining { return nil }
@@ -96,6 +99,7 @@ package actor LaneCoordinator {
   private func tellLeft(_ lanes: some Sequence<String>) {
     let left = lanes.filter { table.lanes[$0] == nil }
     guard !left.isEmpty else { return }
+    keepRedisState(nil)
     for lane in left {
       observation.remove(lane)
       views[lane] = nil
@@ -207,6 +211,8 @@ package actor LaneCoordinator {
 
   func disown(_ lanes: [String]) {
     guard !lanes.isEmpty else { return }
+    let away = redisAwaySince
+    defer { keepRedisState(away) }
     for lane in lanes {
       table.disown(lane)
       observation.remove(lane)
@@ -252,7 +258,7 @@ package actor LaneCoordinator {
     ownership.raise()
   }
 
-  /// No more reading; what waits is committed. ``nextRead(block:)`` and then ``nextWork()`` answer nil.
+  /// No more reading; what waits is committed. ``nextRead(at:block:)`` and then ``nextWork()`` answer nil.
   package func beginDrain() {
     table.beginDrain()
     drainBegan.raise()

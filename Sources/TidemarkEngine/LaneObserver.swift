@@ -16,11 +16,16 @@ struct LaneObserver: Sendable {
   static let portion = 2_000
 
   func run() async {
+    let turns = ServerTurns()
+    await withDiscardingTaskGroup { await run(turns, &$0) }
+  }
+
+  private func run(_ turns: ServerTurns, _ group: inout DiscardingTaskGroup) async {
     var checkpointDue = ContinuousClock.now
     var noted: [String: LaneNote] = [:]
     while !Task.isCancelled {
       let seen = coordinator.mirrorable.generation
-      await measure()
+      await measure(turns, &group)
       await note(&noted)
       if ContinuousClock.now >= checkpointDue {
         await checkpoint()
@@ -37,11 +42,14 @@ struct LaneObserver: Sendable {
     await checkpoint()
   }
 
-  private func measure() async {
+  private func measure(_ turns: ServerTurns, _ group: inout DiscardingTaskGroup) async {
     let lanes = await coordinator.lanesToMeasure()
     guard !lanes.isEmpty else { return }
     do {
-      try await source.byServer(lanes) { $0.record.name }.forEachAtOnce { await measure($0.items) }
+      for (server, lanes) in try await source.byServer(lanes, lane: { $0.record.name })
+      where !turns.begin(server, in: &group, { await measure(lanes) }) {
+        await coordinator.unmeasured(lanes.map(\.record.name))
+      }
     } catch {
       await coordinator.unmeasured(lanes.map(\.record.name))
     }

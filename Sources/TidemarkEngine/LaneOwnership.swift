@@ -1,4 +1,5 @@
 internal import Logging
+internal import Synchronization
 internal import TidemarkCore
 
 /// Finds the lanes and takes up those of the shards that this worker holds; registers new streams.
@@ -13,18 +14,16 @@ struct LaneOwnership: Sendable {
 
   /// Until cancelled. What failed is tried again with the next discovery.
   func run() async {
-    var isFailing = false
+    let turns = ServerTurns()
+    let trouble = Trouble(logger: logger)
+    await withDiscardingTaskGroup { await run(turns, trouble, &$0) }
+  }
+
+  private func run(_ turns: ServerTurns, _ trouble: Trouble, _ group: inout DiscardingTaskGroup) async {
     while !Task.isCancelled {
       let seen = coordinator.ownership.generation
       let settings = await coordinator.settings
-      do {
-        try await takeUp(settings)
-        if isFailing { logger.info("ownership.current") }
-        isFailing = false
-      } catch {
-        if !isFailing, !Task.isCancelled { logger.warning("ownership.waiting", metadata: ["reason": "\(error)"]) }
-        isFailing = true
-      }
+      await trouble.watching(nil) { try await takeUp(settings, turns, trouble, &group) }
       await coordinator.revive()
       // While no lane is ours nobody reads, and so nobody else learns whether Redis can be reached.
       if await coordinator.ownsNothing { await SourceProbe(source: source, coordinator: coordinator).run() }
@@ -33,15 +32,19 @@ struct LaneOwnership: Sendable {
   }
 
   /// Owns every lane of our shards that we don't own yet: new ones, and those that were fenced off while the lease stayed ours.
-  private func takeUp(_ settings: WorkerSettings) async throws {
+  private func takeUp(
+    _ settings: WorkerSettings, _ turns: ServerTurns, _ trouble: Trouble, _ group: inout DiscardingTaskGroup
+  ) async throws {
     guard await !coordinator.isDraining else { return }
-    let lanes = try await discover(settings)
+    let (lanes, failure) = await discover(settings)
     let grant = await coordinator.grant
-    let wanted = await coordinator.keep(lanes).filter { grant.shards[shard(of: $0, settings)] != nil }.sorted()
-    guard !wanted.isEmpty else { return }
-    try await source.byServer(wanted) { $0 }.forEachAtOnce { server, names in
-      try await takeUp(names, of: lanes, at: server, settings)
+    let wanted = await coordinator.keep(lanes, areAll: failure == nil).filter { grant.shards[shard(of: $0, settings)] != nil }.sorted()
+    for (server, names) in try await source.byServer(wanted, lane: { $0 }) {
+      _ = turns.begin(server, in: &group) {
+        await trouble.watching(server) { try await takeUp(names, of: lanes, at: server, settings) }
+      }
     }
+    if let failure { throw failure }
   }
 
   /// Lanes of one server.
@@ -63,6 +66,9 @@ struct LaneOwnership: Sendable {
         DurableMark(lane: $0.name, durable: $0.cursor.position, incarnation: $0.incarnation, rejected: [])
       })
     await coordinator.own(ours, at: server)
+    // While they were looked at they may have gone elsewhere; whoever follows them did not know yet that they are ours.
+    let places = try await source.servers(of: ours.map(\.name))
+    await coordinator.place(Array(zip(ours, places).map { (lane: $0.name, server: $1) }))
     for lane in verified {
       guard let broken = lane.halt else { continue }
       await coordinator.halt(
@@ -72,15 +78,20 @@ struct LaneOwnership: Sendable {
     logger.info("lanes.owned", metadata: ["lanes": "\(ours.count)", "new": "\(unknown.count)"])
   }
 
-  /// All lanes by name, with where each begins when it has no cursor.
-  private func discover(_ settings: WorkerSettings) async throws -> [String: LaneStart] {
+  /// All lanes by name, with where each begins when it has no cursor; and why some of those that match a pattern may be missing.
+  private func discover(_ settings: WorkerSettings) async -> ([String: LaneStart], (any Error)?) {
     var lanes: [String: LaneStart] = [:]
+    var failure: (any Error)?
     for item in settings.lanes {
-      let names = item.isPattern ? try await source.discover(item.streams) : [item.streams]
-      for name in names { lanes[name] = item.start }
+      do {
+        let names = item.isPattern ? try await source.discover(item.streams) : [item.streams]
+        for name in names { lanes[name] = item.start }
+      } catch {
+        failure = error
+      }
     }
     for name in settings.builtIn?.names ?? [] { lanes[name] = .oldest }
-    return lanes
+    return (lanes, failure)
   }
 
   private func begin(
@@ -100,4 +111,25 @@ struct LaneOwnership: Sendable {
   }
 
   private func shard(of lane: String, _ settings: WorkerSettings) -> Int { Shard.of(lane, builtIn: settings.builtIn) }
+}
+
+/// Tells trouble once, and its end, for each server by itself; nil: for what concerns them all.
+private final class Trouble: Sendable {
+  private let failing = Mutex<Set<LaneServer?>>([])
+  private let logger: Logger
+
+  init(logger: Logger) {
+    self.logger = logger
+  }
+
+  func watching(_ server: LaneServer?, _ body: () async throws -> Void) async {
+    let metadata = server?.metadata ?? [:]
+    do {
+      try await body()
+      if failing.withLock({ $0.remove(server) != nil }) { logger.info("ownership.current", metadata: metadata) }
+    } catch {
+      guard !Task.isCancelled, failing.withLock({ $0.insert(server).inserted }) else { return }
+      logger.warning("ownership.waiting", metadata: metadata.merging(["reason": "\(error)"]) { $1 })
+    }
+  }
 }

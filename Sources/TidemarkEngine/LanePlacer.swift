@@ -5,20 +5,19 @@ internal import TidemarkCore
 struct LanePlacer: Sendable {
   let source: any LaneSource
   let coordinator: LaneCoordinator
+  let publisher: MarkPublisher
   let logger: Logger
 
-  /// Until cancelled.
+  /// Until cancelled. A change that could not be followed at once is not forgotten.
   func run() async {
     var lastWait: Duration?
+    var isPending = false
     while !Task.isCancelled {
       do {
-        try await source.rearranged()
-        let lanes = await coordinator.laneNames
-        let servers = try await source.servers(of: lanes)
-        await coordinator.place(Array(zip(lanes, servers).map { (lane: $0, server: $1) }))
-        if !lanes.isEmpty {
-          logger.info("redis.rearranged", metadata: ["servers": "\(Set(servers).map(\.name).sorted().joined(separator: ","))"])
-        }
+        if !isPending { try await source.rearranged() }
+        isPending = true
+        try await place()
+        isPending = false
         lastWait = nil
       } catch is CancellationError {
         return
@@ -29,5 +28,15 @@ struct LanePlacer: Sendable {
         await coordinator.pause(for: wait)
       }
     }
+  }
+
+  private func place() async throws {
+    let lanes = await coordinator.laneNames
+    guard !lanes.isEmpty else { return }
+    let servers = try await source.servers(of: lanes)
+    await coordinator.place(Array(zip(lanes, servers).map { (lane: $0, server: $1) }))
+    // Marks that waited at the old server wait at the new one now.
+    publisher.stir()
+    logger.info("redis.rearranged", metadata: ["servers": "\(Set(servers).map(\.name).sorted().joined(separator: ","))"])
   }
 }

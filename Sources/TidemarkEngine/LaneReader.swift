@@ -23,7 +23,7 @@ struct LaneReader: Sendable {
         case .read(let request): try await read(request)
         case .check(let lanes): try await check(lanes)
         }
-        if lastWait != nil { logger.info("redis.readable", metadata: metadata) }
+        if lastWait != nil { logger.info("redis.readable", metadata: server.metadata) }
         lastWait = nil
         await coordinator.redis(server, failed: nil)
         if source.readConnections(to: server) != connections {
@@ -39,8 +39,6 @@ struct LaneReader: Sendable {
       }
     }
   }
-
-  private var metadata: Logger.Metadata { server == .only ? [:] : ["server": "\(server.name)"] }
 
   private func read(_ request: LaneReadRequest) async throws {
     let start = ContinuousClock.now
@@ -75,13 +73,13 @@ struct LaneReader: Sendable {
         for: settings.flow.haltRest)
     }
     if (error as? SourceError)?.kind == .moved {
-      logger.debug("redis.moved", metadata: metadata.merging(["reason": "\(error)"]) { $1 })
+      logger.debug("redis.moved", metadata: server.metadata.merging(["reason": "\(error)"]) { $1 })
       return await coordinator.pause(for: settings.retry.base)
     }
     let isMisconfigured = (error as? SourceError).map { !$0.isRetryable } ?? false
     if lastWait == nil {
       logger.log(
-        level: isMisconfigured ? .error : .warning, "redis.unreadable", metadata: metadata.merging(["reason": "\(error)"]) { $1 })
+        level: isMisconfigured ? .error : .warning, "redis.unreadable", metadata: server.metadata.merging(["reason": "\(error)"]) { $1 })
     }
     metrics.retried(isMisconfigured ? "configuration" : "redis")
     await coordinator.redis(server, failed: "\(error)", isAway: !isMisconfigured)
@@ -89,4 +87,9 @@ struct LaneReader: Sendable {
     lastWait = wait
     await coordinator.pause(for: wait)
   }
+}
+
+extension LaneServer {
+  /// For lines of the log: nothing where there is only one.
+  var metadata: Logger.Metadata { self == .only ? [:] : ["server": "\(name)"] }
 }

@@ -25,14 +25,25 @@ struct LaneVerification: Sendable {
     for record in records { checks.append(LaneCheck(record, knownAdded: await coordinator.takeKnownAdded(record.name))) }
     let looks = try await inspector.look(checks, settings)
     var verified: [Verified] = []
+    var isBroken = false
     for (record, look) in zip(records, looks) {
       guard case .broken(let broken) = look.finding else {
         verified.append(Verified(record: record, halt: nil))
         continue
       }
       if let lane = try await mend(record, broken, look.snapshot.stream, settings.rewind) { verified.append(lane) }
+      isBroken = true
     }
+    if isBroken { await claimAgain() }
     return verified
+  }
+
+  private func claimAgain() async {
+    do {
+      try await claim()
+    } catch {
+      logger.warning("redis.unclaimed", metadata: ["reason": "\(error)", "mend": "run `tidemark migrate`"])
+    }
   }
 
   /// What the policy wants with a stream that is another one. Nil where the lane was moved meanwhile.
@@ -60,11 +71,6 @@ struct LaneVerification: Sendable {
       return nil
     }
     metrics.broke(record.name, broken.cause)
-    do {
-      try await claim()
-    } catch {
-      logger.warning("redis.unclaimed", metadata: ["reason": "\(error)", "mend": "run `tidemark migrate`"])
-    }
     await raiseFloor(record, stream)
     return try await sink.lanes(named: [record.name]).first { $0.owner == record.owner }.map { Verified(record: $0, halt: nil) }
   }

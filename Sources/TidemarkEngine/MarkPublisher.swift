@@ -23,6 +23,9 @@ final class MarkPublisher: Sendable {
     changed.raise()
   }
 
+  /// Another server may be the one to be told now.
+  func stir() { changed.raise() }
+
   /// Until cancelled; ``flush()`` sends what is left. A server that does not answer keeps no other's marks waiting.
   func run() async {
     await coordinator.forEachServer { [self] server in
@@ -32,7 +35,7 @@ final class MarkPublisher: Sendable {
 
   private func run(_ server: LaneServer) async {
     var lastWait: Duration?
-    while !Task.isCancelled {
+    while !Task.isCancelled, await coordinator.knows(server) {
       let seen = changed.generation
       if await flush(server) {
         lastWait = nil
@@ -69,6 +72,8 @@ final class MarkPublisher: Sendable {
       pending.withLock { pending in
         for mark in marks { pending[mark.lane] = pending[mark.lane].map { mark.followed(by: $0) } ?? mark }
       }
+      // Their lanes may be at another server by now, which has looked in vain.
+      changed.raise()
       throw error
     }
   }

@@ -12,12 +12,12 @@ struct SourceProbe: Sendable {
     do {
       server = try await source.servers(of: [name]).first ?? server
       _ = try await source.inspect([name])
-      await coordinator.redis(server, failed: nil)
+      await coordinator.probed(server, failed: nil)
     } catch is CancellationError {
       return
     } catch {
       let isAway = (error as? SourceError)?.isRetryable ?? true
-      await coordinator.redis(server, failed: isAway ? "\(error)" : nil, isAway: isAway)
+      await coordinator.probed(server, failed: isAway ? "\(error)" : nil, isAway: isAway)
     }
   }
 

@@ -48,7 +48,7 @@ package struct Worker: Service {
     let listener = LeaseListener(news: try sink.makeLeaseNews(), coordinator: coordinator, logger: logger)
     let trimmer = LaneTrimmer(
       source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
-    let placer = LanePlacer(source: source, coordinator: coordinator, logger: logger)
+    let placer = LanePlacer(source: source, coordinator: coordinator, publisher: publisher, logger: logger)
     let committers = try await (0..<coordinator.settings.writers).map { _ in
       BatchCommitter(
         writer: try sink.makeWriter(), routes: routes, coordinator: coordinator, publisher: publisher, metrics: metrics,

@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 import TidemarkCore
 import TidemarkTestKit
@@ -19,9 +20,17 @@ struct SentinelSourceTests {
       try await old.command("XADD", "lane", "1-1", "k", "v")
       #expect(try await source.inspect(["lane"])[0]?.entriesAdded == 1)
       old.pause()
-      let reading = Task { try await source.read(.of("lane", block: .seconds(5))) }
+      let failure = Mutex<(any Error)?>(nil)
+      let reading = Task {
+        do {
+          _ = try await source.read(.of("lane", block: .seconds(5)))
+        } catch {
+          failure.withLock { $0 = error }
+        }
+      }
       let new = try await redis.waitForMaster(otherThan: old)
-      await #expect(throws: SourceError.self) { _ = try await reading.value }
+      try await waitUntil("the read has ended") { failure.withLock { $0 } is SourceError }
+      await reading.value
       try await new.command("XADD", "lane", "2-2", "k", "v")
       let block = try await source.read(.of("lane")).block
       #expect(block?.readable.last?.id == "2-2")

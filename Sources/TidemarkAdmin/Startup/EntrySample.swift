@@ -21,8 +21,8 @@ package struct EntrySample: Sendable {
       defer { Task { await keyspace.close() } }
       var findings: [Finding] = []
       for lane in lanes {
-        let connection = try await keyspace.connection(holding: lane)
-        let reply = try await connection.send(["XREVRANGE", .text(lane), "+", "-", "COUNT", .integer(Int64(count))]).orThrow()
+        let command: [RedisArgument] = ["XREVRANGE", .text(lane), "+", "-", "COUNT", .integer(Int64(count))]
+        let reply = try await keyspace.pipeline([(lane, command)])[0].orThrow()
         findings += decode(reply.elements ?? [], lane)
       }
       return findings

@@ -50,10 +50,14 @@ package struct LaneFlow: Sendable {
   /// Which server holds it.
   package internal(set) var server: LaneServer
 
-  init(record: LaneRecord, ownership: Int, server: LaneServer) {
+  /// Tells its stays with servers apart.
+  var placement: Int
+
+  init(record: LaneRecord, ownership: Int, server: LaneServer, placement: Int) {
     self.record = record
     self.ownership = ownership
     self.server = server
+    self.placement = placement
     readPosition = record.cursor.position
     readOrdinal = record.ordinal
     countedPosition = record.cursor.position
@@ -62,7 +66,8 @@ package struct LaneFlow: Sendable {
   /// As it is held against what Redis says of it.
   var check: LaneCheck {
     LaneCheck(
-      record, readPosition: readPosition, readOrdinal: readOrdinal, countedPosition: countedPosition, knownAdded: knownAdded)
+      record, readPosition: readPosition, readOrdinal: readOrdinal, countedPosition: countedPosition, knownAdded: knownAdded,
+      placement: placement)
   }
 
   package var state: LaneState {

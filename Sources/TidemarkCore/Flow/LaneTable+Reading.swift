@@ -24,25 +24,28 @@ extension LaneTable {
     case .nothing: return own.checks.next(now: now).map { .wait(until: $0) } ?? .nothing
     case .check: return next
     case .read(let request):
-      own.reserved = request.budget ?? 0
+      // A lane that is read alone brings its entry whatever the credit, and while it is parsed, twice.
+      own.reserved = request.budget ?? 2 * limits.maxEntryBytes
       return next
     }
   }
 
-  /// What a reply of one server may bring: what the others' replies under way leave of the credit, and of all the credit not more than its
-  /// part, so that a server that does not answer stops no other.
-  private func share() -> Int {
-    let others = reads.values.filter { !$0.isEmpty }
-    return min(
-      credit.available(of: limits.bufferBytes) - others.reduce(0) { $0 + $1.reserved }, limits.bufferBytes / (others.count + 1))
-  }
-
   /// The server's own reads are taken out of the table meanwhile.
   private mutating func nextStreams(_ own: inout ServerReads, block: Duration, now: ContinuousClock.Instant) -> NextRead {
-    let available = share()
-    guard !readingWaits, available > 0 else { return .nothing }
-    // A lane that is read alone brings its entry whatever the credit, and while it is parsed, twice: not on top of much that is held.
-    if own.plan.readsAlone, credit.used > 0, available < 2 * limits.maxEntryBytes { return .nothing }
+    guard !readingWaits else { return .nothing }
+    let reserved = reads.values.reduce(0) { $0 + $1.reserved }
+    let left = credit.available(of: limits.bufferBytes) - reserved
+    let isUnused = credit.used == 0 && reserved == 0
+    // Of all the credit not more than its part, so that a server that does not answer stops no other.
+    let part = limits.bufferBytes / (reads.values.count { $0.lanes > 0 } + 1)
+    let available = min(left, part)
+    if own.plan.readsAlone {
+      // Not on top of much that is held.
+      guard isUnused || left >= 2 * limits.maxEntryBytes else { return .nothing }
+    } else {
+      // In crumbs, what is larger than one would be read again and again. And whoever must read alone gets his turn.
+      guard isUnused || available >= part / 8, !reads.values.contains(where: \.plan.readsAlone) else { return .nothing }
+    }
     var wait: Duration?
     var isAlone = false
     let names: [String]
@@ -58,7 +61,11 @@ extension LaneTable {
     case .nothing: return .nothing
     }
     let positions = names.compactMap { name in
-      lanes[name].map { LaneReadRequest.Position(lane: name, after: $0.readPosition) }
+      lanes[name].map { flow in
+        var position = LaneReadRequest.Position(lane: name, after: flow.readPosition)
+        position.placement = flow.placement
+        return position
+      }
     }
     let count = sizing.count(
       credit: available, lanes: names.count, maxEntries: limits.maxEntries, maxBytes: limits.maxBytes)
@@ -76,8 +83,10 @@ extension LaneTable {
     for section in block.sections where !section.entries.isEmpty {
       most = max(most, section.entries.count)
       let position = request.positions[section.lane]
-      // While the read was under way the lane may have been lost, or set back.
-      guard let flow = lanes[position.lane], flow.readPosition == position.after, flow.halt == nil else {
+      // While the read was under way the lane may have been lost, or set back, or gone to another server.
+      guard let flow = lanes[position.lane], flow.readPosition == position.after, flow.placement == position.placement,
+        flow.halt == nil, !flow.isEnding
+      else {
         ring(position.lane)
         continue
       }
@@ -102,7 +111,8 @@ extension LaneTable {
   /// another is given up once what was read is committed: it may be taken again when its ledger fits the stream.
   package mutating func checked(_ look: LaneLook) -> LaneFinding {
     let check = look.lane
-    guard let flow = lanes[check.lane], flow.halt == nil, flow.readPosition == check.readPosition, flow.readOrdinal == check.readOrdinal
+    guard let flow = lanes[check.lane], flow.halt == nil, flow.placement == check.placement, flow.readPosition == check.readPosition,
+      flow.readOrdinal == check.readOrdinal
     else { return .sound }
     let finding = look.finding
     switch finding {
@@ -171,9 +181,6 @@ extension LaneTable {
   }
 
   package func needsDoorbell(at server: LaneServer = .only) -> Bool { reads[server]?.plan.needsDoorbell ?? false }
-
-  /// Servers that hold lanes of ours, or did.
-  package var servers: some Collection<LaneServer> { reads.keys }
 
   package var isDue: Bool { reads.values.contains { $0.plan.isDue } }
 

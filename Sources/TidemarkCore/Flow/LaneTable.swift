@@ -61,6 +61,7 @@ package struct LaneTable: Sendable {
   var sizing = ReadSizing()
   var nextBlockID = 0
   private var nextOwnership = 0
+  private var nextPlacement = 0
   /// Transactions under way of lanes that were given up since: until they are decided, the lane has no other.
   private var departing: [String: Int] = [:]
   /// The ownership whose transaction carries an entry that is larger than a transaction's bytes.
@@ -81,21 +82,51 @@ package struct LaneTable: Sendable {
       guard known.record.fence != record.fence else { return place(record.name, at: server) }
       disown(record.name)
     }
-    lanes[record.name] = LaneFlow(record: record, ownership: nextOwnership, server: server)
+    lanes[record.name] = LaneFlow(record: record, ownership: nextOwnership, server: server, placement: nextPlacement)
     nextOwnership += 1
-    withReads(of: record.name) { $0.add(record.name) }
+    nextPlacement += 1
+    withReads(of: record.name) { reads in
+      reads.lanes += 1
+      reads.add(record.name)
+    }
   }
 
   /// Another server holds the lane from now on.
   package mutating func place(_ name: String, at server: LaneServer) {
     guard let flow = lanes[name], flow.server != server else { return }
-    withReads(of: name) { $0.remove(name) }
+    leave(name)
     lanes[name]?.server = server
-    guard flow.halt == nil, !flow.isEnding else { return }
+    // What is still on its way from the old one is not taken any more: the new one may have been looked at meanwhile.
+    lanes[name]?.placement = nextPlacement
+    nextPlacement += 1
     withReads(of: name) { reads in
+      reads.lanes += 1
+      guard flow.halt == nil, !flow.isEnding else { return }
       if flow.isResting { reads.checks.add(name) } else { reads.add(name) }
     }
   }
+
+  private mutating func leave(_ name: String) {
+    withReads(of: name) { reads in
+      reads.lanes -= 1
+      reads.remove(name)
+    }
+  }
+
+  /// Servers that hold no lane of ours are forgotten. Not ``LaneServer/only``, which is always there.
+  package mutating func forgetEmptyServers() {
+    reads = reads.filter { $0.key == .only || $0.value.lanes > 0 }
+  }
+
+  /// Servers that hold lanes of ours, or did and are not forgotten.
+  package var servers: some Collection<LaneServer> { reads.keys }
+
+  package func knows(_ server: LaneServer) -> Bool { reads[server] != nil }
+
+  /// Servers that hold lanes of ours now.
+  package var holdingServers: [LaneServer] { reads.filter { $0.value.lanes > 0 }.map(\.key) }
+
+  package func holdsLanes(_ server: LaneServer) -> Bool { reads[server]?.lanes ?? 0 > 0 }
 
   /// What is read of the server that holds a lane. Nothing happens to a lane that is not ours.
   @discardableResult mutating func withReads<Result>(of name: String, _ body: (inout ServerReads) -> Result) -> Result? {
@@ -103,7 +134,7 @@ package struct LaneTable: Sendable {
   }
 
   package mutating func disown(_ name: String) {
-    withReads(of: name) { $0.remove(name) }
+    leave(name)
     guard var flow = lanes.removeValue(forKey: name) else { return }
     readyEntries -= flow.readyEntries
     release(flow.rewind())

@@ -51,8 +51,6 @@ package struct ReadPlan: Sendable {
     self.pace = pace
   }
 
-  var isEmpty: Bool { rotation.count == 0 }
-
   /// Whether there are so many lanes that somebody should listen for the doorbell.
   package var needsDoorbell: Bool { rotation.count > pace.blockingLanes }
 

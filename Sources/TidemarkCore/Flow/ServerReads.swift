@@ -4,6 +4,8 @@ struct ServerReads: Sendable {
   var plan: ReadPlan
   /// Which lanes are held against what Redis says of them: the same.
   var checks = CheckPlan()
+  /// Lanes of ours that it holds, also those that are not read at the moment.
+  var lanes = 0
   /// Bytes that the reply under way may bring.
   var reserved = 0
 
@@ -20,6 +22,4 @@ struct ServerReads: Sendable {
     plan.remove(lane)
     checks.remove(lane)
   }
-
-  var isEmpty: Bool { plan.isEmpty }
 }

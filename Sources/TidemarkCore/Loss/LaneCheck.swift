@@ -16,6 +16,8 @@ package struct LaneCheck: Sendable, Equatable {
   package var countedPosition: EntryID
   /// What Redis had added when it was asked last.
   package var knownAdded: UInt64
+  /// With which of its servers it was when the question was made, see ``LaneTable/place(_:at:)``.
+  var placement = 0
 
   package init(
     lane: String, cursor: EntryID, anchor: ContentDigest?, isMirrored: Bool, hasRead: Bool, readPosition: EntryID, readOrdinal: UInt64,
@@ -39,10 +41,13 @@ package struct LaneCheck: Sendable, Equatable {
       record, readPosition: position, readOrdinal: record.ordinal, countedPosition: position, knownAdded: knownAdded)
   }
 
-  init(_ record: LaneRecord, readPosition: EntryID, readOrdinal: UInt64, countedPosition: EntryID, knownAdded: UInt64) {
+  init(
+    _ record: LaneRecord, readPosition: EntryID, readOrdinal: UInt64, countedPosition: EntryID, knownAdded: UInt64, placement: Int = 0
+  ) {
     self.init(
       lane: record.name, cursor: record.cursor.position, anchor: record.anchor, isMirrored: record.isMirrored,
       hasRead: readOrdinal > record.baseline, readPosition: readPosition, readOrdinal: readOrdinal,
       countedPosition: countedPosition, knownAdded: knownAdded)
+    self.placement = placement
   }
 }

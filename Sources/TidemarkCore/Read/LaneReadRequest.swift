@@ -4,6 +4,8 @@ package struct LaneReadRequest: Sendable {
     package var lane: String
     /// The last entry that was read; what follows it is wanted.
     package var after: EntryID
+    /// With which of its servers the lane is, see ``LaneTable/place(_:at:)``.
+    var placement = 0
 
     package init(lane: String, after: EntryID) {
       self.lane = lane

@@ -61,7 +61,7 @@ extension RedisConnection {
         try channel.pipeline.syncOperations.addHandler(handler)
         return RedisConnection(
           channel: channel, handler: NIOLoopBound(handler, eventLoop: channel.eventLoop), openFlag: openFlag,
-          timeout: configuration.commandTimeout, clusterManners: configuration.clusterManners)
+          configuration: configuration)
       }
     }
     let connection: RedisConnection

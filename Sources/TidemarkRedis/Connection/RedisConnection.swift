@@ -13,6 +13,8 @@ package actor RedisConnection {
   private nonisolated let openFlag: OpenFlag
   private let timeout: Duration
   private let clusterManners: RedisConfiguration.ClusterManners?
+  /// Of the server that it was made to, see ``RedisConfiguration/address``.
+  nonisolated let address: String
   private var writer = CommandWriter()
   private var nextID: UInt64 = 0
 
@@ -22,15 +24,15 @@ package actor RedisConnection {
   package nonisolated var isOpen: Bool { openFlag.isOpen }
 
   init(
-    channel: any Channel, handler: NIOLoopBound<RedisChannelHandler>, openFlag: OpenFlag, timeout: Duration,
-    clusterManners: RedisConfiguration.ClusterManners?
+    channel: any Channel, handler: NIOLoopBound<RedisChannelHandler>, openFlag: OpenFlag, configuration: RedisConfiguration
   ) {
     self.executor = channel.eventLoop.executor
     self.channel = channel
     self.handler = handler
     self.openFlag = openFlag
-    self.timeout = timeout
-    self.clusterManners = clusterManners
+    timeout = configuration.commandTimeout
+    clusterManners = configuration.clusterManners
+    address = configuration.address
   }
 
   // A connection that was dropped without `close()` must not stay open on the server.

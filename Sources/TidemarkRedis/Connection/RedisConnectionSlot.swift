@@ -14,6 +14,7 @@ actor RedisConnectionSlot {
   private nonisolated let made = Atomic(0)
   private var connection: RedisConnection?
   private var opening: Task<RedisConnection, any Error>?
+  private var closings = 0
 
   init(_ configuration: RedisConfiguration, name: String) {
     self.configuration = configuration
@@ -40,8 +41,10 @@ actor RedisConnectionSlot {
     }
   }
 
-  /// What is under way fails with `connectionClosed`; a later call connects again.
-  func close() async {
+  /// What is under way fails with `connectionClosed`; a later call connects again. Not what is connected to the address, where one is given.
+  func close(unlessTo address: String? = nil) async {
+    if let connection, connection.isOpen, connection.address == address { return }
+    closings += 1
     opening?.cancel()
     let open = connection
     connection = nil
@@ -74,7 +77,12 @@ actor RedisConnectionSlot {
     }
     opening = task
     defer { opening = nil }
+    let before = closings
     let fresh = try await Self.opened(task)
+    guard closings == before else {
+      await fresh.close()
+      throw RedisError(.connectionClosed, "the connection was given up while it was being made")
+    }
     connection = fresh
     made.add(1, ordering: .relaxed)
     return (fresh, true)

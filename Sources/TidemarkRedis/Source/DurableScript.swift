@@ -71,7 +71,10 @@ enum DurableScript {
         others.append(mark)
         continue
       }
-      var call: [RedisArgument] = ["2", .text("\(base):lane"), .text("\(base):rejected"), .text("\(base):durable"), "1"]
+      // Keys that are not needed are not named: while a slot moves, of two keys one may be here and the other there.
+      var call: [RedisArgument] =
+        mark.rejected.isEmpty ? ["1", .text("\(base):lane")] : ["2", .text("\(base):lane"), .text("\(base):rejected")]
+      call += [.text("\(base):durable"), "1"]
       call += arguments(of: mark, "durable", "incarnation")
       for rejection in mark.rejected { call += [.text(rejection.id.description), .text(rejection.reason)] }
       calls.append(call)

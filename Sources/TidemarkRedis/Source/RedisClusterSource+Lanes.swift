@@ -3,44 +3,35 @@ package import TidemarkCore
 extension RedisClusterSource {
   package func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
     // Whoever reads asks for the lanes of one server. When one of them has moved nothing is read: the caller asks again, at the new place.
-    let holders = try await translating { try await topology.holders(of: request.positions.map(\.lane)) }
+    let lanes = request.positions.map(\.lane)
+    let holders = try await holders(of: lanes)
     guard let holder = holders.first else { return .nothing }
     guard holders.allSatisfy({ $0 == holder }) else {
+      await topology.stir()
       throw SourceError(.moved, "lanes that are read together are on several nodes now")
     }
     do {
-      return try await source(of: holder).source.read(request)
+      return try await suspecting(holder, lanes) { try await source(of: holder).source.read(request) }
     } catch let redirection as Redirection {
-      try await translating { try await topology.redirected(request.positions.map(\.lane), by: redirection) }
+      try await translating { try await topology.redirected(lanes, by: redirection) }
       throw SourceError(.moved, "a lane has moved to another node")
-    } catch let error as SourceError where error.kind == .unavailable {
-      await topology.suspect()
-      throw error
     }
   }
 
   package func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] {
-    let snapshots = try await ask(positions, key: { $0.lane }) { try await $0.look($1) }
-    try await believe(positions.map(\.lane), snapshots.map { $0.stream != nil })
-    return snapshots
+    try await ask(positions, key: { $0.lane }) { source, positions in
+      let snapshots = try await source.look(positions)
+      try source.doubt(snapshots.map { $0.stream != nil })
+      return snapshots
+    }
   }
 
   package func inspect(_ lanes: [String]) async throws -> [LaneInspection?] {
-    let inspections = try await ask(lanes, key: { $0 }) { try await $0.inspect($1) }
-    try await believe(lanes, inspections.map { $0 != nil })
-    return inspections
-  }
-
-  /// A node that a slot is being moved to says nothing of keys that are not there yet, or not any more: it is not believed that there is no
-  /// stream.
-  private func believe(_ lanes: [String], _ areThere: [Bool]) async throws {
-    let missing = zip(lanes, areThere).filter { !$1 }.map(\.0)
-    guard !missing.isEmpty else { return }
-    let asked = try await translating { try await topology.holders(of: missing) }
-    let doubtful = zip(missing, asked).filter { $1.asks }.map(\.0)
-    guard !doubtful.isEmpty else { return }
-    await topology.returned(doubtful)
-    throw SourceError(.moved, "a lane is on its way to another node")
+    try await ask(lanes, key: { $0 }) { source, lanes in
+      let inspections = try await source.inspect(lanes)
+      try source.doubt(inspections.map { $0 != nil })
+      return inspections
+    }
   }
 
   package func mirror(_ cursors: [LaneMirror]) async throws -> Set<String> {
@@ -107,6 +98,11 @@ extension RedisClusterSource {
   }
 
   package func ping() async throws {
-    for source in try await masters() { try await source.ping() }
+    do {
+      for source in try await masters() { try await source.ping() }
+    } catch let error as SourceError where error.kind == .unavailable {
+      await topology.suspect()
+      throw error
+    }
   }
 }

@@ -27,8 +27,11 @@ package final class RedisClusterSource: RedisSource {
   package var blockingLanes: Int { 1 }
 
   package func servers(of lanes: [String]) async throws -> [LaneServer] {
-    try await translating { try await topology.holders(of: lanes).map { source(of: $0).server } }
+    try await translating { try await topology.holders(of: lanes).map { $0.map { source(of: $0).server } ?? Self.nobody } }
   }
+
+  /// Where lanes are whose slots no node holds.
+  static let nobody = LaneServer("no node")
 
   package func rearranged() async throws {
     let current = try await translating { try await topology.rearranged() }
@@ -82,14 +85,15 @@ package final class RedisClusterSource: RedisSource {
     guard !items.isEmpty else { return [] }
     let keys = items.map(key)
     for attempt in 0... {
-      let holders = try await translating { try await topology.holders(of: keys) }
+      let holders = try await holders(of: keys)
       let groups = Dictionary(grouping: items.indices) { holders[$0] }
       do {
         var answers = [Answer?](repeating: nil, count: items.count)
         try await withThrowingTaskGroup(of: ([Int], [Answer]).self) { tasks in
           for (holder, indices) in groups {
             let (source, part) = (source(of: holder).source, indices.map { items[$0] })
-            tasks.addTask { (indices, try await self.suspecting { try await question(source, part) }) }
+            let theirs = indices.map { keys[$0] }
+            tasks.addTask { (indices, try await self.suspecting(holder, theirs) { try await question(source, part) }) }
           }
           for try await (indices, part) in tasks {
             for (index, answer) in zip(indices, part) { answers[index] = answer }
@@ -99,17 +103,28 @@ package final class RedisClusterSource: RedisSource {
       } catch let redirection as Redirection {
         guard attempt < Self.redirections else { throw Self.circling(redirection) }
         try await translating { try await topology.redirected(keys, by: redirection) }
+      } catch is Doubt {
+        await topology.returned(keys)
+        throw SourceError(.moved, "a lane is on its way to another node")
       }
     }
     return []
   }
 
-  /// Of a node that does not answer a replica may take over.
-  private func suspecting<Answer>(_ body: () async throws -> Answer) async throws -> Answer {
+  /// - Throws: ``SourceError`` also where nobody holds one of them.
+  func holders(of keys: [String]) async throws -> [ClusterTopology.Holder] {
+    let holders = try await translating { try await topology.holders(of: keys) }
+    guard let missing = holders.firstIndex(of: nil) else { return holders.compactMap(\.self) }
+    throw SourceError(.unavailable, "no node of the Cluster holds the slot of \(keys[missing]); see CLUSTER INFO")
+  }
+
+  /// Of a node that does not answer a replica may take over; and where it was only asked for keys on their way, they may never arrive.
+  func suspecting<Answer>(_ holder: ClusterTopology.Holder, _ keys: [String], _ body: () async throws -> Answer) async throws -> Answer {
     do {
       return try await body()
     } catch let error as SourceError where error.kind == .unavailable {
       await topology.suspect()
+      if holder.asks { await topology.returned(keys) }
       throw error
     }
   }
@@ -125,5 +140,15 @@ package final class RedisClusterSource: RedisSource {
     } catch let error as RedisError {
       throw SourceError(error, address: configuration.address)
     }
+  }
+}
+
+/// A node that a slot is being moved to says that there is no stream: it may not be there yet, or not any more.
+struct Doubt: Error {}
+
+extension RedisLaneSource {
+  /// Throws ``Doubt`` where a node that was asked for keys on their way does not have all of them.
+  func doubt(_ areThere: some Sequence<Bool>) throws {
+    if configuration.clusterManners?.asks == true, areThere.contains(false) { throw Doubt() }
   }
 }

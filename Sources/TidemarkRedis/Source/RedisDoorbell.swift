@@ -36,7 +36,8 @@ actor RedisDoorbell {
     }
   }
 
-  func close() async {
+  func close(unlessTo address: String? = nil) async {
+    if let listening, listening.connection.address == address { return }
     let connection = listening?.connection
     listening = nil
     await connection?.close()

@@ -81,8 +81,8 @@ package struct RedisInspector: Sendable {
   }
 
   package static func ownership(of prefix: String, in keyspace: RedisKeyspace) async throws -> Ownership {
-    let connection = try await keyspace.connection(holding: "\(prefix):config")
-    let reply = try await connection.send(["HMGET", .text("\(prefix):config"), "schema", "partitions"]).orThrow()
+    let key = "\(prefix):config"
+    let reply = try await keyspace.pipeline([(key, ["HMGET", .text(key), "schema", "partitions"])])[0].orThrow()
     guard let values = reply.elements, values.count == 2 else {
       throw RedisError(.malformedReply, "HMGET answered something else than two values")
     }
@@ -93,15 +93,15 @@ package struct RedisInspector: Sendable {
   package static func claim(
     _ prefix: String, schema: String, partitions: Int, in keyspace: RedisKeyspace
   ) async throws -> Ownership {
-    let connection = try await keyspace.connection(holding: "\(prefix):config")
-    let key = RedisArgument.text("\(prefix):config")
-    let owner = try await connection.pipeline([
-      ["HSETNX", key, "schema", .text(schema)], ["HGET", key, "schema"],
+    let name = "\(prefix):config"
+    let key = RedisArgument.text(name)
+    let owner = try await keyspace.pipeline([
+      (name, ["HSETNX", key, "schema", .text(schema)]), (name, ["HGET", key, "schema"]),
     ])
     for reply in owner { _ = try reply.orThrow() }
     // The number of another's partitions is not ours to set.
     if owner[1].text == schema {
-      _ = try await connection.send(["HSETNX", key, "partitions", .integer(Int64(partitions))]).orThrow()
+      _ = try await keyspace.pipeline([(name, ["HSETNX", key, "partitions", .integer(Int64(partitions))])])[0].orThrow()
     }
     return try await ownership(of: prefix, in: keyspace)
   }

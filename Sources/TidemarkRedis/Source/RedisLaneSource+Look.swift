@@ -84,7 +84,9 @@ extension RedisLaneSource {
       var missing: [LaneMirror] = []
       for (cursor, reply) in zip(cursors, moved) {
         switch reply {
-        case .error(let message): if cursor.isNew, message.hasPrefix("NOGROUP") { missing.append(cursor) }
+        case .error(let message):
+          if redirection(message) != nil { throw RedisError(.server, message) }
+          if cursor.isNew, message.hasPrefix("NOGROUP") { missing.append(cursor) }
         default: mirrored.insert(cursor.lane)
         }
       }
@@ -101,8 +103,10 @@ extension RedisLaneSource {
   package func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool {
     try await onCommands { connection in
       // Refused below the last entry's id, and where there is no such stream or no such right: then the ids are what they are.
-      if case .error = try await connection.send(["XSETID", .text(lane), .text(floor.description)]) { return false }
-      return true
+      let reply = try await connection.send(["XSETID", .text(lane), .text(floor.description)])
+      guard case .error(let message) = reply else { return true }
+      if redirection(message) != nil { throw RedisError(.server, message) }
+      return false
     }
   }
 }

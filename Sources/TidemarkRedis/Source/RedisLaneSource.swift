@@ -30,10 +30,12 @@ package struct RedisLaneSource: RedisSource {
   }
 
   /// Closes all connections. A later call would open them again.
-  package func close() async {
-    await reads.close()
-    await commands.close()
-    await doorbell.close()
+  package func close() async { await close(unlessTo: nil) }
+
+  private func close(unlessTo address: String?) async {
+    await reads.close(unlessTo: address)
+    await commands.close(unlessTo: address)
+    await doorbell.close(unlessTo: address)
   }
 
   package func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings {
@@ -45,9 +47,9 @@ package struct RedisLaneSource: RedisSource {
     guard case .sentinel(let service, let sentinels) = configuration.endpoint else { return try await neverRearranged() }
     let directory = SentinelDirectory(configuration, service: service, sentinels: sentinels)
     try await translating {
-      let known = master.node
-      master.set(try await directory.masterOther(than: known))
-      if known != nil { await close() }
+      let node = try await directory.masterOther(than: master.node)
+      master.set(node)
+      await close(unlessTo: configuration.at(node).address)
     }
   }
 
@@ -172,6 +174,12 @@ package struct RedisLaneSource: RedisSource {
     return SourceError(.laneRefused(lane), "\(configuration.address): lane \(lane) can't be read: \(text); \(mend)")
   }
 
+  /// Nil for what is none, and for a server that is no node of a Cluster.
+  func redirection(_ message: String) -> Redirection? {
+    guard configuration.clusterManners != nil, case .tcp(let host, _) = configuration.endpoint else { return nil }
+    return Redirection(message, asked: host)
+  }
+
   func onCommands<Value: Sendable>(_ body: @Sendable (RedisConnection) async throws -> Value) async throws -> Value {
     try await translating { try await commands.perform(body) }
   }
@@ -180,7 +188,7 @@ package struct RedisLaneSource: RedisSource {
     do {
       return try await body()
     } catch let error as RedisError {
-      if configuration.clusterManners != nil, error.code == .server, let redirection = Redirection(error.message) { throw redirection }
+      if error.code == .server, let redirection = redirection(error.message) { throw redirection }
       throw SourceError(error, address: configuration.address)
     }
   }

@@ -27,7 +27,10 @@ struct ClusterDirectory: Sendable {
         let connection = try await RedisConnection.open(
           configuration.at(node), name: "tidemark-cluster", on: MultiThreadedEventLoopGroup.singleton)
         defer { Task { await connection.close() } }
-        return try SlotMap(try await connection.send(["CLUSTER", "SLOTS"]), asked: node)
+        let map = try SlotMap(try await connection.send(["CLUSTER", "SLOTS"]), asked: node)
+        // One that was removed from the Cluster, or is not yet in it.
+        guard !map.nodes.isEmpty else { throw RedisError(.connectFailed, "it belongs to no Cluster whose slots are held") }
+        return map
       } catch let error as RedisError {
         guard error.code != .server || ServerErrorClass(error.message) != .refused else { throw error }
         failures.append("\(node): \(error.message)")

@@ -10,17 +10,21 @@ actor ClusterTopology {
 
   private let directory: ClusterDirectory
   private var map: SlotMap?
+  private var refreshedAt = ContinuousClock.now
   /// Keys that have left their slot's holder already.
   private var departed: [String: RedisNode] = [:]
   private var turn = 0
   private var suspectUntil = ContinuousClock.now
-  private var refreshing: Task<SlotMap, any Error>?
+  private var refreshing: Task<Void, any Error>?
   /// Raised when keys may be elsewhere.
   private let changed = ChangeSignal()
+  /// The change that was told last.
+  private var told: UInt64
   private let suspected = ChangeSignal()
 
   init(_ configuration: RedisConfiguration) {
     directory = ClusterDirectory(configuration)
+    told = changed.generation
   }
 
   /// A node, and whether it is to be asked for a key that is not its own yet.
@@ -31,14 +35,16 @@ actor ClusterTopology {
     var server: LaneServer { LaneServer(asks ? "\(node) asking" : "\(node)") }
   }
 
-  /// - Throws: `connectFailed` where no node answers, or nobody holds a key's slot.
-  func holders(of keys: [String]) async throws -> [Holder] {
+  /// Nil for a key whose slot nobody holds.
+  ///
+  /// - Throws: `connectFailed` where no node answers.
+  func holders(of keys: [String]) async throws -> [Holder?] {
     let map = try await known()
-    return try keys.map { key in
+    return keys.map { key in
       if let node = departed[key] { return Holder(node: node, asks: true) }
       guard let node = map.node(of: key) else {
         suspect()
-        throw RedisError(.connectFailed, "no node of the Cluster holds the slot of \(key); see CLUSTER INFO")
+        return nil
       }
       return Holder(node: node, asks: false)
     }
@@ -51,18 +57,18 @@ actor ClusterTopology {
   func redirected(_ keys: [String], by redirection: Redirection) async throws {
     switch redirection {
     case .ask(let slot, let node):
-      for key in keys where SlotMap.slot(of: key) == slot { departed[key] = node }
+      for key in keys where SlotMap.slot(of: key) == slot && map?.node(of: key) != node { departed[key] = node }
       changed.raise()
     case .moved(let slot, let node):
-      for key in keys where SlotMap.slot(of: key) == slot { departed[key] = nil }
+      returned(keys.filter { SlotMap.slot(of: $0) == slot })
       try await refresh(first: [node])
     }
   }
 
   /// Keys are not where they were said to have gone: whoever holds their slot is to be asked again.
   func returned(_ keys: [String]) {
-    for key in keys { departed[key] = nil }
-    changed.raise()
+    let gone = keys.filter { departed.removeValue(forKey: $0) != nil }
+    if !gone.isEmpty { changed.raise() }
   }
 
   /// A node does not answer: its replica may take over.
@@ -71,48 +77,68 @@ actor ClusterTopology {
     suspected.raise()
   }
 
-  /// Returns when keys may be elsewhere, with all who hold some.
+  /// Somebody believes a key to be elsewhere than it is.
+  func stir() { changed.raise() }
+
+  /// Returns when keys may be elsewhere than the last call knew, with all who hold some. One caller at a time; no change is lost between calls.
   func rearranged() async throws -> Set<Holder> {
-    let seen = changed.generation
-    while changed.generation == seen {
+    while changed.generation == told {
       let heard = suspected.generation
-      let isSuspect = suspectUntil > .now || !departed.isEmpty
-      let next = ContinuousClock.now.advanced(by: isSuspect ? Self.shortInterval : Self.interval)
+      let seen = told
+      let (next, isUrgent) = (ContinuousClock.now.advanced(by: patience), patience < Self.interval)
       await withTaskGroup { [changed, suspected] group in
         group.addTask { await changed.wait(after: seen, until: next) }
-        if !isSuspect { group.addTask { await suspected.wait(after: heard) } }
+        if !isUrgent { group.addTask { await suspected.wait(after: heard) } }
         await group.next()
         group.cancelAll()
       }
       try Task.checkCancellation()
-      if changed.generation == seen { try await refresh(first: []) }
+      if changed.generation == told { try await refresh(first: []) }
     }
+    told = changed.generation
     return Set((map?.nodes ?? []).map { Holder(node: $0, asks: false) } + departed.values.map { Holder(node: $0, asks: true) })
   }
 
+  /// How old the map may become.
+  private var patience: Duration { suspectUntil > .now || !departed.isEmpty ? Self.shortInterval : Self.interval }
+
+  /// Not everybody who asks follows changes: the map is asked for anew where it is too old.
   private func known() async throws -> SlotMap {
-    if let map { return map }
-    try await refresh(first: [])
+    if let map, refreshedAt.duration(to: .now) < patience { return map }
+    do {
+      try await refresh(first: [])
+    } catch {
+      // What was known may still be true.
+      guard let map else { throw error }
+      return map
+    }
     return map ?? SlotMap()
   }
 
   /// Calls that come while one is under way share it. Nodes are asked in turn: one that is cut off from the others would tell for ever what was.
   private func refresh(first: [RedisNode]) async throws {
-    if let refreshing {
-      _ = try await refreshing.value
-      return
-    }
+    if let refreshing { return try await refreshing.value }
     turn += 1
     let nodes = map?.nodes ?? []
     let order = first + nodes.indices.map { nodes[($0 + turn) % nodes.count] }.filter { !first.contains($0) }
-    let task = Task { [directory] in try await directory.slots(first: order) }
+    let task = Task { [directory] in
+      defer { refreshing = nil }
+      take(try await directory.slots(first: order))
+    }
     refreshing = task
-    defer { refreshing = nil }
-    let fresh = try await task.value
-    guard fresh != map else { return }
-    defer { map = fresh }
-    guard map != nil else { return }
-    for (key, node) in departed where fresh.node(of: key) == node { departed[key] = nil }
-    changed.raise()
+    try await task.value
+  }
+
+  private func take(_ fresh: SlotMap) {
+    refreshedAt = .now
+    let before = map
+    // Arrived, or on no way any more that we know of.
+    let settled = departed.filter { key, node in
+      fresh.node(of: key) == node || before.map { $0.node(of: key) != fresh.node(of: key) } ?? false
+    }
+    for key in settled.keys { departed[key] = nil }
+    guard fresh != before || !settled.isEmpty else { return }
+    map = fresh
+    if before != nil { changed.raise() }
   }
 }

@@ -14,11 +14,6 @@ package actor RedisKeyspace {
     self.name = name
   }
 
-  /// The connection to the server that holds a key.
-  package func connection(holding key: String) async throws -> RedisConnection {
-    try await connection(to: try await node(of: key))
-  }
-
   /// A connection to each server: one, or every master of a Cluster.
   package func connections() async throws -> [RedisConnection] {
     guard case .cluster = configuration.endpoint else { return [try await connection(to: nil)] }
@@ -49,8 +44,8 @@ package actor RedisKeyspace {
       for (node, indices) in places {
         let connection = try await connection(to: node)
         for (index, reply) in zip(indices, try await connection.pipeline(indices.map { commands[$0].command })) {
-          replies[index] = try await followed(reply, of: commands[index].command)
-          if case .error(let message) = replies[index], Redirection(message) != nil { left.append(index) }
+          replies[index] = try await followed(reply, of: commands[index].command, by: node)
+          if case .error(let message) = replies[index], Redirection(message, asked: "") != nil { left.append(index) }
         }
       }
       if left.isEmpty { break }
@@ -60,8 +55,10 @@ package actor RedisKeyspace {
   }
 
   /// For a key that is on its way the node to which it goes is asked, once.
-  private func followed(_ reply: RedisReply, of command: [RedisArgument]) async throws -> RedisReply {
-    guard case .error(let message) = reply, case .ask(_, let node)? = Redirection(message) else { return reply }
+  private func followed(_ reply: RedisReply, of command: [RedisArgument], by asked: RedisNode?) async throws -> RedisReply {
+    guard case .error(let message) = reply, let asked, case .ask(_, let node)? = Redirection(message, asked: asked.host) else {
+      return reply
+    }
     return try await connection(to: node).pipeline([["ASKING"], command])[1]
   }
 

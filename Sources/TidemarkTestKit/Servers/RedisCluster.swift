@@ -80,7 +80,7 @@ package final class RedisCluster: Sendable {
 
   /// Waits until another node than `old` holds `slot` and all that run agree on it; returns that node.
   @discardableResult
-  package func waitForMaster(of slot: Int, otherThan old: RedisServer, within limit: Duration = .seconds(60)) async throws -> RedisServer {
+  package func waitForMaster(of slot: Int, otherThan old: RedisServer, within limit: Duration = .seconds(180)) async throws -> RedisServer {
     var found = old
     try await waitUntil("a replica took over slot \(slot)", within: limit) {
       guard let owner = try await settledView()?.owner(of: slot), owner.port != old.port else { return false }

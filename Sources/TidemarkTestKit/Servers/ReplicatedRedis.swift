@@ -50,7 +50,7 @@ package final class ReplicatedRedis: Sendable {
 
   /// Waits until all sentinels name one other master than `old` and that takes writes; returns it.
   @discardableResult
-  package func waitForMaster(otherThan old: RedisServer, within limit: Duration = .seconds(60)) async throws -> RedisServer {
+  package func waitForMaster(otherThan old: RedisServer, within limit: Duration = .seconds(180)) async throws -> RedisServer {
     var found = old
     try await waitUntil("the sentinels agree on a new master", within: limit) {
       guard let master = try await agreedMaster(), master !== old, try await master.command("ROLE").hasPrefix("master") else {

@@ -2,7 +2,8 @@
 
 An entry that Redis is known to have had is in `changes` once, or a fault removed it and a row of `gaps` accounts for it:
 
-- trimmed or deleted: between `after` and `before` of exact rows, whose `missing` add up to just these entries;
+- trimmed or deleted: between `after` and `before` of exact rows, whose `missing` add up to just these entries; shortly in front of `after` where
+  a worker took the lane up when it had been read past them and nobody had counted yet (ops/promises.md);
 - destroyed with its stream, or trimmed shortly before: a row without `missing` ends an incarnation within moments; the entry may lie in front
   of the row's `after`, where the next stream was read before anybody saw that it is another;
 - lost by Redis itself in a crash before anybody read it: nobody can know (ops/promises.md). But where one of these had been read, the lane
@@ -22,6 +23,8 @@ SILENT, OVERCOUNTED, MISPLACED, AHEAD = "silent", "gap too large", "gap misplace
 FURTHER_KINDS = (SILENT, OVERCOUNTED, MISPLACED, AHEAD)
 # A lane is looked at within a second after something of it was read; a fault that comes upon the other may take longer.
 NOTICED_MILLISECONDS = 30_000
+# How far back a lane may be taken up behind what nobody had counted: a second, and the faults in which it is taken up.
+TAKEN_UP_MILLISECONDS = 10_000
 
 
 @dataclass
@@ -43,6 +46,10 @@ class Gap:
         """Whether an entry may be one of those that it speaks of; what was written after it was detected is not."""
         end = self.before or (self.detected_ms + 1, 0)
         return self.after < identifier < end
+
+    def begins_behind(self, identifier):
+        """Whether an entry lies shortly in front of its range, which may begin where the lane was taken up."""
+        return self.is_exact and self.after >= identifier and self.after[0] - identifier[0] <= TAKEN_UP_MILLISECONDS
 
     def __str__(self):
         count = self.missing if self.is_exact else f"at least {self.at_least}"
@@ -143,6 +150,9 @@ class Checker:
             elif self._noticed(removal, breaks):
                 self._held(removal, is_outside=True)
                 possible += 1
+            elif any(gap.begins_behind(entry.id) for gap in exact):
+                self._held(removal, is_outside=True)
+                certain += 1
             else:
                 unheld.append((entry, removal))
         self._check_exact(lane, exact, certain, possible, unheld)
@@ -180,7 +190,8 @@ class Checker:
             # A stream that is read again, of an older copy, may give what was thought to be lost: it counts as written.
             pool = written if gap.cause == "rewound" else gone
             end = gap.before or (gap.detected_ms + 1, 0)
-            most = bisect_left(pool, end) - bisect_right(pool, gap.after) + unplaced
+            begin = (gap.after[0] - TAKEN_UP_MILLISECONDS, 0) if gap.is_exact else gap.after
+            most = bisect_left(pool, end) - bisect_right(pool, begin) + unplaced
             claimed = gap.missing if gap.is_exact else gap.at_least or 0
             if claimed > most:
                 self._verdict.add(MISPLACED, f"{gap}, but only {most} can have gone there")
