@@ -41,6 +41,8 @@ import TidemarkTestKit
       let worker = try await product.startWorker()
       for _ in 0..<200 { await writer.write() }
       try await writer.verify(Set(await writer.acknowledged.keys), in: product)
+      // By their groups the old streams are known, on the replicas as well: else the new master's look like others.
+      try await product.waitFor("4", "select count(*) from tidemark.lanes where mirrored")
       try await redis.stopReplication()
       // Committed in Postgres, and unknown to whoever comes next.
       for _ in 0..<100 { await writer.write() }
@@ -48,7 +50,8 @@ import TidemarkTestKit
       _ = try await redis.failOver()
       for _ in 0..<200 { await writer.write() }
       try await writer.verify(try await writer.kept(), in: product)
-      try await product.waitFor("4", "select count(*) from tidemark.gaps where cause = 'rewound'")
+      try await product.waitFor("4", "select count(*) from tidemark.gaps")
+      #expect(try await product.rows("select distinct cause from tidemark.gaps") == ["rewound"])
       #expect(try await product.value("select min(incarnation) from tidemark.lanes") == "2")
       #expect(try await worker.stop() == 0)
       #expect(try await product.discrepancies() == [])

@@ -131,6 +131,16 @@ private func missing(_ count: Int, _ cause: LaneGap.Cause, before: UInt64? = nil
     #expect(LaneFinding.isSame(lane, snapshot, anchor: .same))
   }
 
+  @Test func `with the group in it, what lacks the cursor's entry and was written to again is an older copy`() {
+    let copy = stream(30, first: 4, last: 30, added: 40)
+    #expect(judge(copy, anchor: .gone) == .broken(LaneBreak(.rewound, atLeast: 0)))
+    #expect(judge(copy, hasGroup: false, anchor: .gone) == .broken(LaneBreak(.recreated, atLeast: 0)))
+    // More to read than was added beyond what was read.
+    let grown = stream(12, first: 11, last: 30, added: 20)
+    #expect(judge(grown, anchor: .gone) == .broken(LaneBreak(.rewound, atLeast: 0)))
+    #expect(judge(grown, of: lane(isMirrored: false), hasGroup: false, anchor: .gone) == .broken(LaneBreak(.recreated, atLeast: 0)))
+  }
+
   @Test func `a stream without the group is another one, even where the cursor's entry is there`() {
     let read = stream(10, first: 1, last: 10, added: 10)
     #expect(judge(read, hasGroup: false) == .broken(LaneBreak(.recreated, atLeast: 0)))

@@ -38,8 +38,8 @@ struct RedisClusterTests {
       let slot = try await cluster.slot(of: "a")
       let first = try await cluster.master(of: slot)
       let replica = try #require(try await cluster.replica(of: first))
-      try await first.command("SET", "a", "1")
-      try await first.command("WAIT", "1", "10000")
+      // On one connection: WAIT is about what its own client wrote.
+      try await first.commands("SET a 1\nWAIT 1 60000\n")
 
       let second = try await cluster.failOver(slot: slot)
 

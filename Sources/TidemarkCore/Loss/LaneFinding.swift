@@ -26,6 +26,8 @@ package enum LaneFinding: Sendable, Equatable {
       return
     }
     let isAnotherStream = lane.isMirrored && !snapshot.hasGroup
+    // With our group in it it is an older copy of the stream that was read.
+    let unlike: LaneGap.Cause = lane.isMirrored && snapshot.hasGroup ? .rewound : .recreated
     if stream.entriesAdded < max(lane.readOrdinal, lane.knownAdded) || lane.hasRead && stream.lastGeneratedID < lane.readPosition {
       self = .broken(lane.broken(isAnotherStream ? .recreated : .rewound))
     } else if lane.hasRead, isAnotherStream {
@@ -34,14 +36,14 @@ package enum LaneFinding: Sendable, Equatable {
     } else if lane.hasRead, anchor == .other {
       self = .broken(lane.broken(.rewound))
     } else if lane.hasRead, anchor == .gone, Self.standsBefore(lane, stream) {
-      self = .broken(lane.broken(.recreated))
+      self = .broken(lane.broken(unlike))
     } else {
-      self = Self.counted(lane, stream)
+      self = Self.counted(lane, stream, unlike: unlike)
     }
   }
 
   /// Entries stand before a cursor's entry that is gone, and XDEL did not take it. Trimming takes the oldest first: these are another stream's,
-  /// whose writers' clocks are behind.
+  /// whose writers' clocks are behind, or an older copy's that was written to again.
   private static func standsBefore(_ lane: LaneCheck, _ stream: LaneInspection) -> Bool {
     guard let first = stream.firstID else { return false }
     return first < lane.cursor && stream.maxDeletedID < lane.cursor
@@ -52,20 +54,21 @@ package enum LaneFinding: Sendable, Equatable {
     anchor == .same || anchor == .unknown || lane.isMirrored && snapshot.hasGroup
   }
 
-  private static func counted(_ lane: LaneCheck, _ stream: LaneInspection) -> LaneFinding {
+  /// - Parameter unlike: why it is not the stream that was read, where the counters say so.
+  private static func counted(_ lane: LaneCheck, _ stream: LaneInspection, unlike: LaneGap.Cause) -> LaneFinding {
     let unread = stream.entriesAdded - lane.readOrdinal
     let first = stream.firstID.flatMap { $0 > lane.readPosition ? $0 : nil }
     let isAtEnd = stream.lastID.map { $0 <= lane.readPosition } ?? true
     guard isAtEnd || first != nil else {
       // There is something to read, and nothing was added beyond what was read.
-      guard unread > 0 else { return .broken(lane.broken(.recreated)) }
+      guard unread > 0 else { return .broken(lane.broken(unlike)) }
       return .milestone(
         LaneMilestone(
           entry: stream.lastGeneratedID, added: stream.entriesAdded, since: lane.countedPosition, maxDeletedID: stream.maxDeletedID))
     }
     let toRead = isAtEnd ? 0 : stream.length
     // More to read than was ever added beyond what was read: it began anew, and has grown past us.
-    guard toRead <= unread else { return .broken(lane.broken(.recreated)) }
+    guard toRead <= unread else { return .broken(lane.broken(unlike)) }
     guard unread > toRead else { return .sound }
     return .missing(
       LaneGap(
