@@ -152,21 +152,28 @@ def context_history(postgres, ordered, verdict):
 
 
 def tool_calls(postgres, ordered, verdict):
-    calls = defaultdict(dict)
+    # A call begins anew with each start: one that Redis refused and that was written again may follow its end.
+    calls = defaultdict(lambda: defaultdict(list))
     for entry in ordered:
-        call = entry.fields.get("call_id")
+        if entry.type not in ("tool.started", "tool.finished"):
+            continue
+        attempts = calls[entry.session][entry.fields["call_id"]]
         if entry.type == "tool.started":
-            calls[entry.session][call] = ("started", None, None, entry.fields["tool"], json.loads(entry.fields["arguments"]))
-        elif entry.type == "tool.finished":
-            begun = calls[entry.session][call][3:] if call in calls[entry.session] else (None, None)
+            attempts.append(("started", None, None, entry.fields["tool"], json.loads(entry.fields["arguments"])))
+        else:
+            begun = attempts.pop()[3:] if attempts and attempts[-1][0] == "started" else (None, None)
             result = json.loads(entry.fields["result"]) if "result" in entry.fields else None
-            calls[entry.session][call] = (entry.fields["status"], result, entry.fields.get("error"), *begun)
-    expected = {session: sorted(items.items(), key=lambda item: item[0]) for session, items in calls.items()}
+            attempts.append((entry.fields["status"], result, entry.fields.get("error"), *begun))
+    expected = {
+        session: sorted(
+            ((f"{call} attempt {number}", attempt) for call, attempts in items.items() for number, attempt in enumerate(attempts, 1)),
+            key=lambda item: item[0])
+        for session, items in calls.items()}
     found = defaultdict(list)
     # A call that was finished without ever being started has no tool and no arguments: nobody named them.
-    query = "select json_build_array(session_id, call_id, status, result, error, tool, arguments) from tidemark.tool_calls"
-    for session, call, *values in rows(postgres, query):
-        found[session].append((call, tuple(values)))
+    query = "select json_build_array(session_id, call_id, attempt, status, result, error, tool, arguments) from tidemark.tool_calls"
+    for session, call, number, *values in rows(postgres, query):
+        found[session].append((f"{call} attempt {number}", tuple(values)))
     for items in found.values():
         items.sort(key=lambda item: item[0])
     sequences(verdict, "tool call", expected, found)
