@@ -158,4 +158,18 @@ import TidemarkTestKit
       try await expectRefused(product, "redis.prefix: the key tidemark:config is not a hash", "rename it, or choose another redis.prefix")
     }
   }
+
+  @Test func aRedisThatIsFullKeepsNoWorkerFromStartingAndIsWaitedForWhereTheClaimIsGone() async throws {
+    try await withProduct { product in
+      try await product.redis.command("CONFIG", "SET", "maxmemory", "1")
+      let claimed = try await product.startWorker()
+      #expect(try await claimed.stop() == 0)
+      try await product.redis.command("DEL", "tidemark:config")
+      let waiting = try await TidemarkProcess.start(["run", "--listen", "off"], environment: product.environment)
+      try await waiting.waitForOutput("server.waiting")
+      try await product.redis.command("CONFIG", "SET", "maxmemory", "0")
+      try await waiting.waitForOutput("worker.started")
+      #expect(try await waiting.stop() == 0)
+    }
+  }
 }

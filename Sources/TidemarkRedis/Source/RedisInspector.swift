@@ -89,10 +89,13 @@ package struct RedisInspector: Sendable {
     return Ownership(schema: values[0].text, partitions: values[1].number.map { Int($0) })
   }
 
-  /// Writes what is not there yet, and returns what then stands: another installation's where it came first.
+  /// Writes what is not there yet, and returns what then stands: another installation's where it came first. Where nothing is to be written
+  /// nothing is, so that it goes well with a server that is full.
   package static func claim(
     _ prefix: String, schema: String, partitions: Int, in keyspace: RedisKeyspace
   ) async throws -> Ownership {
+    let held = try await ownership(of: prefix, in: keyspace)
+    if held.schema == schema, held.partitions != nil { return held }
     let name = "\(prefix):config"
     let key = RedisArgument.text(name)
     let owner = try await keyspace.pipeline([

@@ -23,7 +23,15 @@ struct Replicator: Service {
     var wait: Duration?
     var told: Set<String> = []
     while !Task.isCancelled {
-      let findings = await composition.postgresCheck.findings() + composition.redisCheck.findings()
+      var findings = await composition.postgresCheck.findings() + composition.redisCheck.findings()
+      if !findings.contains(where: { $0.severity == .problem || $0.severity == .unreachable }) {
+        do {
+          // The claim went with the keys when somebody flushed Redis.
+          try await composition.installation.claim()
+        } catch let finding as Finding {
+          findings.append(finding)
+        }
+      }
       let problems = findings.filter { $0.severity == .problem }
       if Task.isCancelled { return false }
       guard problems.isEmpty else { throw CommandFailure.found(problems) }
@@ -33,11 +41,7 @@ struct Replicator: Service {
         logger.log(
           level: level, finding.severity == .unreachable ? "server.waiting" : "server.finding", metadata: ["finding": "\(finding)"])
       }
-      if waiting.isEmpty {
-        // The claim went with the keys when somebody flushed Redis.
-        try await composition.installation.claim()
-        return true
-      }
+      if waiting.isEmpty { return true }
       wait = retry.wait(after: wait, random: .random(in: 0..<1))
       try? await Task.sleep(for: wait ?? retry.cap)
     }
