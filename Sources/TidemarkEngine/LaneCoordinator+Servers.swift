@@ -7,10 +7,10 @@ extension LaneCoordinator {
   func knows(_ server: LaneServer) -> Bool { table.knows(server) }
 
   /// These servers hold these lanes from now on. Those that hold none any more are forgotten.
-  func place(_ servers: [(lane: String, server: LaneServer)]) {
-    for (lane, server) in servers { table.place(lane, at: server) }
+  func place(_ lanes: [String], at servers: [LaneServer]) {
+    for (lane, server) in zip(lanes, servers) { table.place(lane, at: server) }
     table.forgetEmptyServers()
-    keepRedisState(nil)
+    keepRedisState()
     readable.raise()
     population.raise()
   }
@@ -76,7 +76,7 @@ extension LaneCoordinator {
   }
 
   /// Lanes have left servers, and perhaps us: what is known of Redis stays known. `away`: since when it had been away before.
-  func keepRedisState(_ away: ContinuousClock.Instant?) {
+  func keepRedisState(_ away: ContinuousClock.Instant? = nil) {
     for server in Set(redisErrors.keys).union(redisAway.keys) where !table.holdsLanes(server) {
       redisErrors[server] = nil
       redisAway[server] = nil

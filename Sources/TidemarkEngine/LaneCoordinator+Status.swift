@@ -2,7 +2,6 @@ internal import TidemarkCore
 
 /// What is seen from outside.
 extension LaneCoordinator {
-
   /// Which lanes to measure now, with all that is known of them.
   func lanesToMeasure() -> [LaneStatus] {
     observation.takeUnmeasured().compactMap { table.lanes[$0].map { status(of: $0) } }

@@ -99,7 +99,7 @@ package actor LaneCoordinator {
   private func tellLeft(_ lanes: some Sequence<String>) {
     let left = lanes.filter { table.lanes[$0] == nil }
     guard !left.isEmpty else { return }
-    keepRedisState(nil)
+    keepRedisState()
     for lane in left {
       observation.remove(lane)
       views[lane] = nil

@@ -67,8 +67,8 @@ struct LaneOwnership: Sendable {
       })
     await coordinator.own(ours, at: server)
     // While they were looked at they may have gone elsewhere; whoever follows them did not know yet that they are ours.
-    let places = try await source.servers(of: ours.map(\.name))
-    await coordinator.place(Array(zip(ours, places).map { (lane: $0.name, server: $1) }))
+    let ownNames = ours.map(\.name)
+    await coordinator.place(ownNames, at: try await source.servers(of: ownNames))
     for lane in verified {
       guard let broken = lane.halt else { continue }
       await coordinator.halt(

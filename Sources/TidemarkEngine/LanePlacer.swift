@@ -34,7 +34,7 @@ struct LanePlacer: Sendable {
     let lanes = await coordinator.laneNames
     guard !lanes.isEmpty else { return }
     let servers = try await source.servers(of: lanes)
-    await coordinator.place(Array(zip(lanes, servers).map { (lane: $0, server: $1) }))
+    await coordinator.place(lanes, at: servers)
     // Marks that waited at the old server wait at the new one now.
     publisher.stir()
     logger.info("redis.rearranged", metadata: ["servers": "\(Set(servers).map(\.name).sorted().joined(separator: ","))"])

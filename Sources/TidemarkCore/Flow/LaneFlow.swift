@@ -49,15 +49,14 @@ package struct LaneFlow: Sendable {
   let ownership: Int
   /// Which server holds it.
   package internal(set) var server: LaneServer
-
-  /// Tells its stays with servers apart.
+  /// Tells its stays with servers apart; the first is as old as its ownership.
   var placement: Int
 
-  init(record: LaneRecord, ownership: Int, server: LaneServer, placement: Int) {
+  init(record: LaneRecord, ownership: Int, server: LaneServer) {
     self.record = record
     self.ownership = ownership
     self.server = server
-    self.placement = placement
+    placement = ownership
     readPosition = record.cursor.position
     readOrdinal = record.ordinal
     countedPosition = record.cursor.position

@@ -60,13 +60,7 @@ extension LaneTable {
     case .wait(let until): return .wait(until: until)
     case .nothing: return .nothing
     }
-    let positions = names.compactMap { name in
-      lanes[name].map { flow in
-        var position = LaneReadRequest.Position(lane: name, after: flow.readPosition)
-        position.placement = flow.placement
-        return position
-      }
-    }
+    let positions = names.compactMap { lanes[$0].map { LaneReadRequest.Position($0) } }
     let count = sizing.count(
       credit: available, lanes: names.count, maxEntries: limits.maxEntries, maxBytes: limits.maxBytes)
     return .read(

@@ -61,7 +61,6 @@ package struct LaneTable: Sendable {
   var sizing = ReadSizing()
   var nextBlockID = 0
   private var nextOwnership = 0
-  private var nextPlacement = 0
   /// Transactions under way of lanes that were given up since: until they are decided, the lane has no other.
   private var departing: [String: Int] = [:]
   /// The ownership whose transaction carries an entry that is larger than a transaction's bytes.
@@ -82,9 +81,8 @@ package struct LaneTable: Sendable {
       guard known.record.fence != record.fence else { return place(record.name, at: server) }
       disown(record.name)
     }
-    lanes[record.name] = LaneFlow(record: record, ownership: nextOwnership, server: server, placement: nextPlacement)
+    lanes[record.name] = LaneFlow(record: record, ownership: nextOwnership, server: server)
     nextOwnership += 1
-    nextPlacement += 1
     withReads(of: record.name) { reads in
       reads.lanes += 1
       reads.add(record.name)
@@ -97,8 +95,8 @@ package struct LaneTable: Sendable {
     leave(name)
     lanes[name]?.server = server
     // What is still on its way from the old one is not taken any more: the new one may have been looked at meanwhile.
-    lanes[name]?.placement = nextPlacement
-    nextPlacement += 1
+    lanes[name]?.placement = nextOwnership
+    nextOwnership += 1
     withReads(of: name) { reads in
       reads.lanes += 1
       guard flow.halt == nil, !flow.isEnding else { return }

@@ -11,6 +11,11 @@ package struct LaneReadRequest: Sendable {
       self.lane = lane
       self.after = after
     }
+
+    init(_ flow: LaneFlow) {
+      self.init(lane: flow.record.name, after: flow.readPosition)
+      placement = flow.placement
+    }
   }
 
   package var positions: [Position]
