@@ -87,24 +87,17 @@ package actor RedisConnection {
   package func readStreams(_ request: LaneReadRequest) async throws -> LaneReadReply {
     guard !request.positions.isEmpty else { return .nothing }
     var buffer = channel.allocator.buffer(capacity: 0)
-    var wait = Duration.zero
-    var replies = 1
-    if let clusterManners {
-      if request.positions.count == 1, let block = request.block { wait = min(block, Self.longestBlock) }
-      replies = request.positions.count
-      for position in request.positions {
-        if clusterManners.asks {
-          writer.append("ASKING")
-          try writer.finish(into: &buffer)
-          replies += 1
-        }
-        try writeRead([position], count: request.count, wait: wait, into: &buffer)
+    let reads = clusterManners == nil ? [request.positions] : request.positions.map { [$0] }
+    let asks = clusterManners?.asks == true
+    let wait = reads.count == 1 ? min(request.block ?? .zero, Self.longestBlock) : .zero
+    for positions in reads {
+      if asks {
+        writer.append("ASKING")
+        try writer.finish(into: &buffer)
       }
-    } else {
-      if let block = request.block { wait = min(block, Self.longestBlock) }
-      try writeRead(request.positions, count: request.count, wait: wait, into: &buffer)
+      try writeRead(positions, count: request.count, wait: wait, into: &buffer)
     }
-    let shape = ReplyShape.entries(request, replies: replies)
+    let shape = ReplyShape.entries(request, replies: asks ? 2 * reads.count : reads.count)
     guard case .entries(let reply) = try await submit(buffer, shape, count: 1, within: wait + timeout) else {
       throw RedisError(.malformedReply, "a read was answered as a command")
     }

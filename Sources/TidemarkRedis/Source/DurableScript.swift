@@ -93,6 +93,11 @@ enum DurableScript {
     [field, incarnation, .text(mark.durable.description), .integer(max(0, mark.incarnation))]
   }
 
+  /// The hash that holds what is told of a lane. Those that are not built in share one, whose slot in a Cluster has nothing to do with theirs.
+  static func hash(of lane: String, prefix: String) -> String {
+    builtInBase(of: lane, prefix: prefix).map { "\($0):lane" } ?? "\(prefix):durable"
+  }
+
   /// `PREFIX:{N}` of the built-in lane `PREFIX:{N}:changes`; nil for any other name.
   static func builtInBase(of lane: String, prefix: String) -> String? {
     let head = "\(prefix):{"

@@ -11,7 +11,7 @@ extension RedisClusterSource {
       throw SourceError(.moved, "lanes that are read together are on several nodes now")
     }
     do {
-      return try await suspecting(holder, lanes) { try await source(of: holder).source.read(request) }
+      return try await suspecting(holder, lanes) { try await source(of: holder).read(request) }
     } catch let redirection as Redirection {
       try await translating { try await topology.redirected(lanes, by: redirection) }
       throw SourceError(.moved, "a lane has moved to another node")
@@ -69,22 +69,16 @@ extension RedisClusterSource {
   }
 
   package func publish(_ marks: [DurableMark]) async throws {
-    // The marks of lanes that are not built in share one hash, whose slot has nothing to do with theirs.
-    let key = { @Sendable [prefix] (mark: DurableMark) in
-      DurableScript.builtInBase(of: mark.lane, prefix: prefix).map { "\($0):lane" } ?? "\(prefix):durable"
-    }
-    _ = try await ask(marks, key: key) { source, marks in
+    _ = try await ask(marks, key: { [prefix] in DurableScript.hash(of: $0.lane, prefix: prefix) }) { source, marks in
       try await source.publish(marks)
       return [Void]()
     }
   }
 
   package func press(_ levels: [String: PressureLevel], until: UInt64) async throws {
-    let key = { @Sendable [prefix] (level: (lane: String, level: PressureLevel)) in
-      DurableScript.builtInBase(of: level.lane, prefix: prefix).map { "\($0):lane" } ?? level.lane
-    }
-    _ = try await ask(levels.map { (lane: $0, level: $1) }, key: key) { source, levels in
-      try await source.press(Dictionary(uniqueKeysWithValues: levels.map { ($0.lane, $0.level) }), until: until)
+    let key = { @Sendable [prefix] in DurableScript.hash(of: $0, prefix: prefix) }
+    _ = try await ask(Array(levels.keys), key: key) { source, lanes in
+      try await source.press(levels.filter { lanes.contains($0.key) }, until: until)
       return [Void]()
     }
   }

@@ -27,7 +27,10 @@ package final class RedisClusterSource: RedisSource {
   package var blockingLanes: Int { 1 }
 
   package func servers(of lanes: [String]) async throws -> [LaneServer] {
-    try await translating { try await topology.holders(of: lanes).map { $0.map { source(of: $0).server } ?? Self.nobody } }
+    let holders = try await translating { try await topology.holders(of: lanes) }
+    // Known from now on by its name, for ``source(named:)``.
+    for holder in Set(holders.compactMap(\.self)) { _ = source(of: holder) }
+    return holders.map { $0?.server ?? Self.nobody }
   }
 
   /// Where lanes are whose slots no node holds.
@@ -58,22 +61,18 @@ package final class RedisClusterSource: RedisSource {
     return source
   }
 
-  func source(of holder: ClusterTopology.Holder) -> (source: RedisLaneSource, server: LaneServer) {
-    let server = holder.server
-    let source = sources.withLock { sources in
-      if let known = sources[server] { return known }
-      var node = configuration.at(holder.node)
-      node.clusterManners = .init(asks: holder.asks)
-      let source = RedisLaneSource(node, prefix: prefix)
-      sources[server] = source
+  func source(of holder: ClusterTopology.Holder) -> RedisLaneSource {
+    sources.withLock { sources in
+      if let known = sources[holder.server] { return known }
+      let source = RedisLaneSource(configuration.at(holder), prefix: prefix)
+      sources[holder.server] = source
       return source
     }
-    return (source, server)
   }
 
   /// Every master, for what is asked of all.
   func masters() async throws -> [RedisLaneSource] {
-    try await translating { try await topology.nodes().map { source(of: .init(node: $0, asks: false)).source } }
+    try await translating { try await topology.nodes().map { source(of: .init(node: $0, asks: false)) } }
   }
 
   /// Asks the holders of these items' keys, each for its own and all at once, and follows redirections. Answers come in the order of the
@@ -84,15 +83,15 @@ package final class RedisClusterSource: RedisSource {
   ) async throws -> [Answer] {
     guard !items.isEmpty else { return [] }
     let keys = items.map(key)
-    for attempt in 0... {
+    var redirections = 0
+    while true {
       let holders = try await holders(of: keys)
       let groups = Dictionary(grouping: items.indices) { holders[$0] }
       do {
         var answers = [Answer?](repeating: nil, count: items.count)
         try await withThrowingTaskGroup(of: ([Int], [Answer]).self) { tasks in
           for (holder, indices) in groups {
-            let (source, part) = (source(of: holder).source, indices.map { items[$0] })
-            let theirs = indices.map { keys[$0] }
+            let (source, part, theirs) = (source(of: holder), indices.map { items[$0] }, indices.map { keys[$0] })
             tasks.addTask { (indices, try await self.suspecting(holder, theirs) { try await question(source, part) }) }
           }
           for try await (indices, part) in tasks {
@@ -101,21 +100,19 @@ package final class RedisClusterSource: RedisSource {
         }
         return answers.compactMap { $0 }
       } catch let redirection as Redirection {
-        guard attempt < Self.redirections else { throw Self.circling(redirection) }
+        guard redirections < Self.redirections else { throw Self.circling(redirection) }
+        redirections += 1
         try await translating { try await topology.redirected(keys, by: redirection) }
       } catch is Doubt {
         await topology.returned(keys)
         throw SourceError(.moved, "a lane is on its way to another node")
       }
     }
-    return []
   }
 
   /// - Throws: ``SourceError`` also where nobody holds one of them.
   func holders(of keys: [String]) async throws -> [ClusterTopology.Holder] {
-    let holders = try await translating { try await topology.holders(of: keys) }
-    guard let missing = holders.firstIndex(of: nil) else { return holders.compactMap(\.self) }
-    throw SourceError(.unavailable, "no node of the Cluster holds the slot of \(keys[missing]); see CLUSTER INFO")
+    try await translating { try await topology.knownHolders(of: keys) }
   }
 
   /// Of a node that does not answer a replica may take over; and where it was only asked for keys on their way, they may never arrive.

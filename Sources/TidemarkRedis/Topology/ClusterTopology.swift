@@ -50,6 +50,15 @@ actor ClusterTopology {
     }
   }
 
+  /// The same where each has to have one.
+  ///
+  /// - Throws: `connectFailed` also where nobody holds one of them.
+  func knownHolders(of keys: [String]) async throws -> [Holder] {
+    let holders = try await holders(of: keys)
+    guard let missing = holders.firstIndex(of: nil) else { return holders.compactMap(\.self) }
+    throw RedisError(.connectFailed, "no node of the Cluster holds the slot of \(keys[missing]); see CLUSTER INFO")
+  }
+
   /// All masters.
   func nodes() async throws -> [RedisNode] { try await known().nodes }
 
@@ -140,5 +149,14 @@ actor ClusterTopology {
     guard fresh != before || !settled.isEmpty else { return }
     map = fresh
     if before != nil { changed.raise() }
+  }
+}
+
+extension RedisConfiguration {
+  /// For a node that holds keys, in the way in which it is to be asked for them.
+  func at(_ holder: ClusterTopology.Holder) -> RedisConfiguration {
+    var configuration = at(holder.node)
+    configuration.clusterManners = .init(asks: holder.asks)
+    return configuration
   }
 }

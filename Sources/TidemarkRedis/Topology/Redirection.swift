@@ -1,5 +1,5 @@
 /// What a node answers when another one is to be asked.
-enum Redirection: Error, Sendable, Equatable {
+enum Redirection: Error, Sendable, Hashable {
   /// For good.
   case moved(slot: Int, to: RedisNode)
   /// For this key, while its slot is being moved.

@@ -2,64 +2,65 @@
 ///
 /// Connections are made when they are needed; ``close()`` ends them. Calls may come from any task. Errors are ``RedisError``.
 package actor RedisKeyspace {
-  private let configuration: RedisConfiguration
-  private let name: String
-  private var slots: SlotMap?
-  private var open: [RedisNode?: RedisConnection] = [:]
   /// Redirections that one call follows.
   private static let redirections = 8
+
+  private let configuration: RedisConfiguration
+  private let name: String
+  /// Nil where there is only one server.
+  private let topology: ClusterTopology?
+  private var open: [ClusterTopology.Holder?: RedisConnection] = [:]
 
   package init(_ configuration: RedisConfiguration, name: String) {
     self.configuration = configuration
     self.name = name
+    if case .cluster = configuration.endpoint { topology = ClusterTopology(configuration) } else { topology = nil }
   }
 
   /// A connection to each server: one, or every master of a Cluster.
   package func connections() async throws -> [RedisConnection] {
-    guard case .cluster = configuration.endpoint else { return [try await connection(to: nil)] }
+    guard let topology else { return [try await connection(to: nil)] }
     var all: [RedisConnection] = []
-    for node in try await map().nodes { all.append(try await connection(to: node)) }
+    for node in try await topology.nodes() { all.append(try await connection(to: .init(node: node, asks: false))) }
     return all
   }
 
   /// Sends commands, each to the server that holds its key, together for each server, and follows redirections. Answers in the order of the
-  /// commands. Those of one key stay in order, unless its slot moves meanwhile. After a failure of a server the keys are looked up anew by
-  /// the next call: a replica may have taken over.
+  /// commands. Those of one key stay in order, unless its slot moves meanwhile. After a failure of a server the keys are soon looked up anew:
+  /// a replica may have taken over.
   package func pipeline(_ commands: [(key: String, command: [RedisArgument])]) async throws -> [RedisReply] {
+    guard let topology else { return try await connection(to: nil).pipeline(commands.map(\.command)) }
     do {
-      return try await following(commands)
+      return try await following(commands, topology)
     } catch {
-      slots = nil
+      await topology.suspect()
       throw error
     }
   }
 
-  private func following(_ commands: [(key: String, command: [RedisArgument])]) async throws -> [RedisReply] {
+  private func following(
+    _ commands: [(key: String, command: [RedisArgument])], _ topology: ClusterTopology
+  ) async throws -> [RedisReply] {
     var replies = [RedisReply](repeating: .null, count: commands.count)
     var left = Array(commands.indices)
     for _ in 0...Self.redirections {
-      var places: [RedisNode?: [Int]] = [:]
-      for index in left { places[try await node(of: commands[index].key), default: []].append(index) }
+      let holders = try await topology.knownHolders(of: left.map { commands[$0].key })
+      let places = Dictionary(grouping: zip(left, holders), by: \.1)
+      var redirected: [Redirection: [String]] = [:]
       left = []
-      for (node, indices) in places {
-        let connection = try await connection(to: node)
-        for (index, reply) in zip(indices, try await connection.pipeline(indices.map { commands[$0].command })) {
-          replies[index] = try await followed(reply, of: commands[index].command, by: node)
-          if case .error(let message) = replies[index], Redirection(message, asked: "") != nil { left.append(index) }
+      for (holder, items) in places {
+        let indices = items.map(\.0)
+        for (index, reply) in zip(indices, try await connection(to: holder).pipeline(indices.map { commands[$0].command })) {
+          replies[index] = reply
+          guard case .error(let message) = reply, let redirection = Redirection(message, asked: holder.node.host) else { continue }
+          redirected[redirection, default: []].append(commands[index].key)
+          left.append(index)
         }
       }
       if left.isEmpty { break }
-      slots = nil
+      for (redirection, keys) in redirected { try await topology.redirected(keys, by: redirection) }
     }
     return replies
-  }
-
-  /// For a key that is on its way the node to which it goes is asked, once.
-  private func followed(_ reply: RedisReply, of command: [RedisArgument], by asked: RedisNode?) async throws -> RedisReply {
-    guard case .error(let message) = reply, let asked, case .ask(_, let node)? = Redirection(message, asked: asked.host) else {
-      return reply
-    }
-    return try await connection(to: node).pipeline([["ASKING"], command])[1]
   }
 
   package func close() async {
@@ -67,27 +68,10 @@ package actor RedisKeyspace {
     open = [:]
   }
 
-  /// Nil where there is only one server.
-  private func node(of key: String) async throws -> RedisNode? {
-    guard case .cluster = configuration.endpoint else { return nil }
-    guard let node = try await map().node(of: key) else {
-      slots = nil
-      throw RedisError(.connectFailed, "no node of \(configuration.address) holds the slot of \(key); see CLUSTER INFO")
-    }
-    return node
-  }
-
-  private func map() async throws -> SlotMap {
-    if let slots { return slots }
-    let fresh = try await ClusterDirectory(configuration).slots(first: [])
-    slots = fresh
-    return fresh
-  }
-
-  private func connection(to node: RedisNode?) async throws -> RedisConnection {
-    if let connection = open[node], connection.isOpen { return connection }
-    let connection = try await RedisConnection.connect(node.map { configuration.at($0) } ?? configuration, name: name)
-    open[node] = connection
+  private func connection(to holder: ClusterTopology.Holder?) async throws -> RedisConnection {
+    if let connection = open[holder], connection.isOpen { return connection }
+    let connection = try await RedisConnection.connect(holder.map { configuration.at($0) } ?? configuration, name: name)
+    open[holder] = connection
     return connection
   }
 }
