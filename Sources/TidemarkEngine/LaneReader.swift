@@ -5,7 +5,7 @@ internal import TidemarkCore
 /// moment.
 struct LaneReader: Sendable {
   /// How long one XREAD may wait. Short enough that a lane found meanwhile is not kept waiting.
-  static let block = Duration.seconds(1)
+  static let block = Duration.milliseconds(250)
 
   let server: LaneServer
   let source: any LaneSource

@@ -33,8 +33,6 @@ package struct LaneFlow: Sendable {
   /// The first entry that is read and not committed.
   package internal(set) var oldestUncommitted: EntryID?
   package internal(set) var halt: Halt?
-  /// It is not read until its transaction is decided, because so much waits behind that.
-  var isResting = false
   /// Its entries that count among those that writers can take.
   var readyEntries = 0
   /// Postgres can't be reached, or refuses for a while.

@@ -30,6 +30,10 @@ extension LaneTable {
     }
   }
 
+  /// How long a read may wait for news of the others while a lane rests. What waits of that one is committed within a few milliseconds,
+  /// where transactions are small; with 10 ms Redis is asked a hundred times a second at most.
+  static let blockWhileLanesRest = Duration.milliseconds(10)
+
   /// The server's own reads are taken out of the table meanwhile.
   private mutating func nextStreams(_ own: inout ServerReads, block: Duration, now: ContinuousClock.Instant) -> NextRead {
     guard !readingWaits else { return .nothing }
@@ -52,7 +56,8 @@ extension LaneTable {
     switch own.plan.next(now: now, deepLanes: sizing.deepLanes(maxEntries: limits.maxEntries)) {
     case .all(let all):
       names = all
-      wait = block
+      // Nobody can tell the server that a lane may be read again.
+      wait = own.resting.isEmpty ? block : min(block, Self.blockWhileLanesRest)
     case .some(let some): names = some
     case .alone(let lane):
       names = [lane]
@@ -191,8 +196,7 @@ extension LaneTable {
   /// the other lanes'.
   private mutating func rest(_ name: String) {
     guard let flow = lanes[name], flow.inFlight != nil, flow.waitingEntries >= enough else { return }
-    lanes[name]?.isResting = true
-    withReads(of: name) { $0.plan.remove(name) }
+    withReads(of: name) { $0.rest(name) }
   }
 
   /// Reading waits for commits. The last part of the credit is left alone while it is waited for: what fits into it would be read in crumbs,

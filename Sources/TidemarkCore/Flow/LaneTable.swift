@@ -92,6 +92,7 @@ package struct LaneTable: Sendable {
   /// Another server holds the lane from now on.
   package mutating func place(_ name: String, at server: LaneServer) {
     guard let flow = lanes[name], flow.server != server else { return }
+    let isResting = withReads(of: name) { $0.resting.contains(name) } ?? false
     leave(name)
     lanes[name]?.server = server
     // What is still on its way from the old one is not taken any more: the new one may have been looked at meanwhile.
@@ -100,7 +101,8 @@ package struct LaneTable: Sendable {
     withReads(of: name) { reads in
       reads.lanes += 1
       guard flow.halt == nil, !flow.isEnding else { return }
-      if flow.isResting { reads.checks.add(name) } else { reads.add(name) }
+      reads.add(name)
+      if isResting { reads.rest(name) }
     }
   }
 
@@ -258,10 +260,7 @@ package struct LaneTable: Sendable {
       halt(name, reason: reason, hint: hint, until: now.advanced(by: limits.haltRest))
     }
     queue(name)
-    if part.next == nil, lanes[name]?.isResting == true {
-      lanes[name]?.isResting = false
-      if let flow = lanes[name], flow.halt == nil, !flow.isEnding { withReads(of: name) { $0.plan.add(name) } }
-    }
+    if part.next == nil { withReads(of: name) { $0.rested(name) } }
     end(name)
   }
 

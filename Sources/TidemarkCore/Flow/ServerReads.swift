@@ -4,6 +4,8 @@ struct ServerReads: Sendable {
   var plan: ReadPlan
   /// Which lanes are held against what Redis says of them: the same.
   var checks = CheckPlan()
+  /// Lanes that are not read until their transactions are decided, because so much waits behind those.
+  private(set) var resting: Set<String> = []
   /// Lanes of ours that it holds, also those that are not read at the moment.
   var lanes = 0
   /// Bytes that the reply under way may bring.
@@ -18,8 +20,19 @@ struct ServerReads: Sendable {
     checks.add(lane)
   }
 
+  /// It is not read for a while; it is held against what Redis says of it all the same.
+  mutating func rest(_ lane: String) {
+    plan.remove(lane)
+    resting.insert(lane)
+  }
+
+  mutating func rested(_ lane: String) {
+    if resting.remove(lane) != nil { plan.add(lane) }
+  }
+
   mutating func remove(_ lane: String) {
     plan.remove(lane)
     checks.remove(lane)
+    resting.remove(lane)
   }
 }
