@@ -28,7 +28,8 @@ package actor LaneCoordinator {
   /// Which ledger the lanes were taken up from.
   var ledger: LedgerIdentity?
   var trimTurn = 0
-  private var knownAdded: [String: UInt64] = [:]
+  /// What Redis had added to lanes whose streams turned out to be other ones, in which incarnation.
+  private var knownAdded: [String: (incarnation: Int64, added: UInt64)] = [:]
   /// Raised when the settings change, or the shards that may be served, and when a lane was given up that may be taken up again.
   nonisolated let ownership = ChangeSignal()
   /// Raised when leases are worth a look: others changed something, or this worker's part in it is another.
@@ -77,8 +78,10 @@ package actor LaneCoordinator {
   /// Lanes were held against what Redis says of them. Answers what was found, lane by lane.
   func checked(_ looks: [LaneLook]) -> [LaneFinding] {
     let findings = looks.map { look in
+      // The finding may be the end of it here.
+      let incarnation = table.lanes[look.lane.lane]?.record.incarnation
       let finding = table.checked(look)
-      if case .broken = finding { knownAdded[look.lane.lane] = look.lane.knownAdded }
+      if case .broken = finding, let incarnation { knownAdded[look.lane.lane] = (incarnation, look.lane.knownAdded) }
       return finding
     }
     if table.hasReady { committable.raiseForOne() }
@@ -92,8 +95,12 @@ package actor LaneCoordinator {
     readable.raise()
   }
 
-  /// What Redis had added to a lane when it was asked last, before its stream turned out to be another one.
-  func takeKnownAdded(_ lane: String) -> UInt64 { knownAdded.removeValue(forKey: lane) ?? 0 }
+  /// What Redis had added to a lane when it was asked last, before its stream turned out to be another one. Another worker may have begun
+  /// the next incarnation meanwhile: its stream has nothing to do with it.
+  func takeKnownAdded(_ lane: LaneRecord) -> UInt64 {
+    guard let known = knownAdded.removeValue(forKey: lane.name), known.incarnation == lane.incarnation else { return 0 }
+    return known.added
+  }
 
   /// The table itself may have given some of these lanes up: wakes whoever takes lanes up.
   private func tellLeft(_ lanes: some Sequence<String>) {

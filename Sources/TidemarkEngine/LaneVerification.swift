@@ -22,7 +22,7 @@ struct LaneVerification: Sendable {
   /// Nothing of these lanes is under way. A lane that can't be taken up now is left out.
   func verified(_ records: [LaneRecord], _ settings: WorkerSettings) async throws -> [Verified] {
     var checks: [LaneCheck] = []
-    for record in records { checks.append(LaneCheck(record, knownAdded: await coordinator.takeKnownAdded(record.name))) }
+    for record in records { checks.append(LaneCheck(record, knownAdded: await coordinator.takeKnownAdded(record))) }
     let looks = try await inspector.look(checks, settings)
     var verified: [Verified] = []
     var isBroken = false

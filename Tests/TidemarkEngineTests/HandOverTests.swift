@@ -4,7 +4,7 @@ import TidemarkCore
 @testable import TidemarkEngine
 
 @Suite struct HandOverTests {
-  private static let settings = WorkerSettings(
+  static let settings = WorkerSettings(
     flow: FlowLimits(
       maxEntries: 4, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20, haltAfterDeadLetters: 100,
       haltRest: .seconds(1)),
@@ -12,15 +12,17 @@ import TidemarkCore
     builtIn: nil, lanes: [], writers: 1, discover: .seconds(1), leaseTTL: .seconds(10), checkpointInterval: .seconds(10),
     dedupeWindow: .seconds(60))
   private static let shard = Shard.of("a", builtIn: nil)
-  private static let record = LaneRecord(
-    laneID: 1, name: "a", shard: shard, fence: 1, incarnation: 1,
-    cursor: LaneCursor(position: EntryID(ms: 5, no: 0), appliedNo: 5, seal: []), ordinal: 5, baseline: 0, owner: "me", isMirrored: true)
+  static func record(_ name: String, shard: Int) -> LaneRecord {
+    LaneRecord(
+      laneID: 1, name: name, shard: shard, fence: 1, incarnation: 1,
+      cursor: LaneCursor(position: EntryID(ms: 5, no: 0), appliedNo: 5, seal: []), ordinal: 5, baseline: 0, owner: "me", isMirrored: true)
+  }
 
   /// A coordinator that has read one entry of its lane and not committed it.
   private func reading() async throws -> LaneCoordinator {
     let coordinator = LaneCoordinator(settings: Self.settings)
     _ = await coordinator.hold(LeaseGrant(shards: [Self.shard: 1]))
-    await coordinator.own([Self.record], at: .only)
+    await coordinator.own([Self.record("a", shard: Self.shard)], at: .only)
     while case .check(let checks)? = await coordinator.nextRead(at: .only, block: .zero) {
       _ = await coordinator.checked(checks.map { LaneLook($0, Self.snapshot(added: 6), anchor: .same) })
       if await !coordinator.table.isDue { continue }
@@ -46,12 +48,27 @@ import TidemarkCore
     #expect(await coordinator.ownsNothing)
   }
 
+  @Test func `what was known of a stream is held against it when its lane is taken again, and not against the next one`()
+    async throws
+  {
+    for next in [Int64(0), 1] {
+      let coordinator = try await reading()
+      _ = await coordinator.checked([LaneLook(Self.check(knownAdded: 9), Self.snapshot(added: nil), anchor: .gone)])
+      var record = Self.record("a", shard: Self.shard)
+      record.incarnation += next
+      #expect(await coordinator.takeKnownAdded(record) == (next == 0 ? 9 : 0))
+    }
+  }
+
+  private static func check(knownAdded: UInt64) -> LaneCheck {
+    LaneCheck(
+      lane: "a", cursor: EntryID(ms: 5, no: 0), anchor: nil, isMirrored: true, hasRead: true, readPosition: EntryID(ms: 6, no: 0),
+      readOrdinal: 6, countedPosition: EntryID(ms: 5, no: 0), knownAdded: knownAdded)
+  }
+
   @Test func `what was read of a stream that is gone is committed before its shard goes to another`() async throws {
     let coordinator = try await reading()
-    let check = LaneCheck(
-      lane: "a", cursor: EntryID(ms: 5, no: 0), anchor: nil, isMirrored: true, hasRead: true, readPosition: EntryID(ms: 6, no: 0),
-      readOrdinal: 6, countedPosition: EntryID(ms: 5, no: 0), knownAdded: 6)
-    _ = await coordinator.checked([LaneLook(check, Self.snapshot(added: nil), anchor: .gone)])
+    _ = await coordinator.checked([LaneLook(Self.check(knownAdded: 6), Self.snapshot(added: nil), anchor: .gone)])
     #expect(await coordinator.table.lanes["a"]?.isEnding == true)
     // Nobody commits it: the shard stays ours.
     let vacant = await coordinator.vacate([Self.shard], until: .now.advanced(by: .milliseconds(20)))
