@@ -6,6 +6,8 @@ internal import TidemarkCore
 final class MarkPublisher: Sendable {
   private let pending = Mutex<[String: DurableMark]>([:])
   private let changed = ChangeSignal()
+  /// Marks wait that another server takes than their lane's.
+  private let strayed = ChangeSignal()
   private let source: any LaneSource
   private let coordinator: LaneCoordinator
   private let logger: Logger
@@ -26,20 +28,43 @@ final class MarkPublisher: Sendable {
   /// Another server may be the one to be told now.
   func stir() { changed.raise() }
 
-  /// Until cancelled; ``flush()`` sends what is left. A server that does not answer keeps no other's marks waiting.
+  /// Until cancelled; ``flush(_:)`` sends what is left. A server that does not answer keeps no other's marks waiting.
   func run() async {
-    await coordinator.forEachServer { [self] server in
-      await withTaskExecutorPreference(source.publishers) { await run(server) }
+    await withDiscardingTaskGroup { group in
+      group.addTask { await self.run(.strays) }
+      await coordinator.forEachServer { [self] server in
+        await withTaskExecutorPreference(source.publishers) { await run(.server(server)) }
+      }
+      group.cancelAll()
     }
   }
 
-  private func run(_ server: LaneServer) async {
+  /// Which marks are sent.
+  enum Portion: Equatable {
+    /// Of the lanes of a server that takes their marks itself.
+    case server(LaneServer)
+    /// Those that another server takes.
+    case strays
+    case all
+
+    /// - Parameters: where a lane is, and who takes its mark.
+    func includes(lane: LaneServer, mark: LaneServer) -> Bool {
+      switch self {
+      case .server(let server): lane == server && mark == server
+      case .strays: lane != mark
+      case .all: true
+      }
+    }
+  }
+
+  private func run(_ portion: Portion) async {
+    let signal = portion == .strays ? strayed : changed
     var lastWait: Duration?
-    while !Task.isCancelled, await coordinator.knows(server) {
-      let seen = changed.generation
-      if await flush(server) {
+    while !Task.isCancelled, await isServed(portion) {
+      let seen = signal.generation
+      if await flush(portion) {
         lastWait = nil
-        await changed.wait(after: seen)
+        await signal.wait(after: seen)
       } else {
         let wait = await coordinator.settings.retry.wait(after: lastWait, random: .random(in: 0..<1))
         lastWait = wait
@@ -48,14 +73,21 @@ final class MarkPublisher: Sendable {
     }
   }
 
-  /// Sends everything that waits for a server, or for all of them. False where one did not take it; it waits on.
-  func flush(_ only: LaneServer? = nil) async -> Bool {
+  private func isServed(_ portion: Portion) async -> Bool {
+    if case .server(let server) = portion { await coordinator.knows(server) } else { true }
+  }
+
+  /// Sends what waits. False where somebody did not take it; it waits on.
+  func flush(_ portion: Portion) async -> Bool {
     let lanes = pending.withLock { Array($0.keys) }
     guard !lanes.isEmpty else { return true }
     do {
-      try await source.byServer(lanes) { $0 }.filter { only == nil || $0.server == only }.forEachAtOnce { [self] in
-        try await publish($0.items)
+      let (servers, takers) = (try await source.servers(of: lanes), try await source.markServers(of: lanes))
+      let chosen = lanes.indices.filter { portion.includes(lane: servers[$0], mark: takers[$0]) }
+      if case .server(let server) = portion, lanes.indices.contains(where: { servers[$0] == server && takers[$0] != server }) {
+        strayed.raise()
       }
+      try await chosen.grouped(by: chosen.map { takers[$0] }).forEachAtOnce { [self] in try await publish($0.items.map { lanes[$0] }) }
       return true
     } catch {
       logger.debug("marks.waiting", metadata: ["reason": "\(error)"])
@@ -63,7 +95,7 @@ final class MarkPublisher: Sendable {
     }
   }
 
-  /// Lanes of one server.
+  /// Lanes whose marks one server takes.
   private func publish(_ lanes: [String]) async throws {
     let marks = pending.withLock { pending in lanes.compactMap { pending.removeValue(forKey: $0) } }
     do {

@@ -105,7 +105,7 @@ package struct Worker: Service {
 
   private func finish(_ publisher: MarkPublisher, _ observer: LaneObserver) async {
     guard !Task.isCancelled else { return }
-    if await !publisher.flush() { logger.warning("marks.unpublished") }
+    if await !publisher.flush(.all) { logger.warning("marks.unpublished") }
     await observer.finish()
     do {
       try await sink.leave(identity)

@@ -15,6 +15,10 @@ final class MemorySource: LaneSource {
     var committed: (@Sendable (String) -> EntryID?)?
     var untimely: [DurableMark] = []
     var isAway = false
+    /// Where lanes and their marks are, if not at the only server.
+    var places: [String: (lane: LaneServer, mark: LaneServer)] = [:]
+    var silent: Set<LaneServer> = []
+    var waiting: [DurableMark] = []
   }
 
   let readers: (any TaskExecutor)? = nil
@@ -133,7 +137,26 @@ final class MemorySource: LaneSource {
   /// Marks that were told before their commit.
   var untimely: [DurableMark] { state.withLock { $0.untimely } }
 
+  /// Says where a lane is, and who takes its marks.
+  func place(_ lane: String, at server: LaneServer, marks: LaneServer) { state.withLock { $0.places[lane] = (server, marks) } }
+  func servers(of lanes: [String]) async throws -> [LaneServer] {
+    state.withLock { state in lanes.map { state.places[$0]?.lane ?? .only } }
+  }
+  func markServers(of lanes: [String]) async throws -> [LaneServer] {
+    state.withLock { state in lanes.map { state.places[$0]?.mark ?? .only } }
+  }
+  /// It never answers again, when it is told marks.
+  func silence(_ server: LaneServer) { state.withLock { _ = $0.silent.insert(server) } }
+  /// Marks that a silent server was told.
+  var waiting: [DurableMark] { state.withLock { $0.waiting } }
+
   func publish(_ marks: [DurableMark]) async throws {
+    let isSilent = state.withLock { state in
+      let isSilent = marks.contains { state.silent.contains(state.places[$0.lane]?.mark ?? .only) }
+      if isSilent { state.waiting += marks }
+      return isSilent
+    }
+    if isSilent { try await neverRearranged() }
     state.withLock { state in
       for mark in marks {
         state.marks[mark.lane] = mark

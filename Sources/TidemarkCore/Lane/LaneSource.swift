@@ -65,6 +65,9 @@ package protocol LaneSource: Sendable {
   /// prefixes. No prefix may begin with another. A cancelled call ends the listening.
   func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings
 
+  /// Which server takes the marks of each of these lanes: mostly the lane's own.
+  func markServers(of lanes: [String]) async throws -> [LaneServer]
+
   /// Tells agents what is durable. A mark never moves back within one incarnation.
   func publish(_ marks: [DurableMark]) async throws
 
@@ -94,14 +97,23 @@ extension LaneSource {
   }
 
   package var blockingLanes: Int { ReadPlan.Pace().blockingLanes }
+
+  package func markServers(of lanes: [String]) async throws -> [LaneServer] { try await servers(of: lanes) }
 }
 
 extension LaneSource {
   /// Items by the server that holds their lane, in the order of their first.
   package func byServer<Item>(_ items: [Item], lane: (Item) -> String) async throws -> [(server: LaneServer, items: [Item])] {
-    var groups: [(server: LaneServer, items: [Item])] = []
+    items.grouped(by: try await servers(of: items.map(lane)))
+  }
+}
+
+extension Array {
+  /// By the server of each, in the order of their first.
+  package func grouped(by servers: [LaneServer]) -> [(server: LaneServer, items: [Element])] {
+    var groups: [(server: LaneServer, items: [Element])] = []
     var places: [LaneServer: Int] = [:]
-    for (item, server) in zip(items, try await servers(of: items.map(lane))) {
+    for (item, server) in zip(self, servers) {
       if let place = places[server] {
         groups[place].items.append(item)
       } else {

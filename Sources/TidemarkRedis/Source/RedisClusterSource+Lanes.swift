@@ -68,6 +68,10 @@ extension RedisClusterSource {
     try await source(named: server).rings(prefixes, on: server)
   }
 
+  package func markServers(of lanes: [String]) async throws -> [LaneServer] {
+    try await servers(of: lanes.map { DurableScript.hash(of: $0, prefix: prefix) })
+  }
+
   package func publish(_ marks: [DurableMark]) async throws {
     _ = try await ask(marks, key: { [prefix] in DurableScript.hash(of: $0.lane, prefix: prefix) }) { source, marks in
       try await source.publish(marks)
