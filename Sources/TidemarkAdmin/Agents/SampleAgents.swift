@@ -3,6 +3,9 @@ package import TidemarkCore
 package import TidemarkRedis
 
 /// Sample agents that write a realistic load with plain XADD, at a fixed rate whatever the server does (open loop).
+///
+/// A Redis that goes away is waited for once there was one. What it had not acknowledged is written again: each change has an `event_id`, so
+/// that what stood in its lane all the same is a duplicate without effect.
 package final class SampleAgents: Sendable {
   package struct Load: Sendable {
     package var agents: Int
@@ -24,6 +27,7 @@ package final class SampleAgents: Sendable {
   private let lanes: BuiltInLanes
   private let load: Load
   private let count = Atomic<Int>(0)
+  private let retry = RetryPolicy(base: .milliseconds(50), cap: .seconds(1))
 
   package init(redis: RedisConfiguration, lanes: BuiltInLanes, load: Load) {
     self.redis = redis
@@ -34,19 +38,23 @@ package final class SampleAgents: Sendable {
   /// Changes that Redis acknowledged so far.
   package var written: Int { count.load(ordering: .relaxed) }
 
-  /// Writes until the load's time is over or the task is cancelled. Throws ``Finding`` where Redis refuses.
+  /// Writes until the load's time is over or the task is cancelled. Throws ``Finding`` where Redis refuses, and where it can't be reached at
+  /// the start or at the end.
   package func run() async throws {
     let tick = Duration.milliseconds(20)
     let names = lanes.names
     var agents = (0..<load.agents).map { SampleAgent(number: $0, seed: load.seed) }
     var turn = 0
     var due = 0.0
+    // Two runs of one seed write the same changes, and each of them counts.
+    let run = String(UInt64.random(in: .min ... .max), radix: 36)
     do {
       let keyspace = RedisKeyspace(redis, name: "tidemark-agents")
       defer { Task { await keyspace.close() } }
       let start = ContinuousClock.now
       var next = start
-      while !Task.isCancelled, load.duration.map({ start.duration(to: .now) < $0 }) ?? true {
+      let isOver = { @Sendable [load] in load.duration.map { start.duration(to: .now) >= $0 } ?? false }
+      while !Task.isCancelled, !isOver() {
         // What is due by the clock, so that a stall is made up for instead of hidden.
         due += Double(load.rate) * 0.02
         var commands: [(key: String, command: [RedisArgument])] = []
@@ -55,10 +63,10 @@ package final class SampleAgents: Sendable {
           let change = agents[turn % agents.count].next()
           turn += 1
           let lane = names[lanes.partition(ofSession: change.session.utf8)]
-          commands.append((lane, ["XADD", .text(lane), "*"] + change.fields.map { .text($0) }))
+          let fields = change.fields + ["event_id", "\(run)-\(turn)"]
+          commands.append((lane, ["XADD", .text(lane), "*"] + fields.map { .text($0) }))
         }
-        for reply in try await keyspace.pipeline(commands) { _ = try reply.orThrow() }
-        count.wrappingAdd(commands.count, ordering: .relaxed)
+        try await write(commands, to: keyspace, until: isOver)
         next = next.advanced(by: tick)
         try? await Task.sleep(until: next, clock: .continuous)
       }
@@ -66,6 +74,36 @@ package final class SampleAgents: Sendable {
       if !Task.isCancelled { throw RedisCheck.finding(error, redis) }
     } catch is CancellationError {
       return
+    }
+  }
+
+  /// Writes these changes, again and again where Redis goes away or refuses for a while.
+  private func write(
+    _ commands: [(key: String, command: [RedisArgument])], to keyspace: RedisKeyspace, until isOver: @Sendable () -> Bool
+  ) async throws {
+    var left = commands
+    var lastWait: Duration?
+    while !left.isEmpty {
+      let failure: RedisError
+      do {
+        var refused: [(key: String, command: [RedisArgument])] = []
+        var refusal: RedisError?
+        for (command, reply) in zip(left, try await keyspace.pipeline(left)) {
+          guard case .error(let message) = reply else { continue }
+          refused.append(command)
+          refusal = refusal ?? RedisError(.server, message)
+        }
+        count.wrappingAdd(left.count - refused.count, ordering: .relaxed)
+        left = refused
+        guard let refusal else { return }
+        failure = refusal
+      } catch let error as RedisError {
+        failure = error
+      }
+      guard failure.isRetryable, written > 0, !isOver() else { throw failure }
+      let wait = retry.wait(after: lastWait, random: .random(in: 0..<1))
+      lastWait = wait
+      try await Task.sleep(for: wait)
     }
   }
 }
