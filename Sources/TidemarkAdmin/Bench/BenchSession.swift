@@ -6,8 +6,8 @@ internal import TidemarkRedis
 struct BenchSession: Sendable {
   let place: BenchPlace
   let postgres: PostgresConnection
-  let redis: RedisConnection
-  let subscription: RedisConnection
+  let redis: RedisKeyspace
+  let subscription: RedisKeyspace
   let watch: MarkWatch
   let startWorker: StartWorker
   let folder: String?
@@ -22,11 +22,12 @@ struct BenchSession: Sendable {
   ) async throws -> BenchSession {
     let postgres = try await place.connect()
     do {
-      let redis = try await place.connectRedis()
+      let redis = place.keyspace()
       try await place.claim(on: postgres, redis)
       let watch = MarkWatch(place.lanes)
-      let subscription = try await place.connectRedis()
-      try await watch.subscribe(on: subscription)
+      let subscription = place.keyspace()
+      // The nodes of a Cluster tell each other what is published: any of them will do.
+      if let node = try await subscription.connections().first { try await watch.subscribe(on: node) }
       return BenchSession(
         place: place, postgres: postgres, redis: redis, subscription: subscription, watch: watch, startWorker: startWorker, folder: folder,
         progress: progress)
@@ -40,7 +41,7 @@ struct BenchSession: Sendable {
   func end() async throws {
     progress.end("removing the schema and the keys")
     let removal = Task {
-      let (fresh, freshRedis) = (try await place.connect(), try await place.connectRedis())
+      let (fresh, freshRedis) = (try await place.connect(), place.keyspace())
       try await place.remove(fresh, freshRedis)
       await fresh.close()
       await freshRedis.close()
@@ -106,7 +107,7 @@ struct BenchSession: Sendable {
   private func lag(at rate: Int, _ plan: BenchPlan, _ worker: any BenchWorker) async throws -> (lag: LagSummary, sentLate: LagSummary) {
     progress.say("\(rate) changes a second")
     var changes = BenchChanges(.mix, sessions: plan.sessions, lanes: place.lanes, seed: plan.seed &+ UInt64(rate))
-    let writer = LoadWriter(connection: redis, watch: watch)
+    let writer = LoadWriter(redis: redis, lanes: place.lanes.names, watch: watch)
     try await place.settle(postgres)
     // Connections are made and statements prepared by the first changes; what is measured is the state after that.
     watch.begin()
@@ -126,7 +127,7 @@ struct BenchSession: Sendable {
     try await place.reset(postgres, redis)
     var changes = BenchChanges(load, sessions: plan.sessions, lanes: place.lanes, seed: plan.seed)
     watch.begin()
-    try await LoadWriter(connection: redis, watch: watch).writeBacklog(plan.changes, of: &changes) { share in
+    try await LoadWriter(redis: redis, lanes: place.lanes.names, watch: watch).writeBacklog(plan.changes, of: &changes) { share in
       progress.say("writing, \(Int(share * 100)) %")
     }
     try await place.settle(postgres)

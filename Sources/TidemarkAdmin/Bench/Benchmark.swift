@@ -104,8 +104,10 @@ package struct Benchmark: Sendable {
     let settings = try await session.postgres.query(
       "SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name", [.textArray(strings: names)], deadline: .seconds(10))
     let version = try await session.postgres.query("SHOW server_version", deadline: .seconds(10)).string(0, 0)
+    let nodes = try await session.redis.connections()
+    let redis = try await nodes.first.map { RedisInspector($0) }?.serverVersion() ?? "unknown"
     return BenchAbout(
-      tidemark: subject.version, isOptimized: subject.isOptimized, redis: try await RedisInspector(session.redis).serverVersion(),
+      tidemark: subject.version, isOptimized: subject.isOptimized, redis: nodes.count > 1 ? "\(redis), \(nodes.count) masters" : redis,
       postgres: version ?? "unknown",
       postgresSettings: Dictionary(
         uniqueKeysWithValues: (0..<settings.rowCount).map { (settings.string($0, "name") ?? "", settings.string($0, "value") ?? "") }),

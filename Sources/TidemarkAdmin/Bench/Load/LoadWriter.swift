@@ -3,7 +3,9 @@ internal import TidemarkRedis
 
 /// Writes changes to Redis: a backlog as fast as it goes, or a stream at a rate.
 struct LoadWriter: Sendable {
-  let connection: RedisConnection
+  let redis: RedisKeyspace
+  /// By their numbers.
+  let lanes: [String]
   let watch: MarkWatch
 
   /// Commands that travel together.
@@ -47,15 +49,15 @@ struct LoadWriter: Sendable {
   }
 
   private func send(_ count: Int, of changes: inout BenchChanges) async throws -> [(lane: Int, id: EntryID)] {
-    var lanes: [Int] = []
-    var commands: [[RedisArgument]] = []
+    var numbers: [Int] = []
+    var commands: [(key: String, command: [RedisArgument])] = []
     for _ in 0..<count {
       let change = changes.next()
-      lanes.append(change.lane)
-      commands.append(change.command)
+      numbers.append(change.lane)
+      commands.append((lanes[change.lane], change.command))
     }
-    let replies = try await connection.pipeline(commands)
-    return try zip(lanes, replies).map { lane, reply in
+    let replies = try await redis.pipeline(commands)
+    return try zip(numbers, replies).map { lane, reply in
       guard let id = try reply.orThrow().text.flatMap({ EntryID($0) }) else {
         throw RedisError(.malformedReply, "XADD answered something else than an id")
       }

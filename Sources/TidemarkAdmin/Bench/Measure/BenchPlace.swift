@@ -47,18 +47,12 @@ package struct BenchPlace: Sendable {
     return connection
   }
 
-  func connectRedis() async throws -> RedisConnection {
-    if case .cluster = redis.endpoint {
-      throw Finding(
-        .problem, "redis.url", "a Cluster can't be measured as one server",
-        mend: "measure a single server; what more nodes bring is in the sizing page")
-    }
-    return try await RedisConnection.connect(redis, name: "tidemark-bench")
-  }
+  /// Connects when it is first asked something.
+  func keyspace() -> RedisKeyspace { RedisKeyspace(redis, name: "tidemark-bench") }
 
   /// Throws ``Finding`` where something is in the way. The connection holds the claim: it ends with the session, so two benchmarks don't
   /// remove each other's schema, and one that was killed is cleaned up by the next.
-  func claim(on connection: PostgresConnection, _ redis: RedisConnection) async throws {
+  func claim(on connection: PostgresConnection, _ redis: RedisKeyspace) async throws {
     let taken = try await connection.query(
       "SELECT pg_try_advisory_lock(hashtextextended('tidemark bench of ' || $1, 0)) AS taken", [.string(schema)], deadline: .seconds(10))
     guard taken.bool(0, "taken") == true else {
@@ -78,19 +72,22 @@ package struct BenchPlace: Sendable {
     try await claimKeys(redis, isMarked: isMarked)
   }
 
-  private func claimKeys(_ redis: RedisConnection, isMarked: Bool) async throws {
+  private func claimKeys(_ redis: RedisKeyspace, isMarked: Bool) async throws {
     let channel = "\(lanes.prefix):{0}:durable"
-    let listeners = try await redis.send(["PUBSUB", "NUMSUB", .text(channel)]).orThrow()[channel]?.number ?? 0
+    var listeners: Int64 = 0
+    for node in try await redis.connections() {
+      listeners += try await node.send(["PUBSUB", "NUMSUB", .text(channel)]).orThrow()[channel]?.number ?? 0
+    }
     guard listeners == 0 else {
       throw Finding(
         .problem, "bench", "somebody listens to \(channel): another `tidemark bench` uses the prefix \(lanes.prefix)",
         mend: "wait for its end, or set another redis.prefix, from which this one comes")
     }
-    let replies = try await redis.pipeline(keys.map { ["EXISTS", .text($0)] })
+    let replies = try await redis.pipeline(keys.map { ($0, ["EXISTS", .text($0)]) })
     guard let taken = try zip(keys, replies).first(where: { try $1.orThrow().number != 0 })?.0 else { return }
     // The keys of one that was killed: its claim on the prefix names the schema that it made.
     guard isMarked,
-      try await RedisInspector.ownership(of: lanes.prefix, in: RedisKeyspace(self.redis, name: "tidemark-bench")).schema == schema
+      try await RedisInspector.ownership(of: lanes.prefix, in: redis).schema == schema
     else {
       throw Finding(
         .problem, "bench", "the key \(taken) is there and was not made by `tidemark bench`",
@@ -99,7 +96,7 @@ package struct BenchPlace: Sendable {
   }
 
   /// An empty installation, whatever was there.
-  func reset(_ connection: PostgresConnection, _ redis: RedisConnection) async throws {
+  func reset(_ connection: PostgresConnection, _ redis: RedisKeyspace) async throws {
     try await remove(connection, redis)
     let name = try PostgresIdentifier.quoted(schema)
     do {
@@ -116,10 +113,10 @@ package struct BenchPlace: Sendable {
     ).migrate()
   }
 
-  func remove(_ connection: PostgresConnection, _ redis: RedisConnection) async throws {
+  func remove(_ connection: PostgresConnection, _ redis: RedisKeyspace) async throws {
     await connection.rollback()
     // Keys first: as long as the schema stands with its mark, a second attempt knows whose keys these are.
-    for reply in try await redis.pipeline(keys.map { ["UNLINK", .text($0)] }) { _ = try reply.orThrow() }
+    for reply in try await redis.pipeline(keys.map { ($0, ["UNLINK", .text($0)]) }) { _ = try reply.orThrow() }
     try await connection.script("DROP SCHEMA IF EXISTS \(try PostgresIdentifier.quoted(schema)) CASCADE", deadline: .seconds(120))
   }
 
