@@ -3,7 +3,7 @@
 from chaos.redis_site import RedisSite
 from servers import wait_for
 
-# A standing order of the replicas: their master wants no password, and refuses one.
+# What a replica says to its master: a master that wants no password refuses one.
 NO_LINK, LINK = "refused", ""
 
 

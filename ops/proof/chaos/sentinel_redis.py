@@ -5,9 +5,8 @@ import subprocess
 
 from chaos.redis_site import Node
 from chaos.replicated_redis import ReplicatedRedis
-from resp import RespError, pairs
+from resp import Connection, RespError, pairs
 from routing import SENTINEL_SECONDS, master_named_by
-from resp import Connection
 from servers import die_with_parent, free_port, program, wait_for
 from workload import LANES
 

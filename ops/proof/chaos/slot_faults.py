@@ -2,7 +2,6 @@
 
 from chaos.faults import CLUSTER, NotNow, fault
 from redis_cluster import slot_of
-from servers import wait_for
 from workload import LANES
 
 MIGRATE_MILLISECONDS = 5000
@@ -43,7 +42,7 @@ class Move:
 
 def finish(world, moves):
     world.events.note(f"{len(moves)} moves between nodes are over")
-    wait_for("all nodes know", 30, world.redis.is_whole)
+    world.wait_for("all nodes know", 30, world.redis.is_whole)
 
 
 @fault("slot-moved", weight=6, needs=[CLUSTER], cheap=True)
