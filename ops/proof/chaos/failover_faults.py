@@ -22,7 +22,7 @@ class Handover:
             self._copied = world.redis.in_step(master, copies)
         except TimeoutError as reason:
             raise NotNow(str(reason)) from None
-        self._taken_over = {}
+        self._taken_over = frozenset()
         if may_lag and rng.random() < 0.6:
             world.events.note("from here on nothing is replicated")
             world.redis.hold_replication(master)
@@ -35,7 +35,7 @@ class Handover:
             meanwhile()
             heir = self._heir()
             if heir:
-                found.append((heir, heir.entries(self._copied)))
+                found.append((heir, heir.events(self._copied)))
             return bool(found)
 
         self._world.wait_for("another master", ELECTION_SECONDS, is_there)

@@ -2,7 +2,7 @@
 
 import signal
 
-from chaos.removals import LIST
+from chaos.removals import LIST, LIST_EVENTS
 from resp import Connection, entry_id
 from routing import open_router
 from servers import Redis, entries_added
@@ -44,6 +44,10 @@ class Node(Redis):
     def entries(self, lanes):
         """The ids in these lanes, which it holds."""
         return {lane: {entry_id(identifier) for identifier in self.command("EVAL", LIST, 1, lane)} for lane in lanes}
+
+    def events(self, lanes):
+        """The event ids in these lanes."""
+        return {event.decode() for lane in lanes for event in self.command("EVAL", LIST_EVENTS, 1, lane)}
 
     def freeze(self):
         self._process.send_signal(signal.SIGSTOP)

@@ -10,6 +10,11 @@ from workload import LANES
 # The ids of a stream, and then what is to become of them.
 IDS = "local ids = {} for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do ids[#ids + 1] = entry[1] end "
 LIST = IDS + "return ids"
+# By what the ledgers know them; ids are given twice where there are two masters for a moment.
+LIST_EVENTS = (
+    "local events = {} for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do "
+    "for i = 1, #entry[2], 2 do if entry[2][i] == 'event_id' then events[#events + 1] = entry[2][i + 1] end end end return events"
+)
 # All lanes that a node holds. A script, for a transaction of a Cluster may not name keys of several slots.
 FLUSH = (
     "local all = {} for number, lane in ipairs(ARGV) do local ids = {} "
@@ -54,19 +59,19 @@ class RedisCrash:
 class Replacement:
     """A master whose replica took its place. What only it acknowledged is lost, where that is the end of what it acknowledged.
 
-    `copied` is what the replicas were seen to have while it was still the master, `taken_over` what the new master began with; all that it
-    acknowledged between `begun_ms` and `moment_ms`, when it was dead or no master any more, may be lost behind the last that was taken over.
+    `copied` are the ids that the replicas were seen to have while it was still the master, `taken_over` the event ids that the new master began
+    with; what it acknowledged between `begun_ms` and `moment_ms`, when it was dead or no master any more, may be lost behind the last of these.
     """
 
     def __init__(self, port, copied, taken_over, begun_ms, moment_ms):
         self.port, self.begun_ms, self.moment_ms = port, begun_ms, moment_ms
-        self._copied, self._taken_over = copied, taken_over
+        self._taken_over = taken_over
         self.kept = {lane: max(entries, default=(0, 0)) for lane, entries in copied.items()}
 
     def learn(self, entries):
-        """Who acknowledged what, only the ledgers know: the new master has taken other entries at the same time."""
+        """Who acknowledged what, only the ledgers know: the new master may have taken entries of its own by then."""
         for entry in entries:
-            if entry.node == self.port and entry.id in self._taken_over.get(entry.lane, ()) and entry.id[0] <= self.moment_ms:
+            if entry.node == self.port and entry.event_id in self._taken_over and entry.id[0] <= self.moment_ms:
                 self.kept[entry.lane] = max(self.kept[entry.lane], entry.id)
 
     def may_have_lost(self, entry):
