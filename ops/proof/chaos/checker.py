@@ -98,9 +98,9 @@ class Checker:
         self.counts["gaps, with a new incarnation"] = sum(not gap.is_exact for gap in self.gaps)
 
     def _read_changes(self):
-        """Each once, as it was written, in order."""
+        """Each once, as it was written, in order: what Redis lost with a master behind all before it, the others behind those of their stream."""
         expected = {entry.event_id: entry for entry in self._entries}
-        number, position = defaultdict(int), defaultdict(lambda: (0, 0))
+        number, position, kept = defaultdict(int), defaultdict(lambda: (0, 0)), defaultdict(lambda: (0, 0))
         query = """select json_build_array(lane, no, entry_ms, entry_no, session_id, event_id, type) from tidemark.changes
           order by lane::text, no"""
         for lane, no, ms, entry_no, session, event_id, kind in rows(self._postgres, query):
@@ -120,9 +120,14 @@ class Checker:
                     "content differs", f"{lane} {text(place)} {kind} of {session}, written {entry.lane} {text(entry.id)} {entry.type}")
             if no != number[lane] + 1:
                 self._verdict.add("out of order", f"{lane}: no {no} follows {number[lane]}")
-            if place <= position[lane]:
-                self._verdict.add("out of order", f"{lane}: no {no} is {text(place)}, behind {text(position[lane])}")
+            # The next master gives ids that are below those which the one before it gave at the same time.
+            is_of_another = self._removals.lost_with_master(entry)
+            behind = position[lane] if is_of_another else kept[lane]
+            if place <= behind:
+                self._verdict.add("out of order", f"{lane}: no {no} is {text(place)}, behind {text(behind)}")
             number[lane], position[lane] = no, max(place, position[lane])
+            if not is_of_another and (entry.is_known or not self._removals.has_replacements):
+                kept[lane] = max(place, kept[lane])
 
     def _check_dead_letters(self, by_lane):
         """Every entry was good. Only an id that a lost master had given, too, may be refused."""

@@ -127,6 +127,13 @@ class Removals:
     def lost_by_crash(self, entry):
         return any(crash.may_have_lost(entry) for crash in self.crashes)
 
+    def lost_with_master(self, entry):
+        return any(isinstance(crash, Replacement) and crash.may_have_lost(entry) for crash in self.crashes)
+
+    @property
+    def has_replacements(self):
+        return any(isinstance(crash, Replacement) for crash in self.crashes)
+
     @property
     def count(self):
         return sum(len(of_lane) for of_lane in self.causes.values())
