@@ -1,11 +1,8 @@
 """The Redis that holds the lanes: one server, or the masters of a Cluster."""
 
-import binascii
-
+from redis_cluster import SLOTS, slot_of, start_cluster
 from resp import Connection
-from servers import Redis, free_port, wait_for
-
-SLOTS = 16384
+from servers import Redis
 
 
 class Nodes:
@@ -16,8 +13,8 @@ class Nodes:
         self._servers = servers
 
     def node_of(self, lane: int) -> int:
-        """Which of the servers holds a built-in lane: its slot is that of what stands between the braces."""
-        slot = binascii.crc_hqx(str(lane).encode(), 0) % SLOTS
+        """Which of the servers holds a built-in lane."""
+        slot = slot_of(f"{{{lane}}}")
         return next(n for n in range(len(self._servers)) if slot < self._end(n))
 
     def _end(self, node: int) -> int:
@@ -62,19 +59,6 @@ def one_server(redis: Redis) -> Nodes:
 
 
 def cluster(folder: str, masters: int) -> Nodes:
-    """A new Cluster without replicas. Not by `redis-cli --cluster create`, which takes seconds and no port of the bus that is free."""
-    buses = [free_port() for _ in range(masters)]
-    in_memory = ["--save", "", "--appendonly", "no", "--cluster-enabled", "yes", "--cluster-port"]
-    servers = [Redis(f"{folder}/node-{n}", [*in_memory, str(bus)]) for n, bus in enumerate(buses)]
-    nodes = Nodes(servers, "redis+cluster://" + ",".join(f"127.0.0.1:{server.port}" for server in servers))
-    for n, server in enumerate(servers):
-        server.connection.call("CLUSTER", "SET-CONFIG-EPOCH", n + 1)
-        server.connection.call("CLUSTER", "ADDSLOTS", *range(SLOTS * n // masters, SLOTS * (n + 1) // masters))
-        servers[0].connection.call("CLUSTER", "MEET", "127.0.0.1", server.port, buses[n])
-    wait_for("the Cluster is whole", 30, lambda: all(_is_whole(server, masters) for server in servers))
-    return nodes
-
-
-def _is_whole(server: Redis, masters: int) -> bool:
-    told = server.connection.call("CLUSTER", "INFO").decode()
-    return "cluster_state:ok" in told and f"cluster_known_nodes:{masters}\r" in told
+    """A new Cluster without replicas."""
+    servers = start_cluster(folder, masters)
+    return Nodes(servers, "redis+cluster://" + ",".join(f"127.0.0.1:{server.port}" for server in servers))

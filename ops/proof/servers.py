@@ -4,19 +4,26 @@ import ctypes
 import glob
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
 
-from resp import Connection, RespError
+from resp import Connection, RespError, entry_id, pairs
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below those that the system gives to connections: one of these would take the port of a server that is away for a moment."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def die_with_parent():
@@ -68,6 +75,9 @@ class Redis:
     def connect(self):
         self.connection = Connection(self.port)
 
+    def is_running(self):
+        return self._process.poll() is None
+
     def _answers(self):
         if self._process.poll() is not None:
             raise RuntimeError(f"Redis ended with {self._process.returncode}; its log: {self.folder}/redis.log")
@@ -88,27 +98,30 @@ class Redis:
         self._process.kill()
         self._process.wait()
 
-    def cut_clients(self, spared):
-        """Ends every connection but ours and those in `spared`; returns how many."""
+    def cut_clients(self, spared=(), spared_name=None):
+        """Ends every connection but ours, those in `spared`, and those of a name; returns how many."""
         own = self.connection.call("CLIENT", "ID")
         cut = 0
         for line in self.connection.call("CLIENT", "LIST").decode().splitlines():
-            client = int(dict(part.split("=", 1) for part in line.split(" ") if "=" in part)["id"])
-            if client != own and client not in spared:
+            about = dict(part.split("=", 1) for part in line.split(" ") if "=" in part)
+            client = int(about["id"])
+            if client != own and client not in spared and (not spared_name or about["name"] != spared_name):
                 cut += self.connection.call("CLIENT", "KILL", "ID", client)
         return cut
 
     def entries_added(self, lane):
-        """How many entries the stream ever got, and its last id; zero for a lane that was never written."""
-        if not self.connection.call("EXISTS", lane):
-            return 0, (0, 0)
-        flat = self.connection.call("XINFO", "STREAM", lane)
-        info = {flat[i].decode(): flat[i + 1] for i in range(0, len(flat), 2)}
-        ms, _, no = info["last-generated-id"].decode().partition("-")
-        return info["entries-added"], (int(ms), int(no))
+        return entries_added(self.connection.call, lane)
 
     def close(self):
         self.kill()
+
+
+def entries_added(call, lane):
+    """How many entries the stream ever got, and its last id; zero for a lane that was never written. `call` asks the server that has it."""
+    if not call("EXISTS", lane):
+        return 0, (0, 0)
+    info = pairs(call("XINFO", "STREAM", lane))
+    return info["entries-added"], entry_id(info["last-generated-id"])
 
 
 def plain_user():

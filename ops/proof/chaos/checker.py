@@ -6,8 +6,9 @@ An entry that Redis is known to have had is in `changes` once, or a fault remove
   a worker took the lane up when it had been read past them and nobody had counted yet (ops/promises.md);
 - destroyed with its stream, or trimmed shortly before: a row without `missing` ends an incarnation within moments; the entry may lie in front
   of the row's `after`, where the next stream was read before anybody saw that it is another;
-- lost by Redis itself in a crash before anybody read it: nobody can know (ops/promises.md). But where one of these had been read, the lane
-  was seen to be rewound: a row says so.
+- lost by Redis itself in a crash, or with a master whose replica had not got it, before anybody read it: nobody can know (ops/promises.md). But
+  where one of these had been read, the lane was seen to be rewound: a row says so.
+- a dead letter: its id was given twice, by two that both were the master for a moment, and the other's entry had been read.
 
 An entry whose answer was lost and that was not found may be there or not, and may be one of those that a row counts.
 """
@@ -72,6 +73,9 @@ class Checker:
     def __init__(self, postgres, entries, removals, verdict):
         self._postgres, self._removals, self._verdict = postgres, removals, verdict
         self._entries = entries
+        # (lane, id) that two masters gave, and only the lost one's entry could be applied.
+        self._given_twice = set()
+        removals.learn(entries)
         self._seen = defaultdict(int)
         self.counts = defaultdict(int)
         self.gaps = read_gaps(postgres)
@@ -80,12 +84,10 @@ class Checker:
         self._read_changes()
         present = [entry for entry in self._entries if self._seen[entry.event_id]]
         effects(self._postgres, sorted(present, key=lambda entry: (entry.lane, entry.id)), self._verdict)
-        for lane, reason, detail, ms, no in rows(
-                self._postgres, "select json_build_array(lane, reason, detail, entry_ms, entry_no) from tidemark.dead_letters"):
-            self._verdict.add("lost", f"dead letter {lane} {ms}-{no}: {reason}, {detail}")
         by_lane = defaultdict(list)
         for entry in self._entries:
             by_lane[entry.lane].append(entry)
+        self._check_dead_letters(by_lane)
         for lane in LANES:
             self._account(lane, by_lane[lane])
         self.counts["entries written"] = sum(entry.is_known for entry in self._entries)
@@ -96,9 +98,9 @@ class Checker:
         self.counts["gaps, with a new incarnation"] = sum(not gap.is_exact for gap in self.gaps)
 
     def _read_changes(self):
-        """Each once, as it was written, in order."""
+        """Each once, as it was written, in order: what Redis lost with a master behind all before it, the others behind those of their stream."""
         expected = {entry.event_id: entry for entry in self._entries}
-        number, position = defaultdict(int), defaultdict(lambda: (0, 0))
+        number, position, kept = defaultdict(int), defaultdict(lambda: (0, 0)), defaultdict(lambda: (0, 0))
         query = """select json_build_array(lane, no, entry_ms, entry_no, session_id, event_id, type) from tidemark.changes
           order by lane::text, no"""
         for lane, no, ms, entry_no, session, event_id, kind in rows(self._postgres, query):
@@ -118,9 +120,26 @@ class Checker:
                     "content differs", f"{lane} {text(place)} {kind} of {session}, written {entry.lane} {text(entry.id)} {entry.type}")
             if no != number[lane] + 1:
                 self._verdict.add("out of order", f"{lane}: no {no} follows {number[lane]}")
-            if place <= position[lane]:
-                self._verdict.add("out of order", f"{lane}: no {no} is {text(place)}, behind {text(position[lane])}")
+            # The next master gives ids that are below those which the one before it gave at the same time.
+            is_of_another = self._removals.lost_with_master(entry)
+            behind = position[lane] if is_of_another else kept[lane]
+            if place <= behind:
+                self._verdict.add("out of order", f"{lane}: no {no} is {text(place)}, behind {text(behind)}")
             number[lane], position[lane] = no, max(place, position[lane])
+            if not is_of_another and (entry.is_known or not self._removals.has_replacements):
+                kept[lane] = max(place, kept[lane])
+
+    def _check_dead_letters(self, by_lane):
+        """Every entry was good. Only an id that a lost master had given, too, may be refused."""
+        query = "select json_build_array(lane, reason, detail, entry_ms, entry_no) from tidemark.dead_letters"
+        for lane, reason, detail, ms, no in rows(self._postgres, query):
+            of_id = [entry for entry in by_lane[lane] if entry.id == (ms, no)]
+            applied = [entry for entry in of_id if self._seen[entry.event_id] and self._removals.lost_by_crash(entry)]
+            if reason == "id_reused" and applied and len(of_id) == 2:
+                self._given_twice.add((lane, (ms, no)))
+                self.counts["of an id that two masters gave, a dead letter"] += 1
+            else:
+                self._verdict.add("lost", f"dead letter {lane} {ms}-{no}: {reason}, {detail}")
 
     def _account(self, lane, entries):
         """Every entry of a lane that is not in Postgres, against the lane's gaps."""
@@ -132,7 +151,9 @@ class Checker:
         for entry in absent:
             removal = self._removals.causes[lane].get(entry.id)
             in_exact, in_break = any(gap.holds(entry.id) for gap in exact), any(gap.holds(entry.id) for gap in breaks)
-            if self._removals.lost_by_crash(lane, entry.id):
+            if (lane, entry.id) in self._given_twice:
+                continue
+            if self._removals.lost_by_crash(entry):
                 self.counts["lost by Redis itself"] += 1
                 possible += 1
             elif removal is None:
@@ -198,6 +219,6 @@ class Checker:
 
     def _check_rewinds(self, lane, entries, breaks):
         for crash in self._removals.crashes:
-            read = [entry.id for entry in entries if entry.id and self._seen[entry.event_id] and crash.may_have_lost(lane, entry.id)]
-            if read and not any(gap.detected_ms >= crash.moment_ms for gap in breaks):
+            read = [entry.id for entry in entries if entry.id and self._seen[entry.event_id] and crash.may_have_lost(entry)]
+            if read and not any(gap.detected_ms >= crash.begun_ms for gap in breaks):
                 self._verdict.add(SILENT, f"{lane}: Redis lost {len(read)} entries that had been read, from {text(read[0])}, and no gap says so")

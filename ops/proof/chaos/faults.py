@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Callable
 
-# What a fault may need of the world.
+# What a fault may need of the world. A proxy before Redis, and a file to start it from again, are there where Redis is one server.
 PROXY, STANDBY, PERSISTENCE, SMALL_DISK = "proxy", "standby", "persistence", "small disk"
+ONE, SENTINEL, CLUSTER = "one", "sentinel", "cluster"
+TOPOLOGIES = (ONE, SENTINEL, CLUSTER)
 
 
 class NotNow(Exception):
@@ -22,6 +24,10 @@ class Fault:
     # (world, random numbers) -> what there is left to do once everything has recovered, or None. Returns at the fault's end.
     inject: Callable
 
+    def suits(self, topology):
+        wanted = self.needs & set(TOPOLOGIES)
+        return not wanted or topology in wanted
+
 
 CATALOGUE = {}
 
@@ -33,17 +39,19 @@ def fault(kind, weight, needs=(), cheap=False):
     return register
 
 
-def chosen(text):
-    """The faults that `--faults` names: kinds, `cheap`, `all` or `none`, with commas between them."""
-    kinds = []
+def chosen(text, topology):
+    """The faults that `--faults` names: kinds, `cheap`, `all` or `none`, with commas between them. `all` is what the topology can have."""
+    kinds, suitable = [], [fault for fault in CATALOGUE.values() if fault.suits(topology)]
     for word in filter(None, text.split(",")):
         if word == "none":
             continue
         if word == "all":
-            kinds += CATALOGUE
+            kinds += [fault.kind for fault in suitable]
         elif word == "cheap":
-            kinds += [fault.kind for fault in CATALOGUE.values() if fault.is_cheap]
+            kinds += [fault.kind for fault in suitable if fault.is_cheap]
         elif word in CATALOGUE:
+            if not CATALOGUE[word].suits(topology):
+                raise SystemExit(f"there is no {word} with --redis {topology}")
             kinds.append(word)
         else:
             raise SystemExit(f"there is no fault {word}; there are all, cheap, none, {', '.join(CATALOGUE)}")

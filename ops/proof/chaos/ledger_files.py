@@ -10,11 +10,13 @@ from workload import Entry
 class WrittenEntry(Entry):
     """A line of a ledger: what was written, and whether Redis is known to have had it."""
 
-    __slots__ = ("outcome",)
+    __slots__ = ("outcome", "node")
 
-    def __init__(self, outcome, event_id, session, kind, fields, identifier):
+    def __init__(self, outcome, event_id, session, kind, fields, identifier, node):
         super().__init__(event_id, session, kind, fields)
         self.outcome = outcome
+        # The port of the server that acknowledged it or was seen to have it.
+        self.node = node
         self.id = entry_id(identifier) if identifier else None
 
     @property
@@ -36,7 +38,7 @@ class CanaryLedger:
     def __init__(self, path):
         self._file = open(path, "a", encoding="utf-8")
 
-    def note(self, outcome, entry, identifier=None):
-        line = [outcome, entry.event_id, entry.session, entry.type, entry.fields, identifier]
+    def note(self, outcome, entry, identifier=None, node=None):
+        line = [outcome, entry.event_id, entry.session, entry.type, entry.fields, identifier, node]
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()

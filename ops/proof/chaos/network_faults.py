@@ -7,7 +7,7 @@ from chaos.worker_faults import before_primary
 def some(world, rng):
     """Proxies of one worker or of all, before Redis, Postgres or both."""
     workers = rng.choice([world.proxies, [rng.choice(world.proxies)]])
-    side = rng.choice(["redis", "postgres", "both"])
+    side = rng.choice(["redis", "postgres", "both"]) if world.redis.has_proxy else "postgres"
     chosen = []
     for proxies in workers:
         if side != "postgres":

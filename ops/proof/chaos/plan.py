@@ -3,7 +3,8 @@
 import random
 import time
 
-from chaos import network_faults, postgres_faults, redis_faults, worker_faults  # noqa: F401 - they register their faults
+# They register their faults.
+from chaos import failover_faults, network_faults, postgres_faults, redis_faults, slot_faults, worker_faults  # noqa: F401
 from chaos.cluster import take_mounts_along
 from chaos.faults import PERSISTENCE, PROXY, SMALL_DISK, STANDBY, chosen
 from chaos.proxies import find_proxy
@@ -19,7 +20,7 @@ class Plan:
     def __init__(self, options, seed):
         self._seed = seed
         self.binary, self.proxy = find_binary(options.binary), find_proxy(options.proxy)
-        self.faults = chosen(options.faults or ("all" if options.minutes >= MINUTES_FOR_ALL else "cheap"))
+        self.faults = chosen(options.faults or ("all" if options.minutes >= MINUTES_FOR_ALL else "cheap"), options.redis)
         self.skipped = []
         self.wants_small_disk = self._wants(SMALL_DISK)
         if self.wants_small_disk and not take_mounts_along():

@@ -81,15 +81,15 @@ class PassThrough:
 
 
 class WorkerProxies:
-    """Those of one worker: before Redis, and before each of the two Postgres servers."""
+    """Those of one worker: before Redis, where one can stand there, and before each of the two Postgres servers."""
 
     def __init__(self, executable, redis_port, postgres_ports, log):
         def proxy(port):
             return FaultProxy(executable, port, log) if executable else PassThrough(port)
 
-        self.redis = proxy(redis_port)
+        self.redis = proxy(redis_port) if redis_port else None
         self.postgres = [proxy(port) for port in postgres_ports]
 
     @property
     def all(self):
-        return [self.redis, *self.postgres]
+        return [proxy for proxy in (self.redis, *self.postgres) if proxy]

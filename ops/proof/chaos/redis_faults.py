@@ -3,61 +3,74 @@
 import shutil
 import time
 
-from chaos.faults import PERSISTENCE, fault
+from chaos.faults import ONE, PERSISTENCE, fault
 from chaos.removals import listing, now_ms
 from workload import LANES
 
 
-@fault("redis-restart", weight=3, needs=[PERSISTENCE], cheap=True)
+@fault("redis-restart", weight=3, needs=[ONE, PERSISTENCE], cheap=True)
 def restart(world, rng):
-    world.redis.stop()
+    world.redis.server.stop()
     world.rest(rng.uniform(0, 1))
-    world.redis.start()
+    world.redis.server.start()
 
 
-@fault("redis-crash", weight=3, needs=[PERSISTENCE], cheap=True)
+@fault("redis-crash", weight=3, needs=[ONE, PERSISTENCE], cheap=True)
 def crash(world, rng):
     before = listing(world.redis)
-    world.redis.kill()
+    world.redis.server.kill()
     come_back(world, before, now_ms())
 
 
 def come_back(world, before, moment_ms):
-    world.redis.start()
+    world.redis.server.start()
     gone = world.removals.crashed(before, listing(world.redis), moment_ms)
     world.events.note(f"Redis came back without {gone} entries")
 
 
-@fault("redis-older-copy", weight=2, needs=[PERSISTENCE])
+@fault("redis-older-copy", weight=2, needs=[ONE, PERSISTENCE])
 def older_copy(world, rng):
     """What a failover to a replica that lags does, or a restored backup: the last seconds of everything are gone."""
-    files, copy = f"{world.redis.folder}/appendonlydir", f"{world.redis.folder}/copy"
+    folder = world.redis.server.folder
+    files, copy = f"{folder}/appendonlydir", f"{folder}/copy"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(files, copy)
     world.rest(rng.uniform(0.5, 4))
     before = listing(world.redis)
-    world.redis.kill()
+    world.redis.server.kill()
     moment = now_ms()
     shutil.rmtree(files)
     shutil.move(copy, files)
     come_back(world, before, moment)
 
 
+def some_masters(world, rng):
+    """All, or half the time some of them, where there are several."""
+    masters = world.redis.masters()
+    if len(masters) == 1 or rng.random() < 0.5:
+        return masters
+    chosen = rng.sample(masters, rng.randint(1, len(masters) - 1))
+    world.events.note(f"{len(chosen)} of {len(masters)} masters")
+    return chosen
+
+
 @fault("redis-memory", weight=3, cheap=True)
 def no_memory(world, rng):
     """Every write is refused: producers wait, and so do marks."""
-    connection = world.redis.connection
-    connection.call("CONFIG", "SET", "maxmemory", "1mb")
+    masters = some_masters(world, rng)
+    for master in masters:
+        master.command("CONFIG", "SET", "maxmemory", "1mb")
     world.rest(rng.uniform(1, 3))
-    connection.call("CONFIG", "SET", "maxmemory", "0")
+    for master in masters:
+        master.command("CONFIG", "SET", "maxmemory", "0")
 
 
 @fault("redis-cut", weight=5, cheap=True)
 def cut(world, rng):
     """Every connection, those of producers too: what they had sent is in doubt."""
-    total = 0
+    total, masters = 0, some_masters(world, rng)
     for _ in range(rng.randint(1, 4)):
-        total += world.redis.cut_clients(set())
+        total += world.redis.cut_clients(masters)
         world.rest(rng.uniform(0, 0.3))
     world.events.note(f"{total} connections cut")
 

@@ -27,13 +27,24 @@ def versions(binary):
         "PostgreSQL": first_line(program("postgres"), "--version"), "Python": platform.python_version(), "system": platform.platform()}
 
 
+def summaries(seconds_by_kind):
+    return {
+        kind: {"p50": quantile(seconds, 0.5), "p99": quantile(seconds, 0.99), "max": max(seconds), "count": len(seconds)}
+        for kind, seconds in seconds_by_kind.items() if seconds}
+
+
+def print_times(name, count, seconds):
+    figures = [f"{quantile(seconds, share):.2f} s" if seconds else "-" for share in (0.5, 0.99, 1)]
+    print(f"{name:<24} {count:>6} {figures[0]:>13} {figures[1]:>9} {figures[2]:>9}")
+
+
 class Report:
     def __init__(self, options, seed, plan, events):
         self._options, self._seed, self._plan, self._events = options, seed, plan, events
         self._injected = dict.fromkeys((fault.kind for fault in plan.faults), 0)
         self._recoveries = defaultdict(list)
         self._begun = time.time()
-        self.producers = {}
+        self.producers, self._waits_of_others = {}, {}
         self._result = {"passed": False, "verdict": "none: the run did not come to its end"}
 
     def injected(self, kind):
@@ -46,7 +57,7 @@ class Report:
     def is_passed(self):
         return self._result["passed"]
 
-    def finish(self, verdict, checker, sampler):
+    def finish(self, verdict, checker, sampler, waits_of_others):
         """The verdict, and the table."""
         for kind, count in self._injected.items():
             if not count:
@@ -54,11 +65,12 @@ class Report:
         self._result = {
             "passed": verdict.is_clean, "differences": verdict.counts, "examples": verdict.examples, "entries": dict(checker.counts),
             "marks compared": sampler.marks_compared, "resources": sampler.slopes(), "gaps": [str(gap) for gap in checker.gaps]}
+        self._waits_of_others = waits_of_others
         self._print_faults()
         print("\nentries")
         table([
             *self._result["entries"].items(), ("writes refused", self.producers["refused"]),
-            ("producers' connections lost", self.producers["reconnects"]), ("durable marks compared", sampler.marks_compared)])
+            ("producers' connections", self.producers["connections"]), ("durable marks compared", sampler.marks_compared)])
         self._print_resources()
         print_differences(verdict)
         decisive = ", ".join(f"{kind} {verdict.counts[kind]}" for kind in ("lost", "twice", "out of order", SILENT, OVERCOUNTED, MISPLACED, AHEAD))
@@ -68,9 +80,9 @@ class Report:
     def _print_faults(self):
         print(f"{'faults injected':<24} {'times':>6} {'recovery p50':>13} {'p99':>9} {'max':>9}")
         for kind, count in self._injected.items():
-            seconds = self._recoveries[kind]
-            figures = [f"{quantile(seconds, share):.2f} s" if seconds else "-" for share in (0.5, 0.99, 1)]
-            print(f"{kind:<24} {count:>6} {figures[0]:>13} {figures[1]:>9} {figures[2]:>9}")
+            print_times(kind, count, self._recoveries[kind])
+            if self._waits_of_others[kind]:
+                print_times("- other nodes' lanes", len(self._waits_of_others[kind]), self._waits_of_others[kind])
         for kind in self._plan.skipped:
             print(f"{kind:<24} skipped")
 
@@ -83,13 +95,11 @@ class Report:
             print(f"{name:<24} {texts[0]:>9} {texts[1]:>9} {texts[2]:>20} {texts[3]:>10}")
 
     def write(self, path):
-        recoveries = {
-            kind: {"p50": quantile(seconds, 0.5), "p99": quantile(seconds, 0.99), "max": max(seconds), "count": len(seconds)}
-            for kind, seconds in self._recoveries.items() if seconds}
         document = {
             "seed": self._seed, "command": [os.path.basename(sys.argv[0]), *sys.argv[1:]], "options": vars(self._options),
             "versions": versions(self._plan.binary), "began": self._begun, "seconds": time.time() - self._begun, "injected": self._injected,
-            "skipped": self._plan.skipped, "recovery_seconds": recoveries, "producers": self.producers, **self._result,
+            "skipped": self._plan.skipped, "recovery_seconds": summaries(self._recoveries),
+            "wait_seconds_of_other_nodes": summaries(self._waits_of_others), "producers": self.producers, **self._result,
             "events": self._events.lines}
         with open(path, "w", encoding="utf-8") as file:
             json.dump(document, file, indent=1)

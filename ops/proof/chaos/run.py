@@ -9,7 +9,7 @@ import time
 
 from chaos.checker import FURTHER_KINDS, Checker
 from chaos.events import Events
-from chaos.faults import NotNow
+from chaos.faults import ONE, TOPOLOGIES, NotNow
 from chaos.ledger_files import read_ledgers
 from chaos.plan import ATTEMPTS, Plan
 from chaos.report import Report
@@ -30,6 +30,8 @@ def arguments():
         prog="ops/chaos", description="Injects faults while changes come in, and compares Postgres with what was written and removed.")
     parser.add_argument("--minutes", type=float, default=1, help="of faults; each that is asked for comes at least once (default %(default)s)")
     parser.add_argument("--seed", type=int, default=None, help="of faults and content (default: a new one, printed)")
+    parser.add_argument(
+        "--redis", default=ONE, choices=TOPOLOGIES, help="what holds the lanes: one server, a master with replicas and Sentinels, or a Cluster")
     parser.add_argument("--workers", type=int, default=2, choices=(1, 2, 3))
     parser.add_argument("--binary", help="the tidemark executable (default: .build/release/tidemark, then debug)")
     parser.add_argument("--proxy", help="the fault-proxy executable (default: .build/release/fault-proxy, then debug)")
@@ -65,7 +67,7 @@ def prove(options, seed, folder):
         say(f"comparing {len(entries)} entries")
         checker = Checker(world.cluster, entries, world.removals, verdict)
         checker.check()
-        report.finish(verdict, checker, sampler)
+        report.finish(verdict, checker, sampler, world.waits_of_others)
     except KeyboardInterrupt:
         say("interrupted")
     finally:
@@ -87,6 +89,7 @@ def inject_all(options, plan, world, report, verdict):
     for number, fault, awaits_recovery in plan.schedule(options.minutes):
         world.rest(plan.rng(f"{number}/rest").uniform(0.1, 1.2))
         for attempt in range(ATTEMPTS):
+            world.redis.check_masters()
             world.events.begin(number, fault.kind)
             try:
                 afterwards = fault.inject(world, plan.rng(f"{number}/{fault.kind}/{attempt}"))
@@ -122,6 +125,7 @@ def settle(world, report, verdict, kind):
 
 def finish(options, world, report, verdict):
     """Lets everything come to rest: nothing more is written, all is read, what is missing is counted."""
+    world.redis.check_masters()
     world.events.begin(0, "end")
     report.producers = world.stop_producers()
     world.write_canaries()

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from chaos.checker import AHEAD
 from pgwire import PostgresConnection, PostgresError
-from resp import Connection, RespError, entry_id
+from resp import RespError, entry_id
 from workload import LANES
 
 MEASURES = ("resident MiB", "descriptors", "threads", "Redis connections", "Postgres connections")
@@ -22,7 +22,8 @@ class Sampler(threading.Thread):
         super().__init__(name="sampler", daemon=True)
         self._world, self._verdict = world, verdict
         self._halt = threading.Event()
-        self._redis_ports = {proxies.redis.port for proxies in world.proxies}
+        self._redis_ports = {proxies.redis.port for proxies in world.proxies if proxies.redis} or {server.port for server in world.redis.servers}
+        self._redis = world.redis.router(timeout=2)
         self._postgres_ports = {proxy.port for proxies in world.proxies for proxy in proxies.postgres}
         # process id -> [(seconds, values of MEASURES)]
         self.lives = defaultdict(list)
@@ -62,23 +63,28 @@ class Sampler(threading.Thread):
         """A mark that Redis has before the cursor is read must not be ahead of the cursor, within an incarnation."""
         led = self._world.marks_may_lead
         try:
-            redis = Connection(self._world.redis.port, timeout=2)
-            answers = redis.pipeline([("HMGET", lane.replace(":changes", ":lane"), "durable", "incarnation") for lane in LANES])
-            redis.close()
+            answers = [self._mark(lane) for lane in LANES]
             postgres = PostgresConnection(self._world.cluster.primary.port, timeout=2)
             cursors = {row[0]: row[1:] for row in postgres.query("select lane, entry_ms, entry_no, incarnation from tidemark.lanes")}
             postgres.close()
-        except (OSError, RespError, PostgresError):
+        except (OSError, PostgresError):
             return
         if led or self._world.marks_may_lead:
             return
         for lane, answer in zip(LANES, answers):
-            if lane not in cursors or isinstance(answer, RespError) or answer[0] is None:
+            if lane not in cursors or answer is None or answer[0] is None:
                 continue
             ms, no, incarnation = map(int, cursors[lane])
             self.marks_compared += 1
             if answer[1] == b"%d" % incarnation and entry_id(answer[0]) > (ms, no):
                 self._verdict.add(AHEAD, f"{lane}: durable {answer[0].decode()}, the cursor is {ms}-{no}")
+
+    def _mark(self, lane):
+        """None where its node does not answer."""
+        try:
+            return self._redis.call(lane, "HMGET", lane.replace(":changes", ":lane"), "durable", "incarnation")
+        except (OSError, RespError):
+            return None
 
     def slopes(self):
         """For each measure its growth an hour: of the life that grows fastest, and the mean of all by their length."""

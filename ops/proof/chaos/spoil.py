@@ -21,4 +21,6 @@ SCRIPTS = {
 
 
 def spoil(kind, cluster):
-    cluster.query(SCRIPTS[kind])
+    (changed,) = cluster.query(f"with changed as ({SCRIPTS[kind]} returning 1) select count(*) from changed")
+    if changed == "0":
+        raise RuntimeError(f"nothing could be spoilt for {kind}: the run made no row of that kind")

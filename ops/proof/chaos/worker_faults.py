@@ -2,7 +2,7 @@
 
 import signal
 
-from chaos.faults import PROXY, NotNow, fault
+from chaos.faults import ONE, PROXY, NotNow, fault
 
 
 def pick(world, rng):
@@ -94,11 +94,11 @@ def kill_with_commit_unanswered(world, rng):
     kill_at(world, rng, before_primary(world), "down", "COMMIT", lets_pass=False)
 
 
-@fault("kill-mark-unsent", weight=4, needs=[PROXY], cheap=True)
+@fault("kill-mark-unsent", weight=4, needs=[ONE, PROXY], cheap=True)
 def kill_with_mark_unsent(world, rng):
     kill_at(world, rng, lambda proxies: [proxies.redis], "up", "EVALSHA", lets_pass=rng.random() < 0.5)
 
 
-@fault("kill-trim-unsent", weight=3, needs=[PROXY])
+@fault("kill-trim-unsent", weight=3, needs=[ONE, PROXY])
 def kill_with_trim_unsent(world, rng):
     kill_at(world, rng, lambda proxies: [proxies.redis], "up", "XTRIM", lets_pass=rng.random() < 0.5)

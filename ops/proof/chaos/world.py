@@ -1,4 +1,4 @@
-"""Everything that runs: Redis, the Postgres pair, proxies, workers, producers; and what became of them."""
+"""Everything that runs: the Redis, the Postgres pair, proxies, workers, producers; and what became of them."""
 
 import json
 import os
@@ -8,21 +8,28 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import defaultdict
 
 from chaos.cluster import Cluster
+from chaos.cluster_redis import ClusterRedis
+from chaos.faults import CLUSTER, SENTINEL
 from chaos.ledger_files import CanaryLedger
+from chaos.one_redis import OneRedis
 from chaos.proxies import WorkerProxies
 from chaos.removals import Removals
+from chaos.sentinel_redis import SentinelRedis
 from pgwire import PostgresError
 from proof import migrate
-from resp import RespError
-from servers import Redis, Worker, die_with_parent
+from resp import RespError, entry_id
+from servers import Worker, die_with_parent
 from workload import LANES, Entry, lane_of
 
 PRODUCERS = 3
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Faults hold a standby's replication up for less than this: so long what was committed stays in Redis, for the standby that lacks it.
 TRIM_KEEP_SECONDS = 15
+# The longest that is waited for lanes of servers that are well, while another is not.
+OTHERS_SECONDS = 30
 
 
 class World:
@@ -33,17 +40,17 @@ class World:
         self.lease_seconds = options.lease_seconds
         self._spared = None
         self._opened = []
-        fsync = plan.rng("redis").choice(["everysec", "always"]) if plan.wants_persistence else None
-        persistence = ["--appendonly", "yes", "--appendfsync", fsync] if fsync else ["--appendonly", "no"]
-        # Disabled: what FLUSHALL took must not come back from a snapshot of our own making.
-        self.redis = self._open(Redis(f"{folder}/redis", ["--save", "", *persistence]))
+        # By the fault that made lanes of other servers wait: for how long, in seconds.
+        self.waits_of_others = defaultdict(list)
+        self.redis = self._open(open_redis(options.redis, plan, folder))
         self.cluster = self._open(Cluster(folder, plan.wants_standby, plan.wants_small_disk))
         self.proxies, self.workers = [], []
         for number in range(1, options.workers + 1):
             place = f"{folder}/worker-{number}"
             os.makedirs(place)
             ports = [node.port for node in self.cluster.nodes]
-            proxies = WorkerProxies(plan.proxy if plan.wants_proxy else None, self.redis.port, ports, f"{place}/proxy.log")
+            redis_port = self.redis.server.port if self.redis.has_proxy else None
+            proxies = WorkerProxies(plan.proxy if plan.wants_proxy else None, redis_port, ports, f"{place}/proxy.log")
             self.proxies.append(proxies)
             for proxy in proxies.all:
                 self._open(proxy)
@@ -53,7 +60,7 @@ class World:
         self._canaries = CanaryLedger(f"{folder}/ledgers/canaries")
         self._canary_sessions = canary_sessions()
         self.producers = []
-        events.note(f"Redis with {'appendfsync ' + fsync if fsync else 'no persistence'}, {len(self.cluster.nodes)} Postgres")
+        events.note(f"{self.redis}, {len(self.cluster.nodes)} Postgres")
 
     def _open(self, process):
         self._opened.append(process)
@@ -64,8 +71,9 @@ class World:
         proxies = self.proxies[number]
         hosts = ",".join(f"127.0.0.1:{proxy.port}" for proxy in proxies.postgres)
         settings = {"max_entries": 5000, "max_bytes": "8MiB", "max_delay": "0ms", **batch}
+        redis_url = self.redis.worker_url(proxies.redis.port if proxies.redis else None)
         text = f"""
-redis: {{ url: "redis://127.0.0.1:{proxies.redis.port}/0" }}
+redis: {{ url: "{redis_url}" }}
 postgres: {{ url: "postgresql://tidemark@{hosts}/tidemark?target_session_attrs=read-write" }}
 lease: {{ ttl: {round(self.lease_seconds * 1000)}ms }}
 retry: {{ cap: 2s }}
@@ -86,7 +94,8 @@ http: {{ listen: "off" }}
         seeds = plan.rng("producers")
         for number in range(1, PRODUCERS + 1):
             self.producers.append(subprocess.Popen(
-                [sys.executable, "-B", f"{HERE}/producer.py", "--port", str(self.redis.port), "--seed", str(seeds.getrandbits(32))]
+                [sys.executable, "-B", f"{HERE}/producer.py", "--url", self.redis.url, "--seed", str(seeds.getrandbits(32))]
+                + (["--patient"] if number == 1 or self.redis.has_proxy else [])
                 + ["--rate", str(self._options.rate / PRODUCERS), "--sessions", str(self._options.sessions)]
                 + ["--ledger", f"{self.folder}/ledgers/producer-{number}"],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent))
@@ -116,6 +125,14 @@ http: {{ listen: "off" }}
         self.rest(seconds)
         self._spared = None
 
+    def wait_for(self, what, seconds, condition):
+        """Like `rest`, until something is so."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"waited {seconds} s in vain: {what}")
+            self.rest(0.05)
+
     def freeze_all(self):
         for worker in self.workers:
             worker.signal(signal.SIGSTOP)
@@ -124,14 +141,22 @@ http: {{ listen: "off" }}
         for worker in self.workers:
             worker.signal(signal.SIGCONT)
 
-    def write_canaries(self):
-        """One entry to each lane; returns their places (lane, milliseconds, number)."""
+    def write_canaries(self, but=()):
+        """One entry to each lane, except some; returns their places (lane, milliseconds, number)."""
         places = []
         for session in self._canary_sessions:
-            identifier = self._write_canary(session)
-            ms, _, no = identifier.partition("-")
-            places.append((lane_of(session), int(ms), int(no)))
+            if lane_of(session) not in but:
+                places.append((lane_of(session), *entry_id(self._write_canary(session))))
         return places
+
+    def note_wait_of_others(self, kind, lanes):
+        """How long entries wait that are written now to all lanes but these."""
+        begun = time.monotonic()
+        places = self.write_canaries(but=lanes)
+        while self.canaries_missing(places) and time.monotonic() - begun < OTHERS_SECONDS:
+            self.look_after()
+            time.sleep(0.02)
+        self.waits_of_others[kind].append(time.monotonic() - begun)
 
     def _write_canary(self, session):
         deadline = time.monotonic() + 20
@@ -139,17 +164,15 @@ http: {{ listen: "off" }}
             fields = {"role": "canary", "content": "are you there?", "message_id": f"canary-{uuid.uuid4()}"}
             entry = Entry(str(uuid.uuid4()), session, "message.appended", fields)
             try:
-                identifier = self.redis.connection.call(*entry.command()).decode()
+                identifier = self.redis.call(entry.lane, *entry.command()).decode()
             except (OSError, RespError) as error:
                 if isinstance(error, OSError):
                     self._canaries.note("unknown", entry)
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"no canary can be written: {error}") from None
                 time.sleep(0.1)
-                if isinstance(error, OSError):
-                    self.redis.connect()
                 continue
-            self._canaries.note("acknowledged", entry, identifier)
+            self._canaries.note("acknowledged", entry, identifier, self.redis.answered_by)
             return identifier
 
     def canaries_missing(self, places):
@@ -162,8 +185,8 @@ http: {{ listen: "off" }}
             return len(places)
 
     def stop_producers(self):
-        """Ends them, and returns how often a write was refused and a connection was lost."""
-        totals = {"refused": 0, "reconnects": 0}
+        """Ends them, and returns how often a write was refused and how many connections they made."""
+        totals = {"refused": 0, "connections": 0}
         for producer in self.producers:
             producer.stdin.close()
         for producer in self.producers:
@@ -184,6 +207,15 @@ http: {{ listen: "off" }}
                 worker.signal(signal.SIGCONT)
         for process in reversed(self._opened):
             process.close()
+
+
+def open_redis(topology, plan, folder):
+    rng = plan.rng("redis")
+    if topology == SENTINEL:
+        return SentinelRedis(folder)
+    if topology == CLUSTER:
+        return ClusterRedis(folder, serves_in_part=rng.random() < 0.7)
+    return OneRedis(folder, rng.choice(["everysec", "always"]) if plan.wants_persistence else None)
 
 
 def canary_sessions():
