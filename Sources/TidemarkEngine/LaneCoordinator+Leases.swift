@@ -43,6 +43,7 @@ extension LaneCoordinator {
     if !records.isEmpty { (redisAwayWithoutLanes, redisErrorWithoutLanes) = (nil, nil) }
     for record in records where grant.shards[record.shard] != nil {
       table.own(record, at: server)
+      endings.takenUp(record)
       observation.add(record.name)
       if record.cursor.position > .zero { observation.moved(record.name) }
     }

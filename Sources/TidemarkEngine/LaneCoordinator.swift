@@ -28,8 +28,8 @@ package actor LaneCoordinator {
   /// Which ledger the lanes were taken up from.
   var ledger: LedgerIdentity?
   var trimTurn = 0
-  /// What Redis had added to lanes whose streams turned out to be other ones, in which incarnation.
-  private var knownAdded: [String: (incarnation: Int64, added: UInt64)] = [:]
+  /// Lanes whose streams turned out to be other ones, until they are taken up in their next incarnation.
+  var endings = LaneEndings()
   /// Raised when the settings change, or the shards that may be served, and when a lane was given up that may be taken up again.
   nonisolated let ownership = ChangeSignal()
   /// Raised when leases are worth a look: others changed something, or this worker's part in it is another.
@@ -79,9 +79,9 @@ package actor LaneCoordinator {
   func checked(_ looks: [LaneLook]) -> [LaneFinding] {
     let findings = looks.map { look in
       // The finding may be the end of it here.
-      let incarnation = table.lanes[look.lane.lane]?.record.incarnation
+      let record = table.lanes[look.lane.lane]?.record
       let finding = table.checked(look)
-      if case .broken = finding, let incarnation { knownAdded[look.lane.lane] = (incarnation, look.lane.knownAdded) }
+      if let record { endings.note(finding, look.lane, record) }
       return finding
     }
     if table.hasReady { committable.raiseForOne() }
@@ -93,13 +93,6 @@ package actor LaneCoordinator {
   func reconnected(to server: LaneServer) {
     table.checkAll(at: server)
     readable.raise()
-  }
-
-  /// What Redis had added to a lane when it was asked last, before its stream turned out to be another one. Another worker may have begun
-  /// the next incarnation meanwhile: its stream has nothing to do with it.
-  func takeKnownAdded(_ lane: LaneRecord) -> UInt64 {
-    guard let known = knownAdded.removeValue(forKey: lane.name), known.incarnation == lane.incarnation else { return 0 }
-    return known.added
   }
 
   /// The table itself may have given some of these lanes up: wakes whoever takes lanes up.

@@ -20,14 +20,22 @@ struct LaneReader: Sendable {
     while let task = await coordinator.nextRead(at: server, block: Self.block) {
       do {
         switch task {
-        case .read(let request): try await read(request)
+        case .read(let request):
+          let reply = try await read(request)
+          // Behind a new connection may be another server, whose entries follow no cursor of ours before its streams were looked at.
+          if source.readConnections(to: server) == connections {
+            await take(reply, for: request)
+          } else {
+            await coordinator.unread(request)
+          }
         case .check(let lanes): try await check(lanes)
         }
         if lastWait != nil { logger.info("redis.readable", metadata: server.metadata) }
         lastWait = nil
         await coordinator.redis(server, failed: nil)
-        if source.readConnections(to: server) != connections {
-          connections = source.readConnections(to: server)
+        let now = source.readConnections(to: server)
+        if now != connections {
+          connections = now
           await coordinator.reconnected(to: server)
         }
       } catch is CancellationError {
@@ -40,13 +48,17 @@ struct LaneReader: Sendable {
     }
   }
 
-  private func read(_ request: LaneReadRequest) async throws {
+  private func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
     let start = ContinuousClock.now
-    switch try await source.read(request) {
+    let reply = try await source.read(request)
+    if case .entries = reply { metrics.phase(.read, start.duration(to: .now)) }
+    return reply
+  }
+
+  private func take(_ reply: LaneReadReply, for request: LaneReadRequest) async {
+    switch reply {
     case .nothing: break
-    case .entries(let block):
-      metrics.phase(.read, start.duration(to: .now))
-      await coordinator.received(block, for: request)
+    case .entries(let block): await coordinator.received(block, for: request)
     case .overBudget: await coordinator.overran(request)
     }
   }

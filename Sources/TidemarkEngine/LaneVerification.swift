@@ -21,13 +21,12 @@ struct LaneVerification: Sendable {
 
   /// Nothing of these lanes is under way. A lane that can't be taken up now is left out.
   func verified(_ records: [LaneRecord], _ settings: WorkerSettings) async throws -> [Verified] {
-    var checks: [LaneCheck] = []
-    for record in records { checks.append(LaneCheck(record, knownAdded: await coordinator.takeKnownAdded(record))) }
-    let looks = try await inspector.look(checks, settings)
+    let endings = await coordinator.endings
+    let looks = try await inspector.look(records.map { LaneCheck($0, after: endings.ending(of: $0)) }, settings)
     var verified: [Verified] = []
     var isBroken = false
     for (record, look) in zip(records, looks) {
-      guard case .broken(let broken) = look.finding else {
+      guard let broken = look.broken(after: endings.ending(of: record)) else {
         verified.append(Verified(record: record, halt: nil))
         continue
       }

@@ -48,18 +48,6 @@ import TidemarkCore
     #expect(await coordinator.ownsNothing)
   }
 
-  @Test func `what was known of a stream is held against it when its lane is taken again, and not against the next one`()
-    async throws
-  {
-    for next in [Int64(0), 1] {
-      let coordinator = try await reading()
-      _ = await coordinator.checked([LaneLook(Self.check(knownAdded: 9), Self.snapshot(added: nil), anchor: .gone)])
-      var record = Self.record("a", shard: Self.shard)
-      record.incarnation += next
-      #expect(await coordinator.takeKnownAdded(record) == (next == 0 ? 9 : 0))
-    }
-  }
-
   private static func check(knownAdded: UInt64) -> LaneCheck {
     LaneCheck(
       lane: "a", cursor: EntryID(ms: 5, no: 0), anchor: nil, isMirrored: true, hasRead: true, readPosition: EntryID(ms: 6, no: 0),

@@ -19,6 +19,9 @@ final class MemorySource: LaneSource {
     var places: [String: (lane: LaneServer, mark: LaneServer)] = [:]
     var silent: Set<LaneServer> = []
     var waiting: [DurableMark] = []
+    var connections = 1
+    /// What the next read finds behind a new connection.
+    var successor: [String: [EntryID]]?
   }
 
   let readers: (any TaskExecutor)? = nil
@@ -29,13 +32,23 @@ final class MemorySource: LaneSource {
 
   /// Appends one message; answers its id.
   func append(_ lane: String, session: String = "s", content: String = "hello") -> EntryID {
-    let raw = ["type", "message.appended", "session", session, "role", "user", "content", content].map { Array($0.utf8) }
+    let raw = Self.fields(session, content)
     defer { written.raise() }
     return state.withLock { state in
       let id = EntryID(ms: (state.streams[lane]?.last?.id.ms ?? 0) + 1, no: 0)
       state.streams[lane, default: []].append((id, raw))
       return id
     }
+  }
+
+  /// The next read is of another server, whose stream holds these entries: a replica that has become the master.
+  func failOver(_ lane: String, to entries: [EntryID]) {
+    state.withLock { $0.successor = [lane: entries] }
+    written.raise()
+  }
+
+  private static func fields(_ session: String, _ content: String) -> [[UInt8]] {
+    ["type", "message.appended", "session", session, "role", "user", "content", content].map { Array($0.utf8) }
   }
 
   /// Whether nobody can be reached here.
@@ -51,6 +64,11 @@ final class MemorySource: LaneSource {
     try checkReachable()
     let seen = written.generation
     let reply: LaneReadReply = state.withLock { state in
+      if let successor = state.successor {
+        for (lane, ids) in successor { state.streams[lane] = ids.map { ($0, Self.fields("s", "\($0) of another")) } }
+        state.connections += 1
+        state.successor = nil
+      }
       var whole = EntryBlock()
       for (index, position) in request.positions.enumerated() {
         let entries = (state.streams[position.lane] ?? []).filter { $0.id > position.after }.prefix(request.count)
@@ -92,7 +110,7 @@ final class MemorySource: LaneSource {
     }
   }
 
-  func readConnections(to server: LaneServer) -> Int { 1 }
+  func readConnections(to server: LaneServer) -> Int { state.withLock { $0.connections } }
 
   func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] {
     state.withLock { state in positions.map { position in state.streams[position.lane]?.first { $0.id > position.after }?.id } }

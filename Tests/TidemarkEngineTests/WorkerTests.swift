@@ -29,6 +29,18 @@ import TidemarkTestKit
     try await withWorker { _ in try await expectApplied(written) }
   }
 
+  @Test func `what a new connection brings is not taken before its streams were looked at`() async throws {
+    let written = write(5)
+    try await withWorker { _ in
+      try await expectApplied(written)
+      // It lacks the tail, and as many as were read have come instead: two of them below the cursor.
+      let others = [EntryID(ms: 4, no: 1), EntryID(ms: 4, no: 2), EntryID(ms: 6, no: 0)]
+      source.failOver("a", to: (1...3).map { EntryID(ms: $0, no: 0) } + others)
+      try await waitUntil("what came to the other is applied") { Set(sink.applied("a")).isSuperset(of: others) }
+      #expect(sink.applied("a").filter { others.contains($0) } == others)
+    }
+  }
+
   @Test func `an outage is waited for, and nothing is lost or doubled`() async throws {
     sink.fail("a", Array(repeating: .refuse(SinkError(.fault(.world), "down")), count: 30))
     let written = write(20)

@@ -39,7 +39,7 @@ struct SimulatedWorker {
   var frozenUntil: ContinuousClock.Instant?
   var leaseDue: ContinuousClock.Instant
   var timeline: Int
-  var knownAdded: [String: UInt64] = [:]
+  var endings = LaneEndings()
 
   init(name: Int, limits: FlowLimits, writers: Int, timeline: Int, now: ContinuousClock.Instant) {
     self.name = name

@@ -24,9 +24,10 @@ extension WorldSimulation {
       workers[index].reading = .idle
       if random.chance(5) { return note("lost reply", "of a check") }
       for (check, snapshot) in zip(checks, snapshots) {
+        let record = workers[index].table.lanes[check.lane]?.record
         let finding = workers[index].table.checked(SimulatedWorker.look(check, snapshot))
         tell(finding, check)
-        if case .broken = finding { workers[index].knownAdded[check.lane] = check.knownAdded }
+        if let record { workers[index].endings.note(finding, check, record) }
         if finding == .sound, !check.isMirrored, snapshot.stream != nil { mirror(index, check.lane) }
       }
     }
@@ -68,10 +69,11 @@ extension WorldSimulation {
 
   /// As `LaneVerification` does.
   private mutating func takeUp(_ index: Int, _ record: LaneRecord) {
-    let check = LaneCheck(record, knownAdded: workers[index].knownAdded.removeValue(forKey: record.name) ?? 0)
-    let look = SimulatedWorker.look(check, redis.look(record.name, at: record.cursor.position))
-    guard case .broken(let broken) = look.finding else {
+    let ending = workers[index].endings.ending(of: record)
+    let look = SimulatedWorker.look(LaneCheck(record, after: ending), redis.look(record.name, at: record.cursor.position))
+    guard let broken = look.broken(after: ending) else {
       workers[index].table.own(record)
+      workers[index].endings.takenUp(record)
       return note("taken up", "\(record.name) by worker \(workers[index].name) at \(record.cursor.position)")
     }
     let started = postgres.begin(NewIncarnation(after: record, broken, LaneStart.oldest.begin(look.snapshot.stream)))

@@ -1,0 +1,46 @@
+/// Lanes whose streams turned out to be other ones: what was read of the old stream is committed, then the next incarnation begins.
+///
+/// The finding stands until then. What is committed meanwhile may make the two streams look alike, by entries of the new one that were read
+/// before anybody looked.
+package struct LaneEndings: Sendable {
+  package struct Ending: Sendable, Equatable {
+    package var incarnation: Int64
+    package var broken: LaneBreak
+    /// What Redis had added to the old stream when it was asked last.
+    package var knownAdded: UInt64
+  }
+
+  private var endings: [String: Ending] = [:]
+
+  package init() {}
+
+  /// What was found of a lane under this record.
+  package mutating func note(_ finding: LaneFinding, _ check: LaneCheck, _ record: LaneRecord) {
+    guard case .broken(let broken) = finding else { return }
+    endings[record.name] = Ending(incarnation: record.incarnation, broken: broken, knownAdded: check.knownAdded)
+  }
+
+  /// What was found in this incarnation. Another worker may have begun the next one since, whose stream has nothing to do with it.
+  package func ending(of record: LaneRecord) -> Ending? {
+    endings[record.name].flatMap { $0.incarnation == record.incarnation ? $0 : nil }
+  }
+
+  /// The lane was taken up: what was found in another incarnation is over.
+  package mutating func takenUp(_ record: LaneRecord) {
+    if ending(of: record) == nil { endings[record.name] = nil }
+  }
+}
+
+extension LaneCheck {
+  /// A lane that is about to be taken up: nothing of it is read but what is committed.
+  package init(_ record: LaneRecord, after ending: LaneEndings.Ending?) {
+    self.init(record, knownAdded: ending?.knownAdded ?? 0)
+  }
+}
+
+extension LaneLook {
+  /// Why the stream is not the one that was read, by this look or by an earlier one.
+  package func broken(after ending: LaneEndings.Ending?) -> LaneBreak? {
+    if case .broken(let broken) = finding { broken } else { ending?.broken }
+  }
+}
