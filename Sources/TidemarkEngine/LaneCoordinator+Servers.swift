@@ -4,6 +4,9 @@ internal import TidemarkCore
 extension LaneCoordinator {
   var laneNames: [String] { Array(table.lanes.keys) }
 
+  /// Those of these lanes that are ours, as they were committed last.
+  func records(of lanes: [String]) -> [LaneRecord] { lanes.compactMap { table.lanes[$0]?.record } }
+
   func knows(_ server: LaneServer) -> Bool { table.knows(server) }
 
   /// These servers hold these lanes from now on. Those that hold none any more are forgotten.

@@ -8,6 +8,7 @@ struct LaneObserver: Sendable {
 
   let source: any LaneSource
   let sink: any ChangeSink
+  let inspector: LaneInspector
   let worker: WorkerIdentity
   let coordinator: LaneCoordinator
   let logger: Logger
@@ -47,7 +48,7 @@ struct LaneObserver: Sendable {
     guard !lanes.isEmpty else { return }
     do {
       for (server, lanes) in try await source.byServer(lanes, lane: { $0.record.name })
-      where !turns.begin(server, in: &group, { await measure(lanes) }) {
+      where !turns.begin(server, in: &group, { await measure(lanes, on: server) }) {
         await coordinator.unmeasured(lanes.map(\.record.name))
       }
     } catch {
@@ -55,8 +56,7 @@ struct LaneObserver: Sendable {
     }
   }
 
-  /// Lanes of one server.
-  private func measure(_ lanes: [LaneStatus]) async {
+  private func measure(_ lanes: [LaneStatus], on server: LaneServer) async {
     guard let first = lanes.first?.record.name else { return }
     do {
       let streams = try await source.inspect(lanes.map(\.record.name))
@@ -70,7 +70,7 @@ struct LaneObserver: Sendable {
       try await findOldest(of: zip(lanes, streams).filter { lags[$0.0.record.name]?.seconds == nil }, &lags, now: now)
       await coordinator.measured(lags)
       try await press(lags, beside: first, now: now)
-      try await mirror(mirrors, of: lanes.map(\.record))
+      try await mirror(mirrors, of: lanes.map(\.record), on: server)
     } catch {
       await coordinator.unmeasured(lanes.map(\.record.name))
     }
@@ -98,14 +98,22 @@ struct LaneObserver: Sendable {
     try await source.press(levels, until: now + UInt64(max(settings.leaseTTL, turn).seconds * 1000))
   }
 
-  /// The ledger knows of a group before its absence can mean anything.
-  private func mirror(_ mirrors: [LaneMirror], of records: [LaneRecord]) async throws {
-    guard !mirrors.isEmpty else { return }
-    let there = try await source.mirror(mirrors)
-    let new = records.filter { !$0.isMirrored && there.contains($0.name) }
+  /// The ledger knows of a group before its absence can mean anything. One that is made says that this is the stream that was read: it is
+  /// looked at before, over the same connection.
+  private func mirror(_ mirrors: [LaneMirror], of records: [LaneRecord], on server: LaneServer) async throws {
+    let moved = mirrors.filter { !$0.isNew }
+    if !moved.isEmpty { _ = try await source.mirror(moved, over: nil) }
+    let new = mirrors.filter(\.isNew)
     guard !new.isEmpty else { return }
-    try await sink.mirrored(new)
-    await coordinator.mirrored(new)
+    let unmirrored = records.filter { !$0.isMirrored }
+    let (connection, looks) = try await inspector.survey(
+      unmirrored.map { LaneCheck($0, after: nil) }, on: server, await coordinator.settings)
+    let sound = Set(looks.filter { $0.broken(after: nil) == nil }.map(\.lane.lane))
+    let there = try await source.mirror(new.filter { sound.contains($0.lane) }, over: connection)
+    let mirrored = unmirrored.filter { there.contains($0.name) }
+    guard !mirrored.isEmpty else { return }
+    try await sink.mirrored(mirrored)
+    await coordinator.mirrored(mirrored)
   }
 
   private func note(_ noted: inout [String: LaneNote]) async {

@@ -60,12 +60,12 @@ struct LaneOwnership: Sendable {
     }
     let verified = try await verification.verified(records.filter { $0.owner == worker.name }, settings)
     let ours = verified.map(\.record)
+    await coordinator.own(ours, at: server)
     // A worker that died between commit and mark left the mark behind; a new incarnation begins with a mark that falls.
     publisher.publish(
       ours.filter { $0.cursor.position > .zero || $0.incarnation > 1 }.map {
         DurableMark(lane: $0.name, durable: $0.cursor.position, incarnation: $0.incarnation, rejected: [])
       })
-    await coordinator.own(ours, at: server)
     // While they were looked at they may have gone elsewhere; whoever follows them did not know yet that they are ours.
     let ownNames = ours.map(\.name)
     await coordinator.place(ownNames, at: try await source.servers(of: ownNames))

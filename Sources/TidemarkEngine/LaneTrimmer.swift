@@ -43,12 +43,13 @@ struct LaneTrimmer: Sendable {
     }.filter { $0.record.cursor.position > .zero }
     guard !lanes.isEmpty, settings.trim.isEnabled else { return }
     let servers = try await source.byServer(lanes) { $0.record.name }
-    try await servers.forEachAtOnce { try await trim($0.items, settings) }
+    try await servers.forEachAtOnce { try await trim($0.items, on: $0.server, settings) }
   }
 
-  /// Lanes of one server.
-  private func trim(_ lanes: [(record: LaneRecord, entryBytes: Double?)], _ settings: WorkerSettings) async throws {
-    let looks = try await inspector.look(lanes.map { LaneCheck($0.record, knownAdded: 0) }, settings)
+  private func trim(
+    _ lanes: [(record: LaneRecord, entryBytes: Double?)], on server: LaneServer, _ settings: WorkerSettings
+  ) async throws {
+    let (connection, looks) = try await inspector.survey(lanes.map { LaneCheck($0.record, after: nil) }, on: server, settings)
     let groups = try await source.groups(lanes.map(\.record.name))
     let now = try await source.currentMilliseconds(beside: lanes.first?.record.name ?? "")
     var cuts: [(lane: String, below: EntryID)] = []
@@ -62,6 +63,7 @@ struct LaneTrimmer: Sendable {
       if let below = bound.below { cuts.append((lane.record.name, below)) }
     }
     await coordinator.trimBlocked(blocked)
-    for (cut, count) in zip(cuts, try await source.trim(cuts)) where count > 0 { metrics.trimmed(cut.lane, count) }
+    // A replica that took over meanwhile may hold other entries below the cuts.
+    for (cut, count) in zip(cuts, try await source.trim(cuts, over: connection)) where count > 0 { metrics.trimmed(cut.lane, count) }
   }
 }

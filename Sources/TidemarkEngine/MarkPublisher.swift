@@ -10,11 +10,13 @@ final class MarkPublisher: Sendable {
   private let strayed = ChangeSignal()
   private let source: any LaneSource
   private let coordinator: LaneCoordinator
+  private let trust: MarkTrust
   private let logger: Logger
 
-  init(source: any LaneSource, coordinator: LaneCoordinator, logger: Logger) {
+  init(source: any LaneSource, inspector: LaneInspector, coordinator: LaneCoordinator, logger: Logger) {
     self.source = source
     self.coordinator = coordinator
+    trust = MarkTrust(inspector: inspector, coordinator: coordinator)
     self.logger = logger
   }
 
@@ -77,7 +79,7 @@ final class MarkPublisher: Sendable {
     if case .server(let server) = portion { await coordinator.knows(server) } else { true }
   }
 
-  /// Sends what waits. False where somebody did not take it; it waits on.
+  /// Sends what waits. False where something still waits for a server.
   func flush(_ portion: Portion) async -> Bool {
     let lanes = pending.withLock { Array($0.keys) }
     guard !lanes.isEmpty else { return true }
@@ -87,26 +89,41 @@ final class MarkPublisher: Sendable {
       if case .server(let server) = portion, lanes.indices.contains(where: { servers[$0] == server && takers[$0] != server }) {
         strayed.raise()
       }
-      try await chosen.grouped(by: chosen.map { takers[$0] }).forEachAtOnce { [self] in try await publish($0.items.map { lanes[$0] }) }
-      return true
+      let areSent = Mutex(true)
+      try await chosen.grouped(by: chosen.map { servers[$0] }).forEachAtOnce { [self] group in
+        for (taker, items) in group.items.grouped(by: group.items.map { takers[$0] }) {
+          if try await !publish(items.map { lanes[$0] }, of: group.server, to: taker) { areSent.withLock { $0 = false } }
+        }
+      }
+      return areSent.withLock { $0 }
     } catch {
       logger.debug("marks.waiting", metadata: ["reason": "\(error)"])
       return false
     }
   }
 
-  /// Lanes whose marks one server takes.
-  private func publish(_ lanes: [String]) async throws {
+  /// Lanes of one server, whose marks one server takes. False where some may not be told yet.
+  private func publish(_ lanes: [String], of server: LaneServer, to taker: LaneServer) async throws -> Bool {
     let marks = pending.withLock { pending in lanes.compactMap { pending.removeValue(forKey: $0) } }
     do {
-      try await source.publish(marks)
+      let verdict = try await trust.verdict(marks.map(\.lane), at: server)
+      // Of a lane that is not ours any more its next owner tells the mark.
+      try await source.publish(
+        marks.filter { verdict.trusted.contains($0.lane) }, over: server == taker ? verdict.connection : nil)
+      putBack(marks.filter { verdict.withheld.contains($0.lane) })
+      return verdict.withheld.isEmpty
     } catch {
-      pending.withLock { pending in
-        for mark in marks { pending[mark.lane] = pending[mark.lane].map { mark.followed(by: $0) } ?? mark }
-      }
+      trust.forget(server)
+      putBack(marks)
       // Their lanes may be at another server by now, which has looked in vain.
       changed.raise()
       throw error
+    }
+  }
+
+  private func putBack(_ marks: [DurableMark]) {
+    pending.withLock { pending in
+      for mark in marks { pending[mark.lane] = pending[mark.lane].map { mark.followed(by: $0) } ?? mark }
     }
   }
 }

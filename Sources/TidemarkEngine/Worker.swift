@@ -35,9 +35,10 @@ package struct Worker: Service {
   }
 
   package func run() async throws {
-    let publisher = MarkPublisher(source: source, coordinator: coordinator, logger: logger)
-    let observer = LaneObserver(source: source, sink: sink, worker: identity, coordinator: coordinator, logger: logger)
     let inspector = LaneInspector(source: source, routes: routes)
+    let publisher = MarkPublisher(source: source, inspector: inspector, coordinator: coordinator, logger: logger)
+    let observer = LaneObserver(
+      source: source, sink: sink, inspector: inspector, worker: identity, coordinator: coordinator, logger: logger)
     let verification = LaneVerification(
       source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, claim: claim,
       logger: logger)

@@ -7,7 +7,7 @@ import TidemarkTestKit
 @Suite struct SampleAgentsTests {
   private static func agents(_ url: String, duration: Duration?) throws -> SampleAgents {
     SampleAgents(
-      redis: try RedisConfiguration(url: url), lanes: BuiltInLanes(prefix: "tidemark", partitions: 4),
+      redis: try RedisConfiguration(url: url), lanes: BuiltInLanes(prefix: "tidemark", partitions: 1),
       load: .init(agents: 3, rate: 500, duration: duration, seed: 7))
   }
 

@@ -36,16 +36,25 @@ private final class WatchedSource: LaneSource {
   func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] { try await source.first(after: positions) }
   var groupName: String { source.groupName }
   func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] { try await source.groups(lanes) }
-  func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int] { try await source.trim(cuts) }
+  func trim(_ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection) async throws -> [Int] {
+    try await source.trim(cuts, over: connection)
+  }
+  func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey {
+    try await source.survey(positions, on: server)
+  }
   func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] { try await source.look(positions) }
   func readConnections(to server: LaneServer) -> Int { source.readConnections(to: server) }
-  func mirror(_ cursors: [LaneMirror]) async throws -> Set<String> { try await source.mirror(cursors) }
+  func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> {
+    try await source.mirror(cursors, over: connection)
+  }
   func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool { try await source.raiseFloor(lane, to: floor) }
   func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings { try await source.rings(prefixes, on: server) }
   func inspect(_ lanes: [String]) async throws -> [LaneInspection?] { try await source.inspect(lanes) }
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
   func discover(_ pattern: String) async throws -> [String] { try await source.discover(pattern) }
-  func publish(_ marks: [DurableMark]) async throws { try await source.publish(marks) }
+  func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws {
+    try await source.publish(marks, over: connection)
+  }
   func currentMilliseconds(beside lane: String) async throws -> UInt64 { try await source.currentMilliseconds(beside: lane) }
 }
 

@@ -110,6 +110,11 @@ final class MemorySource: LaneSource {
     }
   }
 
+  func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey {
+    LaneSurvey(
+      connection: WriteConnection(server: server, number: state.withLock { $0.connections }), snapshots: try await look(positions))
+  }
+
   func readConnections(to server: LaneServer) -> Int { state.withLock { $0.connections } }
 
   func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] {
@@ -121,7 +126,7 @@ final class MemorySource: LaneSource {
   var groupName: String { "tidemark" }
   func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] { lanes.map { _ in [] } }
 
-  func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int] {
+  func trim(_ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection) async throws -> [Int] {
     state.withLock { state in
       state.trimRounds += 1
       return cuts.map { lane, below in
@@ -140,7 +145,7 @@ final class MemorySource: LaneSource {
   /// The server's clock, which stands until it is set.
   func setClock(_ milliseconds: UInt64) { state.withLock { $0.milliseconds = milliseconds } }
 
-  func mirror(_ cursors: [LaneMirror]) async throws -> Set<String> { Set(cursors.map(\.lane)) }
+  func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> { Set(cursors.map(\.lane)) }
   func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool { true }
 
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
@@ -168,8 +173,9 @@ final class MemorySource: LaneSource {
   /// Marks that a silent server was told.
   var waiting: [DurableMark] { state.withLock { $0.waiting } }
 
-  func publish(_ marks: [DurableMark]) async throws {
-    let isSilent = state.withLock { state in
+  func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws {
+    let isSilent = try state.withLock { state in
+      if let connection, connection.number != state.connections { throw SourceError(.unavailable, "another connection") }
       let isSilent = marks.contains { state.silent.contains(state.places[$0.lane]?.mark ?? .only) }
       if isSilent { state.waiting += marks }
       return isSilent

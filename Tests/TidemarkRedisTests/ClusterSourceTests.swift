@@ -77,7 +77,7 @@ struct ClusterSourceTests {
       }
       #expect(Set(try await source.discover("jobs:*")) == Set(lanes))
       let all = lanes + (0..<8).map { "tidemark:{\($0)}:changes" }
-      try await source.publish(all.map { DurableMark(lane: $0, durable: EntryID(ms: 7, no: 1), incarnation: 1, rejected: []) })
+      try await source.publish(all.map { DurableMark(lane: $0, durable: EntryID(ms: 7, no: 1), incarnation: 1, rejected: []) }, over: nil)
       for number in 0..<8 {
         let key = "tidemark:{\(number)}:lane"
         let node = try await cluster.master(of: try await cluster.slot(of: key))
@@ -85,8 +85,36 @@ struct ClusterSourceTests {
       }
       let node = try await cluster.master(of: try await cluster.slot(of: "tidemark:durable"))
       #expect(try await node.command("HGET", "tidemark:durable", "jobs:3") == "7-1")
-      let cuts = lanes.map { (lane: $0, below: EntryID(ms: 2, no: 0)) }
-      #expect(try await source.trim(cuts) == Array(repeating: 1, count: 8))
+    }
+  }
+
+  @Test("What was decided at one node is not done at another to which the lane has moved")
+  func boundWrites() async throws {
+    try await withSource { cluster, source in
+      let lane = "tidemark:{3}:changes"
+      let slot = try await cluster.slot(of: lane)
+      let holder = try await cluster.master(of: slot)
+      for id in ["1-1", "2-1"] { try await holder.command("XADD", lane, id, "k", "v") }
+      let cut = [(lane: lane, below: EntryID(ms: 2, no: 0))]
+      let server = try #require(try await source.servers(of: [lane]).first)
+      let position = LaneReadRequest.Position(lane: lane, after: EntryID(ms: 2, no: 1))
+      let survey = try await source.survey([position], on: server)
+      #expect(survey.snapshots.first?.stream?.length == 2)
+
+      let target = try #require(try await cluster.masters().first { $0.port != holder.port })
+      try await cluster.move(slot: slot, to: target) { _ in }
+      let trimmed = await failure { _ = try await source.trim(cut, over: survey.connection) }
+      #expect(trimmed?.kind == .moved)
+      let mark = DurableMark(lane: lane, durable: EntryID(ms: 2, no: 1), incarnation: 1, rejected: [])
+      let marked = await failure { try await source.publish([mark], over: survey.connection) }
+      #expect(marked?.kind == .moved)
+      #expect(try await target.command("XLEN", lane) == "2")
+      #expect(try await target.command("EXISTS", "tidemark:{3}:lane") == "0")
+
+      let now = try #require(try await source.servers(of: [lane]).first)
+      let again = try await source.survey([position], on: now)
+      #expect(try await source.trim(cut, over: again.connection) == [1])
+      try await source.publish([mark], over: again.connection)
     }
   }
 

@@ -119,14 +119,14 @@ struct FailureTests {
     try await withSource { server, source in
       let mark = DurableMark(lane: "orders", durable: EntryID(ms: 1, no: 0), incarnation: 1, rejected: [])
       try await server.command("REPLICAOF", "127.0.0.1", "1")
-      let readOnly = await failure { try await source.publish([mark]) }
+      let readOnly = await failure { try await source.publish([mark], over: nil) }
       #expect(readOnly?.kind == .unavailable)
       try await server.command("REPLICAOF", "NO", "ONE")
       try await server.command("CONFIG", "SET", "maxmemory", "1")
-      let full = await failure { try await source.publish([mark]) }
+      let full = await failure { try await source.publish([mark], over: nil) }
       #expect(full?.kind == .unavailable)
       try await server.command("CONFIG", "SET", "maxmemory", "0")
-      try await source.publish([mark])
+      try await source.publish([mark], over: nil)
     }
   }
 

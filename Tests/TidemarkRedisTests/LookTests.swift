@@ -33,16 +33,38 @@ import TidemarkTestKit
       guard case .gone = looks[1].anchor, case .gone = looks[2].anchor else { return #expect(Bool(false), "no entry is there") }
 
       #expect(
-        try await source.mirror([LaneMirror(Self.record("lane", 3, ordinal: 3)), LaneMirror(Self.record("absent", 1, ordinal: 1))]) == [
-          "lane"
-        ])
+        try await source.mirror(
+          [LaneMirror(Self.record("lane", 3, ordinal: 3)), LaneMirror(Self.record("absent", 1, ordinal: 1))], over: nil)
+          == ["lane"])
       looks = try await source.look([Self.position("lane", 3)])
       #expect(looks[0].hasGroup)
       // And moves it.
-      #expect(try await source.mirror([LaneMirror(Self.record("lane", 4, ordinal: 4))]) == ["lane"])
+      #expect(try await source.mirror([LaneMirror(Self.record("lane", 4, ordinal: 4))], over: nil) == ["lane"])
       let group = try await server.command("XINFO", "GROUPS", "lane").components(separatedBy: "\n")
       let ours = try #require(group.firstIndex(of: "tidemark"))
       #expect(group[ours...].contains("4-0"))
+    }
+  }
+
+  @Test func `what was decided over one connection is not written over another`() async throws {
+    try await withSource { server, source in
+      for index in 1...5 { try await server.command("XADD", "lane", "\(index)-0", "k", "v") }
+      let cut = [(lane: "lane", below: EntryID(ms: 3, no: 0))]
+      let mark = DurableMark(lane: "lane", durable: EntryID(ms: 3, no: 0), incarnation: 1, rejected: [])
+      let mirror = [LaneMirror(Self.record("lane", 3, ordinal: 3))]
+      let survey = try await source.survey([Self.position("lane", 3)], on: .only)
+      guard case .there = survey.snapshots[0].anchor else { return #expect(Bool(false), "\(survey.snapshots)") }
+      try await server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+      #expect(await failure { _ = try await source.trim(cut, over: survey.connection) }?.kind == .unavailable)
+      #expect(await failure { try await source.publish([mark], over: survey.connection) }?.kind == .unavailable)
+      #expect(await failure { _ = try await source.mirror(mirror, over: survey.connection) }?.kind == .unavailable)
+      #expect(try await server.command("XLEN", "lane") == "5")
+
+      let again = try await source.survey([Self.position("lane", 3)], on: .only)
+      #expect(again.connection.number == survey.connection.number + 1)
+      #expect(try await source.trim(cut, over: again.connection) == [2])
+      try await source.publish([mark], over: again.connection)
+      #expect(try await source.mirror(mirror, over: again.connection) == ["lane"])
     }
   }
 
@@ -64,7 +86,9 @@ import TidemarkTestKit
       try await server.command("XADD", "lane", "5-0", "k", "v")
       #expect(try await source.raiseFloor("lane", to: EntryID(ms: 90_000_000_000_000, no: 0)))
       #expect(try await server.command("XADD", "lane", "*", "k", "v") == "90000000000000-1")
-      #expect(try await !source.raiseFloor("lane", to: EntryID(ms: 7, no: 0)))
+      // It is above that already.
+      #expect(try await source.raiseFloor("lane", to: EntryID(ms: 7, no: 0)))
+      #expect(try await server.command("XADD", "lane", "*", "k", "v") == "90000000000000-2")
       #expect(try await !source.raiseFloor("absent", to: EntryID(ms: 7, no: 0)))
     }
   }

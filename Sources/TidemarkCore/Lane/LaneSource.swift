@@ -3,7 +3,7 @@
 /// A call that names lanes of several servers fails when one of them does: whoever wants the others to go on asks for each server's by itself.
 ///
 /// Every method may be called again after it threw: none of them changes what another call returns, apart from
-/// ``publish(_:)``, which only moves marks forward. A call after a lost connection connects again by itself; waiting
+/// ``publish(_:over:)``, which only moves marks forward. A call after a lost connection connects again by itself; waiting
 /// between attempts is the caller's decision. All of them throw ``SourceError``.
 package protocol LaneSource: Sendable {
   /// Which server holds each of these lanes, as far as is known. Names servers, asks none where that can be helped.
@@ -19,7 +19,7 @@ package protocol LaneSource: Sendable {
   /// Where a task had best run that calls ``read(_:)`` again and again, so that a call changes no thread; nil: anywhere. It must not block.
   var readers: (any TaskExecutor)? { get }
 
-  /// The same for ``publish(_:)``.
+  /// The same for ``publish(_:over:)``.
   var publishers: (any TaskExecutor)? { get }
 
   /// Entries after each lane's position, at most `count` a lane, waiting up to `block` for the first.
@@ -35,18 +35,22 @@ package protocol LaneSource: Sendable {
   /// How often the connection for reads was made: another server may be behind a new one.
   func readConnections(to server: LaneServer) -> Int
 
+  /// The same over the connection for writes to a server, and which connection that was. What is decided by it is written over that one: the
+  /// calls that take it throw where there is another by now.
+  func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey
+
   /// The consumer group that mirrors cursors.
   var groupName: String { get }
 
   /// Moves each lane's consumer group, which standard tools look at, to a cursor. One that is missing is made only where that is wanted:
   /// its absence tells something. Answers the lanes that have it then: a user may lack the right, and a stream that does not exist has none.
-  func mirror(_ cursors: [LaneMirror]) async throws -> Set<String>
+  func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String>
 
   /// The consumer groups of each of these streams; nil where there is no such stream.
   func groups(_ lanes: [String]) async throws -> [[LaneGroup]?]
 
   /// Removes each lane's entries below an id. Answers how many went.
-  func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int]
+  func trim(_ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection) async throws -> [Int]
 
   /// Makes sure that ids to come are above one, where the stream exists and the user has the right. Answers whether they are.
   func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool
@@ -69,7 +73,9 @@ package protocol LaneSource: Sendable {
   func markServers(of lanes: [String]) async throws -> [LaneServer]
 
   /// Tells agents what is durable. A mark never moves back within one incarnation.
-  func publish(_ marks: [DurableMark]) async throws
+  ///
+  /// - Parameter connection: nil where the marks go to another server than their lanes'.
+  func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws
 
   /// Tells agents how hard to hold back, and until when that is somebody's word; on Redis' clock, Unix milliseconds. Lanes that are not
   /// built in are left out.
@@ -97,6 +103,11 @@ extension LaneSource {
   }
 
   package var blockingLanes: Int { ReadPlan.Pace().blockingLanes }
+
+  /// Over a connection that is always the same.
+  package func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey {
+    LaneSurvey(connection: WriteConnection(server: server, number: 0), snapshots: try await look(positions))
+  }
 
   package func markServers(of lanes: [String]) async throws -> [LaneServer] { try await servers(of: lanes) }
 }

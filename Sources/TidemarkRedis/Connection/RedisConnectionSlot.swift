@@ -41,6 +41,14 @@ actor RedisConnectionSlot {
     }
   }
 
+  /// The same over a connection that was there before, see ``connections``: throws `connectionClosed` where there is another by now.
+  func perform<Value: Sendable>(over number: Int, _ body: @Sendable (RedisConnection) async throws -> Value) async throws -> Value {
+    guard let connection, connection.isOpen, connections == number else {
+      throw RedisError(.connectionClosed, "the connection that the lanes were looked at over is another by now")
+    }
+    return try await body(connection)
+  }
+
   /// What is under way fails with `connectionClosed`; a later call connects again. Not what is connected to the address, where one is given.
   func close(unlessTo address: String? = nil) async {
     if let connection, connection.isOpen, connection.address == address { return }

@@ -34,16 +34,27 @@ extension RedisClusterSource {
     }
   }
 
-  package func mirror(_ cursors: [LaneMirror]) async throws -> Set<String> {
-    Set(try await ask(cursors, key: { $0.lane }) { Array(try await $0.mirror($1)) })
+  package func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey {
+    try await stay(on: server, positions.map(\.lane)) { source in
+      let survey = try await source.survey(positions, on: server)
+      try source.doubt(survey.snapshots.map { $0.stream != nil })
+      return survey
+    }
+  }
+
+  package func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> {
+    if let connection {
+      return try await stay(on: connection.server, cursors.map(\.lane)) { try await $0.mirror(cursors, over: connection) }
+    }
+    return Set(try await ask(cursors, key: { $0.lane }) { Array(try await $0.mirror($1, over: nil)) })
   }
 
   package func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] {
     try await ask(lanes, key: { $0 }) { try await $0.groups($1) }
   }
 
-  package func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int] {
-    try await ask(cuts, key: { $0.lane }) { try await $0.trim($1) }
+  package func trim(_ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection) async throws -> [Int] {
+    try await stay(on: connection.server, cuts.map(\.lane)) { try await $0.trim(cuts, over: connection) }
   }
 
   package func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool {
@@ -72,9 +83,13 @@ extension RedisClusterSource {
     try await servers(of: lanes.map { DurableScript.hash(of: $0, prefix: prefix) })
   }
 
-  package func publish(_ marks: [DurableMark]) async throws {
-    _ = try await ask(marks, key: { [prefix] in DurableScript.hash(of: $0.lane, prefix: prefix) }) { source, marks in
-      try await source.publish(marks)
+  package func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws {
+    let key = { @Sendable [prefix] (mark: DurableMark) in DurableScript.hash(of: mark.lane, prefix: prefix) }
+    if let connection {
+      return try await stay(on: connection.server, marks.map(key)) { try await $0.publish(marks, over: connection) }
+    }
+    _ = try await ask(marks, key: key) { source, marks in
+      try await source.publish(marks, over: nil)
       return [Void]()
     }
   }

@@ -110,6 +110,25 @@ package final class RedisClusterSource: RedisSource {
     }
   }
 
+  /// Asks one server for these keys, and follows no redirection: what another one holds may be something else.
+  func stay<Answer>(
+    on server: LaneServer, _ keys: [String], _ question: (RedisLaneSource) async throws -> Answer
+  ) async throws -> Answer {
+    let source = try source(named: server)
+    do {
+      return try await question(source)
+    } catch let redirection as Redirection {
+      try await translating { try await topology.redirected(keys, by: redirection) }
+    } catch is Doubt {
+      await topology.returned(keys)
+    } catch let error as SourceError where error.kind == .unavailable {
+      await topology.suspect()
+      if source.asks { await topology.returned(keys) }
+      throw error
+    }
+    throw SourceError(.moved, "a lane has moved to another node, or is on its way")
+  }
+
   /// - Throws: ``SourceError`` also where nobody holds one of them.
   func holders(of keys: [String]) async throws -> [ClusterTopology.Holder] {
     try await translating { try await topology.knownHolders(of: keys) }
@@ -146,6 +165,9 @@ struct Doubt: Error {}
 extension RedisLaneSource {
   /// Throws ``Doubt`` where a node that was asked for keys on their way does not have all of them.
   func doubt(_ areThere: some Sequence<Bool>) throws {
-    if configuration.clusterManners?.asks == true, areThere.contains(false) { throw Doubt() }
+    if asks, areThere.contains(false) { throw Doubt() }
   }
+
+  /// Whether keys are asked for that are still on their way to it.
+  var asks: Bool { configuration.clusterManners?.asks == true }
 }

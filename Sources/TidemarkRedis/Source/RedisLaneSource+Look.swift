@@ -14,25 +14,30 @@ extension RedisLaneSource {
   package func readConnections(to server: LaneServer) -> Int { reads.connections }
 
   package func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] {
-    try await translating {
-      // On the connection for reads: between two reads nothing of a lane is on its way.
-      try await reads.perform { connection in
-        var snapshots: [LaneSnapshot] = []
-        for start in stride(from: 0, to: positions.count, by: Self.portion) {
-          let portion = positions[start..<min(start + Self.portion, positions.count)]
-          do {
-            snapshots += try await look(portion, bounds: Self.withValues, on: connection)
-          } catch let error as RedisError where error.code == .replyTooLarge {
-            snapshots += try await look(portion, bounds: Self.withoutValues, on: connection)
-          }
-        }
-        if snapshots.contains(where: { $0.stream == nil }) {
-          let evicted = (try? await RedisInspector(connection).info("stats")["evicted_keys"]).flatMap { $0 }.flatMap { UInt64($0) } ?? 0
-          for index in snapshots.indices where snapshots[index].stream == nil { snapshots[index].evictedKeys = evicted }
-        }
-        return snapshots
+    // On the connection for reads: between two reads nothing of a lane is on its way.
+    try await translating { try await reads.perform { try await look(positions, on: $0) } }
+  }
+
+  package func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey {
+    let (number, snapshots) = try await onNumberedCommands { try await look(positions, on: $0) }
+    return LaneSurvey(connection: WriteConnection(server: server, number: number), snapshots: snapshots)
+  }
+
+  private func look(_ positions: [LaneReadRequest.Position], on connection: RedisConnection) async throws -> [LaneSnapshot] {
+    var snapshots: [LaneSnapshot] = []
+    for start in stride(from: 0, to: positions.count, by: Self.portion) {
+      let portion = positions[start..<min(start + Self.portion, positions.count)]
+      do {
+        snapshots += try await look(portion, bounds: Self.withValues, on: connection)
+      } catch let error as RedisError where error.code == .replyTooLarge {
+        snapshots += try await look(portion, bounds: Self.withoutValues, on: connection)
       }
     }
+    if snapshots.contains(where: { $0.stream == nil }) {
+      let evicted = (try? await RedisInspector(connection).info("stats")["evicted_keys"]).flatMap { $0 }.flatMap { UInt64($0) } ?? 0
+      for index in snapshots.indices where snapshots[index].stream == nil { snapshots[index].evictedKeys = evicted }
+    }
+    return snapshots
   }
 
   private func look(
@@ -71,8 +76,8 @@ extension RedisLaneSource {
       anchor: .there(isWhole ? EntryBlock(id: position.after, raw: raw) : nil))
   }
 
-  package func mirror(_ cursors: [LaneMirror]) async throws -> Set<String> {
-    try await onCommands { [prefix] connection in
+  package func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> {
+    try await onCommands(over: connection) { [prefix] connection in
       func command(_ name: String, _ cursor: LaneMirror) -> [RedisArgument] {
         [
           "XGROUP", .text(name), .text(cursor.lane), .text(prefix), .text(cursor.position.description), "ENTRIESREAD",
@@ -102,11 +107,12 @@ extension RedisLaneSource {
 
   package func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool {
     try await onCommands { connection in
-      // Refused below the last entry's id, and where there is no such stream or no such right: then the ids are what they are.
+      // Refused where there is no such stream or no such right: then the ids are what they are.
       let reply = try await connection.send(["XSETID", .text(lane), .text(floor.description)])
       guard case .error(let message) = reply else { return true }
       if redirection(message) != nil { throw RedisError(.server, message) }
-      return false
+      // Something was written above it meanwhile, and so is all that follows.
+      return message.contains("smaller than the target stream top item")
     }
   }
 }

@@ -26,8 +26,8 @@ extension RedisLaneSource {
     return LaneGroup(name: name, lastDelivered: last, firstPending: pending)
   }
 
-  package func trim(_ cuts: [(lane: String, below: EntryID)]) async throws -> [Int] {
-    try await onCommands { connection in
+  package func trim(_ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection) async throws -> [Int] {
+    try await onCommands(over: connection) { connection in
       var trimmed: [Int] = []
       for cut in cuts {
         // Whole nodes first, which is cheap; the rest of a node once there is no more of them.

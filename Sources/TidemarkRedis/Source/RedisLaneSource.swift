@@ -117,9 +117,9 @@ package struct RedisLaneSource: RedisSource {
     }
   }
 
-  package func publish(_ marks: [DurableMark]) async throws {
+  package func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws {
     guard !marks.isEmpty else { return }
-    try await onCommands { [prefix] connection in
+    try await onCommands(over: connection) { [prefix] connection in
       for start in stride(from: 0, to: marks.count, by: 1024) {
         try await DurableScript.publish(marks[start..<min(start + 1024, marks.count)], prefix: prefix, on: connection)
       }
@@ -182,6 +182,22 @@ package struct RedisLaneSource: RedisSource {
 
   func onCommands<Value: Sendable>(_ body: @Sendable (RedisConnection) async throws -> Value) async throws -> Value {
     try await translating { try await commands.perform(body) }
+  }
+
+  /// - Parameter connection: nil for any.
+  func onCommands<Value: Sendable>(
+    over connection: WriteConnection?, _ body: @Sendable (RedisConnection) async throws -> Value
+  ) async throws -> Value {
+    guard let connection else { return try await onCommands(body) }
+    return try await translating { try await commands.perform(over: connection.number, body) }
+  }
+
+  /// Runs commands on the connection for writes, and says which one that was.
+  func onNumberedCommands<Value: Sendable>(
+    _ body: @Sendable (RedisConnection) async throws -> Value
+  ) async throws -> (number: Int, value: Value) {
+    // Only a connection that is lost is followed by another: then what was asked over it fails.
+    try await onCommands { (commands.connections, try await body($0)) }
   }
 
   func translating<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {

@@ -1,0 +1,90 @@
+import Testing
+
+@testable import TidemarkCore
+
+/// When lanes are read, and how much of them.
+@Suite struct LaneTableReadingTests {
+  @Test func `reading stops while enough waits for the writers, and goes on when one takes some`() throws {
+    var table = LaneTableTests.owning(limits: flowLimits(maxEntries: 2, bufferBytes: 1 << 20))
+    var read = 0
+    while let request = table.nextRead(block: .zero), read < 100 {
+      table.received(.sized([1, 1], first: request.positions[0].after.ms + 1), for: request, now: epoch)
+      read += 2
+    }
+    #expect(read == 8)
+    #expect(table.isAhead && !table.isFull)
+    let work = try wanted(table.takeWork())
+    #expect(!table.isAhead)
+    #expect(table.nextRead(block: .zero) != nil)
+    for part in work.parts { table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch) }
+    #expect(!table.isAhead)
+  }
+
+  @Test func `what waits behind a lane's own transaction keeps no other lane from being read`() throws {
+    var table = LaneTableTests.owning(["a", "b"], limits: flowLimits(maxEntries: 2, bufferBytes: 1 << 20))
+    func read(_ lane: String) -> Bool {
+      guard let request = table.nextRead(block: .zero) else { return false }
+      guard let index = request.positions.firstIndex(where: { $0.lane == lane }) else { return true }
+      var block = EntryBlock.sized([1, 1], first: request.positions[index].after.ms + 1)
+      block.sections[0].lane = index
+      table.received(block, for: request, now: epoch)
+      return true
+    }
+    #expect(read("a"))
+    let stuck = try wanted(table.takeWork())
+    for _ in 0..<20 { #expect(read("a")) }
+    #expect(table.lanes["a"]?.waitingEntries == 8)
+    #expect(!table.isAhead)
+    // It can't be named in a read that waits for the other's news already, so none waits for long.
+    let other = try wanted(table.nextRead(block: .seconds(1)))
+    #expect(other.positions.map(\.lane) == ["b"])
+    #expect(other.block == LaneTable.blockWhileLanesRest)
+    for part in stuck.parts { table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch) }
+    #expect(table.isAhead)
+    let next = try wanted(table.takeWork())
+    #expect(next.parts.map(\.ids) == [[3, 4]])
+    #expect(table.nextRead(block: .zero)?.positions.contains { $0.lane == "a" } == true)
+  }
+
+  @Test func `the last part of the credit is not read into crumb by crumb`() throws {
+    var table = LaneTableTests.owning(limits: flowLimits(bufferBytes: 10_000))
+    let request = try wanted(table.nextRead(block: .zero))
+    table.received(.sized([8_500]), for: request, now: epoch)
+    #expect(table.credit.available(of: 10_000) > 0)
+    #expect(table.isFull)
+    #expect(table.nextRead(block: .zero) == nil)
+  }
+
+  @Test func `after a reply that was too large at one entry a lane, each lane is read alone once`() throws {
+    var table = LaneTableTests.owning(["a", "b", "c"])
+    var request = try wanted(table.nextRead(block: .seconds(1)))
+    while request.count > 1 {
+      table.overran(request)
+      request = try wanted(table.nextRead(block: .seconds(1)))
+    }
+    #expect(request.positions.count == 3)
+    table.overran(request)
+    var alone: [String] = []
+    for _ in 0..<3 {
+      let narrow = try wanted(table.nextRead(block: .seconds(1)))
+      #expect(narrow.count == 1)
+      #expect(narrow.block == nil)
+      alone += narrow.positions.map(\.lane)
+    }
+    #expect(alone.sorted() == ["a", "b", "c"])
+    let all = try wanted(table.nextRead(block: .seconds(1)))
+    #expect(all.positions.count == 3)
+  }
+
+  @Test func `a read that brings its entry whatever the credit waits until little is held`() throws {
+    var table = LaneTableTests.owning(limits: flowLimits(bufferBytes: 12_000))
+    table.readOne([4_000])
+    var request = try wanted(table.nextRead(block: .zero))
+    request.count = 1
+    table.overran(request)
+    #expect(table.nextRead(block: .zero) == nil)
+    let work = try wanted(table.takeWork())
+    table.finish(work.parts[0], .committed(work.parts[0].committed, deadLettersInARow: 0), now: epoch)
+    #expect(table.nextRead(block: .zero)?.count == 1)
+  }
+}
