@@ -85,6 +85,26 @@ struct FailureTests {
     }
   }
 
+  @Test("A master that is made a replica by hand, and keeps its connections, is another server from then on")
+  func demotion() async throws {
+    try await withSource { server, source in
+      try await withRedis { master in
+        try await master.command("XADD", "lane", "9-0", "k", "v")
+        try await server.command("XADD", "lane", "1-0", "k", "v")
+        #expect(try await source.read(.of("lane")).block?.entries.count == 1)
+        let connections = source.readConnections(to: .only)
+        let position = LaneReadRequest.Position(lane: "lane", after: EntryID(ms: 1, no: 0))
+        let waiting = LaneReadRequest(positions: [position], count: 9, block: .seconds(20), budget: nil, maxEntryBytes: 1 << 20)
+        async let refused = failure { _ = try await source.read(waiting) }
+        try await waitUntil("the read waits") { try await server.command("INFO", "clients").contains("blocked_clients:1") }
+        try await server.command("REPLICAOF", "127.0.0.1", "\(master.port)")
+        #expect(await refused?.kind == .unavailable)
+        try await waitUntil("what the new master has is read") { (try? await source.read(waiting))?.block?.entries.count == 1 }
+        #expect(source.readConnections(to: .only) > connections)
+      }
+    }
+  }
+
   @Test("A connection by host name is open until it is closed")
   func byHostName() async throws {
     try await withRedis { server in

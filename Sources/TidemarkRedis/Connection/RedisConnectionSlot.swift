@@ -34,11 +34,16 @@ actor RedisConnectionSlot {
       return try await body(connection)
     } catch let error as RedisError where error.code == .connectionClosed && !isFresh && !Task.isCancelled {
       return try await body(try await current().connection)
-    } catch let error as RedisError where error.code == .server && error.message.hasPrefix("READONLY") {
-      // A replica by now: its address, or a Sentinel, may lead to the new master.
+    } catch let error as RedisError where error.code == .server && Self.isDemotion(error.message) {
       await connection.close()
       throw error
     }
+  }
+
+  /// A replica by now, or about to become one: its address, or a Sentinel, may lead to the new master. And what it has by the next call may be
+  /// the new master's, which only a new connection says.
+  private static func isDemotion(_ message: String) -> Bool {
+    ["READONLY", "UNBLOCKED", "LOADING", "MASTERDOWN"].contains { message.hasPrefix($0) }
   }
 
   /// The same over a connection that was there before, see ``connections``: throws `connectionClosed` where there is another by now.
