@@ -38,13 +38,13 @@ class ReplicatedRedis(RedisSite):
     def hold_replication(self, master):
         """Nothing that the master takes from here on arrives at a replica. Sentinels and other nodes see nothing of it."""
         for replica in self.replicas_of(master):
-            replica.command("CONFIG", "SET", "masterauth", NO_LINK)
-            replica.command("CLIENT", "KILL", "TYPE", "master")
+            replica.ask("CONFIG", "SET", "masterauth", NO_LINK)
+            replica.ask("CLIENT", "KILL", "TYPE", "master")
 
     def let_replicate(self):
         for server in self.servers:
             if server.is_running():
-                server.command("CONFIG", "SET", "masterauth", LINK)
+                server.ask("CONFIG", "SET", "masterauth", LINK)
 
     def is_following(self, server):
         about = server.info("replication")
