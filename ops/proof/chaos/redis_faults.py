@@ -59,10 +59,10 @@ def no_memory(world, rng):
     """Every write is refused: producers wait, and so do marks."""
     masters = some_masters(world, rng)
     for master in masters:
-        master.command("CONFIG", "SET", "maxmemory", "1mb")
+        master.ask("CONFIG", "SET", "maxmemory", "1mb")
     world.rest(rng.uniform(1, 3))
     for master in masters:
-        master.command("CONFIG", "SET", "maxmemory", "0")
+        master.ask("CONFIG", "SET", "maxmemory", "0")
 
 
 @fault("redis-cut", weight=5, cheap=True)
