@@ -169,16 +169,14 @@ struct BatchCommitter: Sendable {
   /// Answers the lanes as they stand now.
   private func committed(_ parts: [Part], _ batch: ChangeBatch, _ settlement: Settlement) async -> [LaneRecord] {
     metrics.committed(batch, settlement, now: WallClock.milliseconds())
-    var marks: [DurableMark] = []
+    var marks: [PendingMark] = []
     var records: [LaneRecord] = []
     var decided: [(Part, LaneTable.PartResult)] = []
     for (part, lane) in zip(parts, settlement.lanes) {
       let record = part.record.advanced(by: lane)
       records.append(record)
       decided.append((part, .committed(record, deadLettersInARow: lane.deadLettersInARow)))
-      marks.append(
-        DurableMark(
-          lane: record.name, durable: record.cursor.position, incarnation: record.incarnation, rejected: lane.rejected))
+      marks.append(PendingMark(record: record, rejected: lane.rejected))
     }
     report(batch)
     // Before the lane may go on: its marks keep their order.
@@ -214,10 +212,7 @@ struct BatchCommitter: Sendable {
       // Which entries were rejected is in the ledger, too; without it their writers learn `durable`, and find the reason there.
       let rejected =
         (try? await writer.rejected(segment.lane, after: segment.before.position, through: record.cursor.position)) ?? []
-      publisher.publish([
-        DurableMark(
-          lane: record.name, durable: record.cursor.position, incarnation: record.incarnation, rejected: rejected)
-      ])
+      publisher.publish([PendingMark(record: record, rejected: rejected)])
       await coordinator.finish(part, .committed(record, deadLettersInARow: 0))
     }
   }

@@ -38,14 +38,15 @@ extension LaneCoordinator {
   }
 
   /// Takes over lanes from their records; a lane that we have under this fence already goes on. Lanes of shards that were given up since are
-  /// left alone.
-  func own(_ records: [LaneRecord], at server: LaneServer) {
+  /// left alone. Some are not to be read until somebody has decided.
+  func own(_ records: [LaneRecord], at server: LaneServer, halted: [String: LaneView.LastError] = [:]) {
     if !records.isEmpty { (redisAwayWithoutLanes, redisErrorWithoutLanes) = (nil, nil) }
     for record in records where grant.shards[record.shard] != nil {
       table.own(record, at: server)
       endings.takenUp(record)
       observation.add(record.name)
       if record.cursor.position > .zero { observation.moved(record.name) }
+      if let trouble = halted[record.name] { halt(record.name, reason: trouble.text, hint: trouble.hint, for: nil) }
     }
     committable.raise()
     advanced.raise()

@@ -4,8 +4,31 @@ internal import TidemarkCore
 extension LaneCoordinator {
   var laneNames: [String] { Array(table.lanes.keys) }
 
-  /// Those of these lanes that are ours, as they were committed last.
-  func records(of lanes: [String]) -> [LaneRecord] { lanes.compactMap { table.lanes[$0]?.record } }
+  /// The lanes that a server holds, as they were committed last.
+  func records(at server: LaneServer) -> [LaneRecord] {
+    table.lanes.values.filter { $0.server == server && !$0.isEnding && $0.halt == nil }.map(\.record)
+  }
+
+  /// What is known of a lane before something of it is written to Redis.
+  enum Standing {
+    /// Ours. It is to be held against its stream like this.
+    case ours(LaneCheck)
+    /// Ours, and known not to be what is in Redis.
+    case ending
+    /// Another's by now, or to be taken up again: all that is known is in its record.
+    case left(LaneCheck, LaneEndings.Ending?)
+  }
+
+  /// - Parameter records: what was committed of the lanes.
+  func standings(_ records: [LaneRecord]) -> [Standing] {
+    records.map { record in
+      guard let flow = table.lanes[record.name], flow.record.fence == record.fence, flow.record.incarnation == record.incarnation else {
+        let ending = endings.ending(of: record)
+        return .left(LaneCheck(record, after: ending), ending)
+      }
+      return flow.isEnding ? .ending : .ours(flow.check)
+    }
+  }
 
   func knows(_ server: LaneServer) -> Bool { table.knows(server) }
 

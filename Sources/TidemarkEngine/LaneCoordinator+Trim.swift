@@ -3,13 +3,13 @@ internal import TidemarkCore
 /// What trimming asks.
 extension LaneCoordinator {
   /// The lanes whose turn it is, of those that are ours and Tidemark's own: a stream that somebody else made is theirs to trim.
-  func lanesToTrim(_ count: Int) -> [(record: LaneRecord, entryBytes: Double?)] {
+  func lanesToTrim(_ count: Int) -> [LaneFlow] {
     guard let builtIn = settings.builtIn else { return [] }
-    let names = builtIn.names.filter { table.lanes[$0]?.halt == nil && table.lanes[$0] != nil }
+    let names = builtIn.names.filter { table.lanes[$0].map { $0.halt == nil && !$0.isEnding } ?? false }
     guard !names.isEmpty else { return [] }
     let turn = (0..<min(count, names.count)).map { names[(trimTurn + $0) % names.count] }
     trimTurn = (trimTurn + turn.count) % names.count
-    return turn.compactMap { name in table.lanes[name].map { ($0.record, $0.meanEntryBytes) } }
+    return turn.compactMap { table.lanes[$0] }
   }
 
   /// Whether the lanes were taken up from this ledger. Where another holds it now, what we believe to be committed may not be there: all lanes

@@ -105,9 +105,11 @@ struct LaneObserver: Sendable {
     if !moved.isEmpty { _ = try await source.mirror(moved, over: nil) }
     let new = mirrors.filter(\.isNew)
     guard !new.isEmpty else { return }
-    let unmirrored = records.filter { !$0.isMirrored }
-    let (connection, looks) = try await inspector.survey(
-      unmirrored.map { LaneCheck($0, after: nil) }, on: server, await coordinator.settings)
+    let names = Set(new.map(\.lane))
+    let unmirrored = records.filter { names.contains($0.name) }
+    let checks = await coordinator.standings(unmirrored).compactMap { if case .ours(let check) = $0 { check } else { nil } }
+    guard !checks.isEmpty else { return }
+    let (connection, looks) = try await inspector.survey(checks, on: server, await coordinator.settings)
     let sound = Set(looks.filter { $0.broken(after: nil) == nil }.map(\.lane.lane))
     let there = try await source.mirror(new.filter { sound.contains($0.lane) }, over: connection)
     let mirrored = unmirrored.filter { there.contains($0.name) }

@@ -60,22 +60,23 @@ struct LaneOwnership: Sendable {
     }
     let verified = try await verification.verified(records.filter { $0.owner == worker.name }, settings)
     let ours = verified.map(\.record)
-    await coordinator.own(ours, at: server)
+    let halted = verified.compactMap { lane in lane.halt.map { (lane.record.name, Self.trouble($0)) } }
+    await coordinator.own(ours, at: server, halted: Dictionary(uniqueKeysWithValues: halted))
     // A worker that died between commit and mark left the mark behind; a new incarnation begins with a mark that falls.
     publisher.publish(
-      ours.filter { $0.cursor.position > .zero || $0.incarnation > 1 }.map {
-        DurableMark(lane: $0.name, durable: $0.cursor.position, incarnation: $0.incarnation, rejected: [])
+      verified.filter { $0.halt == nil && ($0.record.cursor.position > .zero || $0.record.incarnation > 1) }.map {
+        PendingMark(record: $0.record)
       })
     // While they were looked at they may have gone elsewhere; whoever follows them did not know yet that they are ours.
     let ownNames = ours.map(\.name)
     await coordinator.place(ownNames, at: try await source.servers(of: ownNames))
-    for lane in verified {
-      guard let broken = lane.halt else { continue }
-      await coordinator.halt(
-        lane.record.name, reason: "the stream is not the one that was read: \(broken.cause.rawValue)",
-        hint: "look at it, then set `rewind: resume` or `reseed` and restart the worker", for: nil)
-    }
     logger.info("lanes.owned", metadata: ["lanes": "\(ours.count)", "new": "\(unknown.count)"])
+  }
+
+  private static func trouble(_ broken: LaneBreak) -> LaneView.LastError {
+    LaneView.LastError(
+      text: "the stream is not the one that was read: \(broken.cause.rawValue)",
+      hint: "look at it, then set `rewind: resume` or `reseed` and restart the worker")
   }
 
   /// All lanes by name, with where each begins when it has no cursor; and why some of those that match a pattern may be missing.

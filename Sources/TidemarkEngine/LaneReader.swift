@@ -11,19 +11,21 @@ struct LaneReader: Sendable {
   let source: any LaneSource
   let coordinator: LaneCoordinator
   let inspector: LaneInspector
+  let trust: MarkTrust
+  let publisher: MarkPublisher
   let metrics: EngineMetrics
   let logger: Logger
 
   func run() async {
     var lastWait: Duration?
-    var connections = source.readConnections(to: server)
+    var connection = source.readConnection(to: server)
     while let task = await coordinator.nextRead(at: server, block: Self.block) {
       do {
         switch task {
         case .read(let request):
           let reply = try await read(request)
           // Behind a new connection may be another server, whose entries follow no cursor of ours before its streams were looked at.
-          if source.readConnections(to: server) == connections {
+          if source.readConnection(to: server) == connection {
             await take(reply, for: request)
           } else {
             await coordinator.unread(request)
@@ -33,10 +35,12 @@ struct LaneReader: Sendable {
         if lastWait != nil { logger.info("redis.readable", metadata: server.metadata) }
         lastWait = nil
         await coordinator.redis(server, failed: nil)
-        let now = source.readConnections(to: server)
-        if now != connections {
-          connections = now
+        let now = source.readConnection(to: server)
+        if now != connection {
+          connection = now
           await coordinator.reconnected(to: server)
+          // A replica that took over may lack what was told last.
+          publisher.publish(await coordinator.records(at: server).filter { $0.cursor.position > .zero }.map { PendingMark(record: $0) })
         }
       } catch is CancellationError {
         return
@@ -66,6 +70,8 @@ struct LaneReader: Sendable {
   private func check(_ lanes: [LaneCheck]) async throws {
     let settings = await coordinator.settings
     let looks = try await inspector.look(lanes, settings)
+    // What of the old stream is still to be committed says nothing of the new one.
+    for look in looks where look.broken(after: nil) != nil { trust.distrust(look.lane.lane) }
     for (look, finding) in zip(looks, await coordinator.checked(looks)) {
       switch finding {
       // A gap is told once it is recorded.

@@ -38,8 +38,8 @@ struct LaneTrimmer: Sendable {
       return
     }
     let records = Dictionary(uniqueKeysWithValues: ledger.lanes.map { ($0.name, $0) })
-    let lanes = owned.compactMap { lane in
-      records[lane.record.name].flatMap { $0.fence == lane.record.fence ? (record: $0, entryBytes: lane.entryBytes) : nil }
+    let lanes = owned.compactMap { flow in
+      records[flow.record.name].flatMap { $0.fence == flow.record.fence ? (record: $0, flow: flow) : nil }
     }.filter { $0.record.cursor.position > .zero }
     guard !lanes.isEmpty, settings.trim.isEnabled else { return }
     let servers = try await source.byServer(lanes) { $0.record.name }
@@ -47,9 +47,10 @@ struct LaneTrimmer: Sendable {
   }
 
   private func trim(
-    _ lanes: [(record: LaneRecord, entryBytes: Double?)], on server: LaneServer, _ settings: WorkerSettings
+    _ lanes: [(record: LaneRecord, flow: LaneFlow)], on server: LaneServer, _ settings: WorkerSettings
   ) async throws {
-    let (connection, looks) = try await inspector.survey(lanes.map { LaneCheck($0.record, after: nil) }, on: server, settings)
+    let (connection, looks) = try await inspector.survey(
+      lanes.map { LaneCheck($0.record, knownAdded: $0.flow.knownAdded) }, on: server, settings)
     let groups = try await source.groups(lanes.map(\.record.name))
     let now = try await source.currentMilliseconds(beside: lanes.first?.record.name ?? "")
     var cuts: [(lane: String, below: EntryID)] = []
@@ -57,7 +58,7 @@ struct LaneTrimmer: Sendable {
     for ((lane, look), groups) in zip(zip(lanes, looks), groups) {
       guard look.mayBeTrimmed, let stream = look.snapshot.stream, let groups else { continue }
       let bound = TrimBound(
-        stream, cursor: lane.record.cursor.position, now: now, limits: settings.trim, entryBytes: lane.entryBytes, groups: groups,
+        stream, cursor: lane.record.cursor.position, now: now, limits: settings.trim, entryBytes: lane.flow.meanEntryBytes, groups: groups,
         own: source.groupName)
       blocked[lane.record.name] = bound.blockedBy
       if let below = bound.below { cuts.append((lane.record.name, below)) }

@@ -4,7 +4,10 @@ internal import TidemarkCore
 
 /// Tells agents what is durable, after the commit and never before. Marks of one lane that wait together become one.
 final class MarkPublisher: Sendable {
-  private let pending = Mutex<[String: DurableMark]>([:])
+  /// How long a mark waits whose lane does not look like what was read, until it is looked at again. The reader finds out within a second.
+  private static let hold = Duration.seconds(1)
+
+  private let pending = Mutex<[String: PendingMark]>([:])
   private let changed = ChangeSignal()
   /// Marks wait that another server takes than their lane's.
   private let strayed = ChangeSignal()
@@ -13,22 +16,29 @@ final class MarkPublisher: Sendable {
   private let trust: MarkTrust
   private let logger: Logger
 
-  init(source: any LaneSource, inspector: LaneInspector, coordinator: LaneCoordinator, logger: Logger) {
+  init(source: any LaneSource, trust: MarkTrust, coordinator: LaneCoordinator, logger: Logger) {
     self.source = source
+    self.trust = trust
     self.coordinator = coordinator
-    trust = MarkTrust(inspector: inspector, coordinator: coordinator)
     self.logger = logger
   }
 
-  func publish(_ marks: [DurableMark]) {
-    pending.withLock { pending in
-      for mark in marks { pending[mark.lane] = pending[mark.lane].map { $0.followed(by: mark) } ?? mark }
-    }
+  func publish(_ marks: [PendingMark]) {
+    add(marks)
     changed.raise()
   }
 
+  private func add(_ marks: [PendingMark]) {
+    pending.withLock { pending in
+      for mark in marks { pending[mark.record.name] = pending[mark.record.name].map { $0.followed(by: mark) } ?? mark }
+    }
+  }
+
   /// Another server may be the one to be told now.
-  func stir() { changed.raise() }
+  func stir() {
+    trust.forget()
+    changed.raise()
+  }
 
   /// Until cancelled; ``flush(_:)`` sends what is left. A server that does not answer keeps no other's marks waiting.
   func run() async {
@@ -48,12 +58,18 @@ final class MarkPublisher: Sendable {
     /// Those that another server takes.
     case strays
     case all
+  }
 
-    /// - Parameters: where a lane is, and who takes its mark.
-    func includes(lane: LaneServer, mark: LaneServer) -> Bool {
-      switch self {
-      case .server(let server): lane == server && mark == server
-      case .strays: lane != mark
+  /// Where a lane is, and who takes its mark.
+  private struct Route: Hashable {
+    var lane: LaneServer
+    var taker: LaneServer
+    var isStray: Bool { lane != taker }
+
+    func belongs(to portion: Portion) -> Bool {
+      switch portion {
+      case .server(let server): lane == server && !isStray
+      case .strays: isStray
       case .all: true
       }
     }
@@ -66,7 +82,11 @@ final class MarkPublisher: Sendable {
       let seen = signal.generation
       if await flush(portion) {
         lastWait = nil
-        await signal.wait(after: seen)
+        if let until = pending.withLock({ $0.values.compactMap(\.heldUntil).min() }) {
+          await signal.wait(after: seen, until: until)
+        } else {
+          await signal.wait(after: seen)
+        }
       } else {
         let wait = await coordinator.settings.retry.wait(after: lastWait, random: .random(in: 0..<1))
         lastWait = wait
@@ -79,60 +99,50 @@ final class MarkPublisher: Sendable {
     if case .server(let server) = portion { await coordinator.knows(server) } else { true }
   }
 
-  /// Sends what waits. False where something still waits for a server.
+  /// Sends what waits. False where a server did not take it; it waits on.
   func flush(_ portion: Portion) async -> Bool {
-    let lanes = pending.withLock { Array($0.keys) }
+    let now = ContinuousClock.now
+    let lanes = pending.withLock { pending in
+      pending.values.filter { portion == .all || $0.heldUntil.map { $0 <= now } ?? true }.map(\.record.name)
+    }
     guard !lanes.isEmpty else { return true }
     do {
-      let (servers, takers) = (try await source.servers(of: lanes), try await source.markServers(of: lanes))
-      let chosen = lanes.indices.filter { portion.includes(lane: servers[$0], mark: takers[$0]) }
-      if case .server(let server) = portion, lanes.indices.contains(where: { servers[$0] == server && takers[$0] != server }) {
-        strayed.raise()
-      }
-      let areSent = Mutex(true)
-      try await chosen.grouped(by: chosen.map { servers[$0] }).forEachAtOnce { [self] group in
-        for (taker, items) in group.items.grouped(by: group.items.map { takers[$0] }) {
-          if try await !publish(items.map { lanes[$0] }, of: group.server, to: taker) { areSent.withLock { $0 = false } }
-        }
-      }
-      return areSent.withLock { $0 }
+      let servers = try await source.servers(of: lanes)
+      let routes = zip(servers, try await source.markServers(of: lanes)).map { Route(lane: $0, taker: $1) }
+      if case .server(let server) = portion, routes.contains(where: { $0.lane == server && $0.isStray }) { strayed.raise() }
+      let chosen = Dictionary(grouping: zip(lanes, routes).filter { $0.1.belongs(to: portion) }, by: \.1)
+      try await chosen.forEachAtOnce { [self] route, lanes in try await publish(lanes.map(\.0), by: route) }
+      return true
     } catch {
       logger.debug("marks.waiting", metadata: ["reason": "\(error)"])
       return false
     }
   }
 
-  /// Lanes of one server, whose marks one server takes. False where some may not be told yet.
-  private func publish(_ lanes: [String], of server: LaneServer, to taker: LaneServer) async throws -> Bool {
-    let marks = pending.withLock { pending in lanes.compactMap { pending.removeValue(forKey: $0) } }
+  private func publish(_ lanes: [String], by route: Route) async throws {
+    var marks = pending.withLock { pending in lanes.compactMap { pending.removeValue(forKey: $0) } }
     do {
-      let verdict = try await trust.verdict(marks.map(\.lane), at: server)
-      // Of a lane that is not ours any more its next owner tells the mark.
-      try await source.publish(
-        marks.filter { verdict.trusted.contains($0.lane) }, over: server == taker ? verdict.connection : nil)
-      putBack(marks.filter { verdict.withheld.contains($0.lane) })
-      return verdict.withheld.isEmpty
+      if let known = trust.known(at: route.lane) {
+        try await tell(marks.filter { known.lanes.contains($0.record.name) }, by: route, over: known.connection)
+        marks.removeAll { known.lanes.contains($0.record.name) }
+      }
+      guard !marks.isEmpty else { return }
+      let (connection, verdicts) = try await trust.look(at: marks, on: route.lane)
+      let held = marks.filter { verdicts[$0.record.name] == .withhold }
+      marks.removeAll { verdicts[$0.record.name] != .tell }
+      let until = ContinuousClock.now.advanced(by: Self.hold)
+      add(held.map { PendingMark(record: $0.record, rejected: $0.rejected, heldUntil: until) })
+      try await tell(marks, by: route, over: connection)
     } catch {
-      trust.forget(server)
-      putBack(marks)
+      add(marks)
       // Their lanes may be at another server by now, which has looked in vain.
       changed.raise()
       throw error
     }
   }
 
-  private func putBack(_ marks: [DurableMark]) {
-    pending.withLock { pending in
-      for mark in marks { pending[mark.lane] = pending[mark.lane].map { mark.followed(by: $0) } ?? mark }
-    }
-  }
-}
-
-extension DurableMark {
-  /// Both marks of one lane as one: the place that is further on, both ones' rejections. A transaction of a lane that was given up and
-  /// taken again may tell its mark before the one that the lane was taken with.
-  func followed(by later: DurableMark) -> DurableMark {
-    let place = (later.incarnation, later.durable) < (incarnation, durable) ? self : later
-    return DurableMark(lane: lane, durable: place.durable, incarnation: place.incarnation, rejected: rejected + later.rejected)
+  private func tell(_ marks: [PendingMark], by route: Route, over connection: WriteConnection?) async throws {
+    guard !marks.isEmpty else { return }
+    try await source.publish(marks.map(\.mark), over: route.isStray ? nil : connection)
   }
 }

@@ -6,51 +6,97 @@ internal import TidemarkCore
 /// Behind a new connection may be another server: a replica that has become the master without the tail. New entries may stand there below
 /// what was committed of the old one, and its mark would call them durable.
 final class MarkTrust: Sendable {
+  /// Lanes that were looked at over a connection.
   private struct Known {
     var connection: WriteConnection
     var lanes: Set<String>
   }
 
-  private let known = Mutex<[LaneServer: Known]>([:])
+  private struct State {
+    var known: [LaneServer: Known] = [:]
+    /// Rises when trust is lost: what was looked at before counts no more.
+    var losses = 0
+  }
+
+  /// What is to become of a lane's mark.
+  enum Verdict {
+    case tell
+    /// The lane is ours, and does not look like what was read.
+    case withhold
+    /// The lane is not ours any more, and its next owner tells where it stands.
+    case drop
+  }
+
+  private let state = Mutex(State())
+  private let source: any LaneSource
   private let inspector: LaneInspector
   private let coordinator: LaneCoordinator
 
-  init(inspector: LaneInspector, coordinator: LaneCoordinator) {
+  init(source: any LaneSource, inspector: LaneInspector, coordinator: LaneCoordinator) {
+    self.source = source
     self.inspector = inspector
     self.coordinator = coordinator
   }
 
-  /// Which marks may be told at a server.
-  struct Verdict {
-    /// The connection over which they may be told; nil where none may.
-    var connection: WriteConnection?
-    var trusted: Set<String>
-    /// Lanes of ours that are not what was read, as it seems.
-    var withheld: Set<String> = []
+  /// The lanes whose marks may be told at a server as it stands, and over which connection.
+  func known(at server: LaneServer) -> (connection: WriteConnection, lanes: Set<String>)? {
+    state.withLock { $0.known[server] }.flatMap { source.writeConnection(to: server) == $0.connection ? ($0.connection, $0.lanes) : nil }
   }
 
-  /// Looks at lanes that were not looked at over the present connection. Those that are not ours are in neither set.
+  /// Looks at the lanes of these marks, which are of one server.
   ///
-  /// - Throws: ``SourceError``, also when lanes have to be looked at anew: the next call does.
-  func verdict(_ lanes: [String], at server: LaneServer) async throws -> Verdict {
-    let before = known.withLock { $0[server] }
-    let unknown = lanes.filter { before?.lanes.contains($0) != true }
-    let records = unknown.isEmpty ? [] : await coordinator.records(of: unknown)
-    guard !records.isEmpty else { return Verdict(connection: before?.connection, trusted: Set(lanes).subtracting(unknown)) }
-    let (connection, looks) = try await inspector.survey(
-      records.map { LaneCheck($0, after: nil) }, on: server, await coordinator.settings)
-    let sound = Set(looks.filter { $0.broken(after: nil) == nil }.map(\.lane.lane))
-    try known.withLock { known in
-      if let held = known[server], held.connection != connection {
-        known[server] = nil
-        throw SourceError(.moved, "marks wait until their lanes were looked at over the new connection")
+  /// - Throws: ``SourceError``, also when they have to be looked at once more.
+  func look(at marks: [PendingMark], on server: LaneServer) async throws -> (connection: WriteConnection?, verdicts: [String: Verdict]) {
+    let losses = state.withLock { $0.losses }
+    var verdicts: [String: Verdict] = [:]
+    var asked: [(check: LaneCheck, isOurs: Bool, ending: LaneEndings.Ending?)] = []
+    for (mark, standing) in zip(marks, await coordinator.standings(marks.map(\.record))) {
+      switch standing {
+      case .ending: verdicts[mark.record.name] = .withhold
+      case .ours(let check): asked.append((check, true, nil))
+      case .left(let check, let ending): asked.append((check, false, ending))
       }
-      known[server, default: Known(connection: connection, lanes: [])].lanes.formUnion(sound)
     }
-    return Verdict(
-      connection: connection, trusted: Set(lanes).subtracting(unknown).union(sound), withheld: Set(records.map(\.name)).subtracting(sound))
+    var connection: WriteConnection?
+    while !asked.isEmpty {
+      do {
+        let (found, looks) = try await inspector.survey(asked.map(\.check), on: server, await coordinator.settings)
+        connection = found
+        for (look, (check, isOurs, ending)) in zip(looks, asked) {
+          verdicts[check.lane] = look.broken(after: ending) == nil ? .tell : isOurs ? .withhold : .drop
+        }
+        break
+      } catch let error as SourceError {
+        guard case .laneRefused(let lane) = error.kind, let index = asked.firstIndex(where: { $0.check.lane == lane }) else { throw error }
+        verdicts[lane] = asked.remove(at: index).isOurs ? .withhold : .drop
+      }
+    }
+    try trust(asked.filter { $0.isOurs && verdicts[$0.check.lane] == .tell }.map(\.check.lane), over: connection, unlessLostSince: losses)
+    return (connection, verdicts)
   }
 
-  /// The connection is another, or may be.
-  func forget(_ server: LaneServer) { known.withLock { $0[server] = nil } }
+  private func trust(_ lanes: [String], over connection: WriteConnection?, unlessLostSince losses: Int) throws {
+    try state.withLock { state in
+      guard state.losses == losses else { throw SourceError(.moved, "lanes turned out to be other ones while they were looked at") }
+      guard let connection else { return }
+      let before = state.known[connection.server].flatMap { $0.connection == connection ? $0.lanes : nil } ?? []
+      state.known[connection.server] = Known(connection: connection, lanes: before.union(lanes))
+    }
+  }
+
+  /// This lane's stream is another one.
+  func distrust(_ lane: String) {
+    state.withLock { state in
+      state.losses += 1
+      for server in state.known.keys { state.known[server]?.lanes.remove(lane) }
+    }
+  }
+
+  /// Lanes may be at other servers.
+  func forget() {
+    state.withLock { state in
+      state.losses += 1
+      state.known = [:]
+    }
+  }
 }

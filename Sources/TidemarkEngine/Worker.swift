@@ -36,7 +36,8 @@ package struct Worker: Service {
 
   package func run() async throws {
     let inspector = LaneInspector(source: source, routes: routes)
-    let publisher = MarkPublisher(source: source, inspector: inspector, coordinator: coordinator, logger: logger)
+    let trust = MarkTrust(source: source, inspector: inspector, coordinator: coordinator)
+    let publisher = MarkPublisher(source: source, trust: trust, coordinator: coordinator, logger: logger)
     let observer = LaneObserver(
       source: source, sink: sink, inspector: inspector, worker: identity, coordinator: coordinator, logger: logger)
     let verification = LaneVerification(
@@ -71,7 +72,7 @@ package struct Worker: Service {
         }
         background.addTask { await placer.run() }
         background.addTask { await trimmer.run() }
-        await flow(inspector, committers)
+        await flow(inspector, trust, publisher, committers)
         background.cancelAll()
       }
     } onGracefulShutdown: { [coordinator] in
@@ -81,14 +82,17 @@ package struct Worker: Service {
   }
 
   /// Reads and commits until everything that was read is committed, or until a drain takes too long.
-  private func flow(_ inspector: LaneInspector, _ committers: [BatchCommitter]) async {
+  private func flow(
+    _ inspector: LaneInspector, _ trust: MarkTrust, _ publisher: MarkPublisher, _ committers: [BatchCommitter]
+  ) async {
     await withTaskGroup { group in
       group.addTask {
         await withTaskGroup { tasks in
           tasks.addTask {
             await coordinator.forEachServer { server in
               let reader = LaneReader(
-                server: server, source: source, coordinator: coordinator, inspector: inspector, metrics: metrics, logger: logger)
+                server: server, source: source, coordinator: coordinator, inspector: inspector, trust: trust, publisher: publisher,
+                metrics: metrics, logger: logger)
               await withTaskExecutorPreference(source.readers) { await reader.run() }
             }
           }
@@ -106,7 +110,8 @@ package struct Worker: Service {
 
   private func finish(_ publisher: MarkPublisher, _ observer: LaneObserver) async {
     guard !Task.isCancelled else { return }
-    if await !publisher.flush(.all) { logger.warning("marks.unpublished") }
+    // Once more where a server had closed an idle connection meanwhile.
+    if await !publisher.flush(.all), await !publisher.flush(.all) { logger.warning("marks.unpublished") }
     await observer.finish()
     do {
       try await sink.leave(identity)

@@ -33,11 +33,16 @@ import Testing
     #expect(look.broken(after: nil) == nil)
   }
 
-  @Test func `what was known of a stream is held against it when its lane is taken again, and not against the next one`() {
+  @Test
+  func `what was known of a stream is held against it when its lane is taken again, and not against the next one, nor once another had it`()
+  {
     var next = Self.record(incarnation: 2)
     var endings = Self.endings
     #expect(endings.ending(of: Self.record())?.knownAdded == 9)
     #expect(endings.ending(of: next) == nil)
+    var another = Self.record()
+    another.fence += 1
+    #expect(endings.ending(of: another) == nil)
     #expect(Self.look(next, added: 7, after: endings.ending(of: next)).broken(after: nil) == nil)
     endings.takenUp(Self.record())
     #expect(endings.ending(of: Self.record()) != nil)

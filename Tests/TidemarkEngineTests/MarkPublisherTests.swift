@@ -10,7 +10,7 @@ import TidemarkTestKit
   private let south = LaneServer("south")
 
   /// A publisher whose lanes `a` and `b` are both at the north; the south takes the marks of `a`.
-  private func withPublisher(_ body: @Sendable (MarkPublisher, MemorySource) async throws -> Void) async throws {
+  private func withPublisher(_ body: @Sendable (MarkPublisher, MemorySource, LaneCoordinator) async throws -> Void) async throws {
     let source = MemorySource()
     source.place("a", at: north, marks: south)
     source.place("b", at: north, marks: north)
@@ -22,29 +22,33 @@ import TidemarkTestKit
     let shards = ["a", "b"].map { Shard.of($0, builtIn: nil) }
     _ = await coordinator.hold(LeaseGrant(shards: Dictionary(uniqueKeysWithValues: Set(shards).map { ($0, 1) })))
     await coordinator.own(zip(["a", "b"], shards).map { HandOverTests.record($0, shard: $1) }, at: north)
+    let inspector = LaneInspector(source: source, routes: RouteTable())
     let publisher = MarkPublisher(
-      source: source, inspector: LaneInspector(source: source, routes: RouteTable()), coordinator: coordinator,
+      source: source, trust: MarkTrust(source: source, inspector: inspector, coordinator: coordinator), coordinator: coordinator,
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await withThrowingTaskGroup { tasks in
       tasks.addTask { await publisher.run() }
-      try await body(publisher, source)
+      try await body(publisher, source, coordinator)
       tasks.cancelAll()
     }
   }
 
-  private func mark(_ lane: String, _ ms: UInt64) -> DurableMark {
-    DurableMark(lane: lane, durable: EntryID(ms: ms, no: 0), incarnation: 1, rejected: [])
+  /// The lane as it was committed up to an entry.
+  private func mark(_ lane: String, _ ms: UInt64) -> PendingMark {
+    var record = HandOverTests.record(lane, shard: Shard.of(lane, builtIn: nil))
+    record.cursor.position = EntryID(ms: ms, no: 0)
+    return PendingMark(record: record)
   }
 
   @Test func `a mark that another server takes than its lane's is told`() async throws {
-    try await withPublisher { publisher, source in
+    try await withPublisher { publisher, source, _ in
       publisher.publish([mark("a", 5), mark("b", 6)])
       try await waitUntil("both are told") { source.durable("a") == EntryID(ms: 5, no: 0) && source.durable("b") == EntryID(ms: 6, no: 0) }
     }
   }
 
   @Test func `a server that does not take its marks keeps no other's waiting, also not of lanes of the same place`() async throws {
-    try await withPublisher { publisher, source in
+    try await withPublisher { publisher, source, _ in
       source.silence(south)
       publisher.publish([mark("a", 5)])
       try await waitUntil("the south is told") { !source.waiting.isEmpty }
@@ -57,19 +61,72 @@ import TidemarkTestKit
   }
 
   @Test func `marks wait where another server stands that lacks what they speak of`() async throws {
-    try await withPublisher { publisher, source in
+    try await withPublisher { publisher, source, _ in
       source.place("a", at: north, marks: north)
       publisher.publish([mark("a", 5), mark("b", 5)])
       try await waitUntil("both are told") { source.durable("a") != nil && source.durable("b") != nil }
       source.failOver("a", to: [EntryID(ms: 1, no: 0), EntryID(ms: 4, no: 1)])
       _ = try await source.read(LaneReadRequest(positions: [], count: 1, block: nil, budget: nil, maxEntryBytes: 1))
-      publisher.publish([mark("a", 6), mark("b", 6)])
-      try await waitUntil("the one is told") { source.durable("b") == EntryID(ms: 6, no: 0) }
+      for ms: UInt64 in 6...7 {
+        publisher.publish([mark("a", 6), mark("b", ms)])
+        try await waitUntil("the one is told") { source.durable("b") == EntryID(ms: ms, no: 0) }
+      }
       #expect(source.durable("a") == EntryID(ms: 5, no: 0))
       // What is told waits for what comes, not for another commit.
       source.failOver("a", to: (1...6).map { EntryID(ms: $0, no: 0) })
       _ = try await source.read(LaneReadRequest(positions: [], count: 1, block: nil, budget: nil, maxEntryBytes: 1))
       try await waitUntil("the other is told") { source.durable("a") == EntryID(ms: 6, no: 0) }
     }
+  }
+
+  @Test func `a mark waits where what was read is missing, though what was committed is there`() async throws {
+    try await withPublisher { publisher, source, coordinator in
+      source.place("a", at: north, marks: north)
+      // Up to 7 it is read, to 5 committed; whoever took over has six.
+      for ms: UInt64 in 6...7 {
+        let after = LaneReadRequest.Position(lane: "a", after: EntryID(ms: ms - 1, no: 0))
+        let request = LaneReadRequest(positions: [after], count: 1, block: nil, budget: nil, maxEntryBytes: 1 << 20)
+        await coordinator.received(EntryBlock(id: EntryID(ms: ms, no: 0), raw: [[1], [2]]), for: request)
+      }
+      try #require(await coordinator.table.lanes["a"]?.readPosition == EntryID(ms: 7, no: 0))
+      _ = source.append("a")
+      publisher.publish([mark("a", 5), mark("b", 5)])
+      try await waitUntil("the one is told") { source.durable("b") == EntryID(ms: 5, no: 0) }
+      #expect(source.durable("a") == nil)
+    }
+  }
+
+  @Test func `a lane's last mark is told with its dead letters, also when it is not ours any more`() async throws {
+    try await withPublisher { publisher, source, coordinator in
+      source.place("a", at: north, marks: north)
+      await coordinator.disown(["a"])
+      var last = mark("a", 5)
+      last.rejected = [.init(id: EntryID(ms: 4, no: 0), reason: "bad_json")]
+      publisher.publish([last, mark("b", 5)])
+      try await waitUntil("both are told") { source.durable("a") != nil && source.durable("b") != nil }
+    }
+  }
+
+  @Test func `two marks of a lane become one, that of the place further on, whichever was told first`() {
+    let rejection = DurableMark.Rejection(id: EntryID(ms: 2, no: 0), reason: "bad_json")
+    let until = ContinuousClock.now
+    func mark(_ ms: UInt64, _ incarnation: Int64) -> PendingMark {
+      var mark = self.mark("a", ms)
+      mark.record.incarnation = incarnation
+      mark.rejected = [rejection]
+      return mark
+    }
+    for (earlier, later) in [((2, 1), (3, 1)), ((9, 1), (1, 2))] as [((UInt64, Int64), (UInt64, Int64))] {
+      let marks = [mark(earlier.0, earlier.1), mark(later.0, later.1)]
+      for merged in [marks[0].followed(by: marks[1]), marks[1].followed(by: marks[0])] {
+        #expect(merged.mark.durable.ms == later.0 && merged.mark.incarnation == later.1)
+        #expect(merged.rejected == [rejection, rejection])
+      }
+    }
+    // It is held on, but not for what was found of an earlier incarnation.
+    var held = mark(5, 1)
+    held.heldUntil = until
+    #expect(held.followed(by: mark(6, 1)).heldUntil == until)
+    #expect(held.followed(by: mark(1, 2)).heldUntil == nil)
   }
 }

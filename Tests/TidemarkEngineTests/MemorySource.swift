@@ -110,12 +110,16 @@ final class MemorySource: LaneSource {
     }
   }
 
+  func writeConnection(to server: LaneServer) -> WriteConnection? {
+    WriteConnection(server: server, number: state.withLock { $0.connections })
+  }
+
   func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey {
     LaneSurvey(
       connection: WriteConnection(server: server, number: state.withLock { $0.connections }), snapshots: try await look(positions))
   }
 
-  func readConnections(to server: LaneServer) -> Int { state.withLock { $0.connections } }
+  func readConnection(to server: LaneServer) -> Int { state.withLock { $0.connections } }
 
   func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] {
     state.withLock { state in positions.map { position in state.streams[position.lane]?.first { $0.id > position.after }?.id } }

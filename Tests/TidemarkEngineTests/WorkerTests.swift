@@ -136,18 +136,4 @@ import TidemarkTestKit
       #expect(source.durable(lane) == applied.last)
     }
   }
-
-  @Test func `two marks of a lane become one, that of the place further on, whichever was told first`() {
-    let rejection = DurableMark.Rejection(id: EntryID(ms: 2, no: 0), reason: "bad_json")
-    func mark(_ ms: UInt64, _ incarnation: Int64) -> DurableMark {
-      DurableMark(lane: "a", durable: EntryID(ms: ms, no: 0), incarnation: incarnation, rejected: [rejection])
-    }
-    for (earlier, later) in [((2, 1), (3, 1)), ((9, 1), (1, 2))] as [((UInt64, Int64), (UInt64, Int64))] {
-      let marks = [mark(earlier.0, earlier.1), mark(later.0, later.1)]
-      for merged in [marks[0].followed(by: marks[1]), marks[1].followed(by: marks[0])] {
-        #expect(merged.durable.ms == later.0 && merged.incarnation == later.1)
-        #expect(merged.rejected == [rejection, rejection])
-      }
-    }
-  }
 }

@@ -119,6 +119,8 @@ package struct Benchmark: Sendable {
   private func finding(_ error: any Error) -> any Error {
     switch error {
     case let error as RedisError: RedisCheck.finding(error, place.redis)
+    // Its statement was cancelled with us.
+    case is MigrationError where Task.isCancelled: CancellationError()
     case let error as MigrationError: Finding(.problem, "postgres.schema", error.description)
     case let error as PostgresError where error.kind == .cancelled: CancellationError()
     case let error as PostgresError: Finding(.problem, "postgres", error.description)

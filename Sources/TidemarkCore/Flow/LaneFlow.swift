@@ -21,7 +21,7 @@ package struct LaneFlow: Sendable {
   package internal(set) var gaps: [LaneGap] = []
   var milestone: LaneMilestone?
   /// What Redis had added when it was asked last.
-  var knownAdded: UInt64 = 0
+  package internal(set) var knownAdded: UInt64 = 0
   /// Its stream is not the one that was read: what was read is committed, then the lane is given up.
   package internal(set) var isEnding = false
   package internal(set) var waitingEntries = 0
@@ -61,7 +61,7 @@ package struct LaneFlow: Sendable {
   }
 
   /// As it is held against what Redis says of it.
-  var check: LaneCheck {
+  package var check: LaneCheck {
     LaneCheck(
       record, readPosition: readPosition, readOrdinal: readOrdinal, countedPosition: countedPosition, knownAdded: knownAdded,
       placement: placement)

@@ -57,7 +57,8 @@ extension LaneTable {
     case .all(let all):
       names = all
       // Nobody can tell the server that a lane may be read again.
-      wait = own.resting.isEmpty ? block : min(block, Self.blockWhileLanesRest)
+      let restsBriefly = own.resting.contains { lanes[$0]?.isWaitingForPostgres == false }
+      wait = restsBriefly ? min(block, Self.blockWhileLanesRest) : block
     case .some(let some): names = some
     case .alone(let lane):
       names = [lane]
@@ -179,7 +180,7 @@ extension LaneTable {
     reads[server, default: ServerReads(pace: pace)].plan.doorbell(isHeard: isHeard)
   }
 
-  package func needsDoorbell(at server: LaneServer = .only) -> Bool { reads[server]?.plan.needsDoorbell ?? false }
+  package func needsDoorbell(at server: LaneServer = .only) -> Bool { reads[server]?.needsDoorbell ?? false }
 
   package var isDue: Bool { reads.values.contains { $0.plan.isDue } }
 

@@ -52,7 +52,10 @@ package struct ReadPlan: Sendable {
   }
 
   /// Whether there are so many lanes that somebody should listen for the doorbell.
-  package var needsDoorbell: Bool { rotation.count > pace.blockingLanes }
+  package var needsDoorbell: Bool { needsDoorbell(besides: 0) }
+
+  /// - Parameter others: lanes that may not be read at the moment.
+  func needsDoorbell(besides others: Int) -> Bool { rotation.count + others > pace.blockingLanes }
 
   /// Whether a lane is known to have, or to be likely to have, more.
   package var isDue: Bool { !due.isEmpty || !behind.isEmpty || readsAlone }

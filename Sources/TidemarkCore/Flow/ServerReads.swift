@@ -15,6 +15,9 @@ struct ServerReads: Sendable {
     plan = ReadPlan(pace: pace)
   }
 
+  /// Whether there are so many lanes that somebody should listen for the doorbell, also while some rest.
+  var needsDoorbell: Bool { plan.needsDoorbell(besides: resting.count) }
+
   mutating func add(_ lane: String) {
     plan.add(lane)
     checks.add(lane)

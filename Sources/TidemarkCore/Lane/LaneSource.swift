@@ -32,12 +32,15 @@ package protocol LaneSource: Sendable {
   /// before and precedes those that are asked later.
   func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot]
 
-  /// How often the connection for reads was made: another server may be behind a new one.
-  func readConnections(to server: LaneServer) -> Int
+  /// Tells the connection for reads from those before: another server may be behind a new one.
+  func readConnection(to server: LaneServer) -> Int
 
   /// The same over the connection for writes to a server, and which connection that was. What is decided by it is written over that one: the
   /// calls that take it throw where there is another by now.
   func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey
+
+  /// The connection for writes to a server; nil where there is none at the moment.
+  func writeConnection(to server: LaneServer) -> WriteConnection?
 
   /// The consumer group that mirrors cursors.
   var groupName: String { get }
@@ -103,6 +106,8 @@ extension LaneSource {
   }
 
   package var blockingLanes: Int { ReadPlan.Pace().blockingLanes }
+
+  package func writeConnection(to server: LaneServer) -> WriteConnection? { WriteConnection(server: server, number: 0) }
 
   /// Over a connection that is always the same.
   package func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey {

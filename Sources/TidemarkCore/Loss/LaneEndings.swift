@@ -5,6 +5,7 @@
 package struct LaneEndings: Sendable {
   package struct Ending: Sendable, Equatable {
     package var incarnation: Int64
+    package var fence: Int64
     package var broken: LaneBreak
     /// What Redis had added to the old stream when it was asked last.
     package var knownAdded: UInt64
@@ -17,15 +18,17 @@ package struct LaneEndings: Sendable {
   /// What was found of a lane under this record.
   package mutating func note(_ finding: LaneFinding, _ check: LaneCheck, _ record: LaneRecord) {
     guard case .broken(let broken) = finding else { return }
-    endings[record.name] = Ending(incarnation: record.incarnation, broken: broken, knownAdded: check.knownAdded)
+    endings[record.name] = Ending(
+      incarnation: record.incarnation, fence: record.fence, broken: broken, knownAdded: check.knownAdded)
   }
 
-  /// What was found in this incarnation. Another worker may have begun the next one since, whose stream has nothing to do with it.
+  /// What was found in this incarnation and under this fence. Another worker may have had the lane since: then it has judged, and perhaps begun
+  /// the next incarnation, whose stream has nothing to do with it.
   package func ending(of record: LaneRecord) -> Ending? {
-    endings[record.name].flatMap { $0.incarnation == record.incarnation ? $0 : nil }
+    endings[record.name].flatMap { $0.incarnation == record.incarnation && $0.fence == record.fence ? $0 : nil }
   }
 
-  /// The lane was taken up: what was found in another incarnation is over.
+  /// The lane was taken up: what was found in another incarnation, or by an earlier owner, is over.
   package mutating func takenUp(_ record: LaneRecord) {
     if ending(of: record) == nil { endings[record.name] = nil }
   }

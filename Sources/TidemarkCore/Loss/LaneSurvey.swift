@@ -1,7 +1,7 @@
 /// A connection for writes to a server, told apart from those that were there before: behind another one may be another server.
 package struct WriteConnection: Hashable, Sendable {
   package var server: LaneServer
-  /// How many were made to it by then.
+  /// No two connections have the same.
   package var number: Int
 
   package init(server: LaneServer, number: Int) {

@@ -45,8 +45,12 @@ package final class RedisClusterSource: RedisSource {
     for source in gone { await source.close() }
   }
 
-  package func readConnections(to server: LaneServer) -> Int {
-    sources.withLock { $0[server] }?.readConnections(to: server) ?? 0
+  package func readConnection(to server: LaneServer) -> Int {
+    sources.withLock { $0[server] }?.readConnection(to: server) ?? 0
+  }
+
+  package func writeConnection(to server: LaneServer) -> WriteConnection? {
+    sources.withLock { $0[server] }?.writeConnection(to: server)
   }
 
   package func close() async {

@@ -11,7 +11,11 @@ extension RedisLaneSource {
   private static let withoutValues = ReplyBounds(longestBulk: longestValue, budget: 8 << 20, deepestKept: 3)
 
   package var groupName: String { prefix }
-  package func readConnections(to server: LaneServer) -> Int { reads.connections }
+  package func readConnection(to server: LaneServer) -> Int { reads.connectionNumber }
+
+  package func writeConnection(to server: LaneServer) -> WriteConnection? {
+    commands.openConnectionNumber.map { WriteConnection(server: server, number: $0) }
+  }
 
   package func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] {
     // On the connection for reads: between two reads nothing of a lane is on its way.

@@ -9,7 +9,7 @@ package struct RedisLaneSource: RedisSource {
   let configuration: RedisConfiguration
   let prefix: String
   let reads: RedisConnectionSlot
-  private let commands: RedisConnectionSlot
+  let commands: RedisConnectionSlot
   private let doorbell: RedisDoorbell
   private let master = KnownMaster()
 
@@ -197,7 +197,7 @@ package struct RedisLaneSource: RedisSource {
     _ body: @Sendable (RedisConnection) async throws -> Value
   ) async throws -> (number: Int, value: Value) {
     // Only a connection that is lost is followed by another: then what was asked over it fails.
-    try await onCommands { (commands.connections, try await body($0)) }
+    try await onCommands { (commands.connectionNumber, try await body($0)) }
   }
 
   func translating<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
