@@ -79,10 +79,11 @@ final class MarkPublisher: Sendable {
     let signal = portion == .strays ? strayed : changed
     var lastWait: Duration?
     while !Task.isCancelled, await isServed(portion) {
-      let seen = signal.generation
-      if await flush(portion) {
+      let (seen, now) = (signal.generation, ContinuousClock.now)
+      if await flush(portion, now: now) {
         lastWait = nil
-        if let until = pending.withLock({ $0.values.compactMap(\.heldUntil).min() }) {
+        // Those whose time had come before are not of this portion.
+        if let until = pending.withLock({ $0.values.compactMap(\.heldUntil).filter { $0 > now }.min() }) {
           await signal.wait(after: seen, until: until)
         } else {
           await signal.wait(after: seen)
@@ -100,8 +101,7 @@ final class MarkPublisher: Sendable {
   }
 
   /// Sends what waits. False where a server did not take it; it waits on.
-  func flush(_ portion: Portion) async -> Bool {
-    let now = ContinuousClock.now
+  func flush(_ portion: Portion, now: ContinuousClock.Instant = .now) async -> Bool {
     let lanes = pending.withLock { pending in
       pending.values.filter { portion == .all || $0.heldUntil.map { $0 <= now } ?? true }.map(\.record.name)
     }
