@@ -6,6 +6,7 @@ An entry that Redis is known to have had is in `changes` once, or a fault remove
   a worker took the lane up when it had been read past them and nobody had counted yet (ops/promises.md);
 - destroyed with its stream, or trimmed shortly before: a row without `missing` ends an incarnation within moments; the entry may lie in front
   of the row's `after`, where the next stream was read before anybody saw that it is another;
+- destroyed before anybody read of it, within moments after the stream before it had gone: nobody can know either;
 - lost by Redis itself in a crash, or with a master whose replica had not got it, before anybody read it: nobody can know (ops/promises.md). But
   where one of these had been read, the lane was seen to be rewound: a row says so.
 - a dead letter: its id was given twice, by two that both were the master for a moment, and the other's entry had been read.
@@ -24,6 +25,8 @@ SILENT, OVERCOUNTED, MISPLACED, AHEAD = "silent", "gap too large", "gap misplace
 FURTHER_KINDS = (SILENT, OVERCOUNTED, MISPLACED, AHEAD)
 # A lane is looked at within a second after something of it was read; a fault that comes upon the other may take longer.
 NOTICED_MILLISECONDS = 30_000
+# A stream that lives longer is looked at and gets its group.
+UNREAD_MILLISECONDS = 2_000
 # How far back a lane may be taken up behind what nobody had counted: a second, and the faults in which it is taken up.
 TAKEN_UP_MILLISECONDS = 10_000
 
@@ -162,6 +165,9 @@ class Checker:
                 if self._noticed(removal, breaks):
                     self._held(removal, is_outside=True)
                     possible += in_exact
+                elif self._is_unread(lane, removal, entries, breaks):
+                    self.counts["destroyed unread, right behind another"] += 1
+                    possible += in_exact
                 else:
                     self._verdict.add(SILENT, f"{lane} {text(entry.id)} went with its stream, and no incarnation ended then")
             elif in_exact or in_break:
@@ -183,6 +189,15 @@ class Checker:
     def _held(self, removal, is_outside=False):
         self.counts[f"{removal.cause}, accounted for"] += 1
         self.counts["- of these in front of their row's range"] += is_outside
+
+    def _is_unread(self, lane, removal, entries, breaks):
+        """Whether the stream came and went within moments after another had gone, and nobody had read of it since that was noticed, or given
+        it a group: then nobody can know of it."""
+        before = [other.at_ms for other in self._removals.causes[lane].values() if other.cause == "destroyed" and other.at_ms < removal.at_ms]
+        born = max(before, default=0)
+        begun = max((gap.after for gap in breaks if born <= gap.detected_ms <= removal.at_ms), default=(born, 0))
+        of_it = [entry for entry in entries if entry.id and begun < entry.id and entry.id[0] <= removal.at_ms]
+        return removal.at_ms - born <= UNREAD_MILLISECONDS and not any(self._seen[entry.event_id] for entry in of_it)
 
     def _noticed(self, removal, breaks):
         """Whether an incarnation ended soon after. What was read of the next stream before that lies in front of the row's `after`."""
