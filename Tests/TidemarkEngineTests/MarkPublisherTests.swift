@@ -54,7 +54,7 @@ import TidemarkTestKit
       try await waitUntil("the south is told") { !source.waiting.isEmpty }
       for ms: UInt64 in 6...7 {
         publisher.publish([mark("a", ms), mark("b", ms)])
-        try await waitUntil("the north has it") { source.durable("b") == EntryID(ms: ms, no: 0) }
+        try await waitUntil("the north has it", within: .seconds(60)) { source.durable("b") == EntryID(ms: ms, no: 0) }
       }
       #expect(source.durable("a") == nil)
     }

@@ -55,6 +55,8 @@ import TidemarkTestKit
       let survey = try await source.survey([Self.position("lane", 3)], on: .only)
       guard case .there = survey.snapshots[0].anchor else { return #expect(Bool(false), "\(survey.snapshots)") }
       try await server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+      // Another one is there by then.
+      _ = try await source.inspect(["lane"])
       #expect(await failure { _ = try await source.trim(cut, over: survey.connection) }?.kind == .unavailable)
       #expect(await failure { try await source.publish([mark], over: survey.connection) }?.kind == .unavailable)
       #expect(await failure { _ = try await source.mirror(mirror, over: survey.connection) }?.kind == .unavailable)
