@@ -110,7 +110,7 @@ struct LaneObserver: Sendable {
     let checks = await coordinator.standings(unmirrored).compactMap { if case .ours(let check) = $0 { check } else { nil } }
     guard !checks.isEmpty else { return }
     let (connection, looks) = try await inspector.survey(checks, on: server, await coordinator.settings)
-    let sound = Set(looks.filter { $0.broken(after: nil) == nil }.map(\.lane.lane))
+    let sound = Set(looks.filter { $0.broken() == nil }.map(\.lane.lane))
     let there = try await source.mirror(new.filter { sound.contains($0.lane) }, over: connection)
     let mirrored = unmirrored.filter { there.contains($0.name) }
     guard !mirrored.isEmpty else { return }

@@ -71,7 +71,7 @@ struct LaneReader: Sendable {
     let settings = await coordinator.settings
     let looks = try await inspector.look(lanes, settings)
     // What of the old stream is still to be committed says nothing of the new one.
-    for look in looks where look.broken(after: nil) != nil { trust.distrust(look.lane.lane) }
+    for look in looks where look.broken() != nil { trust.distrust(look.lane.lane) }
     for (look, finding) in zip(looks, await coordinator.checked(looks)) {
       switch finding {
       // A gap is told once it is recorded.

@@ -120,16 +120,9 @@ extension LaneSource {
 extension LaneSource {
   /// Items by the server that holds their lane, in the order of their first.
   package func byServer<Item>(_ items: [Item], lane: (Item) -> String) async throws -> [(server: LaneServer, items: [Item])] {
-    items.grouped(by: try await servers(of: items.map(lane)))
-  }
-}
-
-extension Array {
-  /// By the server of each, in the order of their first.
-  package func grouped(by servers: [LaneServer]) -> [(server: LaneServer, items: [Element])] {
-    var groups: [(server: LaneServer, items: [Element])] = []
+    var groups: [(server: LaneServer, items: [Item])] = []
     var places: [LaneServer: Int] = [:]
-    for (item, server) in zip(self, servers) {
+    for (item, server) in zip(items, try await servers(of: items.map(lane))) {
       if let place = places[server] {
         groups[place].items.append(item)
       } else {

@@ -42,8 +42,8 @@ extension LaneCheck {
 }
 
 extension LaneLook {
-  /// Why the stream is not the one that was read, by this look or by an earlier one.
-  package func broken(after ending: LaneEndings.Ending?) -> LaneBreak? {
+  /// Why the stream is not the one that was read, by this look or, where something was found before, by an earlier one.
+  package func broken(after ending: LaneEndings.Ending? = nil) -> LaneBreak? {
     if case .broken(let broken) = finding { broken } else { ending?.broken }
   }
 }
