@@ -26,6 +26,8 @@ extension MemorySink {
 
   func isAble(_ worker: String) -> Bool? { state.withLock { $0.workers[worker] } }
 
+  func lanesWhenUnable(_ worker: String) -> Set<String>? { state.withLock { $0.lanesWhenUnable[worker] } }
+
   /// Shards that each worker holds.
   var parts: [String: Int] {
     state.withLock { state in
@@ -36,6 +38,9 @@ extension MemorySink {
   func renew(_ worker: WorkerIdentity, isAble: Bool, for ttl: Duration) async throws -> LeaseGrant {
     let (grant, isNews) = state.withLock { state in
       let before = state.workers.updateValue(isAble, forKey: worker.name)
+      if !isAble, before != false {
+        state.lanesWhenUnable[worker.name] = Set(state.lanes.filter { $0.value.owner == worker.name }.keys)
+      }
       return (LeaseGrant(shards: state.holders.filter { $0.value.worker == worker.name }.mapValues(\.fence)), before != isAble)
     }
     if isNews { told.raise() }

@@ -29,6 +29,8 @@ final class MemorySink: ChangeSink {
     var holders: [Int: Holder] = [:]
     /// Who lives, and whether it is able.
     var workers: [String: Bool] = [:]
+    /// The lanes that a worker owned when it last said that it can't serve any.
+    var lanesWhenUnable: [String: Set<String>] = [:]
     /// Lanes whose transactions do not come to an end.
     var stuck: Set<String> = []
     var timeline = 1

@@ -37,7 +37,7 @@ struct RedisClusterTests {
     try await withRedisCluster { cluster in
       let slot = try await cluster.slot(of: "a")
       let first = try await cluster.master(of: slot)
-      let replica = try #require(try await cluster.replica(of: first))
+      let replica = try await cluster.waitForReplica(of: first)
       // On one connection: WAIT is about what its own client wrote.
       try await first.commands("SET a 1\nWAIT 1 60000\n")
 

@@ -62,6 +62,17 @@ package final class RedisCluster: Sendable {
     return try view.nodes.first { $0.masterID == id && !$0.hasFailed }.map { try node($0) }
   }
 
+  /// Waits until `master` has a replica that is well, and returns it. On a busy machine a node may be suspected of having failed for a moment.
+  package func waitForReplica(of master: RedisServer) async throws -> RedisServer {
+    var found: RedisServer?
+    try await waitUntil("the master on port \(master.port) has a replica") {
+      found = try await replica(of: master)
+      return found != nil
+    }
+    guard let found else { throw TestKitError(.misuse, "the master on port \(master.port) has no replica") }
+    return found
+  }
+
   /// The slot of a key, as the cluster reckons it.
   package func slot(of key: String) async throws -> Int {
     guard let slot = Int(try await anyNode.command("CLUSTER", "KEYSLOT", key)) else {
