@@ -5,6 +5,11 @@ import Foundation
 @main
 enum Main {
   static func main() async {
+    StandardStream.prepare()
+    exit(Console.exitCode(await run()))
+  }
+
+  private static func run() async -> Int32 {
     do {
       var command = try Tidemark.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
@@ -12,22 +17,23 @@ enum Main {
       } else {
         try command.run()
       }
+      return 0
     } catch let error as CommandFailure {
       for line in error.lines { Console.error(line) }
-      exit(error.code)
+      return error.code
     } catch {
       let code = Tidemark.exitCode(for: error)
       guard code != .success else {
         // Help was asked for.
         Console.print(Tidemark.fullMessage(for: error))
-        exit(0)
+        return 0
       }
       if code == .validationFailure {
         Console.error("\(Tidemark.message(for: error)); see `tidemark --help`")
-        exit(2)
+        return 2
       }
       if !(error is ExitCode) { Console.error(Tidemark.message(for: error)) }
-      exit(code.rawValue)
+      return code.rawValue
     }
   }
 }

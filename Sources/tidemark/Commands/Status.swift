@@ -32,7 +32,7 @@ struct Status: AsyncParsableCommand {
         guard watch else { throw CommandFailure.found(line) }
         Console.error(line)
       }
-      if watch { try await Task.sleep(for: .seconds(1)) }
-    } while watch
+      if watch, Console.isReadable { try await Task.sleep(for: .seconds(1)) }
+    } while watch && Console.isReadable
   }
 }

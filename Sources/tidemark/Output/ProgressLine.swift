@@ -13,10 +13,10 @@ final class ProgressLine: Sendable {
       return last != text
     }
     // From the beginning of the line; what is left of a longer text is erased.
-    if isNew { FileHandle.standardError.write(Data("\r\(text)\u{1B}[K".utf8)) }
+    if isNew { StandardStream.error.write("\r\(text)\u{1B}[K") }
   }
 
   func clear() {
-    if isTerminal { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+    if isTerminal { StandardStream.error.write("\r\u{1B}[K") }
   }
 }

@@ -20,27 +20,29 @@ struct LineLogHandler: LogHandler {
 
   func log(event: LogEvent) {
     let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
+    LogStream.shared.write(line("\(event.message)", event.level, all)) { lost in self.line("log.lost", .warning, ["lines": "\(lost)"]) }
+  }
+
+  private func line(_ name: String, _ level: Logger.Level, _ all: Logger.Metadata) -> String {
     let now = Date().formatted(.iso8601.time(includingFractionalSeconds: true))
     switch format {
     case .text:
       let pairs = all.sorted { $0.key < $1.key }.filter { !"\($0.value)".isEmpty }.map { "\($0.key)=\(Self.quoted("\($0.value)"))" }
-      write(([now, event.level.rawValue.uppercased(), "\(event.message)"] + pairs).joined(separator: " "))
+      return single(([now, level.rawValue.uppercased(), name] + pairs).joined(separator: " "))
     case .json:
       var object: [String: String] = all.mapValues { "\($0)" }
       object["time"] = now
-      object["level"] = event.level.rawValue
-      object["event"] = "\(event.message)"
+      object["level"] = level.rawValue
+      object["event"] = name
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      guard let line = try? encoder.encode(object) else { return }
-      write(String(decoding: line, as: UTF8.self))
+      // Texts can always be encoded.
+      return single(String(decoding: (try? encoder.encode(object)) ?? Data(), as: UTF8.self))
     }
   }
 
-  private func write(_ line: String) {
-    let single = line.map { $0.isNewline ? " " : $0 }
-    FileHandle.standardError.write(Data((String(single) + "\n").utf8))
-  }
+  /// One line, whatever newlines a server's words hold.
+  private func single(_ text: String) -> String { String(text.map { $0.isNewline ? " " : $0 }) }
 
   private static func quoted(_ value: String) -> String {
     value.contains(" ") ? "\"\(value.replacing("\"", with: "'"))\"" : value
