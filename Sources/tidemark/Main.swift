@@ -11,6 +11,10 @@ enum Main {
 
   private static func run() async -> Int32 {
     do {
+      guard CommandLine.arguments.count > 1 else {
+        Console.note(Tidemark.helpMessage())
+        return 2
+      }
       var command = try Tidemark.parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
@@ -29,7 +33,7 @@ enum Main {
         return 0
       }
       if code == .validationFailure {
-        Console.error("\(Tidemark.message(for: error)); see `tidemark --help`")
+        Console.error("\(Tidemark.message(for: error)); see `\(Tidemark.commandPath(CommandLine.arguments)) --help`")
         return 2
       }
       if !(error is ExitCode) { Console.error(Tidemark.message(for: error)) }
@@ -46,4 +50,16 @@ struct Tidemark: AsyncParsableCommand {
     abstract: "Replicates the state of long-running agents from Redis streams to PostgreSQL, exactly once and in order.",
     version: version,
     subcommands: [Run.self, Dev.self, Migrate.self, Check.self, Status.self, DeadLetters.self, Bench.self, Agents.self])
+
+  /// The commands that a command line names, such as `tidemark dead-letters replay`: where its help is.
+  static func commandPath(_ arguments: [String]) -> String {
+    var path = [configuration.commandName ?? "tidemark"]
+    var commands = configuration.subcommands
+    for argument in arguments.dropFirst() {
+      guard let command = commands.first(where: { ($0.configuration.commandName ?? "\($0)".lowercased()) == argument }) else { break }
+      path.append(argument)
+      commands = command.configuration.subcommands
+    }
+    return path.joined(separator: " ")
+  }
 }

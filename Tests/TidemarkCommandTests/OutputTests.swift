@@ -39,6 +39,25 @@ struct OutputTests {
     }
   }
 
+  @Test func aWrongCommandLineNamesTheHelpOfItsOwnCommand() async throws {
+    let cases = [
+      (["run", "--nonsense"], "tidemark run"), (["dead-letters", "replay", "--nonsense"], "tidemark dead-letters replay"),
+      (["--nonsense"], "tidemark"),
+    ]
+    for (arguments, command) in cases {
+      let outcome = try await TidemarkProcess.run(arguments)
+      #expect(outcome.exitCode == 2)
+      #expect(outcome.standardError.hasSuffix("see `\(command) --help`\n"))
+    }
+  }
+
+  @Test func withoutACommandItSaysWhichThereAreAndThatOneIsMissing() async throws {
+    let outcome = try await TidemarkProcess.run([])
+    #expect(outcome.exitCode == 2)
+    #expect(outcome.standardOutput == "")
+    #expect(outcome.standardError.contains("SUBCOMMANDS:"))
+  }
+
   @Test func aStatusThatIsWatchedEndsWithItsReader() async throws {
     try await withProduct { product in
       let outcome = try await shell("\"$0\" status --watch | head -n 1; echo ${PIPESTATUS[0]}", environment: product.environment)

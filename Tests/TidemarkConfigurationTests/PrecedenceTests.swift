@@ -74,7 +74,9 @@ import Testing
     let loaded = try load(environment: [
       "TIDEMARK_TEST_SERVERS": "1", "TIDEMARK_SERVICE_HOST": "10.0.0.1", "TIDEMARK_SERVICE_PORT": "9847",
       "TIDEMARK_SERVICE_PORT_HTTP": "9847", "TIDEMARK_PORT": "tcp://10.0.0.1:9847", "TIDEMARK_PORT_9847_TCP": "tcp://10.0.0.1:9847",
-      "TIDEMARK_PORT_9847_TCP_ADDR": "10.0.0.1", "TIDEMARK_METRICS_SERVICE_HOST": "10.0.0.2", "HOME": "/", "TIDEMARK_LOG_LEVEL": "",
+      "TIDEMARK_PORT_9847_TCP_ADDR": "10.0.0.1", "TIDEMARK_PORT_9847_TCP_PORT": "9847", "TIDEMARK_PORT_9847_TCP_PROTO": "tcp",
+      "TIDEMARK_REDIS_SERVICE_PORT": "6379", "TIDEMARK_REDIS_PORT_6379_TCP_PORT": "6379", "TIDEMARK_METRICS_SERVICE_HOST": "10.0.0.2",
+      "HOME": "/", "TIDEMARK_LOG_LEVEL": "",
     ])
     #expect(loaded.configuration == Configuration())
     #expect(problems(environment: ["TIDEMARK_PORT": "9847"]).count == 1)

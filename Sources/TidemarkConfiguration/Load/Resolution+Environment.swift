@@ -53,7 +53,8 @@ extension Resolution {
   private static func isSomebodyElses(_ name: String, _ value: String) -> Bool {
     if name == ConfigurationLoader.pathVariable || name.hasPrefix("TIDEMARK_TEST_") { return true }
     if name.hasSuffix("_SERVICE_HOST") || name.hasSuffix("_SERVICE_PORT") || name.contains("_SERVICE_PORT_") { return true }
-    if name.hasSuffix("_PORT") { return value.contains("://") }
-    return name.contains(/_PORT_[0-9]+_(TCP|UDP|SCTP)(_|$)/)
+    // Before the next rule: TIDEMARK_PORT_9847_TCP_PORT holds a bare number.
+    if name.contains(/_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/) { return true }
+    return name.hasSuffix("_PORT") && value.contains("://")
   }
 }
