@@ -14,7 +14,7 @@ import time
 from proof import applied, caught_up, compare_all, find_binary, migrate, print_differences, run, say, table, tail
 from servers import Postgres, Redis, Worker, free_port, wait_for
 from verdict import Verdict
-from workload import Producer
+from workload import ASTRAY_LANES, EDGE_LANES, LANES, MICROSECONDS_LANE, Producer
 
 
 def arguments():
@@ -28,6 +28,7 @@ def arguments():
     parser.add_argument("--redis-cuts", type=int, default=10, help="times all Redis connections are cut (default %(default)s)")
     parser.add_argument("--lease-ttl", default="2s", help="lease.ttl of the worker, so that a successor works before the next kill")
     parser.add_argument("--deadline", type=float, default=300, help="seconds to catch up after the last change (default %(default)s)")
+    parser.add_argument("--plain", action="store_true", help="only the usual changes, none at the edges: two lanes, odd ids, many fields, clears")
     parser.add_argument("--seed", type=int, default=None, help="of workload and faults (default: a new one, printed)")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
     return parser.parse_args()
@@ -98,9 +99,14 @@ def prove(options, seed, folder):
             "TIDEMARK_LEASE_TTL": options.lease_ttl,
         })
         started.append(worker)
+        lanes = LANES if options.plain else LANES + EDGE_LANES
+        if not options.plain:
+            with open(f"{folder}/tidemark.yaml", "w", encoding="utf-8") as file:
+                file.writelines(["lanes:\n", *(f'  - streams: "{lane}"\n' for lane in EDGE_LANES)])
         migrate(worker)
         worker.start()
-        producer = Producer(redis.port, random.Random(rng.getrandbits(64)), options.changes, options.sessions, options.seconds)
+        producer = Producer(
+            redis.port, random.Random(rng.getrandbits(64)), options.changes, options.sessions, options.seconds, has_edges=not options.plain)
         producer.start()
         wait_for("the producer is connected", 30, lambda: producer.client_id is not None or producer.failure)
         say(f"writing {options.changes} changes over {options.seconds:g} s, seed {seed}")
@@ -110,7 +116,7 @@ def prove(options, seed, folder):
 
         def done():
             worker.keep_up()
-            return caught_up(redis, postgres)
+            return caught_up(redis, postgres, lanes)
 
         waited = time.monotonic()
         try:
@@ -123,7 +129,7 @@ def prove(options, seed, folder):
             verdict.add("process", "the worker did not end on SIGTERM" if code is None else f"the worker ended on SIGTERM with {code}")
         for code in worker.exits:
             verdict.add("process", f"the worker ended by itself with {code}")
-        compare_all(postgres, redis, worker, producer.ledger, verdict)
+        compare_all(postgres, redis, worker, producer.ledger, verdict, lanes)
         report(options, seed, faults, producer, waited, applied(postgres), verdict)
     finally:
         for process in reversed(started):
@@ -131,6 +137,14 @@ def prove(options, seed, folder):
         if worker and not verdict.is_clean:
             say("the worker's last words:\n" + tail(worker.log))
     return verdict.is_clean
+
+
+def count_edges(ledger):
+    """What the proof has to have met."""
+    one, other = ({entry.id for entry in ledger if entry.lane == lane} for lane in ASTRAY_LANES)
+    return {
+        "ids in two lanes of a session": len(one & other), "ids in microseconds": sum(entry.lane == MICROSECONDS_LANE for entry in ledger),
+        "entries of hundreds of fields": sum(len(entry.fields) > 300 for entry in ledger)}
 
 
 def report(options, seed, faults, producer, waited, stored, verdict):
@@ -142,7 +156,11 @@ def report(options, seed, faults, producer, waited, stored, verdict):
     print("faults injected")
     table([*faults.counts.items(), ("kills with commits since the one before", moved)])
     print("\nwritten")
-    table([*sorted(kinds.items()), ("entries in the ledger", len(producer.ledger)), ("entries in Postgres", stored)])
+    edges = {} if options.plain else count_edges(producer.ledger)
+    table([*sorted(kinds.items()), *edges.items(), ("entries in the ledger", len(producer.ledger)), ("entries in Postgres", stored)])
+    for name, count in edges.items():
+        if not count:
+            verdict.add("process", f"there were no {name}")
     print_differences(verdict)
     print(f"\nseed {seed}; {producer.resent} writes sent again after a lost answer; caught up {waited:.1f} s after the last change")
     expected = (options.kills, options.postgres_stops, options.redis_cuts)

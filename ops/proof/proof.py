@@ -41,13 +41,13 @@ def migrate(worker):
         raise RuntimeError(f"tidemark migrate ended with {migrated.returncode}: {migrated.stderr.strip()}")
 
 
-def compare_all(postgres, redis, worker, ledger, verdict):
+def compare_all(postgres, redis, worker, ledger, verdict, lanes=LANES):
     """The tables and the accounting with the ledger."""
     say("comparing")
     compare(postgres, ledger, verdict)
     status = worker.command("status", "--json")
     try:
-        accounting(json.loads(status.stdout), redis, ledger, verdict)
+        accounting(json.loads(status.stdout), redis, ledger, verdict, lanes)
     except (ValueError, KeyError, TypeError) as error:
         verdict.add("accounting", f"tidemark status --json cannot be read ({error!r}): {status.stderr.strip()}")
 
@@ -80,9 +80,9 @@ def cursors(postgres):
     return {lane: (ms, no) for lane, ms, no in map(json.loads, lines)}
 
 
-def caught_up(redis, postgres):
+def caught_up(redis, postgres, lanes=LANES):
     known = cursors(postgres)
-    for lane in LANES:
+    for lane in lanes:
         added, last = redis.entries_added(lane)
         if added and known.get(lane) != last:
             return False

@@ -23,39 +23,65 @@ WORDS = (
 ).split(" ")
 
 
+# Streams beside the built-in lanes: a session is written to both of the first two, and the ids of the third are microseconds.
+ASTRAY_LANES = ["proof:astray:one", "proof:astray:other"]
+MICROSECONDS_LANE = "proof:microseconds"
+EDGE_LANES = [*ASTRAY_LANES, MICROSECONDS_LANE]
+
+
 class Entry:
     """One line of the ledger."""
 
     __slots__ = ("event_id", "session", "lane", "type", "fields", "id")
 
-    def __init__(self, event_id, session, kind, fields):
+    def __init__(self, event_id, session, kind, fields, lane=None):
+        """`lane` is given where the entry goes to another stream than its session's own lane."""
         self.event_id = event_id
         self.session = session
-        self.lane = lane_of(session)
+        self.lane = lane or lane_of(session)
         self.type = kind
         self.fields = fields
         self.id = None  # (milliseconds, number), once Redis has told it
 
-    def command(self):
-        arguments = ["XADD", self.lane, "*", "type", self.type, "session", self.session, "event_id", self.event_id]
+    def command(self, identifier="*"):
+        arguments = ["XADD", self.lane, identifier, "type", self.type, "session", self.session, "event_id", self.event_id]
         for name, value in self.fields.items():
             arguments += [name, value]
         return arguments
 
 
-class Generator:
-    """The mix: 50 % messages, 20 % context over 20 keys, 12.5 % calls begun, 12.5 % ended, 5 % other."""
+class MicrosecondEntry(Entry):
+    """Its id is the moment at which it is sent, in microseconds."""
 
-    def __init__(self, rng, sessions):
+    __slots__ = ()
+    _last = 0
+
+    def command(self, identifier="*"):
+        MicrosecondEntry._last = max(time.time_ns() // 1000, MicrosecondEntry._last + 1)
+        return super().command(f"{MicrosecondEntry._last}-0")
+
+
+class Generator:
+    """The mix: 50 % messages, 20 % context over 20 keys, 12.5 % calls begun, 12.5 % ended, 5 % other.
+
+    With `has_edges` one entry in forty is one at the edges of what there can be."""
+
+    def __init__(self, rng, sessions, has_edges=False):
         self._rng = rng
+        self._has_edges = has_edges
+        self._following = []
         self._sessions = ["proof-%04d-%08x" % (n, rng.getrandbits(32)) for n in range(sessions)]
         self._open = {session: [] for session in self._sessions}
         self._count = 0
 
     def next(self):
         rng = self._rng
+        if self._following:
+            return self._following.pop()
         self._count += 1
         session = rng.choice(self._sessions)
+        if self._has_edges and rng.random() < 1 / 40:
+            return self._edge(session)
         dice = rng.random()
         if dice < 0.50:
             kind, fields = "message.appended", self._message()
@@ -72,7 +98,31 @@ class Generator:
             kind, fields = "tool.finished", self._finish(session)
         else:
             kind, fields = self._other()
-        return Entry(str(uuid.UUID(int=rng.getrandbits(128), version=4)), session, kind, fields)
+        return Entry(self._event_id(), session, kind, fields)
+
+    def _event_id(self):
+        return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+
+    def _edge(self, session):
+        rng = self._rng
+        dice = rng.random()
+        if dice < 0.4:
+            # One after the other into two quiet streams: they get the same id.
+            session, number = "astray-%d" % rng.randrange(20), self._count
+            for lane in ASTRAY_LANES:
+                kind, fields = ("message.appended", self._message()) if number % 2 else (
+                    "context.set", {"key": "key-%d" % (number % 5), "value": json.dumps(lane)})
+                self._following.append(Entry(self._event_id(), session, kind, {**fields, **self._own_id(fields, lane)}, lane))
+            return self._following.pop()
+        if dice < 0.6:
+            return MicrosecondEntry(self._event_id(), "microseconds", "message.appended", self._message(), MICROSECONDS_LANE)
+        if dice < 0.65:
+            further = {"field-%d" % number: "1" for number in range(rng.choice([300, 3000, 9900]))}
+            return Entry(self._event_id(), session, "message.appended", {**self._message(), **further})
+        return Entry(self._event_id(), session, "messages.cleared", {})
+
+    def _own_id(self, fields, lane):
+        return {"message_id": "%s of %s" % (fields["message_id"], lane)} if "message_id" in fields else {}
 
     def _text(self, words):
         return " ".join(self._rng.choice(WORDS) for _ in range(words))
@@ -113,10 +163,10 @@ class Generator:
 class Producer(threading.Thread):
     """Writes `changes` entries spread evenly over `seconds`, and keeps the ledger in memory."""
 
-    def __init__(self, port, rng, changes, sessions, seconds):
+    def __init__(self, port, rng, changes, sessions, seconds, has_edges=False):
         super().__init__(name="producer", daemon=True)
         self._port = port
-        self._generator = Generator(rng, sessions)
+        self._generator = Generator(rng, sessions, has_edges)
         self._changes = changes
         self._seconds = seconds
         self._connection = None
