@@ -11,24 +11,34 @@ An entry that Redis is known to have had is in `changes` once, or a fault remove
   where one of these had been read, the lane was seen to be rewound: a row says so.
 - a dead letter: its id was given twice, by two that both were the master for a moment, and the other's entry had been read.
 
-An entry whose answer was lost and that was not found may be there or not, and may be one of those that a row counts.
+An entry whose answer was lost and that was not found may be there or not, and may be one of those that a row counts. A few were written to be
+refused, and have to be dead letters; a few repeat an event id, and leave nothing where the first of them was applied. A row that ends an
+incarnation needs a stream that went.
 """
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from dataclasses import dataclass
 
-from verdict import effects, rows
-from workload import LANES
+from chaos.dead_letters import DeadLetters
+from chaos.ledger_files import REFUSED, REPETITION
+from verdict import effects, in_order_of_effect, rows
 
-SILENT, OVERCOUNTED, MISPLACED, AHEAD = "silent", "gap too large", "gap misplaced", "mark ahead"
-FURTHER_KINDS = (SILENT, OVERCOUNTED, MISPLACED, AHEAD)
+SILENT, OVERCOUNTED, MISPLACED, UNCAUSED = "silent", "gap too large", "gap misplaced", "gap without cause"
+AHEAD, BEHIND, NOT_REFUSED = "mark ahead", "mark behind", "not refused"
+# What faults themselves find: another installation was let in, lanes waited that had nothing to do with it, nobody was told to stop.
+LET_IN, WAITED, NO_STOP = "let in", "innocent waited", "no stop"
+FURTHER_KINDS = (SILENT, OVERCOUNTED, MISPLACED, UNCAUSED, AHEAD, BEHIND, NOT_REFUSED, LET_IN, WAITED, NO_STOP)
 # A lane is looked at within a second after something of it was read; a fault that comes upon the other may take longer.
 NOTICED_MILLISECONDS = 30_000
 # A stream that lives longer is looked at and gets its group.
 UNREAD_MILLISECONDS = 2_000
 # How far back a lane may be taken up behind what nobody had counted: a second, and the faults in which it is taken up.
 TAKEN_UP_MILLISECONDS = 10_000
+# Between a stream's end and the row that tells of it; the row may come again when Postgres is older for a moment.
+CAUSE_MILLISECONDS = 120_000
+# Behind every id.
+END = (1 << 64, 0)
 
 
 @dataclass
@@ -46,10 +56,14 @@ class Gap:
     def is_exact(self):
         return self.missing is not None
 
+    @property
+    def end(self):
+        """What was written after it was detected is none of those that it speaks of; ids that are no moments do not tell."""
+        return self.before or (END if has_other_ids(self.lane) else (self.detected_ms + 1, 0))
+
     def holds(self, identifier):
-        """Whether an entry may be one of those that it speaks of; what was written after it was detected is not."""
-        end = self.before or (self.detected_ms + 1, 0)
-        return self.after < identifier < end
+        """Whether an entry may be one of those that it speaks of."""
+        return self.after < identifier < self.end
 
     def begins_behind(self, identifier):
         """Whether an entry lies shortly in front of its range, which may begin where the lane was taken up."""
@@ -64,6 +78,10 @@ def text(identifier):
     return "%d-%d" % identifier if identifier else "the end"
 
 
+def has_other_ids(lane):
+    return lane.startswith("ids:")
+
+
 def read_gaps(postgres):
     query = """select json_build_array(lane, incarnation, after_ms, after_no, before_ms, before_no, missing, at_least, cause,
       (extract(epoch from detected_at) * 1000)::bigint) from tidemark.gaps order by id"""
@@ -73,25 +91,27 @@ def read_gaps(postgres):
 
 
 class Checker:
-    def __init__(self, postgres, entries, removals, verdict):
-        self._postgres, self._removals, self._verdict = postgres, removals, verdict
+    def __init__(self, postgres, entries, removals, verdict, lanes):
+        self._postgres, self._removals, self._verdict, self._lanes = postgres, removals, verdict, lanes
         self._entries = entries
-        # (lane, id) that two masters gave, and only the lost one's entry could be applied.
-        self._given_twice = set()
         removals.learn(entries)
-        self._seen = defaultdict(int)
+        # How often each stands in `changes`, and by event id all that are written with it.
+        self._seen, self._by_event = defaultdict(int), defaultdict(list)
+        for entry in entries:
+            self._by_event[entry.event_id].append(entry)
+        self._dead_letters = None
         self.counts = defaultdict(int)
         self.gaps = read_gaps(postgres)
 
     def check(self):
         self._read_changes()
-        present = [entry for entry in self._entries if self._seen[entry.event_id]]
-        effects(self._postgres, sorted(present, key=lambda entry: (entry.lane, entry.id)), self._verdict)
+        present = [entry for entry in self._entries if self._seen[entry]]
+        effects(self._postgres, in_order_of_effect(self._postgres, present), self._verdict)
         by_lane = defaultdict(list)
         for entry in self._entries:
             by_lane[entry.lane].append(entry)
-        self._check_dead_letters(by_lane)
-        for lane in LANES:
+        self._dead_letters = DeadLetters(self._postgres, by_lane, self._seen, self._removals, self._verdict, self.counts)
+        for lane in self._lanes:
             self._account(lane, by_lane[lane])
         self.counts["entries written"] = sum(entry.is_known for entry in self._entries)
         self.counts["answer lost, then found"] = sum(entry.outcome == "found" for entry in self._entries)
@@ -102,25 +122,29 @@ class Checker:
 
     def _read_changes(self):
         """Each once, as it was written, in order: what Redis lost with a master behind all before it, the others behind those of their stream."""
-        expected = {entry.event_id: entry for entry in self._entries}
         number, position, kept = defaultdict(int), defaultdict(lambda: (0, 0)), defaultdict(lambda: (0, 0))
+        times = defaultdict(int)
         query = """select json_build_array(lane, no, entry_ms, entry_no, session_id, event_id, type) from tidemark.changes
           order by lane::text, no"""
         for lane, no, ms, entry_no, session, event_id, kind in rows(self._postgres, query):
             place = (ms, entry_no)
-            self._seen[event_id] += 1
-            entry = expected.get(event_id)
-            if entry is None:
+            if event_id not in self._by_event:
                 self._verdict.add("never written", f"{lane} {text(place)} has event_id {event_id}")
                 continue
+            same = self._by_event[event_id]
+            entry = next((entry for entry in same if (entry.lane, entry.id) == (lane, place)), same[0])
             # Where it is, only Redis knew, and its answer was lost.
             if entry.id is None:
                 entry.id = place
-            if self._seen[event_id] == 2:
-                self._verdict.add("twice", f"{lane} {text(place)}, written once at {text(entry.id)}: event_id {event_id}")
+            self._seen[entry] += 1
+            times[event_id] += 1
+            if times[event_id] == 2:
+                self._verdict.add("twice", f"{lane} {text(place)}, written at {', '.join(text(one.id) for one in same)}: event_id {event_id}")
             elif (entry.lane, entry.id, entry.session, entry.type) != (lane, place, session, kind):
                 self._verdict.add(
                     "content differs", f"{lane} {text(place)} {kind} of {session}, written {entry.lane} {text(entry.id)} {entry.type}")
+            elif entry.fate == REFUSED:
+                self._verdict.add(NOT_REFUSED, f"{lane} {text(place)} was applied: {entry.session}")
             if no != number[lane] + 1:
                 self._verdict.add("out of order", f"{lane}: no {no} follows {number[lane]}")
             # The next master gives ids that are below those which the one before it gave at the same time.
@@ -132,37 +156,36 @@ class Checker:
             if not is_of_another and (entry.is_known or not self._removals.has_replacements):
                 kept[lane] = max(place, kept[lane])
 
-    def _check_dead_letters(self, by_lane):
-        """Every entry was good. Only an id that a lost master had given, too, may be refused."""
-        query = "select json_build_array(lane, reason, detail, entry_ms, entry_no) from tidemark.dead_letters"
-        for lane, reason, detail, ms, no in rows(self._postgres, query):
-            of_id = [entry for entry in by_lane[lane] if entry.id == (ms, no)]
-            applied = [entry for entry in of_id if self._seen[entry.event_id] and self._removals.lost_by_crash(entry)]
-            if reason == "id_reused" and applied and len(of_id) == 2:
-                self._given_twice.add((lane, (ms, no)))
-                self.counts["of an id that two masters gave, a dead letter"] += 1
-            else:
-                self._verdict.add("lost", f"dead letter {lane} {ms}-{no}: {reason}, {detail}")
+    def _is_settled(self, entry):
+        """Whether it is in Postgres as what it is: a row, a dead letter, or a repetition of another that is there."""
+        return bool(self._seen[entry]) or self._dead_letters.holds(entry) or self._is_repeated(entry)
+
+    def _is_repeated(self, entry):
+        return entry.fate == REPETITION and any(self._seen[other] for other in self._by_event[entry.event_id])
 
     def _account(self, lane, entries):
         """Every entry of a lane that is not in Postgres, against the lane's gaps."""
         gaps = [gap for gap in self.gaps if gap.lane == lane]
         exact, breaks = [gap for gap in gaps if gap.is_exact], [gap for gap in gaps if not gap.is_exact]
-        absent = [entry for entry in entries if entry.is_known and not self._seen[entry.event_id]]
+        absent = [entry for entry in entries if entry.is_known and not self._is_settled(entry)]
+        # It left nothing, whether it was read or not.
+        repeated = [entry for entry in entries if entry.is_known and not self._seen[entry] and self._is_repeated(entry)]
         # Those that exact rows must count, those that they may count, and those that no row holds.
-        certain, unheld, possible = 0, [], sum(not entry.is_known and not self._seen[entry.event_id] for entry in entries)
+        certain, unheld = 0, []
+        possible = len(repeated) + sum(not entry.is_known and not self._is_settled(entry) for entry in entries)
         for entry in absent:
             removal = self._removals.causes[lane].get(entry.id)
             in_exact, in_break = any(gap.holds(entry.id) for gap in exact), any(gap.holds(entry.id) for gap in breaks)
-            if (lane, entry.id) in self._given_twice:
+            if self._dead_letters.was_given_twice(entry):
                 continue
             if self._removals.lost_by_crash(entry):
                 self.counts["lost by Redis itself"] += 1
                 possible += 1
             elif removal is None:
-                self._verdict.add("lost", f"{lane} {text(entry.id)} {entry.type} of {entry.session}; nothing removed it")
+                kind = NOT_REFUSED if entry.fate == REFUSED else "lost"
+                self._verdict.add(kind, f"{lane} {text(entry.id)} {entry.type} of {entry.session}; nothing removed it")
             elif removal.cause == "destroyed" and not in_break:
-                if self._noticed(removal, breaks):
+                if self._noticed(removal, breaks) and not self._has_one_stream(lane):
                     self._held(removal, is_outside=True)
                     possible += in_exact
                 elif self._is_unread(lane, removal, entries, breaks):
@@ -183,8 +206,15 @@ class Checker:
             else:
                 unheld.append((entry, removal))
         self._check_exact(lane, exact, certain, possible, unheld)
-        self._check_each(lane, entries, absent, gaps)
+        self._check_each(lane, entries, absent + repeated, gaps)
+        self._check_watched(lane, absent, breaks)
+        self._check_ends(lane, entries, breaks)
+        self._check_causes(lane, breaks)
         self._check_rewinds(lane, entries, breaks)
+
+    def _has_one_stream(self, lane):
+        """A job's: what a row does not hold was read of it, and has to be in Postgres."""
+        return lane.startswith("jobs:") and not self._removals.crashes
 
     def _held(self, removal, is_outside=False):
         self.counts[f"{removal.cause}, accounted for"] += 1
@@ -194,10 +224,10 @@ class Checker:
         """Whether the stream came and went within moments after another had gone, and nobody had read of it since that was noticed, or given
         it a group: then nobody can know of it."""
         before = [other.at_ms for other in self._removals.causes[lane].values() if other.cause == "destroyed" and other.at_ms < removal.at_ms]
-        born = max(before, default=0)
+        born = max(before, default=self._removals.births.get(lane, 0))
         begun = max((gap.after for gap in breaks if born <= gap.detected_ms <= removal.at_ms), default=(born, 0))
         of_it = [entry for entry in entries if entry.id and begun < entry.id and entry.id[0] <= removal.at_ms]
-        return removal.at_ms - born <= UNREAD_MILLISECONDS and not any(self._seen[entry.event_id] for entry in of_it)
+        return removal.at_ms - born <= UNREAD_MILLISECONDS and not any(self._seen[entry] for entry in of_it)
 
     def _noticed(self, removal, breaks):
         """Whether an incarnation ended soon after. What was read of the next stream before that lies in front of the row's `after`."""
@@ -225,15 +255,39 @@ class Checker:
         for gap in gaps:
             # A stream that is read again, of an older copy, may give what was thought to be lost: it counts as written.
             pool = written if gap.cause == "rewound" else gone
-            end = gap.before or (gap.detected_ms + 1, 0)
             begin = (gap.after[0] - TAKEN_UP_MILLISECONDS, 0) if gap.is_exact else gap.after
-            most = bisect_left(pool, end) - bisect_right(pool, begin) + unplaced
+            most = bisect_left(pool, gap.end) - bisect_right(pool, begin) + unplaced
             claimed = gap.missing if gap.is_exact else gap.at_least or 0
             if claimed > most:
                 self._verdict.add(MISPLACED, f"{gap}, but only {most} can have gone there")
 
+    def _check_watched(self, lane, absent, breaks):
+        """What waited when the stream was seen for the last time: the rows that end its incarnation count it."""
+        until = self._removals.watched_until_ms.get(lane, 0)
+        unread = sum(entry.id[0] <= until and not self._removals.lost_by_crash(entry) for entry in absent)
+        counted = sum(gap.at_least or 0 for gap in breaks)
+        if unread > counted:
+            self._verdict.add(SILENT, f"{lane}: {unread} entries waited for long when the stream went, and {counted} are counted")
+
+    def _check_ends(self, lane, entries, breaks):
+        """A stream that had been read for a while does not end without a row, had it anything left or not."""
+        begun = self._removals.births.get(lane, 0)
+        for moment in self._removals.destroyed[lane]:
+            read = any(self._seen[entry] and begun <= entry.id[0] < moment - UNREAD_MILLISECONDS for entry in entries)
+            came_back = any(moment <= crash.moment_ms <= moment + NOTICED_MILLISECONDS for crash in self._removals.crashes)
+            if read and not came_back and not any(0 <= gap.detected_ms - moment <= CAUSE_MILLISECONDS for gap in breaks):
+                self._verdict.add(SILENT, f"{lane}: its stream went at {moment}, and no incarnation ended then")
+            begun = moment
+
+    def _check_causes(self, lane, breaks):
+        """No incarnation ends by itself."""
+        ends = self._removals.ends_of(lane)
+        for gap in breaks:
+            if not any(-2_000 <= gap.detected_ms - moment <= CAUSE_MILLISECONDS for moment in ends):
+                self._verdict.add(UNCAUSED, f"{gap}, but nothing took the stream")
+
     def _check_rewinds(self, lane, entries, breaks):
         for crash in self._removals.crashes:
-            read = [entry.id for entry in entries if entry.id and self._seen[entry.event_id] and crash.may_have_lost(entry)]
+            read = [entry.id for entry in entries if entry.id and self._seen[entry] and crash.may_have_lost(entry)]
             if read and not any(gap.detected_ms >= crash.begun_ms for gap in breaks):
                 self._verdict.add(SILENT, f"{lane}: Redis lost {len(read)} entries that had been read, from {text(read[0])}, and no gap says so")

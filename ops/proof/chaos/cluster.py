@@ -87,6 +87,24 @@ class Node(Postgres):
         if self._small_disk:
             subprocess.run(["umount", "--lazy", self._folder], check=False)
 
+    @property
+    def _copy(self):
+        return f"{self._folder}/copy"
+
+    def copy_data(self):
+        """What a snapshot of its disk has, taken while it is down."""
+        self.drop_copy()
+        subprocess.run(["cp", "-a", self.data, self._copy], check=True)
+
+    def restore_data(self):
+        """Within moments: the copy takes the place of what there was."""
+        os.rename(self.data, f"{self._folder}/given-up")
+        os.rename(self._copy, self.data)
+        shutil.rmtree(f"{self._folder}/given-up")
+
+    def drop_copy(self):
+        shutil.rmtree(self._copy, ignore_errors=True)
+
     def crash(self):
         """SIGQUIT to the postmaster, which is what `-m immediate` sends, without waiting for more than its end."""
         self._process.send_signal(signal.SIGQUIT)

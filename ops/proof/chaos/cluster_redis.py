@@ -3,7 +3,6 @@
 from chaos.redis_site import Node
 from chaos.replicated_redis import ReplicatedRedis
 from redis_cluster import slot_of, start_cluster
-from workload import LANES
 
 MASTERS, REPLICAS = 3, 1
 # Taken for dead after this; its replica takes over within a second or two.
@@ -40,7 +39,7 @@ class ClusterRedis(ReplicatedRedis):
 
     def lanes_of(self, master):
         ranges = [(begin, end) for begin, end, server in self.owners() if server is master]
-        return [lane for lane in LANES if any(begin <= slot_of(lane) <= end for begin, end in ranges)]
+        return [lane for lane in self.lanes if any(begin <= slot_of(lane) <= end for begin, end in ranges)]
 
     def master_instead_of(self, old, lane):
         """The node that all others say holds a lane which `old` held, or None."""

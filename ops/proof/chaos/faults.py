@@ -5,6 +5,8 @@ from typing import Callable
 
 # What a fault may need of the world. A proxy before Redis, and a file to start it from again, are there where Redis is one server.
 PROXY, STANDBY, PERSISTENCE, SMALL_DISK = "proxy", "standby", "persistence", "small disk"
+# Streams beside the built-in lanes; a short `dedupe.window`; the program of that name.
+STREAMS, WINDOW, PGBOUNCER = "streams", "window", "pgbouncer"
 ONE, SENTINEL, CLUSTER = "one", "sentinel", "cluster"
 TOPOLOGIES = (ONE, SENTINEL, CLUSTER)
 
@@ -21,6 +23,8 @@ class Fault:
     # Over within two seconds or so: part of a short run.
     is_cheap: bool
     needs: frozenset
+    # Begins only when everything has recovered from the faults before it.
+    is_alone: bool
     # (world, random numbers) -> what there is left to do once everything has recovered, or None. Returns at the fault's end.
     inject: Callable
 
@@ -32,9 +36,9 @@ class Fault:
 CATALOGUE = {}
 
 
-def fault(kind, weight, needs=(), cheap=False):
+def fault(kind, weight, needs=(), cheap=False, alone=False):
     def register(inject):
-        CATALOGUE[kind] = Fault(kind, weight, cheap, frozenset(needs), inject)
+        CATALOGUE[kind] = Fault(kind, weight, cheap, frozenset(needs), alone, inject)
         return inject
     return register
 

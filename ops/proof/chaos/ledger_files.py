@@ -1,4 +1,4 @@
-"""The ledgers of all producers and of the canaries, as one."""
+"""The ledgers of all producers and of the run itself, as one."""
 
 import json
 import os
@@ -6,18 +6,23 @@ import os
 from resp import entry_id
 from workload import Entry
 
+# What has to become of an entry that Redis keeps until it is read. `EITHER` is a row or a dead letter, and not both; of a `REPETITION` nothing
+# is left, for another entry of its session has the same event id.
+APPLIED, REFUSED, EITHER, REPETITION = "applied", "refused", "either", "repetition"
+
 
 class WrittenEntry(Entry):
     """A line of a ledger: what was written, and whether Redis is known to have had it."""
 
-    __slots__ = ("outcome", "node")
+    __slots__ = ("outcome", "node", "fate")
 
-    def __init__(self, outcome, event_id, session, kind, fields, identifier, node):
-        super().__init__(event_id, session, kind, fields)
+    def __init__(self, outcome, event_id, session, kind, fields, identifier, node, lane=None, fate=APPLIED):
+        super().__init__(event_id, session, kind, fields, lane)
         self.outcome = outcome
         # The port of the server that acknowledged it or was seen to have it.
         self.node = node
         self.id = entry_id(identifier) if identifier else None
+        self.fate = fate
 
     @property
     def is_known(self):
@@ -30,15 +35,3 @@ def read_ledgers(folder):
         with open(f"{folder}/{name}", encoding="utf-8") as file:
             entries += [WrittenEntry(*json.loads(line)) for line in file]
     return entries
-
-
-class CanaryLedger:
-    """Entries that the run itself writes after a fault, one to each lane, in a ledger file of their own."""
-
-    def __init__(self, path):
-        self._file = open(path, "a", encoding="utf-8")
-
-    def note(self, outcome, entry, identifier=None, node=None):
-        line = [outcome, entry.event_id, entry.session, entry.type, entry.fields, identifier, node]
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()

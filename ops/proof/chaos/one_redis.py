@@ -1,7 +1,6 @@
 """One server, with an append-only file where a fault wants to restart it."""
 
 from chaos.redis_site import Node, RedisSite
-from workload import LANES
 
 
 class OneRedis(RedisSite):
@@ -21,7 +20,7 @@ class OneRedis(RedisSite):
         return [self.server]
 
     def lanes_of(self, master):
-        return LANES
+        return self.lanes
 
     def __str__(self):
         return f"Redis with {'appendfsync ' + self._fsync if self._fsync else 'no persistence'}"

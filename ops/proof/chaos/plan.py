@@ -4,10 +4,14 @@ import random
 import time
 
 # They register their faults.
-from chaos import failover_faults, network_faults, postgres_faults, redis_faults, slot_faults, worker_faults  # noqa: F401
+from chaos import (  # noqa: F401
+    entry_faults, failover_faults, installation_faults, job_faults, memory_faults, network_faults, pooler_faults, postgres_faults, redis_faults,
+    restore_faults, settings_faults, slot_faults, worker_faults)
 from chaos.cluster import take_mounts_along
-from chaos.faults import PERSISTENCE, PROXY, SMALL_DISK, STANDBY, chosen
+from chaos.faults import PERSISTENCE, PGBOUNCER, PROXY, SMALL_DISK, STANDBY, STREAMS, WINDOW, chosen
+from chaos.pooler import find_pgbouncer
 from chaos.proxies import find_proxy
+from chaos.world import SHORT_WINDOW_SECONDS, STREAM_PATTERNS
 from proof import find_binary, say
 
 # From this length on all faults belong to a run that names none; a shorter one takes the cheap ones.
@@ -26,10 +30,22 @@ class Plan:
         if self.wants_small_disk and not take_mounts_along():
             self.wants_small_disk = False
             self._skip(SMALL_DISK, "a small disk takes root and a mount namespace")
+        if self._wants(PGBOUNCER) and not find_pgbouncer():
+            self._skip(PGBOUNCER, "pgbouncer is not installed")
         self.wants_proxy, self.wants_standby = self._wants(PROXY), self._wants(STANDBY)
         self.wants_persistence = self._wants(PERSISTENCE)
         if self.wants_proxy and not self.proxy:
             raise SystemExit("there is no fault-proxy: run swift build -c release --product fault-proxy, or name it by --proxy")
+
+    @property
+    def settings(self):
+        """Of the workers, beside the usual ones: only what a fault of this run needs."""
+        settings = {}
+        if self._wants(STREAMS):
+            settings |= {"lanes": [{"streams": pattern} for pattern in STREAM_PATTERNS], "discover": "500ms"}
+        if self._wants(WINDOW):
+            settings |= {"dedupe": {"window": f"{SHORT_WINDOW_SECONDS}s"}}
+        return settings
 
     def _wants(self, need):
         return any(need in fault.needs for fault in self.faults)

@@ -6,6 +6,7 @@ from chaos.removals import LIST, LIST_EVENTS
 from resp import Connection, entry_id
 from routing import open_router
 from servers import Redis, entries_added
+from workload import LANES
 
 OWN_NAME = "chaos-run"
 # Of a call to a server that should be well.
@@ -73,6 +74,8 @@ class RedisSite:
 
     def __init__(self, servers, url):
         self.servers, self.url = servers, url
+        # The built-in ones, and those that faults have made.
+        self.lanes = list(LANES)
         self._router = self.router()
 
     def worker_url(self, proxy_port):
@@ -93,6 +96,11 @@ class RedisSite:
 
     def entries_added(self, lane):
         return entries_added(lambda *command: self.call(lane, *command), lane)
+
+    def add_lane(self, lane):
+        if lane not in self.lanes:
+            self.lanes.append(lane)
+        return lane
 
     def masters(self):
         """The servers that take writes for lanes."""

@@ -43,6 +43,8 @@ class RedisCrash:
     def __init__(self, before, after, moment_ms):
         self.begun_ms = self.moment_ms = moment_ms
         self.kept = {}
+        # Of streams that only the run writes to, which waits meanwhile: just these are gone. Their ids need not be moments.
+        self._gone = {lane: before[lane] - after[lane] for lane in before if lane not in LANES}
         for lane in LANES:
             old = [identifier for identifier in after[lane] if identifier[0] <= moment_ms]
             # Nothing old is left: then what was there before the crash is lost, from its first entry on.
@@ -53,7 +55,14 @@ class RedisCrash:
         pass
 
     def may_have_lost(self, entry):
+        if entry.lane not in self.kept:
+            return entry.id in self._gone.get(entry.lane, ())
         return self.kept[entry.lane] < entry.id and entry.id[0] <= self.moment_ms
+
+    def lost(self, before, after):
+        """How many entries of the listing before it are gone."""
+        return sum(map(len, self._gone.values())) + sum(
+            1 for lane in self.kept for identifier in before[lane] - after[lane] if self.kept[lane] < identifier)
 
 
 class Replacement:
@@ -85,6 +94,11 @@ class Removals:
         # lane -> id -> Removal
         self.causes = defaultdict(dict)
         self.crashes = []
+        # lane -> when its stream was destroyed, had it entries or not.
+        self.destroyed = defaultdict(list)
+        # When the first stream of a lane began, where it was not there from the start; and until when all that was written had been seen
+        # when it was destroyed.
+        self.births, self.watched_until_ms = {}, {}
 
     def trim(self, redis, lane, keep):
         """XTRIM MAXLEN; returns how many entries went."""
@@ -109,7 +123,7 @@ class Removals:
         """Notes a crash, and returns how many entries of the listing before it are gone."""
         crash = RedisCrash(before, after, moment_ms)
         self.crashes.append(crash)
-        return sum(1 for lane in LANES for identifier in before[lane] - after[lane] if crash.kept[lane] < identifier)
+        return crash.lost(before, after)
 
     def replaced(self, replacement):
         self.crashes.append(replacement)
@@ -119,7 +133,13 @@ class Removals:
         for crash in self.crashes:
             crash.learn([entry for entry in entries if entry.id])
 
+    def ends_of(self, lane):
+        """When its stream went, or may have become an older one."""
+        return self.destroyed[lane] + [moment for crash in self.crashes for moment in (crash.begun_ms, crash.moment_ms)]
+
     def _note(self, begun_ms, lane, identifiers, cause):
+        if cause == "destroyed":
+            self.destroyed[lane].append(begun_ms)
         for identifier in identifiers:
             self.causes[lane][entry_id(identifier)] = Removal(cause, begun_ms)
         return len(identifiers)
@@ -141,7 +161,7 @@ class Removals:
 
 def listing(redis):
     """The ids in every lane."""
-    return {lane: {entry_id(identifier) for identifier in redis.call(lane, "EVAL", LIST, 1, lane)} for lane in LANES}
+    return {lane: {entry_id(identifier) for identifier in redis.call(lane, "EVAL", LIST, 1, lane)} for lane in redis.lanes}
 
 
 def now_ms():

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import defaultdict
 
-from chaos.checker import AHEAD, MISPLACED, OVERCOUNTED, SILENT
+from chaos.checker import AHEAD, BEHIND, MISPLACED, NOT_REFUSED, OVERCOUNTED, SILENT
 from proof import print_differences, table
 from servers import program
 
@@ -73,7 +73,7 @@ class Report:
             ("producers' connections", self.producers["connections"]), ("durable marks compared", sampler.marks_compared)])
         self._print_resources()
         print_differences(verdict)
-        decisive = ", ".join(f"{kind} {verdict.counts[kind]}" for kind in ("lost", "twice", "out of order", SILENT, OVERCOUNTED, MISPLACED, AHEAD))
+        decisive = ", ".join(f"{kind} {verdict.counts[kind]}" for kind in ("lost", "twice", "out of order", SILENT, OVERCOUNTED, MISPLACED, AHEAD, BEHIND, NOT_REFUSED))
         print(f"\nseed {self._seed}; {decisive}")
         print("PASSED" if verdict.is_clean else "FAILED")
 
@@ -82,7 +82,7 @@ class Report:
         for kind, count in self._injected.items():
             print_times(kind, count, self._recoveries[kind])
             if self._waits_of_others[kind]:
-                print_times("- other nodes' lanes", len(self._waits_of_others[kind]), self._waits_of_others[kind])
+                print_times("- other lanes", len(self._waits_of_others[kind]), self._waits_of_others[kind])
         for kind in self._plan.skipped:
             print(f"{kind:<24} skipped")
 

@@ -7,22 +7,26 @@ import subprocess
 import tempfile
 import time
 
-from chaos.checker import FURTHER_KINDS, Checker
+from chaos.checker import AHEAD, BEHIND, FURTHER_KINDS, WAITED, Checker
 from chaos.events import Events
 from chaos.faults import ONE, TOPOLOGIES, NotNow
+from chaos.installation_faults import check_strangers
 from chaos.ledger_files import read_ledgers
+from chaos.marks import read_marks
 from chaos.plan import ATTEMPTS, Plan
 from chaos.report import Report
 from chaos.samples import Sampler
-from chaos.spoil import SCRIPTS, spoil
+from chaos.spoil import KINDS, spoil
 from chaos.world import World
-from proof import caught_up, say, tail
+from proof import caught_up, cursors, say, tail
 from servers import wait_for
 from verdict import Verdict, sums
 
 RECOVERY_SECONDS = 60
 # A gap that XDEL left may be seen only when its lane's turn comes.
 ACCOUNTING_SECONDS = 20
+# What an entry may wait that has nothing to do with the fault: a generous multiple of what it waits where a machine does other work, too.
+INNOCENT_SECONDS = 5
 
 
 def arguments():
@@ -41,7 +45,7 @@ def arguments():
     parser.add_argument("--faults", help="kinds, all, cheap or none, with commas (default: all from 3 minutes on, else cheap)")
     parser.add_argument("--report", help="where the report goes, as JSON (default: a new file below the folder for temporary files)")
     parser.add_argument("--deadline", type=float, default=120, help="seconds to catch up at the end (default %(default)s)")
-    parser.add_argument("--spoil", choices=SCRIPTS, help="break the result before it is compared, to see that this difference is found")
+    parser.add_argument("--spoil", choices=KINDS, help="break the result before it is compared, to see that this difference is found")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and ledgers, also when all is well")
     return parser.parse_args()
 
@@ -52,7 +56,7 @@ def prove(options, seed, folder):
     report = Report(options, seed, plan, events)
     world = None
     try:
-        world = World(options, plan, folder, events)
+        world = World(options, plan, folder, events, verdict)
         world.begin(plan)
         sampler = Sampler(world, verdict)
         sampler.start()
@@ -65,8 +69,9 @@ def prove(options, seed, folder):
             raise RuntimeError(f"the sampler failed: {sampler.failure!r}")
         entries = read_ledgers(f"{folder}/ledgers")
         say(f"comparing {len(entries)} entries")
-        checker = Checker(world.cluster, entries, world.removals, verdict)
+        checker = Checker(world.cluster, entries, world.removals, verdict, world.redis.lanes)
         checker.check()
+        checker.counts.update(world.situations)
         report.finish(verdict, checker, sampler, world.waits_of_others)
     except KeyboardInterrupt:
         say("interrupted")
@@ -86,9 +91,13 @@ def prove(options, seed, folder):
 def inject_all(options, plan, world, report, verdict):
     if not plan.faults:
         world.rest(60 * options.minutes)
+    recovered, before = True, "start"
     for number, fault, awaits_recovery in plan.schedule(options.minutes):
         world.rest(plan.rng(f"{number}/rest").uniform(0.1, 1.2))
         for attempt in range(ATTEMPTS):
+            if fault.is_alone and not recovered:
+                settle(world, report, verdict, before)
+                recovered = True
             world.redis.check_masters()
             world.events.begin(number, fault.kind)
             try:
@@ -99,7 +108,8 @@ def inject_all(options, plan, world, report, verdict):
                 continue
             report.injected(fault.kind)
             # What is left to be done may not overlap with another fault.
-            if awaits_recovery or afterwards:
+            recovered, before = awaits_recovery or bool(afterwards), fault.kind
+            if recovered:
                 settle(world, report, verdict, fault.kind)
             if afterwards:
                 afterwards()
@@ -118,6 +128,13 @@ def settle(world, report, verdict, kind):
         world.look_after()
         time.sleep(0.02)
     seconds = time.monotonic() - begun
+    while world.canary_marks_missing(places) != 0:
+        if time.monotonic() - begun > RECOVERY_SECONDS:
+            missing = world.canary_marks_missing(places)
+            verdict.add(BEHIND, f"after {kind}, {missing} lanes' durable marks did not come to what is committed within {RECOVERY_SECONDS} s")
+            break
+        world.look_after()
+        time.sleep(0.02)
     world.marks_may_lead = False
     world.events.note(f"recovered after {seconds:.2f} s")
     report.recovered(kind, seconds)
@@ -133,7 +150,7 @@ def finish(options, world, report, verdict):
 
     def done():
         world.look_after()
-        return caught_up(world.redis, world.cluster)
+        return caught_up(world.redis, world.cluster, world.lanes_with_cursors)
 
     try:
         wait_for("every cursor reaches its lane's end", options.deadline, done)
@@ -141,7 +158,7 @@ def finish(options, world, report, verdict):
     except TimeoutError as error:
         verdict.add("process", str(error))
     if options.spoil:
-        spoil(options.spoil, world.cluster)
+        spoil(options.spoil, world)
     deadline = time.monotonic() + (3 if options.spoil else ACCOUNTING_SECONDS)
     while True:
         said = check_status(world)
@@ -149,6 +166,12 @@ def finish(options, world, report, verdict):
             break
         world.rest(0.5)
     verdict.take(said)
+    check_marks(world, verdict, 3 if options.spoil else ACCOUNTING_SECONDS)
+    check_strangers(world, verdict)
+    for kind in sorted(world.sparing_kinds):
+        for seconds in world.waits_of_others[kind]:
+            if seconds > INNOCENT_SECONDS:
+                verdict.add(WAITED, f"after {kind}, lanes that it did not touch waited {seconds:.1f} s")
     for number, worker in enumerate(world.workers, 1):
         code = worker.terminate()
         if code != 0:
@@ -157,10 +180,26 @@ def finish(options, world, report, verdict):
             verdict.add("process", f"worker {number} ended by itself with {code}")
 
 
+def check_marks(world, verdict, seconds):
+    """At rest every durable mark is where the cursor is."""
+    def differences():
+        known = cursors(world.cluster)
+        lanes = [lane for lane in world.lanes_with_cursors if lane in known and world.redis.call(lane, "EXISTS", lane)]
+        marks = read_marks(world.redis, lanes)
+        return [(lane, marks[lane] and marks[lane].id, known[lane]) for lane in lanes if marks[lane] is None or marks[lane].id != known[lane]]
+
+    deadline = time.monotonic() + seconds
+    while (found := differences()) and time.monotonic() < deadline:
+        world.rest(0.5)
+    for lane, mark, cursor in found:
+        kind = AHEAD if mark and mark > cursor else BEHIND
+        verdict.add(kind, f"at the end, {lane}: durable {mark}, the cursor is {cursor}")
+
+
 def check_status(world):
     said = Verdict()
     try:
-        sums(json.loads(world.workers[0].command("status", "--json").stdout), world.redis, said)
+        sums(json.loads(world.workers[0].command("status", "--json").stdout), world.redis, said, world.redis.lanes)
     except (ValueError, KeyError, TypeError, subprocess.SubprocessError) as error:
         said.add("accounting", f"tidemark status --json cannot be read: {error!r}")
     return said

@@ -6,9 +6,9 @@ import time
 from collections import defaultdict
 
 from chaos.checker import AHEAD
+from chaos.marks import read_mark
 from pgwire import PostgresConnection, PostgresError
-from resp import RespError, entry_id
-from workload import LANES
+from resp import RespError
 
 MEASURES = ("resident MiB", "descriptors", "threads", "Redis connections", "Postgres connections")
 INTERVAL = 1.0
@@ -61,9 +61,9 @@ class Sampler(threading.Thread):
 
     def _compare_marks(self):
         """A mark that Redis has before the cursor is read must not be ahead of the cursor, within an incarnation."""
-        led = self._world.marks_may_lead
+        led, lanes = self._world.marks_may_lead, self._world.lanes_with_cursors
         try:
-            answers = [self._mark(lane) for lane in LANES]
+            marks = [self._mark(lane) for lane in lanes]
             postgres = PostgresConnection(self._world.cluster.primary.port, timeout=2)
             cursors = {row[0]: row[1:] for row in postgres.query("select lane, entry_ms, entry_no, incarnation from tidemark.lanes")}
             postgres.close()
@@ -71,18 +71,18 @@ class Sampler(threading.Thread):
             return
         if led or self._world.marks_may_lead:
             return
-        for lane, answer in zip(LANES, answers):
-            if lane not in cursors or answer is None or answer[0] is None:
+        for lane, mark in zip(lanes, marks):
+            if lane not in cursors or mark is None:
                 continue
             ms, no, incarnation = map(int, cursors[lane])
             self.marks_compared += 1
-            if answer[1] == b"%d" % incarnation and entry_id(answer[0]) > (ms, no):
-                self._verdict.add(AHEAD, f"{lane}: durable {answer[0].decode()}, the cursor is {ms}-{no}")
+            if mark.incarnation == incarnation and mark.id > (ms, no):
+                self._verdict.add(AHEAD, f"{lane}: durable {mark.id[0]}-{mark.id[1]}, the cursor is {ms}-{no}")
 
     def _mark(self, lane):
         """None where its node does not answer."""
         try:
-            return self._redis.call(lane, "HMGET", lane.replace(":changes", ":lane"), "durable", "incarnation")
+            return read_mark(self._redis, lane)
         except (OSError, RespError):
             return None
 

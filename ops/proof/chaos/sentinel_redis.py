@@ -8,7 +8,6 @@ from chaos.replicated_redis import ReplicatedRedis
 from resp import Connection, RespError, pairs
 from routing import SENTINEL_SECONDS, master_named_by
 from servers import die_with_parent, free_port, program, wait_for
-from workload import LANES
 
 SERVICE = "lanes"
 REPLICAS, SENTINELS = 2, 3
@@ -81,7 +80,7 @@ class SentinelRedis(ReplicatedRedis):
         return [server for server in self.servers if named == {server.port}]
 
     def lanes_of(self, master):
-        return LANES
+        return self.lanes
 
     def master_instead_of(self, old):
         """Another that all Sentinels name and that takes writes, or None."""

@@ -1,5 +1,6 @@
 """Everything that runs: the Redis, the Postgres pair, proxies, workers, producers; and what became of them."""
 
+import contextlib
 import json
 import os
 import random
@@ -7,22 +8,23 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 
+from chaos.author import Author, message
+from chaos.checker import WAITED
 from chaos.cluster import Cluster
 from chaos.cluster_redis import ClusterRedis
 from chaos.faults import CLUSTER, SENTINEL
-from chaos.ledger_files import CanaryLedger
+from chaos.marks import read_marks
 from chaos.one_redis import OneRedis
 from chaos.proxies import WorkerProxies
-from chaos.removals import Removals
+from chaos.removals import Removals, now_ms
 from chaos.sentinel_redis import SentinelRedis
 from pgwire import PostgresError
 from proof import migrate
-from resp import RespError, entry_id
+from resp import RespError
 from servers import Worker, die_with_parent
-from workload import LANES, Entry, lane_of
+from workload import LANES, lane_of
 
 PRODUCERS = 3
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -30,18 +32,31 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TRIM_KEEP_SECONDS = 15
 # The longest that is waited for lanes of servers that are well, while another is not.
 OTHERS_SECONDS = 30
+# What Redis may send when nothing but the usual load comes in.
+QUIET_SECONDS, QUIET_BYTES_A_SECOND = 4, 10_000_000
+# Streams beside the built-in lanes, for faults that want some of their own: jobs end and their streams with them, ids are no moments.
+STREAM_PATTERNS = ["jobs:*:events", "ids:*:events", "own:*:events"]
+# How far back event ids count where a fault waits for longer than that.
+SHORT_WINDOW_SECONDS = 5
 
 
 class World:
-    def __init__(self, options, plan, folder, events):
-        self.folder, self.events, self._options = folder, events, options
+    def __init__(self, options, plan, folder, events, verdict):
+        self.folder, self.events, self.verdict, self._options = folder, events, verdict, options
+        self.binary = plan.binary
         self.removals = Removals()
         self.marks_may_lead = False
         self.lease_seconds = options.lease_seconds
-        self._spared = None
+        # Workers that a fault has ended.
+        self._spared = frozenset()
         self._opened = []
-        # By the fault that made lanes of other servers wait: for how long, in seconds.
+        # By the fault that made the lanes of other servers, or those that it did not touch, wait: for how long, in seconds.
         self.waits_of_others = defaultdict(list)
+        # What faults brought about, for the report, by its name.
+        self.situations = Counter()
+        # Lanes whose last ids no cursor can hold; and the faults after which lanes must not have waited that they did not touch.
+        self.unreachable_lanes, self.sparing_kinds = set(), set()
+        self._settings = plan.settings
         self.redis = self._open(open_redis(options.redis, plan, folder))
         self.cluster = self._open(Cluster(folder, plan.wants_standby, plan.wants_small_disk))
         self.proxies, self.workers = [], []
@@ -57,8 +72,8 @@ class World:
             self.workers.append(self._open(Worker(plan.binary, place, {})))
             self.configure(number - 1, {})
         os.makedirs(f"{folder}/ledgers")
-        self._canaries = CanaryLedger(f"{folder}/ledgers/canaries")
-        self._canary_sessions = canary_sessions()
+        self.author = Author(self.redis, f"{folder}/ledgers/of-the-run")
+        self.canary_sessions = canary_sessions()
         self.producers = []
         events.note(f"{self.redis}, {len(self.cluster.nodes)} Postgres")
 
@@ -66,25 +81,30 @@ class World:
         self._opened.append(process)
         return process
 
-    def configure(self, number, batch):
-        """Writes a worker's configuration file, which a reload reads again."""
+    def configure(self, number, changed):
+        """Writes a worker's configuration file, which a reload reads again. `changed` are the sections that shall differ from the usual."""
         proxies = self.proxies[number]
         hosts = ",".join(f"127.0.0.1:{proxy.port}" for proxy in proxies.postgres)
-        settings = {"max_entries": 5000, "max_bytes": "8MiB", "max_delay": "0ms", **batch}
-        redis_url = self.redis.worker_url(proxies.redis.port if proxies.redis else None)
-        text = f"""
-redis: {{ url: "{redis_url}" }}
-postgres: {{ url: "postgresql://tidemark@{hosts}/tidemark?target_session_attrs=read-write" }}
-lease: {{ ttl: {round(self.lease_seconds * 1000)}ms }}
-retry: {{ cap: 2s }}
-checkpoint: {{ interval: 1s }}
-trim: {{ keep: {TRIM_KEEP_SECONDS}s }}
-batch: {{ {", ".join(f"{name}: {value}" for name, value in settings.items())} }}
-http: {{ listen: "off" }}
-"""
-        path = f"{self.workers[number].folder}/tidemark.yaml"
+        self.write_settings(self.workers[number].folder, {
+            "redis": {"url": self.redis.worker_url(proxies.redis.port if proxies.redis else None)},
+            "postgres": {"url": f"postgresql://tidemark@{hosts}/tidemark?target_session_attrs=read-write"}, **changed})
+
+    def configure_all(self, changed):
+        for number in range(len(self.workers)):
+            self.configure(number, changed)
+
+    def write_settings(self, folder, changed):
+        """A configuration file below a folder: the usual settings of the run, and what is changed in them."""
+        sections = {
+            "lease": {"ttl": f"{round(self.lease_seconds * 1000)}ms"}, "retry": {"cap": "2s"}, "checkpoint": {"interval": "1s"},
+            "trim": {"keep": f"{TRIM_KEEP_SECONDS}s"}, "batch": {"max_entries": 5000, "max_bytes": "8MiB", "max_delay": "0ms"},
+            "http": {"listen": "off"}, **self._settings}
+        for name, value in changed.items():
+            sections[name] = {**sections.get(name, {}), **value} if isinstance(value, dict) else value
+        path = f"{folder}/tidemark.yaml"
         with open(f"{path}.new", "w", encoding="utf-8") as file:
-            file.write(text.lstrip())
+            # JSON is YAML, too.
+            file.writelines(f"{name}: {json.dumps(value)}\n" for name, value in sections.items())
         os.replace(f"{path}.new", path)
 
     def begin(self, plan):
@@ -103,7 +123,7 @@ http: {{ listen: "off" }}
     def look_after(self):
         """A worker that ended by itself is started again and counts in the verdict; a producer must not end."""
         for worker in self.workers:
-            if worker is self._spared:
+            if worker in self._spared:
                 continue
             exits = len(worker.exits)
             worker.keep_up()
@@ -121,9 +141,17 @@ http: {{ listen: "off" }}
 
     def rest_of_others(self, worker, seconds):
         """Like `rest`, while one worker is dead on purpose."""
-        self._spared = worker
-        self.rest(seconds)
-        self._spared = None
+        with self.without([worker]):
+            self.rest(seconds)
+
+    @contextlib.contextmanager
+    def without(self, workers):
+        """Within it, these workers are dead on purpose."""
+        self._spared = frozenset(workers)
+        try:
+            yield
+        finally:
+            self._spared = frozenset()
 
     def wait_for(self, what, seconds, condition):
         """Like `rest`, until something is so."""
@@ -132,6 +160,22 @@ http: {{ listen: "off" }}
             if time.monotonic() > deadline:
                 raise TimeoutError(f"waited {seconds} s in vain: {what}")
             self.rest(0.05)
+
+    def reload_all(self, changed):
+        """Other settings for all workers, by SIGHUP."""
+        self.configure_all(changed)
+        for worker in self.workers:
+            worker.signal(signal.SIGHUP)
+
+    def new_stream(self, kind):
+        """The name of a stream of a fault's own, which is a lane by its pattern once something is written to it."""
+        lane = f"{kind}:{len(self.removals.births) + 1}:events"
+        self.removals.births[lane] = now_ms()
+        return self.redis.add_lane(lane)
+
+    @property
+    def lanes_with_cursors(self):
+        return [lane for lane in list(self.redis.lanes) if lane not in self.unreachable_lanes]
 
     def freeze_all(self):
         for worker in self.workers:
@@ -143,14 +187,12 @@ http: {{ listen: "off" }}
 
     def write_canaries(self, but=()):
         """One entry to each lane, except some; returns their places (lane, milliseconds, number)."""
-        places = []
-        for session in self._canary_sessions:
-            if lane_of(session) not in but:
-                places.append((lane_of(session), *entry_id(self._write_canary(session))))
-        return places
+        return [
+            (lane_of(session), *self.author.write_surely(lambda: canary(session)))
+            for session in self.canary_sessions if lane_of(session) not in but]
 
     def note_wait_of_others(self, kind, lanes):
-        """How long entries wait that are written now to all lanes but these."""
+        """How long entries wait that are written now to all lanes but these; returns it."""
         begun = time.monotonic()
         places = self.write_canaries(but=lanes)
         while self.canaries_missing(places) and time.monotonic() - begun < OTHERS_SECONDS:
@@ -158,22 +200,28 @@ http: {{ listen: "off" }}
             time.sleep(0.02)
         self.waits_of_others[kind].append(time.monotonic() - begun)
 
-    def _write_canary(self, session):
-        deadline = time.monotonic() + 20
-        while True:
-            fields = {"role": "canary", "content": "are you there?", "message_id": f"canary-{uuid.uuid4()}"}
-            entry = Entry(str(uuid.uuid4()), session, "message.appended", fields)
-            try:
-                identifier = self.redis.call(entry.lane, *entry.command()).decode()
-            except (OSError, RespError) as error:
-                if isinstance(error, OSError):
-                    self._canaries.note("unknown", entry)
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"no canary can be written: {error}") from None
-                time.sleep(0.1)
-                continue
-            self._canaries.note("acknowledged", entry, identifier, self.redis.answered_by)
-            return identifier
+    def expect_others_soon(self, kind, lanes):
+        """Notes how long all other lanes wait, again and again until these lanes are done; the verdict then judges it."""
+        self.sparing_kinds.add(kind)
+        touched = [session for session in self.canary_sessions if lane_of(session) in lanes]
+        places = [(lane_of(session), *self.author.write_surely(lambda: canary(session))) for session in touched]
+        deadline = time.monotonic() + OTHERS_SECONDS
+        self.note_wait_of_others(kind, lanes)
+        while self.canaries_missing(places) and time.monotonic() < deadline:
+            self.rest(0.3)
+            self.note_wait_of_others(kind, lanes)
+
+    def expect_quiet(self, kind):
+        """After this fault: that Redis does not send what is committed again and again."""
+        def sent():
+            return sum(int(master.info("stats")["total_net_output_bytes"]) for master in self.redis.masters())
+
+        before = sent()
+        self.rest(QUIET_SECONDS)
+        rate = (sent() - before) / QUIET_SECONDS
+        self.events.note(f"Redis sends {rate / 1e6:.1f} MB a second")
+        if rate > QUIET_BYTES_A_SECOND:
+            self.verdict.add(WAITED, f"after {kind}, Redis sends {rate / 1e6:.0f} MB a second")
 
     def canaries_missing(self, places):
         """How many of them are not committed yet; all of them when nobody can tell."""
@@ -183,6 +231,11 @@ http: {{ listen: "off" }}
             return len(places) - int(found[0][0])
         except (OSError, PostgresError):
             return len(places)
+
+    def canary_marks_missing(self, places):
+        """How many lanes' durable marks have not come to them; None when nobody can tell."""
+        marks = read_marks(self.redis, [lane for lane, _, _ in places])
+        return None if marks is None else sum(marks[lane] is None or marks[lane].id < (ms, no) for lane, ms, no in places)
 
     def stop_producers(self):
         """Ends them, and returns how often a write was refused and how many connections they made."""
@@ -216,6 +269,10 @@ def open_redis(topology, plan, folder):
     if topology == CLUSTER:
         return ClusterRedis(folder, serves_in_part=rng.random() < 0.7)
     return OneRedis(folder, rng.choice(["everysec", "always"]) if plan.wants_persistence else None)
+
+
+def canary(session):
+    return message(session, "are you there?")
 
 
 def canary_sessions():
