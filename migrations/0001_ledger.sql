@@ -139,7 +139,8 @@ CREATE VIEW {{schema}}.changes AS
          c.occurred_at, c.committed_at, c.digest, c.fields
     FROM {{schema}}.change_log c JOIN {{schema}}.lanes l USING (lane_id);
 
--- The producers' ids of the last `dedupe.window`. By event_id first: ids that rise with time (UUIDv7, ULID) append.
+-- The producers' ids of the last `dedupe.window`, each with the latest position at which it was applied. By event_id first: ids that rise with
+-- time (UUIDv7, ULID) append. There is no index by position: what is old is found by going over the table, page by page.
 CREATE TABLE {{schema}}.event_ids (
   event_id   text COLLATE "C" NOT NULL,
   session_id text COLLATE "C" NOT NULL,
@@ -147,7 +148,15 @@ CREATE TABLE {{schema}}.event_ids (
   digest     bytea NOT NULL,
   PRIMARY KEY (event_id, session_id)
 );
-CREATE INDEX event_ids_age ON {{schema}}.event_ids USING brin (entry_ms) WITH (pages_per_range = 16, autosummarize = on);
+
+-- The earlier positions of ids that were applied more than once, each time beyond the window. Few rows.
+CREATE TABLE {{schema}}.earlier_event_ids (
+  event_id   text COLLATE "C" NOT NULL,
+  session_id text COLLATE "C" NOT NULL,
+  entry_ms   bigint NOT NULL,
+  digest     bytea NOT NULL,
+  PRIMARY KEY (event_id, session_id, entry_ms)
+);
 
 CREATE TABLE {{schema}}.dead_letters (
   id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -429,6 +438,73 @@ BEGIN
   DELETE FROM {{schema}}.workers w WHERE w.worker = me;
 END $$;
 
+-- Remembers a producer's id at a position, or answers why the entry has no effect: `duplicate` or `id_reused`, where the id was applied with
+-- the same or another content less than the window before or after it. Of two transactions that bring one id at the same time, the second
+-- waits for the first.
+CREATE FUNCTION {{schema}}.claim_event_id(
+  of_event text, of_session text, at_ms bigint, of_digest bytea, window_ms bigint) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+  latest {{schema}}.event_ids;
+  is_same boolean;
+BEGIN
+  LOOP
+    INSERT INTO {{schema}}.event_ids (event_id, session_id, entry_ms, digest) VALUES (of_event, of_session, at_ms, of_digest)
+    ON CONFLICT DO NOTHING;
+    IF FOUND THEN RETURN NULL; END IF;
+    SELECT * INTO latest FROM {{schema}}.event_ids e WHERE e.event_id = of_event AND e.session_id = of_session FOR UPDATE;
+    -- It may just have been forgotten.
+    EXIT WHEN FOUND;
+  END LOOP;
+  SELECT bool_or(s.digest = of_digest) INTO is_same
+    FROM (SELECT latest.entry_ms, latest.digest
+          UNION ALL
+          SELECT e.entry_ms, e.digest FROM {{schema}}.earlier_event_ids e
+           WHERE e.event_id = of_event AND e.session_id = of_session) AS s
+   WHERE abs(s.entry_ms - at_ms) < window_ms;
+  IF is_same THEN RETURN 'duplicate'; END IF;
+  IF NOT is_same THEN RETURN 'id_reused'; END IF;
+  INSERT INTO {{schema}}.earlier_event_ids (event_id, session_id, entry_ms, digest)
+  SELECT of_event, of_session, e.entry_ms, e.digest
+    FROM (VALUES (latest.entry_ms, latest.digest), (at_ms, of_digest)) AS e (entry_ms, digest) ORDER BY e.entry_ms LIMIT 1;
+  UPDATE {{schema}}.event_ids e SET entry_ms = at_ms, digest = of_digest
+   WHERE e.event_id = of_event AND e.session_id = of_session AND e.entry_ms < at_ms;
+  RETURN NULL;
+END $$;
+
+-- Forgets the ids of some pages whose positions nobody needs any more, and answers the page that comes next; null: there is none. Each call
+-- is one short transaction that waits for nobody: what is locked stays for the next time. Of an id that was applied several times the
+-- latest position goes last, since it is the one at which a repetition is noticed; whether there are earlier ones is asked only once the
+-- row is locked, from when on nobody can add one.
+CREATE FUNCTION {{schema}}.forget_event_ids(from_earlier boolean, first_page bigint, page_count integer, forgettable int8multirange)
+RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+  next_page bigint := first_page + page_count;
+  low tid := format('(%s,0)', first_page);
+  high tid := format('(%s,0)', next_page);
+  old tid[];
+  page_total bigint;
+BEGIN
+  IF from_earlier THEN
+    old := ARRAY(
+      SELECT e.ctid FROM {{schema}}.earlier_event_ids e
+       WHERE e.ctid >= low AND e.ctid < high AND e.entry_ms <@ forgettable FOR UPDATE SKIP LOCKED);
+    DELETE FROM {{schema}}.earlier_event_ids e WHERE e.ctid = ANY (old) AND e.entry_ms <@ forgettable;
+  ELSE
+    old := ARRAY(
+      SELECT e.ctid FROM {{schema}}.event_ids e
+       WHERE e.ctid >= low AND e.ctid < high AND e.entry_ms <@ forgettable FOR UPDATE SKIP LOCKED);
+    DELETE FROM {{schema}}.event_ids e
+     WHERE e.ctid = ANY (old) AND e.entry_ms <@ forgettable
+       AND NOT EXISTS (SELECT FROM {{schema}}.earlier_event_ids o WHERE o.event_id = e.event_id AND o.session_id = e.session_id);
+  END IF;
+  page_total := pg_catalog.pg_relation_size(
+    format('%I.%I', {{schema_literal}}, CASE WHEN from_earlier THEN 'earlier_event_ids' ELSE 'event_ids' END)::regclass)
+    / current_setting('block_size')::bigint;
+  RETURN CASE WHEN next_page < page_total THEN next_page END;
+END $$;
+
 -- The slow, exact path: entry by entry, each in a subtransaction of its own, in order. It answers for every entry that was not
 -- simply applied: `reread` (already there), `divergent` (another content at this position), `duplicate` and `id_reused` (the
 -- producer's id is known, with the same or other content), `rejected` (only Postgres could see why). Faults of the world are
@@ -476,27 +552,22 @@ BEGIN
         RETURN NEXT;
         CONTINUE;
       END IF;
-      SELECT e.digest INTO known_digest FROM {{schema}}.event_ids e
-       WHERE e.event_id = event_ids[i] AND e.session_id = sessions[i] AND e.entry_ms > entry_mss[i] - dedupe_window_ms;
-      IF FOUND THEN
-        outcome := CASE WHEN known_digest = digests[i] THEN 'duplicate' ELSE 'id_reused' END;
-        RETURN NEXT;
-        CONTINUE;
-      END IF;
     END IF;
 
     BEGIN
+      IF event_ids[i] IS NOT NULL THEN
+        outcome := {{schema}}.claim_event_id(event_ids[i], sessions[i], entry_mss[i], digests[i], dedupe_window_ms);
+        IF outcome IS NOT NULL THEN
+          RETURN NEXT;
+          CONTINUE;
+        END IF;
+      END IF;
       change_row := change_rows[i]::text[];
       INSERT INTO {{schema}}.change_log
         (lane_id, no, entry_ms, entry_no, session_id, event_id, digest, seq, epoch, type, actor, trace, v, occurred_at, fields)
         VALUES (lanes[i], next_no, entry_mss[i], entry_nos[i], sessions[i], event_ids[i], digests[i], change_row[1]::bigint,
                 change_row[2]::bigint, change_row[3], change_row[4], change_row[5], change_row[6]::integer,
                 change_row[7]::timestamptz, change_row[8]::jsonb);
-      IF event_ids[i] IS NOT NULL THEN
-        INSERT INTO {{schema}}.event_ids (event_id, session_id, entry_ms, digest)
-          VALUES (event_ids[i], sessions[i], entry_mss[i], digests[i])
-          ON CONFLICT (event_id, session_id) DO UPDATE SET entry_ms = excluded.entry_ms, digest = excluded.digest;
-      END IF;
       FOR r IN first_row .. next_row - 1 LOOP
         EXECUTE format('EXECUTE %I (%L)', names[row_statements[r]], row_values[r]);
       END LOOP;

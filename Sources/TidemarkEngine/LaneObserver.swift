@@ -30,7 +30,6 @@ struct LaneObserver: Sendable {
       await note(&noted)
       if ContinuousClock.now >= checkpointDue {
         await checkpoint()
-        await prune()
         checkpointDue = .now.advanced(by: await coordinator.settings.checkpointInterval)
       }
       let next = min(ContinuousClock.now.advanced(by: Self.interval), max(checkpointDue, .now.advanced(by: .milliseconds(50))))
@@ -154,17 +153,6 @@ struct LaneObserver: Sendable {
         await coordinator.notCheckpointed(portion.map(\.record.name))
         logger.debug("checkpoint.waiting", metadata: ["reason": "\(error)"])
       }
-    }
-  }
-
-  private func prune() async {
-    do {
-      let settings = await coordinator.settings
-      let window = settings.dedupeWindow
-      let now = try await source.currentMilliseconds(beside: settings.laneNames.first ?? "")
-      try await sink.pruneEventIDs(olderThan: Int64(clamping: now) - window.components.seconds * 1000)
-    } catch {
-      logger.debug("prune.waiting", metadata: ["reason": "\(error)"])
     }
   }
 }

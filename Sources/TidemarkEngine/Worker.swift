@@ -50,6 +50,7 @@ package struct Worker: Service {
     let listener = LeaseListener(news: try sink.makeLeaseNews(), coordinator: coordinator, logger: logger)
     let trimmer = LaneTrimmer(
       source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
+    let pruner = EventIDPruner(source: source, sink: sink, coordinator: coordinator, logger: logger)
     let placer = LanePlacer(source: source, coordinator: coordinator, publisher: publisher, logger: logger)
     let committers = try await (0..<coordinator.settings.writers).map { _ in
       BatchCommitter(
@@ -72,6 +73,7 @@ package struct Worker: Service {
         }
         background.addTask { await placer.run() }
         background.addTask { await trimmer.run() }
+        background.addTask { await pruner.run() }
         await flow(inspector, trust, publisher, committers)
         background.cancelAll()
       }

@@ -34,6 +34,9 @@ final class MemorySink: ChangeSink {
     /// Lanes whose transactions do not come to an end.
     var stuck: Set<String> = []
     var timeline = 1
+    var milliseconds: Int64 = 0
+    /// Positions whose producers' ids were forgotten, call by call.
+    var forgotten: [(ranges: [Range<Int64>], place: EventIDPlace)] = []
 
     /// Why nothing of the batch is committed.
     mutating func refusal(of batch: ChangeBatch) -> SinkError? {
@@ -142,7 +145,20 @@ final class MemorySink: ChangeSink {
 
   func note(_ states: [LaneNote]) async throws {}
   func checkpoint(_ marks: [CheckpointMark], worker: WorkerIdentity) async throws {}
-  func pruneEventIDs(olderThan milliseconds: Int64) async throws {}
+
+  func eventIDLanes() async throws -> (now: Int64, lanes: [EventIDRetention.Lane]) {
+    state.withLock { state in
+      let lanes = state.lanes.values.map { EventIDRetention.Lane(name: $0.name, position: $0.cursor.position, movedAt: 0) }
+      return (state.milliseconds, lanes)
+    }
+  }
+
+  func forgetEventIDs(_ ranges: [Range<Int64>], from place: EventIDPlace) async throws -> EventIDPlace? {
+    state.withLock { $0.forgotten.append((ranges, place)) }
+    let isLast = place.page == 2
+    return place.isEarlier ? isLast ? .latest : .init(isEarlier: true, page: 2) : isLast ? nil : .init(isEarlier: false, page: 2)
+  }
+
   func makeWriter() throws -> any ChangeWriter { MemoryWriter(sink: self) }
 }
 

@@ -46,17 +46,89 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `an id is forgotten with its window, and by pruning`() async throws {
+  @Test func `the window counts by positions, and in both directions`() async throws {
+    try await withSink(lanes: ["one", "two"], dedupeWindow: .seconds(1)) { sink in
+      try await sink.commit([Self.set(11_000, "1", event: "e")])
+      #expect(try await sink.commit([Self.set(11_999, "1", event: "e")], .exact).counts.duplicates == 1)
+      #expect(try await sink.commit([Self.set(12_000, "2", event: "e")], .exact).counts.applied == 1)
+      #expect(try await sink.commit([Self.set(12_999, "2", event: "e")], .exact).counts.duplicates == 1)
+      // A lane that is far behind: what it brings is held against all that came before and after it.
+      let late = [
+        Self.set(10_000, "1", event: "e"), Self.set(10_001, "1", event: "e"), Self.set(10_999, "3", event: "e"),
+        Self.set(11_500, "2", event: "e"),
+      ]
+      let settlement = try await sink.commit(late, .exact, lane: "two")
+      #expect(settlement.numbers.map(\.entry) == [0])
+      #expect(settlement.counts.duplicates == 2)
+      #expect(settlement.deadLetters.map(\.entry) == [2])
+      #expect(try await sink.rows("select entry_ms from tide.event_ids") == [["12000"]])
+      #expect(try await sink.rows("select entry_ms from tide.earlier_event_ids order by 1") == [["10000"], ["11000"]])
+    }
+  }
+
+  @Test func `two lanes that bring one id at the same time apply it once`() async throws {
+    try await withSink(lanes: ["one", "two"]) { sink in
+      let other = try sink.sink.makeWriter()
+      for event in 1...40 as ClosedRange<UInt64> {
+        // Both at once, over two connections, by the path that looks before it writes.
+        let one = try await sink.batch([(sink.lane("one"), [Self.set(event, "1", event: "e\(event)")])])
+        let two = try await sink.batch([(sink.lane("two"), [Self.set(event, "1", event: "e\(event)")])])
+        async let first = sink.writer.commit(one, .exact)
+        async let second = other.commit(two, .exact)
+        let counts = try await [first.counts, second.counts]
+        #expect(counts.map(\.applied).sorted() == [0, 1])
+        #expect(counts.map(\.duplicates).sorted() == [0, 1])
+      }
+      await other.close()
+      #expect(try await sink.one("select count(*) from tide.change_log") == "40")
+    }
+  }
+
+  private static func forget(_ ranges: [Range<Int64>], _ sink: SinkFixture) async throws {
+    var place: EventIDPlace? = .first
+    while let current = place { place = try await sink.sink.forgetEventIDs(ranges, from: current) }
+  }
+
+  @Test func `forgetting takes the positions that it is told, and of an id the latest last`() async throws {
     try await withSink(dedupeWindow: .seconds(1)) { sink in
-      try await sink.commit([Self.set(1_000, "1", event: "e")])
-      #expect(try await sink.commit([Self.set(1_999, "1", event: "e")], .exact).counts.duplicates == 1)
-      #expect(try await sink.commit([Self.set(2_000, "2", event: "e")], .exact).counts.applied == 1)
-      #expect(try await sink.commit([Self.set(2_001, "2", event: "e")], .exact).counts.duplicates == 1)
-      try await sink.sink.pruneEventIDs(olderThan: 2_000)
-      #expect(try await sink.one("select count(*) from tide.event_ids") == "1")
-      try await sink.sink.pruneEventIDs(olderThan: 2_001)
-      #expect(try await sink.one("select count(*) from tide.event_ids") == "0")
-      try await sink.commit([Self.set(2_002, "3", event: "e")])
+      for ms in [1_000, 5_000, 9_000] as [UInt64] { try await sink.commit([Self.set(ms, "\(ms)", event: "e")], .exact) }
+      try await sink.commit([Self.set(9_001, "1", event: "f")])
+      let all = "select entry_ms from tide.event_ids union all select entry_ms from tide.earlier_event_ids order by 1"
+      try await Self.forget([], sink)
+      #expect(try await sink.rows(all) == [["1000"], ["5000"], ["9000"], ["9001"]])
+      // The latest is old, too, but one before it is still wanted: it must stay to be noticed.
+      try await Self.forget([0..<1_001, 8_000..<9_002], sink)
+      #expect(try await sink.rows(all) == [["5000"], ["9000"]])
+      #expect(try await sinkFailure { try await sink.commit([Self.set(9_002, "5000", event: "e")]) }.kind == .fault(.record))
+      try await Self.forget([0..<9_000], sink)
+      #expect(try await sink.rows(all) == [["9000"]])
+      try await Self.forget([0..<9_001], sink)
+      #expect(try await sink.rows(all) == [])
+      try await sink.commit([Self.set(9_002, "3", event: "e")])
+    }
+  }
+
+  @Test func `forgetting goes over the whole table in pieces and waits for nobody`() async throws {
+    try await withSink { sink in
+      _ = try await sink.one(
+        """
+        insert into tide.event_ids
+        select 'e' || n, repeat('s', 200), n, decode(repeat('00', 32), 'hex') from generate_series(1, 40000) n
+        """)
+      let holder = try await connect(to: sink.server)
+      try await holder.script("begin", deadline: generous)
+      _ = try await holder.one("select entry_ms from tide.event_ids where event_id = 'e20000' for update")
+      var (place, pieces) = (EventIDPlace.first as EventIDPlace?, 0)
+      while let current = place {
+        place = try await sink.sink.forgetEventIDs([0..<39_001], from: current)
+        pieces += 1
+      }
+      #expect(pieces > 5)
+      #expect(try await sink.one("select count(*) from tide.event_ids") == "1001")
+      await holder.rollback()
+      try await Self.forget([0..<39_001], sink)
+      #expect(try await sink.one("select count(*) from tide.event_ids") == "1000")
+      await holder.close()
     }
   }
 

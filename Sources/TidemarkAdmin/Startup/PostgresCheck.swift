@@ -106,7 +106,7 @@ package struct PostgresCheck: Sendable {
          AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
                   AND (has_table_privilege(c.oid, 'UPDATE') OR c.relname IN
                          ('change_log', 'context_history', 'outcomes', 'snapshots', 'checkpoints', 'divergences'))
-                  AND (has_table_privilege(c.oid, 'DELETE') OR c.relname NOT IN ('context', 'event_ids', 'workers')))
+                  AND (has_table_privilege(c.oid, 'DELETE') OR c.relname NOT IN ('context', 'event_ids', 'earlier_event_ids', 'workers')))
        ORDER BY 1
       """, [.string(schema)], deadline: .seconds(10))
     let missing = (0..<result.rowCount).compactMap { result.string($0, "name") }

@@ -71,7 +71,8 @@ extension ConfigurationSchema {
     [
       ConfigurationKey(
         "dedupe.window", \.dedupe.window, .duration(.seconds(1)...(.seconds(30 * 86_400))), [],
-        "How far back an `event_id` of the same session counts as a repetition. Longer costs lookups in a larger index.")
+        "How far apart two entries of a session with one `event_id` may be and still count as one change. Counted by their ids, before and "
+          + "after, so that an outage in between changes nothing. Longer costs lookups in a larger index.")
     ])
 
   static let lease = Section(

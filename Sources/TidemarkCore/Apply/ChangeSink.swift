@@ -46,8 +46,11 @@ package protocol ChangeSink: Sendable {
   /// A checkpoint row for each lane, from the ledger's own cursor.
   func checkpoint(_ marks: [CheckpointMark], worker: WorkerIdentity) async throws
 
-  /// Forgets producers' ids that are older than the window.
-  func pruneEventIDs(olderThan milliseconds: Int64) async throws
+  /// All lanes of the ledger, whoever owns them, and what time it is there.
+  func eventIDLanes() async throws -> (now: Int64, lanes: [EventIDRetention.Lane])
+
+  /// Forgets producers' ids of these positions, a bounded piece of a sweep. Answers where it goes on; nil at its end.
+  func forgetEventIDs(_ ranges: [Range<Int64>], from place: EventIDPlace) async throws -> EventIDPlace?
 
   /// A connection of its own for committing batches.
   func makeWriter() throws -> any ChangeWriter

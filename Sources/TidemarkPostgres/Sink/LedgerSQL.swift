@@ -28,7 +28,8 @@ struct LedgerSQL: Sendable {
   let register: String
   let note: String
   let checkpoint: String
-  let prune: String
+  let eventIDLanes: String
+  let forgetEventIDs: String
   let resolve: String
   let lockedLane: String
   let appended: String
@@ -178,10 +179,11 @@ struct LedgerSQL: Sendable {
       UPDATE \(schema).dead_letters SET resolved_at = now(), resolution = $2 WHERE id = $1::bigint AND resolved_at IS NULL
       """
     appended = "UPDATE \(schema).lanes SET applied_no = $2::bigint, seal = $3::bytea WHERE lane_id = $1::integer"
-    // In portions, so that a long absence does not make one that no deadline lets through.
-    prune = """
-      DELETE FROM \(schema).event_ids WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM \(schema).event_ids WHERE entry_ms < $1::bigint LIMIT 100000))
+    eventIDLanes = """
+      SELECT l.lane, l.entry_ms, l.entry_no, (extract(epoch FROM l.updated_at) * 1000)::bigint AS moved_at,
+             (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
+        FROM (VALUES (0)) AS one LEFT JOIN \(schema).lanes l ON true
       """
+    forgetEventIDs = "SELECT \(schema).forget_event_ids($1::boolean, $2::bigint, $3::integer, $4::int8multirange) AS next"
   }
 }

@@ -79,10 +79,6 @@ package struct PostgresSink: ChangeSink {
       ])
   }
 
-  package func pruneEventIDs(olderThan milliseconds: Int64) async throws {
-    try await query(sql.prune, [.integer(milliseconds)])
-  }
-
   package func makeWriter() throws -> any ChangeWriter {
     var configuration = configuration
     configuration.keepsPlans = true
