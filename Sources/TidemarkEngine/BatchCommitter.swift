@@ -31,6 +31,7 @@ struct BatchCommitter: Sendable {
         // A fence that names none of ours would never let us through.
         let ours = step.lanes.intersection(lanes)
         for part in plan.leaveOut(ours.isEmpty ? step.lanes : ours) { await lose(part) }
+      case .renumbered(let records): plan.renumber(records)
       case .eachAlone: plan.split()
       case .apart: plan.takeApart()
       case .condemned(let entry, let rejection): plan.condemn(entry, rejection)
@@ -51,6 +52,8 @@ struct BatchCommitter: Sendable {
   private enum Attempt {
     case committed([LaneRecord])
     case without(Set<Int32>)
+    /// Dead letters of these lanes were replayed meanwhile.
+    case renumbered([LaneRecord])
     case eachAlone
     case apart
     case condemned(EntryID, Rejection)
@@ -101,7 +104,13 @@ struct BatchCommitter: Sendable {
       case .cutOut(let culprit):
         batch.reject([culprit.entry: culprit.rejection])
         action = .attempt(machine.mode)
-      case .drop(let lanes): return .without(Set(lanes))
+      case .resolveFence(let lanes):
+        // Where they can't be read now, whoever takes them up again reads them.
+        guard let records = try? await writer.settledLanes(lanes) else { return .without(Set(lanes)) }
+        switch FenceResolution(batch, fenced: lanes, records) {
+        case .renumber(let records): return .renumbered(records)
+        case .lost(let lanes): return .without(Set(lanes))
+        }
       case .split: return .eachAlone
       case .takeApart:
         logger.warning("batch.apart", metadata: ["lanes": "\(parts.count)", "entries": "\(batch.entries.count)"])
@@ -162,7 +171,7 @@ struct BatchCommitter: Sendable {
       metrics.retried(error.isOutcomeUnknown ? "outcome_unknown" : "\(error.className)")
       logger.warning("commit.retry", metadata: ["reason": "\(error.description)", "wait": "\(wait)", "lanes": "\(parts.count)"])
       await coordinator.waitsForPostgres(parts.map(\.record.name), error.description)
-    case .attempt, .drop, .split, .cutOut, .takeApart, .condemn, .halt: break
+    case .attempt, .resolveFence, .split, .cutOut, .takeApart, .condemn, .halt: break
     }
   }
 

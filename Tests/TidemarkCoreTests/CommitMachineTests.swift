@@ -47,7 +47,7 @@ import TidemarkTestKit
       return machine.failed(error, CommitEvidence(), random: 0)
     }
     #expect(answer(Self.error(.world)) == .retry(after: Self.base, mode))
-    #expect(answer(SinkError(.fenced([3, 4]), "")) == .drop([3, 4]))
+    #expect(answer(SinkError(.fenced([3, 4]), "")) == .resolveFence([3, 4]))
     #expect(answer(Self.error(.configuration)) == (lanes > 1 ? .split : .halt(reason: "why", hint: "mend")))
     guard mode != .isolating else { return }
     #expect(answer(Self.error(.record)) == (mode == .fast ? .attempt(.exact) : .retry(after: Self.base, mode)))

@@ -90,6 +90,9 @@ final class MemorySink: ChangeSink {
   /// As `dead-letters replay` does: the audit trail grows behind the owner's back.
   func grow(_ lane: String) { state.withLock { $0.lanes[lane]?.cursor.appliedNo += 1 } }
 
+  /// Somebody takes the lane and gives it back, under another fencing token.
+  func move(_ lane: String) { state.withLock { $0.lanes[lane]?.fence += 1 } }
+
   /// A standby takes over that has of the lane only this many entries; `isNoticeable`: under another timeline.
   func promote(_ lane: String, knowing count: Int, isNoticeable: Bool = true) {
     state.withLock { state in

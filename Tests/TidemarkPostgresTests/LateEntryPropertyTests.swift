@@ -48,6 +48,7 @@ import TidemarkTestKit
 
   @Test func `entries applied late end as if they had been there in their place`() async throws {
     try await withSink(lanes: ["home", "late"]) { sink in
+      let replayer = try sink.sink.makeReplayer()
       let kinds = [Self.values, Self.messages, Self.calls, Self.values + Self.messages + Self.calls]
       for seed in 1...160 as ClosedRange<UInt64> {
         var random = SeededGenerator(seed: seed)
@@ -60,8 +61,9 @@ import TidemarkTestKit
             home = home.dropFirst(part.count)
             if !part.isEmpty { try await sink.commit(Array(part), random.chance(30) ? .exact : .fast, lane: "home") }
             // Out of turn: the lane's cursor is no bound for what is replayed.
-            let outcomes = try await sink.sink.replay(lane: "late", resolving: 0) { sink.batch([($0, [entry])]) }
-            #expect(outcomes == [])
+            let letter = try #require(try await sink.addLetter(entry, lane: "late"))
+            let replays = try await replayer.replay(lane: "late", [letter]) { record, _ in sink.batch([(record, [entry])]) }
+            #expect(replays == [letter: .applied])
           }
           if !home.isEmpty { try await sink.commit(Array(home), lane: "home") }
           let difference = try await StateComparison(sink: sink, model: story.model, sessions: story.session).difference()
@@ -78,6 +80,7 @@ import TidemarkTestKit
           Issue.record("seed \(seed), \(story.says): \(error)")
         }
       }
+      await replayer.close()
     }
   }
 }

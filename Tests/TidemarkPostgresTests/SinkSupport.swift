@@ -89,6 +89,20 @@ struct SinkFixture {
     try await writer.commit(batch([(try await self.lane(lane), entries)]), mode)
   }
 
+  /// An open dead letter of an entry; answers its number.
+  func addLetter(_ entry: HandMade, lane: String) async throws -> Int64? {
+    let result = try await connection.query(
+      """
+      insert into tide.dead_letters (lane, entry_ms, entry_no, reason, detail, raw, raw_complete)
+      values ($1, $2::bigint, $3::bigint, 'constraint', '', $4::bytea[], true) returning id
+      """,
+      [
+        .string(lane), .integer(Int64(entry.id.ms)), .integer(Int64(entry.id.no)),
+        .byteaArray(entry.fields.flatMap { [$0.name[...], $0.value[...]] }),
+      ], deadline: generous)
+    return result.int64(0, "id")
+  }
+
   func one(_ sql: String) async throws -> String? { try await connection.one(sql) }
 
   func rows(_ sql: String) async throws -> [[String?]] {

@@ -17,11 +17,10 @@ package struct DeadLetterStore: Sendable {
     }
   }
 
-  package enum Replay: Sendable, Equatable {
-    case applied
-    /// The entry is in Postgres already, or its event id is.
-    case alreadyThere
-    case rejectedAgain(Rejection)
+  package enum Discard: Sendable, Equatable {
+    case discarded
+    /// Somebody replayed or discarded it before; what they wrote down.
+    case resolvedBefore(String)
   }
 
   private let sink: PostgresSink
@@ -63,44 +62,45 @@ package struct DeadLetterStore: Sendable {
     return letter
   }
 
-  /// Marks as discarded; the row and its bytes stay until retention takes them. False where it was resolved already.
-  package func discard(_ id: Int64, because reason: String?) async throws -> Bool {
+  /// Open ones with this reason, by number; at most `limit` that come after one.
+  package func openLetters(reason: String, after id: Int64, limit: Int) async throws -> [Int64] {
+    let result = try await sink.query(
+      """
+      SELECT id FROM \(schema).dead_letters WHERE reason = $1 AND id > $2::bigint AND resolved_at IS NULL ORDER BY id LIMIT $3::bigint
+      """, [.string(reason), .integer(id), .integer(Int64(limit))])
+    return (0..<result.rowCount).compactMap { result.int64($0, "id") }
+  }
+
+  /// Those of these numbers that there are, without their bytes.
+  package func letters(_ ids: [Int64]) async throws -> [DeadLetter] {
+    let result = try await sink.query(
+      "SELECT \(Self.columns) FROM \(schema).dead_letters WHERE id = ANY ($1::bigint[])", [.integerArray(ids)])
+    return (0..<result.rowCount).compactMap { Self.letter(result, $0) }
+  }
+
+  /// Marks as discarded; the row and its bytes stay until retention takes them. One that is being replayed is waited for. Nil where there is
+  /// none of this number.
+  package func discard(_ id: Int64, because reason: String?) async throws -> Discard? {
     let result = try await sink.query(
       """
       UPDATE \(schema).dead_letters SET resolved_at = now(), resolution = $2
        WHERE id = $1::bigint AND resolved_at IS NULL RETURNING id
       """, [.integer(id), .string("discarded\(reason.map { ": \($0)" } ?? "")")])
-    return result.rowCount == 1
+    guard result.rowCount == 0 else { return .discarded }
+    return try await letters([id]).first.map { .resolvedBefore($0.resolution ?? "") }
   }
 
-  /// Applies it now, at its own position: it never overwrites a later value.
-  package func replay(_ letter: DeadLetter) async throws -> Replay {
-    guard letter.isComplete else {
-      throw Finding(
-        .problem, "dead-letters", "of dead letter \(letter.id) only the first bytes were kept",
-        mend: "raise limits.max_entry_bytes and write it again, then discard this one")
-    }
-    let block = EntryBlock(id: letter.entry, raw: letter.raw)
-    @Sendable func make(_ record: LaneRecord) -> ChangeBatch {
-      var builder = BatchBuilder(table: routes, limits: limits, builtIn: builtIn, entryCount: 1)
-      builder.append(lane: record, [LaneChunk(block: block, blockID: 0, entries: 0..<1)])
-      return builder.finish()
-    }
-    guard let record = try await sink.lanes(named: [letter.lane]).first else { throw Self.unknownLane(letter) }
-    if case .rejected(let rejection) = make(record).entries.first?.disposition { return .rejectedAgain(rejection) }
-    guard let outcomes = try await sink.replay(lane: letter.lane, resolving: letter.id, make: make) else {
-      throw Self.unknownLane(letter)
-    }
-    switch outcomes.first?.kind {
-    case nil: return .applied
-    case .rejected(let rejection): return .rejectedAgain(rejection)
-    case .divergent: return .rejectedAgain(.divergent)
-    case .duplicate, .reread: return .alreadyThere
-    }
+  /// Applies dead letters now, each at its own position: none overwrites a later value.
+  package func makeReplay() throws -> DeadLetterReplay {
+    DeadLetterReplay(store: self, replayer: try sink.makeReplayer())
   }
 
-  private static func unknownLane(_ letter: DeadLetter) -> Finding {
-    Finding(.problem, "dead-letters", "the lane \(letter.lane) is not known", mend: "discard dead letter \(letter.id)")
+  /// The batch of some letters for their lane as it stands, in their order.
+  func batch(_ letters: [DeadLetter], for record: LaneRecord) -> ChangeBatch {
+    var builder = BatchBuilder(table: routes, limits: limits, builtIn: builtIn, entryCount: letters.count)
+    let chunks = letters.enumerated().map { LaneChunk(block: EntryBlock(id: $1.entry, raw: $1.raw), blockID: $0, entries: 0..<1) }
+    builder.append(lane: record, chunks)
+    return builder.finish()
   }
 
   private static func letter(_ result: PostgresResult, _ row: Int) -> DeadLetter? {

@@ -8,8 +8,9 @@ package struct CommitMachine: Sendable {
     case retry(after: Duration, CommitMode)
     /// It is not known whether the batch is in: read the lanes, and see whether the batch is in.
     case resolve(after: Duration)
-    /// Leave these lanes out: another owner has them, or somebody changed them. The rest is tried again.
-    case drop([Int32])
+    /// These lanes are not as the batch expects. Read them and see ``FenceResolution``: the batch is made again with new numbers, or they are
+    /// left out of it and the rest is tried again.
+    case resolveFence([Int32])
     /// Commit each lane alone, to learn which one it is.
     case split
     /// This entry is a dead letter. Mark it in the batch, then ``attempt`` in the machine's mode.
@@ -59,7 +60,7 @@ package struct CommitMachine: Sendable {
       return .resolve(after: nextWait(random))
     }
     switch error.kind {
-    case .fenced(let lanes): return .drop(lanes)
+    case .fenced(let lanes): return .resolveFence(lanes)
     case .fault(.world): return .retry(after: nextWait(random), mode)
     case .fault(.configuration):
       return laneCount > 1 ? .split : .halt(reason: error.description, hint: error.hint)

@@ -45,6 +45,16 @@ package struct CommitPlan: Sendable {
     }
   }
 
+  /// The audit trails of these lanes have grown: what is to come is numbered from there.
+  package mutating func renumber(_ records: [LaneRecord]) {
+    let cursors = Dictionary(records.map { ($0.laneID, $0.cursor) }, uniquingKeysWith: { first, _ in first })
+    for step in steps.indices {
+      for part in steps[step].parts.indices {
+        if let cursor = cursors[steps[step].parts[part].record.laneID] { steps[step].parts[part].record.cursor = cursor }
+      }
+    }
+  }
+
   /// Each lane of the current transaction goes alone.
   package mutating func split() {
     let step = steps.removeFirst()

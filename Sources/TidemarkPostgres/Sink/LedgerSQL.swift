@@ -30,6 +30,7 @@ struct LedgerSQL: Sendable {
   let checkpoint: String
   let eventIDLanes: String
   let forgetEventIDs: String
+  let lockedLetters: String
   let resolve: String
   let lockedLane: String
   let appended: String
@@ -175,8 +176,15 @@ struct LedgerSQL: Sendable {
       ON CONFLICT DO NOTHING
       """
     lockedLane = "SELECT \(lane) FROM \(schema).lanes WHERE lane = $1 FOR NO KEY UPDATE"
+    // Whoever resolves a letter holds its row: another one that wants to waits, and finds it resolved.
+    lockedLetters = """
+      SELECT id, resolved_at IS NOT NULL AS is_resolved, resolution FROM \(schema).dead_letters
+       WHERE id = ANY ($1::bigint[]) AND lane = $2 ORDER BY id FOR UPDATE
+      """
     resolve = """
-      UPDATE \(schema).dead_letters SET resolved_at = now(), resolution = $2 WHERE id = $1::bigint AND resolved_at IS NULL
+      UPDATE \(schema).dead_letters d SET resolved_at = now(), resolution = r.resolution
+        FROM unnest($1::bigint[], $2::text[]) AS r (id, resolution)
+       WHERE d.id = r.id AND d.resolved_at IS NULL
       """
     appended = "UPDATE \(schema).lanes SET applied_no = $2::bigint, seal = $3::bytea WHERE lane_id = $1::integer"
     eventIDLanes = """

@@ -55,26 +55,46 @@ struct DeadLetters: AsyncParsableCommand {
     func run() async throws {
       try await failing {
         let store = try Composition(try options.load()).makeDeadLetters()
-        var wanted = ids
+        let replay = try store.makeReplay()
+        let tally = Tally()
+        if !ids.isEmpty { try await replay.run(ids) { tally.report($0, of: ids.count) } }
         if let reason {
-          wanted += try await store.list(.init(lane: nil, reason: reason, includesResolved: false, limit: 1_000_000)).map(\.id)
-        }
-        var rejected = 0
-        for id in wanted {
-          let letter = try await found(id, in: store)
-          guard letter.resolvedAt == nil else {
-            Console.print("\(id) is resolved already: \(letter.resolution ?? "")")
-            continue
+          // Those that are rejected again stay open: the next portion begins behind them.
+          var last: Int64 = 0
+          while case let open = try await store.openLetters(reason: reason, after: last, limit: 1_000), let end = open.last {
+            try await replay.run(open) { tally.report($0, of: nil) }
+            last = end
           }
-          switch try await store.replay(letter) {
-          case .applied: Console.print("\(id) applied")
-          case .alreadyThere: Console.print("\(id) was there already")
-          case .rejectedAgain(let rejection):
-            rejected += 1
+        }
+        tally.line.clear()
+        await replay.close()
+        if tally.failed > 0 { throw ExitCode(1) }
+      }
+    }
+
+    /// Prints what becomes of each letter, and counts.
+    private final class Tally {
+      let line = ProgressLine()
+      private var done = 0
+      private(set) var failed = 0
+
+      func report(_ replays: [(letter: Int64, outcome: DeadLetterReplay.Outcome)], of count: Int?) {
+        line.clear()
+        for (id, outcome) in replays {
+          switch outcome {
+          case .replayed(.applied): Console.print("\(id) applied")
+          case .replayed(.alreadyThere): Console.print("\(id) was there already")
+          case .replayed(.resolvedBefore(let resolution)): Console.print("\(id) is resolved already: \(resolution)")
+          case .replayed(.rejectedAgain(let rejection)):
+            failed += 1
             Console.print("\(id) rejected again, \(rejection.reason.rawValue): \(rejection.detail)")
+          case .impossible(let why):
+            failed += 1
+            Console.print("\(id) can't be replayed: \(why)")
           }
         }
-        if rejected > 0 { throw ExitCode(1) }
+        done += replays.count
+        line.show("\(done)\(count.map { " of \($0)" } ?? "") replayed")
       }
     }
   }
@@ -89,19 +109,23 @@ struct DeadLetters: AsyncParsableCommand {
       try await failing {
         let store = try Composition(try options.load()).makeDeadLetters()
         for id in ids {
-          let letter = try await found(id, in: store)
-          let isDone = try await store.discard(id, because: because)
-          Console.print(isDone ? "\(id) discarded" : "\(id) is resolved already: \(letter.resolution ?? "")")
+          switch try await store.discard(id, because: because) {
+          case .discarded: Console.print("\(id) discarded")
+          case .resolvedBefore(let resolution): Console.print("\(id) is resolved already: \(resolution)")
+          case nil: throw notFound(id)
+          }
         }
       }
     }
   }
 
   private static func found(_ id: Int64, in store: DeadLetterStore) async throws -> DeadLetter {
-    guard let letter = try await store.letter(id) else {
-      throw CommandFailure.found("dead-letters: there is no dead letter \(id); see `tidemark dead-letters list`")
-    }
+    guard let letter = try await store.letter(id) else { throw notFound(id) }
     return letter
+  }
+
+  private static func notFound(_ id: Int64) -> CommandFailure {
+    CommandFailure.found("dead-letters: there is no dead letter \(id); see `tidemark dead-letters list`")
   }
 
   private static func failing(_ body: () async throws -> Void) async throws {

@@ -125,6 +125,15 @@ struct SimulatedPostgres {
     content.lanes[lane.name]?.isMirrored = true
   }
 
+  /// Applies the first dead letter of a lane that was not replayed yet, behind its owner's back. Nil: there is none.
+  mutating func replay(_ lane: String) -> Int? {
+    let applied = Set(content.applied[lane] ?? [])
+    guard let value = content.deadLetters[lane]?.sorted().first(where: { !applied.contains($0) }) else { return nil }
+    content.applied[lane, default: []].append(value)
+    content.lanes[lane]?.cursor.appliedNo += 1
+    return value
+  }
+
   // Faults
 
   mutating func replicate() { standby = content }

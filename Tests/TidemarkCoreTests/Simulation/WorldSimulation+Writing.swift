@@ -117,9 +117,7 @@ extension WorldSimulation {
     case .resolve: break
     case .cutOut(let culprit):
       workers[index].writers[number].batch?.reject([culprit.entry: culprit.rejection])
-    case .drop(let ids):
-      note("fenced", "worker \(workers[index].name)")
-      leave(index, number, Set(ids), .lost)
+    case .resolveFence(let ids): resolveFence(index, number, ids)
     case .split:
       workers[index].writers[number].plan?.split()
       workers[index].writers[number].machine = nil
@@ -127,6 +125,19 @@ extension WorldSimulation {
       workers[index].writers[number].plan?.takeApart()
       workers[index].writers[number].machine = nil
     case .condemn, .rehearse, .halt: problem("\(action) has no reason here")
+    }
+  }
+
+  private mutating func resolveFence(_ index: Int, _ number: Int, _ ids: [Int32]) {
+    guard let batch = workers[index].writers[number].batch else { return }
+    switch FenceResolution(batch, fenced: ids, batch.segments.compactMap { postgres.lane($0.lane) }) {
+    case .renumber(let records):
+      note("renumbered", "worker \(workers[index].name)")
+      workers[index].writers[number].plan?.renumber(records)
+      workers[index].writers[number].machine = nil
+    case .lost(let ids):
+      note("fenced", "worker \(workers[index].name)")
+      leave(index, number, Set(ids), .lost)
     }
   }
 

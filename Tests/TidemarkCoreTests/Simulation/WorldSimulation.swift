@@ -133,7 +133,9 @@ struct WorldSimulation {
       let index = random.below(workers.count)
       workers[index].frozenUntil = now.advanced(by: .milliseconds(random.below(40_000)))
       note("freeze", "worker \(workers[index].name)")
-    case 80..<90: postgres.replicate()
+    case 80..<87: postgres.replicate()
+    case 87..<90:
+      if !postgres.isDown, let value = postgres.replay(lane) { note("replayed", "\(value) of \(lane)") }
     case 90..<93:
       postgres.promote()
       hasPromoted = true

@@ -1,0 +1,124 @@
+internal import TidemarkCore
+package import TidemarkPostgres
+
+/// Replays dead letters beside the flow: lane by lane in the order of their positions, in short transactions between which the lane's owner
+/// commits. Each letter is resolved with its entry, so a replay that was interrupted is simply started again.
+package struct DeadLetterReplay: Sendable {
+  package enum Outcome: Sendable, Equatable {
+    case replayed(LetterReplay)
+    /// It was not tried, or fails whenever it is; why, and what to do about it.
+    case impossible(String)
+  }
+
+  /// Letters that are looked up together.
+  static let portion = 1_000
+  /// How long it tries to get at a lane that others hold.
+  static let patience = Duration.seconds(60)
+  private static let retry = RetryPolicy(base: .milliseconds(20), cap: .seconds(1))
+  /// Somebody else had a lock or needed ours: the next attempt may succeed.
+  private static let passing: Set<String> = ["55P03", "40001", "40P01", "57P01"]
+
+  let store: DeadLetterStore
+  let replayer: PostgresReplayer
+
+  /// Replays these, and tells what became of each, one transaction after the other. Throws a ``Finding`` where there is none of a number,
+  /// before anything is applied; and ``SinkError``.
+  package func run(_ ids: [Int64], report: ([(letter: Int64, outcome: Outcome)]) async throws -> Void) async throws {
+    var pace = ReplayPace()
+    for start in stride(from: 0, to: ids.count, by: Self.portion) {
+      let wanted = Array(ids[start..<min(start + Self.portion, ids.count)])
+      let letters = try await store.letters(wanted)
+      let known = Set(letters.map(\.id))
+      if let missing = wanted.first(where: { !known.contains($0) }) {
+        throw Finding(
+          .problem, "dead-letters", "there is no dead letter \(missing)", mend: "see `tidemark dead-letters list`")
+      }
+      let closed = letters.sorted { $0.id < $1.id }.compactMap { letter in Self.foregone(letter).map { (letter.id, $0) } }
+      if !closed.isEmpty { try await report(closed) }
+      let open = letters.filter { Self.foregone($0) == nil }
+      for (_, letters) in Dictionary(grouping: open, by: \.lane).sorted(by: { $0.key < $1.key }) {
+        try await replay(letters.sorted { ($0.entry, $0.id) < ($1.entry, $1.id) }, &pace, report)
+      }
+    }
+  }
+
+  package func close() async { await replayer.close() }
+
+  private static func foregone(_ letter: DeadLetter) -> Outcome? {
+    if letter.resolvedAt != nil { return .replayed(.resolvedBefore(letter.resolution ?? "")) }
+    guard !letter.isComplete else { return nil }
+    return .impossible(
+      "only the first bytes were kept; raise limits.max_entry_bytes and write it again, then discard this one")
+  }
+
+  /// Letters of one lane.
+  private func replay(
+    _ letters: [DeadLetter], _ pace: inout ReplayPace, _ report: ([(letter: Int64, outcome: Outcome)]) async throws -> Void
+  ) async throws {
+    var rest = letters[...]
+    while !rest.isEmpty {
+      try Task.checkCancellation()
+      let piece = try await nextPiece(rest, pace.size)
+      do {
+        let start = ContinuousClock.now
+        let replays = try await patiently { try await apply(piece) }
+        let wait = pace.took(start.duration(to: .now), for: piece.count)
+        try await report(piece.map { ($0.id, outcome(of: $0, replays)) })
+        // The lane's own commits go first.
+        try await Task.sleep(for: wait)
+      } catch let error as SinkError where error.kind != .fault(.world) && error.kind != .fault(.configuration) {
+        // It is a letter's fault, and of several it is not known whose.
+        guard piece.count == 1 else {
+          pace.failed()
+          continue
+        }
+        try await report([(piece[0].id, .impossible(error.description))])
+      }
+      rest = rest.dropFirst(piece.count)
+    }
+  }
+
+  /// The next letters with their bytes.
+  private func nextPiece(_ rest: ArraySlice<DeadLetter>, _ size: Int) async throws -> [DeadLetter] {
+    var piece: [DeadLetter] = []
+    var bytes = 0
+    for letter in rest.prefix(size) where bytes < ReplayPace.mostBytes {
+      // Nobody removes letters but `forget`: then there is nothing to apply.
+      let whole = try await store.letter(letter.id) ?? letter
+      bytes += whole.raw.reduce(0) { $0 + $1.count }
+      piece.append(whole)
+    }
+    return piece
+  }
+
+  private func apply(_ piece: [DeadLetter]) async throws -> [Int64: LetterReplay]? {
+    let byID = Dictionary(piece.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+    return try await replayer.replay(lane: piece[0].lane, piece.map(\.id)) { record, open in
+      store.batch(open.compactMap { byID[$0] }, for: record)
+    }
+  }
+
+  private func outcome(of letter: DeadLetter, _ replays: [Int64: LetterReplay]?) -> Outcome {
+    guard let replays else {
+      return .impossible("the lane \(letter.lane) is not known; discard dead letter \(letter.id)")
+    }
+    return replays[letter.id].map { .replayed($0) } ?? .impossible("it is gone")
+  }
+
+  /// Tries again while others have the locks.
+  private func patiently<Result>(_ body: () async throws -> Result) async throws -> Result {
+    let deadline = ContinuousClock.now.advanced(by: Self.patience)
+    var wait: Duration?
+    while true {
+      do {
+        return try await body()
+      } catch let error as SinkError {
+        guard let state = error.sqlstate, Self.passing.contains(state), !error.isOutcomeUnknown, ContinuousClock.now < deadline else {
+          throw error
+        }
+        wait = Self.retry.wait(after: wait, random: .random(in: 0..<1))
+        try await Task.sleep(for: wait ?? .zero)
+      }
+    }
+  }
+}
