@@ -53,13 +53,19 @@ struct EventIDPruner: Sendable {
     var lanes: [(EventIDRetention.Lane, EventIDRetention.StreamEnd)]
   }
 
+  private static func end(_ observation: LaneObservation) -> EventIDRetention.StreamEnd {
+    switch observation {
+    case .seen(let snapshot): snapshot.stream.map { .at($0.lastGeneratedID) } ?? .absent
+    case .refused: .unknown
+    }
+  }
+
   /// A server that does not answer holds back what its lanes may still need.
   private func look(_ lanes: [EventIDRetention.Lane]) async -> SeenServer {
     do {
       // The clock first: what is written after the streams were looked at is no older.
       let now = try await source.currentMilliseconds(beside: lanes[0].name)
-      let streams = try await source.inspect(lanes.map(\.name))
-      let ends = streams.map { $0.map { EventIDRetention.StreamEnd.at($0.lastGeneratedID) } ?? .absent }
+      let ends = try await source.inspect(lanes.map { LaneCheck(asking: $0.name) }).map { Self.end($0) }
       return SeenServer(now: Int64(clamping: now), lanes: Array(zip(lanes, ends)))
     } catch {
       return SeenServer(lanes: lanes.map { ($0, .unknown) })

@@ -46,7 +46,7 @@ extension LaneCoordinator {
       endings.takenUp(record)
       observation.add(record.name)
       if record.cursor.position > .zero { observation.moved(record.name) }
-      if let trouble = halted[record.name] { halt(record.name, reason: trouble.text, hint: trouble.hint, for: nil) }
+      if let trouble = halted[record.name] { halt(record.name, reason: trouble.text, hint: trouble.hint, for: trouble.rest) }
     }
     committable.raise()
     advanced.raise()

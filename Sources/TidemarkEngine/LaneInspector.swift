@@ -1,24 +1,42 @@
 internal import TidemarkCore
 
-/// Asks Redis what became of lanes' streams.
+/// Asks Redis what became of lanes' streams. A lane that is refused is told apart from the others, and logged once.
 struct LaneInspector: Sendable {
   let source: any LaneSource
-  let routes: RouteTable
+  let refusals: LaneRefusals
 
-  func look(_ lanes: [LaneCheck], _ settings: WorkerSettings) async throws -> [LaneLook] {
-    let snapshots = try await source.look(lanes.map { LaneReadRequest.Position(lane: $0.lane, after: $0.cursor) })
-    return looks(lanes, snapshots, settings)
+  /// What was seen of the lanes that were asked for, in their order, and why the others are refused.
+  struct Inspection: Sendable {
+    var looks: [LaneLook] = []
+    var refused: [(lane: LaneCheck, error: SourceError)] = []
+  }
+
+  func look(_ lanes: [LaneCheck]) async throws -> Inspection {
+    inspection(of: lanes, try await source.look(lanes))
   }
 
   /// The same over the connection for writes to a server.
-  func survey(
-    _ lanes: [LaneCheck], on server: LaneServer, _ settings: WorkerSettings
-  ) async throws -> (connection: WriteConnection, looks: [LaneLook]) {
-    let survey = try await source.survey(lanes.map { LaneReadRequest.Position(lane: $0.lane, after: $0.cursor) }, on: server)
-    return (survey.connection, looks(lanes, survey.snapshots, settings))
+  func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> (connection: WriteConnection, inspection: Inspection) {
+    let survey = try await source.survey(lanes, on: server)
+    return (survey.connection, inspection(of: lanes, survey.observations))
   }
 
-  private func looks(_ lanes: [LaneCheck], _ snapshots: [LaneSnapshot], _ settings: WorkerSettings) -> [LaneLook] {
-    zip(lanes, snapshots).map { LaneLook($0, $1, table: routes, limits: settings.decode) }
+  /// The same where it does not matter what was read before and what is written next.
+  func inspect(_ lanes: [LaneCheck]) async throws -> Inspection {
+    inspection(of: lanes, try await source.inspect(lanes))
+  }
+
+  private func inspection(of lanes: [LaneCheck], _ observations: [LaneObservation]) -> Inspection {
+    var inspection = Inspection()
+    for (lane, observation) in zip(lanes, observations) {
+      switch observation {
+      case .seen(let snapshot): inspection.looks.append(LaneLook(lane, snapshot))
+      case .refused(let error):
+        inspection.refused.append((lane, error))
+        refusals.note(error, of: lane.lane, .inspect)
+      }
+    }
+    refusals.clear(inspection.looks.lazy.map(\.lane.lane), .inspect)
+    return inspection
   }
 }

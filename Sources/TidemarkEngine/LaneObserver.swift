@@ -58,31 +58,27 @@ struct LaneObserver: Sendable {
   private func measure(_ lanes: [LaneStatus], on server: LaneServer) async {
     guard let first = lanes.first?.record.name else { return }
     do {
-      let streams = try await source.inspect(lanes.map(\.record.name))
+      // Of a lane that is halted, or whose entries wait in Redis, only Redis knows which entry waits longest.
+      let inspection = try await inspector.inspect(
+        lanes.map {
+          LaneCheck(asking: $0.record.name, cursor: $0.record.cursor.position, question: $0.oldestUncommitted == nil ? .next : .counters)
+        })
+      let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0.snapshot) })
       let now = try await source.currentMilliseconds(beside: first)
       var lags: [String: LaneLag] = [:]
       var mirrors: [LaneMirror] = []
-      for (lane, stream) in zip(lanes, streams) {
-        if let stream { mirrors.append(LaneMirror(lane.record, within: stream)) }
-        lags[lane.record.name] = LagMeasure.lag(stream, record: lane.record, oldestUncommitted: lane.oldestUncommitted, now: now)
+      for lane in lanes {
+        guard let snapshot = looks[lane.record.name] else { continue }
+        if let stream = snapshot.stream { mirrors.append(LaneMirror(lane.record, within: stream)) }
+        lags[lane.record.name] = LagMeasure.lag(
+          snapshot.stream, record: lane.record, oldestUncommitted: lane.oldestUncommitted ?? snapshot.next, now: now)
       }
-      try await findOldest(of: zip(lanes, streams).filter { lags[$0.0.record.name]?.seconds == nil }, &lags, now: now)
       await coordinator.measured(lags)
+      await coordinator.unmeasured(inspection.refused.map(\.lane.lane))
       try await press(lags, beside: first, now: now)
       try await mirror(mirrors, of: lanes.map(\.record), on: server)
     } catch {
       await coordinator.unmeasured(lanes.map(\.record.name))
-    }
-  }
-
-  /// Of a lane that is halted, or whose entries wait in Redis, only Redis knows which entry waits longest.
-  private func findOldest(
-    of lanes: [(status: LaneStatus, stream: LaneInspection?)], _ lags: inout [String: LaneLag], now: UInt64
-  ) async throws {
-    guard !lanes.isEmpty else { return }
-    let positions = lanes.map { LaneReadRequest.Position(lane: $0.status.record.name, after: $0.status.record.cursor.position) }
-    for (lane, oldest) in zip(lanes, try await source.first(after: positions)) {
-      lags[lane.status.record.name] = LagMeasure.lag(lane.stream, record: lane.status.record, oldestUncommitted: oldest, now: now)
     }
   }
 
@@ -94,7 +90,9 @@ struct LaneObserver: Sendable {
     let levels = await coordinator.press(lags, memory: try await source.memoryShare(beside: lane))
     guard !levels.isEmpty else { return }
     let turn = Duration.seconds(3 * builtIn.partitions / ObservationPlan.quietPortion)
-    try await source.press(levels, until: now + UInt64(max(settings.leaseTTL, turn).seconds * 1000))
+    let refused = try await source.press(levels, until: now + UInt64(max(settings.leaseTTL, turn).seconds * 1000))
+    for (lane, error) in refused { inspector.refusals.note(error, of: lane, .pressure) }
+    inspector.refusals.clear(levels.keys.lazy.filter { refused[$0] == nil }, .pressure)
   }
 
   /// The ledger knows of a group before its absence can mean anything. One that is made says that this is the stream that was read: it is
@@ -108,8 +106,8 @@ struct LaneObserver: Sendable {
     let unmirrored = records.filter { names.contains($0.name) }
     let checks = await coordinator.standings(unmirrored).compactMap { if case .ours(let check) = $0 { check } else { nil } }
     guard !checks.isEmpty else { return }
-    let (connection, looks) = try await inspector.survey(checks, on: server, await coordinator.settings)
-    let sound = Set(looks.filter { $0.broken() == nil }.map(\.lane.lane))
+    let (connection, inspection) = try await inspector.survey(checks, on: server)
+    let sound = Set(inspection.looks.filter { $0.broken() == nil }.map(\.lane.lane))
     let there = try await source.mirror(new.filter { sound.contains($0.lane) }, over: connection)
     let mirrored = unmirrored.filter { there.contains($0.name) }
     guard !mirrored.isEmpty else { return }

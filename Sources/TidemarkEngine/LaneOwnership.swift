@@ -10,6 +10,7 @@ struct LaneOwnership: Sendable {
   let coordinator: LaneCoordinator
   let publisher: MarkPublisher
   let verification: LaneVerification
+  let inspector: LaneInspector
   let logger: Logger
 
   /// Until cancelled. What failed is tried again with the next discovery.
@@ -60,7 +61,7 @@ struct LaneOwnership: Sendable {
     }
     let verified = try await verification.verified(records.filter { $0.owner == worker.name }, settings)
     let ours = verified.map(\.record)
-    let halted = verified.compactMap { lane in lane.halt.map { (lane.record.name, Self.trouble($0)) } }
+    let halted = verified.compactMap { lane in lane.halt.map { (lane.record.name, $0) } }
     await coordinator.own(ours, at: server, halted: Dictionary(uniqueKeysWithValues: halted))
     // A worker that died between commit and mark left the mark behind; a new incarnation begins with a mark that falls.
     publisher.publish(
@@ -71,12 +72,6 @@ struct LaneOwnership: Sendable {
     let ownNames = ours.map(\.name)
     await coordinator.place(ownNames, at: try await source.servers(of: ownNames))
     logger.info("lanes.owned", metadata: ["lanes": "\(ours.count)", "new": "\(unknown.count)"])
-  }
-
-  private static func trouble(_ broken: LaneBreak) -> LaneView.LastError {
-    LaneView.LastError(
-      text: "the stream is not the one that was read: \(broken.cause.rawValue)",
-      hint: "look at it, then set `rewind: resume` or `reseed` and restart the worker")
   }
 
   /// All lanes by name, with where each begins when it has no cursor; and why some of those that match a pattern may be missing.
@@ -99,7 +94,9 @@ struct LaneOwnership: Sendable {
     _ names: [String], _ starts: [String: LaneStart], _ settings: WorkerSettings
   ) async throws -> [NewLane] {
     var lanes: [NewLane] = []
-    for (name, stream) in zip(names, try await source.inspect(names)) {
+    // One that is refused is registered once it can be looked at.
+    for look in try await inspector.inspect(names.map { LaneCheck(asking: $0) }).looks {
+      let (name, stream) = (look.lane.lane, look.snapshot.stream)
       let start = starts[name] ?? .oldest
       var following: UInt64 = 0
       if case .after(let id) = start, let stream {

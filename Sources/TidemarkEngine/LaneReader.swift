@@ -68,8 +68,9 @@ struct LaneReader: Sendable {
   }
 
   private func check(_ lanes: [LaneCheck]) async throws {
-    let settings = await coordinator.settings
-    let looks = try await inspector.look(lanes, settings)
+    let inspection = try await inspector.look(lanes)
+    let looks = inspection.looks
+    for (lane, error) in inspection.refused { await refused(lane.lane, error) }
     // What of the old stream is still to be committed says nothing of the new one.
     for look in looks where look.broken() != nil { trust.distrust(look.lane.lane) }
     for (look, finding) in zip(looks, await coordinator.checked(looks)) {
@@ -82,14 +83,16 @@ struct LaneReader: Sendable {
     }
   }
 
+  /// Sets one lane aside for a while; the others go on.
+  private func refused(_ lane: String, _ error: SourceError) async {
+    let halt = LaneView.LastError.refused(error, rest: await coordinator.settings.flow.haltRest)
+    inspector.refusals.note(error, of: lane, .inspect)
+    await coordinator.halt(lane, reason: halt.text, hint: halt.hint, for: halt.rest)
+  }
+
   private func failed(_ error: any Error, _ lastWait: inout Duration?) async {
     let settings = await coordinator.settings
-    if let error = error as? SourceError, case .laneRefused(let lane) = error.kind {
-      logger.error("lane.halted", metadata: ["lane": "\(lane)", "reason": "\(error.description)"])
-      return await coordinator.halt(
-        lane, reason: error.description, hint: "give the worker's user access to this stream, or remove the key",
-        for: settings.flow.haltRest)
-    }
+    if let error = error as? SourceError, case .laneRefused(let lane) = error.kind { return await refused(lane, error) }
     if (error as? SourceError)?.kind == .moved {
       logger.debug("redis.moved", metadata: server.metadata.merging(["reason": "\(error)"]) { $1 })
       return await coordinator.pause(for: settings.retry.base)

@@ -49,22 +49,29 @@ struct LaneTrimmer: Sendable {
   private func trim(
     _ lanes: [(record: LaneRecord, flow: LaneFlow)], on server: LaneServer, _ settings: WorkerSettings
   ) async throws {
-    let (connection, looks) = try await inspector.survey(
-      lanes.map { LaneCheck($0.record, knownAdded: $0.flow.knownAdded) }, on: server, settings)
-    let groups = try await source.groups(lanes.map(\.record.name))
+    let (connection, inspection) = try await inspector.survey(
+      lanes.map { LaneCheck($0.record, knownAdded: $0.flow.knownAdded) }, on: server)
+    let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0) })
     let now = try await source.currentMilliseconds(beside: lanes.first?.record.name ?? "")
     var cuts: [(lane: String, below: EntryID)] = []
     var blocked: [String: [String]] = [:]
-    for ((lane, look), groups) in zip(zip(lanes, looks), groups) {
-      guard look.mayBeTrimmed, let stream = look.snapshot.stream, let groups else { continue }
+    for lane in lanes {
+      guard let look = looks[lane.record.name], look.mayBeTrimmed, let stream = look.snapshot.stream else { continue }
       let bound = TrimBound(
-        stream, cursor: lane.record.cursor.position, now: now, limits: settings.trim, entryBytes: lane.flow.meanEntryBytes, groups: groups,
-        own: source.groupName)
+        stream, cursor: lane.record.cursor.position, now: now, limits: settings.trim, entryBytes: lane.flow.meanEntryBytes,
+        groups: look.snapshot.groups, own: source.groupName)
       blocked[lane.record.name] = bound.blockedBy
       if let below = bound.below { cuts.append((lane.record.name, below)) }
     }
     await coordinator.trimBlocked(blocked)
     // A replica that took over meanwhile may hold other entries below the cuts.
-    for (cut, count) in zip(cuts, try await source.trim(cuts, over: connection)) where count > 0 { metrics.trimmed(cut.lane, count) }
+    for (cut, result) in zip(cuts, try await source.trim(cuts, over: connection)) {
+      switch result {
+      case .success(let count):
+        if count > 0 { metrics.trimmed(cut.lane, count) }
+        inspector.refusals.clear([cut.lane], .trim)
+      case .failure(let error): inspector.refusals.note(error, of: cut.lane, .trim)
+      }
+    }
   }
 }

@@ -15,17 +15,23 @@ struct LaneVerification: Sendable {
   /// A lane that may be taken up.
   struct Verified {
     var record: LaneRecord
-    /// It is not to be read until somebody has decided.
-    var halt: LaneBreak?
+    /// Why it is not to be read now.
+    var halt: LaneView.LastError?
   }
 
   /// Nothing of these lanes is under way. A lane that can't be taken up now is left out.
   func verified(_ records: [LaneRecord], _ settings: WorkerSettings) async throws -> [Verified] {
     let endings = await coordinator.endings
-    let looks = try await inspector.look(records.map { LaneCheck($0, after: endings.ending(of: $0)) }, settings)
+    let inspection = try await inspector.look(records.map { LaneCheck($0, after: endings.ending(of: $0)) })
+    let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0) })
+    let refused = Dictionary(uniqueKeysWithValues: inspection.refused.map { ($0.lane.lane, $0.error) })
     var verified: [Verified] = []
     var isBroken = false
-    for (record, look) in zip(records, looks) {
+    for record in records {
+      if let error = refused[record.name] {
+        verified.append(Verified(record: record, halt: .refused(error, rest: settings.flow.haltRest)))
+      }
+      guard let look = looks[record.name] else { continue }
       guard let broken = look.broken(after: endings.ending(of: record)) else {
         verified.append(Verified(record: record, halt: nil))
         continue
@@ -59,7 +65,7 @@ struct LaneVerification: Sendable {
     switch policy {
     case .halt:
       try await sink.recordBreak(record, broken.cause, atLeast: broken.atLeast)
-      return Verified(record: record, halt: broken)
+      return Verified(record: record, halt: .broken(broken))
     case .resume: start = .oldest
     case .reseed: start = .newest
     }
@@ -86,5 +92,19 @@ struct LaneVerification: Sendable {
           "reason": "XSETID was refused: new entries may get ids below those of entries that are in Postgres already",
         ])
     }
+  }
+}
+
+extension LaneView.LastError {
+  /// Redis refuses the lane's key. It is looked at again after a while, before anything is read.
+  static func refused(_ error: SourceError, rest: Duration) -> LaneView.LastError {
+    LaneView.LastError(
+      text: error.description, hint: "give the worker's user access to this stream, or remove the key", rest: rest)
+  }
+
+  fileprivate static func broken(_ broken: LaneBreak) -> LaneView.LastError {
+    LaneView.LastError(
+      text: "the stream is not the one that was read: \(broken.cause.rawValue)",
+      hint: "look at it, then set `rewind: resume` or `reseed` and restart the worker")
   }
 }

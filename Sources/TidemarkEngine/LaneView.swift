@@ -5,6 +5,8 @@ struct LaneView {
   struct LastError {
     var text: String
     var hint: String?
+    /// When the lane is tried again, where it is halted; nil waits for an operator.
+    var rest: Duration?
   }
 
   /// As measured last.

@@ -6,6 +6,8 @@ internal import TidemarkCore
 final class MarkPublisher: Sendable {
   /// How long a mark waits whose lane does not look like what was read, until it is looked at again. The reader finds out within a second.
   private static let hold = Duration.seconds(1)
+  /// The same of a lane whose marks Redis refuses, for what the key of them is: somebody must change that.
+  private static let refusedHold = Duration.seconds(10)
 
   private let pending = Mutex<[String: PendingMark]>([:])
   private let changed = ChangeSignal()
@@ -14,12 +16,14 @@ final class MarkPublisher: Sendable {
   private let source: any LaneSource
   private let coordinator: LaneCoordinator
   private let trust: MarkTrust
+  private let refusals: LaneRefusals
   private let logger: Logger
 
-  init(source: any LaneSource, trust: MarkTrust, coordinator: LaneCoordinator, logger: Logger) {
+  init(source: any LaneSource, trust: MarkTrust, coordinator: LaneCoordinator, refusals: LaneRefusals, logger: Logger) {
     self.source = source
     self.trust = trust
     self.coordinator = coordinator
+    self.refusals = refusals
     self.logger = logger
   }
 
@@ -131,7 +135,7 @@ final class MarkPublisher: Sendable {
       let held = marks.filter { verdicts[$0.record.name] == .withhold }
       marks.removeAll { verdicts[$0.record.name] != .tell }
       let until = ContinuousClock.now.advanced(by: Self.hold)
-      add(held.map { PendingMark(record: $0.record, rejected: $0.rejected, heldUntil: until) })
+      add(held.map { $0.held(until: until) })
       try await tell(marks, by: route, over: connection)
     } catch {
       add(marks)
@@ -143,6 +147,11 @@ final class MarkPublisher: Sendable {
 
   private func tell(_ marks: [PendingMark], by route: Route, over connection: WriteConnection?) async throws {
     guard !marks.isEmpty else { return }
-    try await source.publish(marks.map(\.mark), over: route.isStray ? nil : connection)
+    let refused = try await source.publish(marks.map(\.mark), over: route.isStray ? nil : connection)
+    for (lane, error) in refused { refusals.note(error, of: lane, .publish) }
+    refusals.clear(marks.lazy.map(\.record.name).filter { refused[$0] == nil }, .publish)
+    guard !refused.isEmpty else { return }
+    let until = ContinuousClock.now.advanced(by: Self.refusedHold)
+    add(marks.filter { refused[$0.record.name] != nil }.map { $0.held(until: until) })
   }
 }

@@ -58,17 +58,13 @@ final class MarkTrust: Sendable {
       }
     }
     var connection: WriteConnection?
-    while !asked.isEmpty {
-      do {
-        let (found, looks) = try await inspector.survey(asked.map(\.check), on: server, await coordinator.settings)
-        connection = found
-        for (look, (check, isOurs, ending)) in zip(looks, asked) {
-          verdicts[check.lane] = look.broken(after: ending) == nil ? .tell : isOurs ? .withhold : .drop
-        }
-        break
-      } catch let error as SourceError {
-        guard case .laneRefused(let lane) = error.kind, let index = asked.firstIndex(where: { $0.check.lane == lane }) else { throw error }
-        verdicts[lane] = asked.remove(at: index).isOurs ? .withhold : .drop
+    if !asked.isEmpty {
+      let (found, inspection) = try await inspector.survey(asked.map(\.check), on: server)
+      connection = found
+      let looks = Dictionary(inspection.looks.map { ($0.lane.lane, $0) }) { first, _ in first }
+      for (check, isOurs, ending) in asked {
+        let isSound = looks[check.lane].map { $0.broken(after: ending) == nil } ?? false
+        verdicts[check.lane] = isSound ? .tell : isOurs ? .withhold : .drop
       }
     }
     try trust(asked.filter { $0.isOurs && verdicts[$0.check.lane] == .tell }.map(\.check.lane), over: connection, unlessLostSince: losses)

@@ -12,6 +12,10 @@ struct PendingMark: Sendable {
     DurableMark(lane: record.name, durable: record.cursor.position, incarnation: record.incarnation, rejected: rejected)
   }
 
+  func held(until: ContinuousClock.Instant) -> PendingMark {
+    PendingMark(record: record, rejected: rejected, heldUntil: until)
+  }
+
   /// Both marks of one lane as one: the place that is further on, both ones' rejections. A transaction of a lane that was given up and
   /// taken again may tell its mark before the one that the lane was taken with.
   func followed(by later: PendingMark) -> PendingMark {

@@ -35,9 +35,10 @@ package struct Worker: Service {
   }
 
   package func run() async throws {
-    let inspector = LaneInspector(source: source, routes: routes)
+    let inspector = LaneInspector(source: source, refusals: LaneRefusals(logger: logger))
     let trust = MarkTrust(source: source, inspector: inspector, coordinator: coordinator)
-    let publisher = MarkPublisher(source: source, trust: trust, coordinator: coordinator, logger: logger)
+    let publisher = MarkPublisher(
+      source: source, trust: trust, coordinator: coordinator, refusals: inspector.refusals, logger: logger)
     let observer = LaneObserver(
       source: source, sink: sink, inspector: inspector, worker: identity, coordinator: coordinator, logger: logger)
     let verification = LaneVerification(
@@ -45,7 +46,7 @@ package struct Worker: Service {
       logger: logger)
     let ownership = LaneOwnership(
       source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, verification: verification,
-      logger: logger)
+      inspector: inspector, logger: logger)
     let leases = LeaseKeeper(source: source, sink: sink, worker: identity, coordinator: coordinator, metrics: metrics, logger: logger)
     let listener = LeaseListener(news: try sink.makeLeaseNews(), coordinator: coordinator, logger: logger)
     let trimmer = LaneTrimmer(

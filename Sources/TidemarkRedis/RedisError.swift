@@ -80,6 +80,9 @@ enum ServerErrorClass {
     "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "OOM", "TRYAGAIN", "MISCONF", "NOREPLICAS", "UNBLOCKED",
   ]
 
+  /// A script says in words of its own what its user may not do.
+  private static let refusalTexts = ["ERR The user executing the script", "ERR Client sent AUTH", "ERR AUTH <password> called"]
+
   private static let unsupportedTexts = [
     "ERR DB index", "ERR invalid DB index", "ERR SELECT is not allowed", "ERR unknown command", "ERR unknown subcommand",
   ]
@@ -89,7 +92,7 @@ enum ServerErrorClass {
     if Self.passingWords.contains(word) || message.hasPrefix("ERR max number of clients reached") {
       self = .passing
     } else if word == "NOAUTH" || word == "WRONGPASS" || word == "NOPERM" || word == "DENIED"
-      || message.hasPrefix("ERR Client sent AUTH") || message.hasPrefix("ERR AUTH <password> called")
+      || Self.refusalTexts.contains(where: { message.hasPrefix($0) })
     {
       self = .refused
     } else if word == "WRONGTYPE" {
@@ -102,4 +105,14 @@ enum ServerErrorClass {
   }
 
   var isPassing: Bool { self == .passing }
+
+  /// Whether an error is about the key that a command names, and so says nothing of other keys: it holds something else, or the user may not
+  /// use it. A user without the command is refused for every key, in words about the command.
+  static func concernsKey(_ message: String) -> Bool {
+    switch ServerErrorClass(message) {
+    case .wrongType: true
+    case .refused: message.hasPrefix("NOPERM") && !message.contains("to run the")
+    case .passing, .unsupported, .other: false
+    }
+  }
 }

@@ -23,7 +23,7 @@ import Testing
     #expect(lane.cursor.appliedNo == 44)
     let chain = [0, 2, 4].reduce([1, 2] as [UInt8]) { SealChain.next(after: $0, batch.entries[$1].digest) }
     #expect(lane.cursor.seal == chain)
-    #expect(lane.anchor == batch.entries[4].digest)
+    #expect(lane.anchor == AnchorDigest(of: batch.blocks[0].entries[4], in: batch.blocks[0]))
     #expect(lane.counts.read == 5)
     #expect(lane.counts.applied == 3)
     #expect(lane.counts.ephemeral == 1)
@@ -84,9 +84,49 @@ import Testing
     #expect(Settlement(batch).lanes[0].deadLettersInARow == expected)
   }
 
-  @Test func `an entry that was never decoded is no anchor`() {
-    #expect(Settlement(ChangeBatch.of(numbered([Self.good, Self.bad]))).lanes[0].anchor == nil)
-    #expect(Settlement(ChangeBatch.of(numbered([Self.good, Self.ephemeral]))).lanes[0].anchor == nil)
+  @Test func `the anchor is the last entry as it came, whatever became of it, and no setting changes it`() throws {
+    for last in [Self.bad, Self.ephemeral, [["type", "note"], ["session", "s"], ["text", "a\0b"]]] {
+      let block = EntryBlock.of(numbered([Self.good, last]))
+      let expected = try #require(AnchorDigest(of: block.entries[1], in: block))
+      for replacesNUL in [false, true] {
+        #expect(Settlement(ChangeBatch.of(numbered([Self.good, last]), replacesNUL: replacesNUL)).lanes[0].anchor == expected)
+      }
+    }
+    // What was cut when it was read, or is large, has none.
+    var cut = EntryBlock.of(Self.good)
+    cut.truncations = [.init(field: 1, length: 9_000, digest: [])]
+    #expect(AnchorDigest(of: cut.entries[0], in: cut) == nil)
+    let large = EntryBlock.sized([AnchorDigest.most.bytes, AnchorDigest.most.bytes + 1])
+    #expect(AnchorDigest(of: large.entries[0], in: large) != nil)
+    #expect(AnchorDigest(of: large.entries[1], in: large) == nil)
+  }
+
+  @Test func `a dead letter whose position was read before stays what Postgres has there`() {
+    var record = Self.record(appliedNo: 0, seal: [])
+    record.furthest = EntryID(ms: 3, no: 0)
+    let batch = ChangeBatch.of(numbered([Self.good, Self.bad, Self.bad, Self.bad]), record: record)
+    #expect(batch.deadLettersThatMayRepeat == [1, 2])
+    #expect(batch.entries[1].digest != .none)
+    #expect(batch.entries[3].digest == .none)
+    let settlement = Settlement(
+      batch, outcomes: [EntryOutcome(entry: 1, kind: .reread), EntryOutcome(entry: 2, kind: .divergent)])
+    #expect(settlement.lanes[0].counts.reread == 1)
+    #expect(settlement.lanes[0].counts.divergent == 1)
+    #expect(settlement.lanes[0].counts.deadLetters == 1)
+    #expect(settlement.lanes[0].counts.read == 3)
+    #expect(settlement.lanes[0].rejected.map(\.id.ms) == [3, 4])
+    #expect(settlement.deadLetters.map(\.entry) == [2, 3])
+  }
+
+  @Test func `the digest of an entry is the same whether it is accepted or not`() throws {
+    let fields: [RawField] = [["type", "note"], ["session", "s"], ["b", "1"], ["a", "x\0y"]]
+    var record = Self.record(appliedNo: 0, seal: [])
+    record.furthest = EntryID(ms: 9, no: 0)
+    let refused = ChangeBatch.of(numbered([fields]), record: record, replacesNUL: false)
+    let accepted = ChangeBatch.of(numbered([fields]), record: record, replacesNUL: true)
+    guard case .rejected = refused.entries[0].disposition else { return #expect(Bool(false), "\(refused.entries[0])") }
+    #expect(accepted.entries[0].disposition == .apply)
+    #expect(refused.entries[0].digest == accepted.entries[0].digest)
   }
 
   @Test func `lanes are settled each by itself, and a batch in two parts comes to the same as in one`() {

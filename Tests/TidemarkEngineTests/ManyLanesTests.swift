@@ -31,29 +31,29 @@ private final class WatchedSource: LaneSource {
     return try await source.read(request)
   }
 
-  func press(_ levels: [String: PressureLevel], until: UInt64) async throws { try await source.press(levels, until: until) }
+  func press(_ levels: [String: PressureLevel], until: UInt64) async throws -> [String: SourceError] {
+    try await source.press(levels, until: until)
+  }
   func memoryShare(beside lane: String) async throws -> Double? { try await source.memoryShare(beside: lane) }
-  func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] { try await source.first(after: positions) }
   var groupName: String { source.groupName }
-  func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] { try await source.groups(lanes) }
-  func trim(_ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection) async throws -> [Int] {
+  func trim(
+    _ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection
+  ) async throws -> [Result<Int, SourceError>] {
     try await source.trim(cuts, over: connection)
   }
   func writeConnection(to server: LaneServer) -> WriteConnection? { source.writeConnection(to: server) }
-  func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey {
-    try await source.survey(positions, on: server)
-  }
-  func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] { try await source.look(positions) }
+  func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey { try await source.survey(lanes, on: server) }
+  func look(_ lanes: [LaneCheck]) async throws -> [LaneObservation] { try await source.look(lanes) }
   func readConnection(to server: LaneServer) -> Int { source.readConnection(to: server) }
   func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> {
     try await source.mirror(cursors, over: connection)
   }
   func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool { try await source.raiseFloor(lane, to: floor) }
   func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings { try await source.rings(prefixes, on: server) }
-  func inspect(_ lanes: [String]) async throws -> [LaneInspection?] { try await source.inspect(lanes) }
+  func inspect(_ lanes: [LaneCheck]) async throws -> [LaneObservation] { try await source.inspect(lanes) }
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
   func discover(_ pattern: String) async throws -> [String] { try await source.discover(pattern) }
-  func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws {
+  func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError] {
     try await source.publish(marks, over: connection)
   }
   func currentMilliseconds(beside lane: String) async throws -> UInt64 { try await source.currentMilliseconds(beside: lane) }

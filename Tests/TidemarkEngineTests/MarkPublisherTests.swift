@@ -22,10 +22,11 @@ import TidemarkTestKit
     let shards = ["a", "b"].map { Shard.of($0, builtIn: nil) }
     _ = await coordinator.hold(LeaseGrant(shards: Dictionary(uniqueKeysWithValues: Set(shards).map { ($0, 1) })))
     await coordinator.own(zip(["a", "b"], shards).map { HandOverTests.record($0, shard: $1) }, at: north)
-    let inspector = LaneInspector(source: source, routes: RouteTable())
+    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    let inspector = LaneInspector(source: source, refusals: LaneRefusals(logger: logger))
     let publisher = MarkPublisher(
       source: source, trust: MarkTrust(source: source, inspector: inspector, coordinator: coordinator), coordinator: coordinator,
-      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      refusals: inspector.refusals, logger: logger)
     try await withThrowingTaskGroup { tasks in
       tasks.addTask { await publisher.run() }
       try await body(publisher, source, coordinator)

@@ -15,6 +15,7 @@ final class MemorySource: LaneSource {
     var committed: (@Sendable (String) -> EntryID?)?
     var untimely: [DurableMark] = []
     var isAway = false
+    var refused: [String: SourceError] = [:]
     /// Where lanes and their marks are, if not at the only server.
     var places: [String: (lane: LaneServer, mark: LaneServer)] = [:]
     var silent: Set<LaneServer> = []
@@ -84,53 +85,47 @@ final class MemorySource: LaneSource {
     return reply
   }
 
-  func inspect(_ lanes: [String]) async throws -> [LaneInspection?] {
+  func inspect(_ lanes: [LaneCheck]) async throws -> [LaneObservation] { try await look(lanes) }
+
+  func look(_ lanes: [LaneCheck]) async throws -> [LaneObservation] {
     try checkReachable()
     return state.withLock { state in
       lanes.map { lane in
-        state.streams[lane].map { stream in
-          LaneInspection(
+        if let refusal = state.refused[lane.lane] { return .refused(refusal) }
+        guard let stream = state.streams[lane.lane] else { return .seen(LaneSnapshot(stream: nil, hasGroup: false, anchor: .gone)) }
+        let anchor = stream.first { $0.id == lane.cursor }.map { EntryBlock(id: $0.id, raw: $0.raw) }
+        var snapshot = LaneSnapshot(
+          stream: LaneInspection(
             length: UInt64(stream.count), lastGeneratedID: stream.last?.id ?? .zero,
-            entriesAdded: UInt64(stream.count + state.trimmed[lane, default: 0]),
-            maxDeletedID: .zero, firstID: stream.first?.id, lastID: stream.last?.id)
-        }
+            entriesAdded: UInt64(stream.count + state.trimmed[lane.lane, default: 0]), maxDeletedID: .zero, firstID: stream.first?.id),
+          hasGroup: true, anchor: anchor.map { .there(AnchorDigest(of: $0.entries[0], in: $0)) } ?? .gone)
+        snapshot.next = stream.first { $0.id > lane.cursor }?.id
+        return .seen(snapshot)
       }
     }
   }
 
-  func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] {
-    let streams = try await inspect(positions.map(\.lane))
-    return state.withLock { state in
-      zip(positions, streams).map { position, stream in
-        let anchor = state.streams[position.lane]?.first { $0.id == position.after }
-        return LaneSnapshot(
-          stream: stream, hasGroup: stream != nil,
-          anchor: anchor.map { .there(EntryBlock(id: $0.id, raw: $0.raw)) } ?? .gone)
-      }
-    }
-  }
+  /// The lane's key is something else from now on; nil: it is a stream again.
+  func refuse(_ lane: String, _ error: SourceError?) { state.withLock { $0.refused[lane] = error } }
 
   func writeConnection(to server: LaneServer) -> WriteConnection? {
     WriteConnection(server: server, number: state.withLock { $0.connections })
   }
 
-  func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey {
+  func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey {
     LaneSurvey(
-      connection: WriteConnection(server: server, number: state.withLock { $0.connections }), snapshots: try await look(positions))
+      connection: WriteConnection(server: server, number: state.withLock { $0.connections }), observations: try await look(lanes))
   }
 
   func readConnection(to server: LaneServer) -> Int { state.withLock { $0.connections } }
 
-  func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] {
-    state.withLock { state in positions.map { position in state.streams[position.lane]?.first { $0.id > position.after }?.id } }
-  }
-
-  func press(_ levels: [String: PressureLevel], until: UInt64) async throws {}
+  func press(_ levels: [String: PressureLevel], until: UInt64) async throws -> [String: SourceError] { [:] }
   func memoryShare(beside lane: String) async throws -> Double? { nil }
   var groupName: String { "tidemark" }
-  func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] { lanes.map { _ in [] } }
 
-  func trim(_ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection) async throws -> [Int] {
+  func trim(
+    _ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection
+  ) async throws -> [Result<Int, SourceError>] {
     state.withLock { state in
       state.trimRounds += 1
       return cuts.map { lane, below in
@@ -138,7 +133,7 @@ final class MemorySource: LaneSource {
         let kept = stream.filter { $0.id >= below }
         state.streams[lane] = kept
         state.trimmed[lane, default: 0] += stream.count - kept.count
-        return stream.count - kept.count
+        return .success(stream.count - kept.count)
       }
     }
   }
@@ -177,7 +172,7 @@ final class MemorySource: LaneSource {
   /// Marks that a silent server was told.
   var waiting: [DurableMark] { state.withLock { $0.waiting } }
 
-  func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws {
+  func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError] {
     let isSilent = try state.withLock { state in
       if let connection, connection.number != state.connections { throw SourceError(.unavailable, "another connection") }
       let isSilent = marks.contains { state.silent.contains(state.places[$0.lane]?.mark ?? .only) }
@@ -185,11 +180,12 @@ final class MemorySource: LaneSource {
       return isSilent
     }
     if isSilent { try await neverRearranged() }
-    state.withLock { state in
-      for mark in marks {
+    return state.withLock { state in
+      for mark in marks where state.refused[mark.lane] == nil {
         state.marks[mark.lane] = mark
         if let committed = state.committed, committed(mark.lane) ?? .zero < mark.durable { state.untimely.append(mark) }
       }
+      return state.refused.filter { lane, _ in marks.contains { $0.lane == lane } }
     }
   }
 }

@@ -99,6 +99,31 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `what is in Postgres stays what it is there when it is read again under rules that would refuse it`() async throws {
+    try await withSink { fixture in
+      var sink = fixture
+      sink.limits.replacesNUL = true
+      let entries = (5...8).map { HandMade(UInt64($0), "note", "s", [("text", "a\0b \($0)")]) }
+      try await sink.commit(Array(entries[..<3]))
+      let ended = try await sink.lane()
+      try await sink.sink.begin(NewIncarnation(ended: ended, cause: .rewound, atLeast: 0, start: .zero, startOrdinal: 0))
+      sink.limits.replacesNUL = false
+      // The second was written anew with other content; the third comes cut, as one above today's limit; the last was never there.
+      var again = entries
+      again[1] = HandMade(6, "note", "s", [("text", "other\0")])
+      var block = EntryBlock(again)
+      block.truncations = [.init(field: 8, length: 9_000, digest: [])]
+      var builder = BatchBuilder(table: RouteTable(), limits: sink.limits, builtIn: nil)
+      builder.append(lane: try await sink.lane(), [LaneChunk(block: block, blockID: 0, entries: 0..<block.entries.count)])
+      _ = try await sink.writer.commit(builder.finish(), .exact)
+      let totals = try await sink.lane().totals
+      #expect([totals.reread, totals.divergent, totals.deadLetters, totals.applied, totals.read] == [2, 1, 1, 0, 2])
+      let letters = try await sink.rows("select entry_ms, reason from tide.dead_letters order by 1")
+      #expect(letters == [["6", "id_reused"], ["8", "unstorable_text"]])
+      #expect(try await sink.rows("select count(*) from tide.changes") == [["3"]])
+    }
+  }
+
   @Test func `a break that is noticed again is one row`() async throws {
     try await withSink { sink in
       let lane = try await sink.lane()

@@ -16,6 +16,7 @@ struct ClusterSourceTests {
   }
 
   private static func position(_ lane: String) -> LaneReadRequest.Position { .init(lane: lane, after: .zero) }
+  private static func check(_ lane: String) -> LaneCheck { LaneCheck(asking: lane) }
 
   /// What a call answers once the source has followed the slot.
   private func settled<Value>(_ body: () async throws -> Value) async throws -> Value {
@@ -42,10 +43,10 @@ struct ClusterSourceTests {
       try await cluster.move(slot: slot, to: target, batch: 1) { step in
         steps.append(step)
         for lane in lanes + lanes.reversed() {
-          let inspection = try await settled { try await source.inspect([lane])[0] }
-          #expect(inspection?.entriesAdded == 1, "\(lane) after \(step)")
-          let look = try await settled { try await source.look([Self.position(lane)])[0] }
-          #expect(look.stream != nil, "\(lane) after \(step)")
+          let inspection = try await settled { try await source.inspect([Self.check(lane)])[0] }
+          #expect(inspection.snapshot?.stream?.entriesAdded == 1, "\(lane) after \(step)")
+          let look = try await settled { try await source.look([Self.check(lane)])[0] }
+          #expect(look.snapshot?.stream != nil, "\(lane) after \(step)")
           let request = LaneReadRequest(positions: [Self.position(lane)], count: 10, block: nil, budget: 1 << 20, maxEntryBytes: 1 << 20)
           let read = try await settled { try await source.read(request) }
           #expect(read.block?.readable.map(\.id) == ["1-1"], "\(lane) after \(step)")
@@ -54,8 +55,8 @@ struct ClusterSourceTests {
         // for both, and never is it the word that a stream is gone.
         let newcomer = RedisClusterSource(
           try RedisConfiguration(url: "redis+cluster://127.0.0.1:\(cluster.nodes[0].port)"), prefix: "tidemark")
-        let both = try? await newcomer.look(lanes.map(Self.position))
-        #expect(both?.contains { $0.stream == nil } != true, "after \(step)")
+        let both = try? await newcomer.look(lanes.map(Self.check))
+        #expect(both?.contains { $0.snapshot?.stream == nil } != true, "after \(step)")
         await newcomer.close()
       }
       #expect(steps.contains(.moved(keys: 1)) && steps.contains(.moved(keys: 2)))
@@ -77,7 +78,8 @@ struct ClusterSourceTests {
       }
       #expect(Set(try await source.discover("jobs:*")) == Set(lanes))
       let all = lanes + (0..<8).map { "tidemark:{\($0)}:changes" }
-      try await source.publish(all.map { DurableMark(lane: $0, durable: EntryID(ms: 7, no: 1), incarnation: 1, rejected: []) }, over: nil)
+      let marks = all.map { DurableMark(lane: $0, durable: EntryID(ms: 7, no: 1), incarnation: 1, rejected: []) }
+      #expect(try await source.publish(marks, over: nil) == [:])
       for number in 0..<8 {
         let key = "tidemark:{\(number)}:lane"
         let node = try await cluster.master(of: try await cluster.slot(of: key))
@@ -97,24 +99,23 @@ struct ClusterSourceTests {
       for id in ["1-1", "2-1"] { try await holder.command("XADD", lane, id, "k", "v") }
       let cut = [(lane: lane, below: EntryID(ms: 2, no: 0))]
       let server = try #require(try await source.servers(of: [lane]).first)
-      let position = LaneReadRequest.Position(lane: lane, after: EntryID(ms: 2, no: 1))
-      let survey = try await source.survey([position], on: server)
-      #expect(survey.snapshots.first?.stream?.length == 2)
+      let survey = try await source.survey([Self.check(lane)], on: server)
+      #expect(survey.observations.first?.snapshot?.stream?.length == 2)
 
       let target = try #require(try await cluster.masters().first { $0.port != holder.port })
       try await cluster.move(slot: slot, to: target) { _ in }
       let trimmed = await failure { _ = try await source.trim(cut, over: survey.connection) }
       #expect(trimmed?.kind == .moved)
       let mark = DurableMark(lane: lane, durable: EntryID(ms: 2, no: 1), incarnation: 1, rejected: [])
-      let marked = await failure { try await source.publish([mark], over: survey.connection) }
+      let marked = await failure { _ = try await source.publish([mark], over: survey.connection) }
       #expect(marked?.kind == .moved)
       #expect(try await target.command("XLEN", lane) == "2")
       #expect(try await target.command("EXISTS", "tidemark:{3}:lane") == "0")
 
       let now = try #require(try await source.servers(of: [lane]).first)
-      let again = try await source.survey([position], on: now)
-      #expect(try await source.trim(cut, over: again.connection) == [1])
-      try await source.publish([mark], over: again.connection)
+      let again = try await source.survey([Self.check(lane)], on: now)
+      #expect(try await source.trim(cut, over: again.connection) == [.success(1)])
+      #expect(try await source.publish([mark], over: again.connection) == [:])
     }
   }
 

@@ -95,18 +95,21 @@ struct LaneReadingTests {
       try await server.command("XDEL", "lane", "3-0")
       try await server.command("XTRIM", "lane", "MAXLEN", "2")
       try await server.command("XGROUP", "CREATE", "empty", "g", "$", "MKSTREAM")
+      try await server.command("SET", "text", "x")
       let zero = EntryID.zero
+      let seen = try await source.inspect(
+        ["lane", "absent", "text", "empty"].map { LaneCheck(asking: $0, cursor: EntryID(ms: 4, no: 0), question: .next) })
       #expect(
-        try await source.inspect(["lane", "absent", "empty"]) == [
+        seen.map { $0.snapshot?.stream } == [
           LaneInspection(
             length: 2, lastGeneratedID: EntryID(ms: 5, no: 0), entriesAdded: 5, maxDeletedID: EntryID(ms: 3, no: 0),
-            firstID: EntryID(ms: 4, no: 0), lastID: EntryID(ms: 5, no: 0)),
-          nil,
+            firstID: EntryID(ms: 4, no: 0)),
+          nil, nil,
           LaneInspection(length: 0, lastGeneratedID: zero, entriesAdded: 0, maxDeletedID: zero, firstID: nil),
         ])
-      try await server.command("SET", "text", "x")
-      let error = await failure { _ = try await source.inspect(["lane", "text"]) }
-      #expect(error?.kind == .laneRefused("text"))
+      #expect(seen.map { $0.snapshot?.next } == [EntryID(ms: 5, no: 0), nil, nil, nil])
+      guard case .seen = seen[1], case .refused(let error) = seen[2] else { return #expect(Bool(false), "\(seen)") }
+      #expect(error.kind == .laneRefused("text"))
     }
   }
 

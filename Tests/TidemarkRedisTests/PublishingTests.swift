@@ -23,7 +23,7 @@ struct PublishingTests {
         ("18446744073709551615-18446744073709551615", 10, "18446744073709551615-18446744073709551615"),
       ]
       for step in steps {
-        try await source.publish([mark(lane, step.id, step.incarnation), mark("orders", step.id, step.incarnation)], over: nil)
+        _ = try await source.publish([mark(lane, step.id, step.incarnation), mark("orders", step.id, step.incarnation)], over: nil)
         #expect(try await server.command("HGET", "tidemark:{3}:lane", "durable") == step.held, "after \(step)")
         #expect(try await server.command("HGET", "tidemark:durable", "orders") == step.held, "after \(step)")
       }
@@ -39,7 +39,7 @@ struct PublishingTests {
       let rejections = [
         DurableMark.Rejection(id: EntryID(ms: 1, no: 5), reason: "bad_json"), .init(id: EntryID(ms: 2, no: 0), reason: "missing_field"),
       ]
-      for _ in 0..<2 { try await source.publish([mark(lane, "2-0", rejected: rejections)], over: nil) }
+      for _ in 0..<2 { _ = try await source.publish([mark(lane, "2-0", rejected: rejections)], over: nil) }
       #expect(
         Set(try await server.command("HGETALL", "tidemark:{3}:rejected").split(separator: "\n")) == [
           "1-5", "bad_json", "2-0", "missing_field",
@@ -54,7 +54,7 @@ struct PublishingTests {
   func manyLanes() async throws {
     try await withSource { server, source in
       for id in ["1-0", "2-0"] {
-        try await source.publish(try (0..<2000).map { try mark("lane\($0)", id) }, over: nil)
+        _ = try await source.publish(try (0..<2000).map { try mark("lane\($0)", id) }, over: nil)
         #expect(try await server.command("HGET", "tidemark:durable", "lane1999") == id)
         try await server.command("SCRIPT", "FLUSH")
       }
@@ -62,13 +62,18 @@ struct PublishingTests {
     }
   }
 
-  @Test("A key that another program uses is a misconfiguration; the other lanes are told all the same")
+  @Test("A key that another program uses is named with the lanes that it concerns; the other lanes are told all the same")
   func foreignKey() async throws {
     try await withSource(prefix: "mine") { server, source in
-      try await server.command("SET", "mine:durable", "text")
-      let error = await failure { try await source.publish([mark("orders", "1-0"), mark("mine:{0}:changes", "1-0")], over: nil) }
-      #expect(error?.kind == .misconfigured)
+      for key in ["mine:durable", "mine:{1}:lane"] { try await server.command("SET", key, "text") }
+      let lanes = ["orders", "mine:{0}:changes", "mine:{1}:changes"]
+      let refused = try await source.publish(lanes.map { try mark($0, "1-0") }, over: nil)
+      #expect(refused.mapValues(\.kind) == ["orders": .laneRefused("orders"), lanes[2]: .laneRefused(lanes[2])])
+      #expect(refused["orders"]?.description.contains("mine:durable") == true)
       #expect(try await server.command("HGET", "mine:{0}:lane", "durable") == "1-0")
+      let levels: [String: PressureLevel] = [lanes[1]: .slow, lanes[2]: .slow]
+      #expect(try await source.press(levels, until: 5).mapValues(\.kind) == [lanes[2]: .laneRefused(lanes[2])])
+      #expect(try await server.command("HGET", "mine:{0}:lane", "pressure") == "slow")
     }
   }
 }

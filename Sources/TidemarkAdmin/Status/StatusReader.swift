@@ -90,46 +90,21 @@ package struct StatusReader: Sendable {
   private func lagOnServer(of records: [LaneRecord]) async -> ([String: LaneLag], String?) {
     do {
       let now = try await source.currentMilliseconds(beside: records.first?.name ?? "")
-      var known = records
+      let observations = try await source.inspect(
+        records.map { LaneCheck(asking: $0.name, cursor: $0.cursor.position, question: .next) })
+      var lags: [String: LaneLag] = [:]
       var refusal: String?
-      // A key that is no stream is left out; the others are still worth knowing. Each try finds one such key.
-      for _ in 0..<16 {
-        do {
-          let streams = try await source.inspect(known.map(\.name))
-          let oldest = await oldestUncommitted(zip(known, streams))
-          let lags = zip(known, streams).map { record, stream in
-            (record.name, LagMeasure.lag(stream, record: record, oldestUncommitted: oldest[record.name], now: now))
-          }
-          return (Dictionary(lags) { first, _ in first }, nil)
-        } catch let error as SourceError {
-          guard case .laneRefused(let lane) = error.kind else { throw error }
-          known.removeAll { $0.name == lane }
-          refusal = error.description
+      for (record, observation) in zip(records, observations) {
+        switch observation {
+        case .seen(let snapshot):
+          lags[record.name] = LagMeasure.lag(snapshot.stream, record: record, oldestUncommitted: snapshot.next, now: now)
+        case .refused(let error): refusal = refusal ?? error.description
         }
       }
-      return ([:], refusal)
+      // Of those that are left out others are still worth knowing.
+      return (lags, lags.isEmpty ? refusal : nil)
     } catch {
       return ([:], "\(error)")
     }
-  }
-
-  /// The first entry after the cursor of lanes that are behind, where it is not the stream's first. One small read finds them; a lane
-  /// whose next entry is large is left out, and its age is not known.
-  private func oldestUncommitted(_ lanes: some Sequence<(LaneRecord, LaneInspection?)>) async -> [String: EntryID] {
-    let behind = lanes.filter { record, stream in
-      guard let stream, stream.lastGeneratedID > record.cursor.position else { return false }
-      return (stream.firstID ?? .zero) <= record.cursor.position
-    }
-    var oldest: [String: EntryID] = [:]
-    for start in stride(from: 0, to: behind.count, by: 64) {
-      let positions = behind[start..<min(start + 64, behind.count)].map {
-        LaneReadRequest.Position(lane: $0.0.name, after: $0.0.cursor.position)
-      }
-      let request = LaneReadRequest(
-        positions: positions, count: 1, block: nil, budget: positions.count == 1 ? nil : 1 << 20, maxEntryBytes: 1 << 20)
-      guard case .entries(let block)? = try? await source.read(request) else { continue }
-      for (lane, entry) in block.firstEntries(of: positions.map(\.lane)) { oldest[lane] = entry }
-    }
-    return oldest
   }
 }

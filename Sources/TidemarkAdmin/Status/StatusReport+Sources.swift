@@ -38,13 +38,3 @@ extension StatusReport.Worker {
       shards: result.int64(row, "shards").map { Int($0) }, lanes: result.int64(row, "lanes").map { Int($0) })
   }
 }
-
-extension EntryBlock {
-  /// The first entry of each lane that the reply has entries of; `lanes` as they were asked for.
-  func firstEntries(of lanes: [String]) -> [(String, EntryID)] {
-    sections.compactMap { section in
-      guard lanes.indices.contains(section.lane), let first = section.entries.first else { return nil }
-      return (lanes[section.lane], entries[first].id)
-    }
-  }
-}

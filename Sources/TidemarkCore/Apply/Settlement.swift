@@ -3,8 +3,8 @@ package struct Settlement: Sendable, Equatable {
   package struct Lane: Sendable, Equatable {
     package var laneID: Int32
     package var cursor: LaneCursor
-    /// Digest of the cursor's own entry; nil when it was never decoded.
-    package var anchor: ContentDigest?
+    /// Digest of the cursor's own entry; nil when it is too large for one.
+    package var anchor: AnchorDigest?
     package var counts: LaneCounts
     package var rejected: [DurableMark.Rejection]
     /// Dead letters since the last entry that was none.
@@ -36,13 +36,11 @@ package struct Settlement: Sendable, Equatable {
     numbers.reserveCapacity(batch.entries.count)
     let byEntry = Dictionary(outcomes.map { ($0.entry, $0.kind) }, uniquingKeysWith: { first, _ in first })
     for segment in batch.segments {
-      var lane = Lane(laneID: segment.laneID, cursor: segment.before, anchor: nil, counts: LaneCounts(), rejected: [])
+      var lane = Lane(laneID: segment.laneID, cursor: segment.before, anchor: segment.anchorAfter, counts: LaneCounts(), rejected: [])
       lane.cursor.position = batch.lastID(of: segment)
       lane.counts.read = segment.entries.count
       for index in segment.entries { settle(index, of: batch, byEntry.isEmpty ? nil : byEntry[index], &lane) }
       lane.counts.missing = segment.missing
-      let last = segment.entries.isEmpty ? segment.anchorBefore : batch.entries[segment.entries.upperBound - 1].digest
-      lane.anchor = last == ContentDigest.none ? nil : last
       lanes.append(lane)
     }
   }
@@ -52,21 +50,21 @@ package struct Settlement: Sendable, Equatable {
     defer { lane.deadLettersInARow = lane.counts.deadLetters > deadLettersBefore ? lane.deadLettersInARow + 1 : 0 }
     switch (batch.entries[index].disposition, outcome) {
     case (.ephemeral, _): lane.counts.ephemeral += 1
-    case (.rejected(let rejection), _), (.apply, .rejected(let rejection)):
-      lane.counts.deadLetters += 1
-      lane.rejected.append(DurableMark.Rejection(id: batch.entries[index].id, reason: rejection.reason.rawValue))
-      deadLetters.append(Rejected(entry: index, rejection: rejection))
-    case (.apply, .duplicate): lane.counts.duplicates += 1
-    case (.apply, .divergent):
+    case (.rejected, .reread), (.apply, .reread):
+      // Read before, so only counted here.
+      lane.counts.read -= 1
+      lane.counts.reread += 1
+    case (.rejected, .divergent), (.apply, .divergent):
       lane.counts.divergent += 1
       divergent.append(index)
       // Its content is in no table: kept as a dead letter's is, and its writer is told.
       lane.rejected.append(DurableMark.Rejection(id: batch.entries[index].id, reason: Rejection.divergent.reason.rawValue))
       deadLetters.append(Rejected(entry: index, rejection: .divergent))
-    case (.apply, .reread):
-      // Read before, so only counted here.
-      lane.counts.read -= 1
-      lane.counts.reread += 1
+    case (.rejected(let rejection), _), (.apply, .rejected(let rejection)):
+      lane.counts.deadLetters += 1
+      lane.rejected.append(DurableMark.Rejection(id: batch.entries[index].id, reason: rejection.reason.rawValue))
+      deadLetters.append(Rejected(entry: index, rejection: rejection))
+    case (.apply, .duplicate): lane.counts.duplicates += 1
     case (.apply, nil):
       lane.counts.applied += 1
       lane.counts.misrouted += batch.entries[index].isMisrouted ? 1 : 0

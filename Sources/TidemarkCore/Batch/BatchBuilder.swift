@@ -36,14 +36,15 @@ package struct BatchBuilder: ~Copyable {
     for chunk in chunks {
       batch.blocks.append(chunk.block)
       batch.byteCount += chunk.byteCount
-      for index in chunk.entries { append(chunk.block, index, lane: lane, partition: partition) }
+      for index in chunk.entries { append(chunk.block, index, lane: lane, partition: partition, furthest: record.furthest) }
     }
     guard batch.entries.count > start || !gaps.isEmpty else { return }
+    let last = chunks.last.flatMap { chunk in chunk.entries.last.map { (chunk.block, chunk.block.entries[$0]) } }
     batch.segments.append(
       ChangeBatch.Segment(
         laneID: record.laneID, lane: record.name, fence: record.fence, incarnation: record.incarnation, before: record.cursor,
         anchorBefore: record.anchor, ordinalBefore: record.ordinal, furthest: record.furthest,
-        entries: start..<batch.entries.count, gaps: gaps))
+        entries: start..<batch.entries.count, anchorAfter: last.map { AnchorDigest(of: $1, in: $0) } ?? record.anchor, gaps: gaps))
   }
 
   package consuming func finish() -> ChangeBatch {
@@ -51,7 +52,7 @@ package struct BatchBuilder: ~Copyable {
     return batch
   }
 
-  private mutating func append(_ block: EntryBlock, _ index: Int, lane: Int, partition: Int?) {
+  private mutating func append(_ block: EntryBlock, _ index: Int, lane: Int, partition: Int?, furthest: EntryID) {
     let source = block.entries[index]
     var entry = BatchEntry(lane: lane, id: source.id, block: batch.blocks.count - 1, indexInBlock: index, disposition: .apply)
     do throws(Rejection) {
@@ -59,6 +60,7 @@ package struct BatchBuilder: ~Copyable {
       if decoded.isEphemeral { entry.disposition = .ephemeral }
     } catch {
       entry.disposition = .rejected(error)
+      if source.id <= furthest { entry.digest = decoder.digest(of: source, in: block) ?? .none }
       if !decoded.session.isEmpty, error.reason != .badUTF8, error.reason != .unstorableText { entry.session = session(of: block) }
     }
     if entry.disposition == .apply {

@@ -11,12 +11,14 @@ package struct ChangeBatch: Sendable {
     /// Where the lane must stand for this batch to be applied.
     package var before: LaneCursor
     /// Digest of the entry there, and what Redis had added by then.
-    package var anchorBefore: ContentDigest?
+    package var anchorBefore: AnchorDigest?
     package var ordinalBefore: UInt64
     /// The furthest position that the lane ever reached.
     package var furthest: EntryID
     /// Indices into ``ChangeBatch/entries``; empty where there is nothing but gaps.
     package var entries: Range<Int>
+    /// Digest of the last of them, or of the entry where the lane stands.
+    package var anchorAfter: AnchorDigest?
     /// What was lost up to its end.
     package var gaps: [LaneGap]
 
@@ -74,6 +76,17 @@ package struct ChangeBatch: Sendable {
       let other = entries[index]
       return index != entry && other.disposition == .apply && other.eventID != .null && other.session == one.session
         && compare(other.eventID, one.eventID) == 0
+    }
+  }
+
+  /// Dead letters, by index, at positions that were read before, in another incarnation: an entry that Postgres has stays what it is there,
+  /// though today's rules would refuse it. Its digest is ``ContentDigest/none`` where it was cut when it was read.
+  package var deadLettersThatMayRepeat: [Int] {
+    segments.flatMap { segment in
+      segment.entries.filter { index in
+        guard entries[index].id <= segment.furthest, case .rejected = entries[index].disposition else { return false }
+        return true
+      }
     }
   }
 

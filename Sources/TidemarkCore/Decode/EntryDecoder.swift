@@ -42,7 +42,7 @@ package struct EntryDecoder: ~Copyable {
         try checkText(fields, bytes, &decoded)
         try assign(fields, shape, bytes, &decoded)
         if decoded.isEphemeral { return nil }
-        decoded.digest = digest(fields, shape, bytes)
+        decoded.digest = digest(fields, shape.order, bytes)
         try readEnvelope(fields, shape, bytes, entry, &decoded)
         try checkFields(bytes, &decoded)
         return nil
@@ -54,12 +54,16 @@ package struct EntryDecoder: ~Copyable {
     if let outcome { throw outcome }
   }
 
+  /// The digest of an entry's content, whether it would be accepted or not. Nil for one that was cut when it was read.
+  mutating func digest(of entry: EntryBlock.Entry, in block: EntryBlock) -> ContentDigest? {
+    guard block.isWhole(entry) else { return nil }
+    return block.withFields(of: entry) { fields, bytes in digest(fields, EntryShape.order(of: fields, bytes), bytes) }
+  }
+
   private func checkSize(
     _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ entry: EntryBlock.Entry, _ block: EntryBlock
   ) throws(Rejection) {
-    let own = Int(entry.firstField)..<Int(entry.firstField) + fields.count
-    let isCut = !block.truncations.isEmpty && block.truncations.contains { own.contains($0.field) }
-    guard isCut || EntryBlock.size(of: fields) > limits.maxEntryBytes else { return }
+    guard !block.isWhole(entry) || EntryBlock.size(of: fields) > limits.maxEntryBytes else { return }
     throw Rejection(.entryTooLarge, "the entry is larger than limits.max_entry_bytes (\(limits.maxEntryBytes) bytes)")
   }
 
@@ -203,13 +207,13 @@ package struct EntryDecoder: ~Copyable {
   private static let largeEntry = 64 << 10
 
   private mutating func digest(
-    _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ shape: EntryShape, _ bytes: UnsafeBufferPointer<UInt8>
+    _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ order: [Int], _ bytes: UnsafeBufferPointer<UInt8>
   ) -> ContentDigest {
     let raw = UnsafeRawBufferPointer(bytes)
     let size = fields.reduce(0) { $0 + 8 + Int($1.nameLength) + Int($1.valueLength) }
     guard size <= Self.largeEntry else {
       var hash = SHA256()
-      for part in shape.order.flatMap({ [fields[$0].name, fields[$0].value] }) {
+      for part in order.flatMap({ [fields[$0].name, fields[$0].value] }) {
         withUnsafeBytes(of: UInt32(part.count).littleEndian) { hash.update(bufferPointer: $0) }
         hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: raw[part]))
       }
@@ -218,7 +222,7 @@ package struct EntryDecoder: ~Copyable {
     if canonical.count < size { canonical = [UInt8](repeating: 0, count: 2 * size) }
     return canonical.withUnsafeMutableBytes { canonical in
       var end = 0
-      for place in shape.order {
+      for place in order {
         let field = fields[place]
         end = Self.put(raw[field.name], into: canonical, at: end)
         end = Self.put(raw[field.value], into: canonical, at: end)

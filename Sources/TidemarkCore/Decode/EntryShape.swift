@@ -25,7 +25,7 @@ final class EntryShape: Sendable {
     _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>, known: FieldNames
   ) throws(Rejection) {
     func name(_ place: Int) -> Range<Int> { fields[place].name }
-    order = (0..<fields.count).sorted { ByteOrder.isLess(bytes, name($0), name($1)) }
+    order = Self.order(of: fields, bytes)
     for (place, next) in zip(order, order.dropFirst()) where ByteOrder.isEqual(bytes, name(place), name(next)) {
       throw Rejection(.repeatedField, "the field \(FieldNames.shown(bytes, name(place))) is given twice")
     }
@@ -44,6 +44,11 @@ final class EntryShape: Sendable {
     self.typeName = Array(bytes[typeName])
     nameLengths = fields.map(\.nameLength)
     names = fields.flatMap { bytes[$0.name] }
+  }
+
+  /// Places of the fields in the order of their names.
+  static func order(of fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> [Int] {
+    (0..<fields.count).sorted { ByteOrder.isLess(bytes, fields[$0].name, fields[$1].name) }
   }
 
   /// Bytes that it keeps.

@@ -6,7 +6,8 @@ package struct LaneInspection: Sendable, Equatable {
   package var maxDeletedID: EntryID
   /// Id of the oldest entry still there.
   package var firstID: EntryID?
-  /// Id of the newest entry still there; not ``lastGeneratedID`` where that was deleted.
+  /// Id of the newest entry still there, which is not ``lastGeneratedID`` where that was deleted or raised. Nil where there is none, and
+  /// where the counters tell all that it could: Redis names it only together with the whole entry.
   package var lastID: EntryID?
 
   package init(

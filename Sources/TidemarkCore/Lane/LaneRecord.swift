@@ -7,8 +7,8 @@ package struct LaneRecord: Sendable, Equatable {
   package var fence: Int64
   package var incarnation: Int64
   package var cursor: LaneCursor
-  /// Digest of the cursor's own entry; nil where it was never decoded.
-  package var anchor: ContentDigest?
+  /// Digest of the cursor's own entry; nil where it is too large for one, and while nothing was read.
+  package var anchor: AnchorDigest?
   /// The furthest position that was ever committed, in any incarnation: what comes at or before it may be there already.
   package var furthest: EntryID
   /// The mirroring group was made in this incarnation.
@@ -23,7 +23,7 @@ package struct LaneRecord: Sendable, Equatable {
 
   package init(
     laneID: Int32, name: String, shard: Int, fence: Int64, incarnation: Int64, cursor: LaneCursor, ordinal: UInt64, baseline: UInt64,
-    owner: String?, totals: LaneCounts = LaneCounts(), anchor: ContentDigest? = nil, furthest: EntryID = .zero, isMirrored: Bool = false
+    owner: String?, totals: LaneCounts = LaneCounts(), anchor: AnchorDigest? = nil, furthest: EntryID = .zero, isMirrored: Bool = false
   ) {
     self.laneID = laneID
     self.name = name

@@ -25,19 +25,19 @@ package protocol LaneSource: Sendable {
   /// Entries after each lane's position, at most `count` a lane, waiting up to `block` for the first.
   func read(_ request: LaneReadRequest) async throws -> LaneReadReply
 
-  /// Counters of each stream, in the order asked; nil where there is no such stream.
-  func inspect(_ lanes: [String]) async throws -> [LaneInspection?]
+  /// What Redis says of each of these lanes, in the order asked, while it does not matter what is read or written meanwhile.
+  func inspect(_ lanes: [LaneCheck]) async throws -> [LaneObservation]
 
-  /// What Redis says of each of these lanes, each at one moment, with the entry at the position asked. Follows the reads that were asked
-  /// before and precedes those that are asked later.
-  func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot]
+  /// What Redis says of each of these lanes, each at one moment, with the entry at its cursor. Follows the reads that were asked before and
+  /// precedes those that are asked later.
+  func look(_ lanes: [LaneCheck]) async throws -> [LaneObservation]
 
   /// Tells the connection for reads from those before: another server may be behind a new one.
   func readConnection(to server: LaneServer) -> Int
 
   /// The same over the connection for writes to a server, and which connection that was. What is decided by it is written over that one: the
   /// calls that take it throw where there is another by now.
-  func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey
+  func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey
 
   /// The connection for writes to a server; nil where there is none at the moment.
   func writeConnection(to server: LaneServer) -> WriteConnection?
@@ -49,17 +49,11 @@ package protocol LaneSource: Sendable {
   /// its absence tells something. Answers the lanes that have it then: a user may lack the right, and a stream that does not exist has none.
   func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String>
 
-  /// The consumer groups of each of these streams; nil where there is no such stream.
-  func groups(_ lanes: [String]) async throws -> [[LaneGroup]?]
-
-  /// Removes each lane's entries below an id. Answers how many went.
-  func trim(_ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection) async throws -> [Int]
+  /// Removes each lane's entries below an id. Answers how many went, or why a lane is refused.
+  func trim(_ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection) async throws -> [Result<Int, SourceError>]
 
   /// Makes sure that ids to come are above one, where the stream exists and the user has the right. Answers whether they are.
   func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool
-
-  /// The first entry of each lane after a position; nil where none waits.
-  func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?]
 
   /// How many entries a stream holds after one id and up to another. Reads them all: for the rare start in the middle.
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64
@@ -78,11 +72,12 @@ package protocol LaneSource: Sendable {
   /// Tells agents what is durable. A mark never moves back within one incarnation.
   ///
   /// - Parameter connection: nil where the marks go to another server than their lanes'.
-  func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws
+  /// - Returns: the lanes whose marks could not be written, because the key is not what it should be.
+  func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError]
 
   /// Tells agents how hard to hold back, and until when that is somebody's word; on Redis' clock, Unix milliseconds. Lanes that are not
-  /// built in are left out.
-  func press(_ levels: [String: PressureLevel], until: UInt64) async throws
+  /// built in are left out. Answers those that could not be told, as ``publish(_:over:)`` does.
+  func press(_ levels: [String: PressureLevel], until: UInt64) async throws -> [String: SourceError]
 
   /// Used memory over `maxmemory` of the server that holds a lane; nil where there is no limit, or where the server does not tell.
   func memoryShare(beside lane: String) async throws -> Double?
@@ -110,8 +105,8 @@ extension LaneSource {
   package func writeConnection(to server: LaneServer) -> WriteConnection? { WriteConnection(server: server, number: 0) }
 
   /// Over a connection that is always the same.
-  package func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey {
-    LaneSurvey(connection: WriteConnection(server: server, number: 0), snapshots: try await look(positions))
+  package func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey {
+    LaneSurvey(connection: WriteConnection(server: server, number: 0), observations: try await look(lanes))
   }
 
   package func markServers(of lanes: [String]) async throws -> [LaneServer] { try await servers(of: lanes) }

@@ -1,5 +1,5 @@
 /// A failure of the source, with what the caller may do about it.
-package struct SourceError: Error, Sendable, CustomStringConvertible {
+package struct SourceError: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Kind: Sendable, Equatable {
     /// Unreachable, timed out, loading, read-only replica, out of memory: it passes by itself.
     case unavailable

@@ -1,9 +1,19 @@
 /// A lane that shall be held against what Redis says of it.
 package struct LaneCheck: Sendable, Equatable {
+  /// What Redis is asked of it.
+  package enum Question: Sendable, Equatable {
+    /// All that tells whether the stream is the one that was read.
+    case comparison
+    /// The counters alone.
+    case counters
+    /// The counters, and the first entry behind the cursor.
+    case next
+  }
+
   package var lane: String
   package var cursor: EntryID
-  /// Digest of the cursor's own entry; nil where it was never decoded.
-  package var anchor: ContentDigest?
+  /// Digest of the cursor's own entry; nil where it is too large for one, and while nothing was read.
+  package var anchor: AnchorDigest?
   /// The mirroring group was there, so that it is there as long as the stream is.
   package var isMirrored: Bool
   /// Something was read since the lane's start.
@@ -16,11 +26,12 @@ package struct LaneCheck: Sendable, Equatable {
   package var countedPosition: EntryID
   /// What Redis had added when it was asked last.
   package var knownAdded: UInt64
+  package var question = Question.comparison
   /// With which of its servers it was when the question was made, see ``LaneTable/place(_:at:)``.
   var placement = 0
 
   package init(
-    lane: String, cursor: EntryID, anchor: ContentDigest?, isMirrored: Bool, hasRead: Bool, readPosition: EntryID, readOrdinal: UInt64,
+    lane: String, cursor: EntryID, anchor: AnchorDigest?, isMirrored: Bool, hasRead: Bool, readPosition: EntryID, readOrdinal: UInt64,
     countedPosition: EntryID, knownAdded: UInt64
   ) {
     self.lane = lane
@@ -32,6 +43,16 @@ package struct LaneCheck: Sendable, Equatable {
     self.readOrdinal = readOrdinal
     self.countedPosition = countedPosition
     self.knownAdded = knownAdded
+  }
+
+  /// A stream that is not judged.
+  package init(asking lane: String, cursor: EntryID = .zero, question: Question = .counters) {
+    // Nothing can be behind what was read: so the last entry is not asked for.
+    let end = EntryID(ms: .max, no: .max)
+    self.init(
+      lane: lane, cursor: cursor, anchor: nil, isMirrored: false, hasRead: false, readPosition: end, readOrdinal: 0, countedPosition: end,
+      knownAdded: 0)
+    self.question = question
   }
 
   /// A lane of which nothing is read but what is committed.

@@ -58,7 +58,8 @@ package enum LaneFinding: Sendable, Equatable {
   private static func counted(_ lane: LaneCheck, _ stream: LaneInspection, unlike: LaneGap.Cause) -> LaneFinding {
     let unread = stream.entriesAdded - lane.readOrdinal
     let first = stream.firstID.flatMap { $0 > lane.readPosition ? $0 : nil }
-    let isAtEnd = stream.lastID.map { $0 <= lane.readPosition } ?? true
+    let isAtEnd =
+      stream.length == 0 || stream.lastGeneratedID <= lane.readPosition || stream.lastID.map { $0 <= lane.readPosition } ?? false
     guard isAtEnd || first != nil else {
       // There is something to read, and nothing was added beyond what was read.
       guard unread > 0 else { return .broken(lane.broken(unlike)) }
@@ -79,11 +80,9 @@ package enum LaneFinding: Sendable, Equatable {
   /// The first entry that is known to be behind all that are missing. Trimming takes what is before the first entry; XDEL may have taken any up
   /// to its furthest.
   private static func bound(_ lane: LaneCheck, _ stream: LaneInspection, _ first: EntryID?) -> EntryID? {
-    guard let first, let last = stream.lastID else {
-      return stream.lastGeneratedID == lane.readPosition ? lane.readPosition : nil
-    }
+    guard let first else { return stream.lastGeneratedID == lane.readPosition ? lane.readPosition : nil }
     if stream.maxDeletedID < first { return first }
-    return stream.maxDeletedID < last ? last : nil
+    return stream.lastID.flatMap { stream.maxDeletedID < $0 ? $0 : nil }
   }
 }
 

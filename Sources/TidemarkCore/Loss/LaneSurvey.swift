@@ -2,10 +2,10 @@
 package struct LaneSurvey: Sendable {
   package var connection: WriteConnection
   /// In the order asked.
-  package var snapshots: [LaneSnapshot]
+  package var observations: [LaneObservation]
 
-  package init(connection: WriteConnection, snapshots: [LaneSnapshot]) {
+  package init(connection: WriteConnection, observations: [LaneObservation]) {
     self.connection = connection
-    self.snapshots = snapshots
+    self.observations = observations
   }
 }

@@ -76,6 +76,13 @@ package struct EntryBlock: Sendable {
     fields[Int(entry.firstField)..<Int(entry.firstField) + Int(entry.fieldCount)]
   }
 
+  /// Whether nothing of an entry was cut when it was read.
+  func isWhole(_ entry: Entry) -> Bool {
+    guard !truncations.isEmpty else { return true }
+    let own = Int(entry.firstField)..<Int(entry.firstField) + Int(entry.fieldCount)
+    return !truncations.contains { own.contains($0.field) }
+  }
+
   /// Bytes of the names and values of one entry.
   package func size(of entry: Entry) -> Int {
     fields.withUnsafeBufferPointer { Self.size(of: entry, $0) }

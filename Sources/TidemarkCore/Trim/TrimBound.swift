@@ -38,10 +38,10 @@ package struct TrimBound: Sendable, Equatable {
   /// Redis knows no id by size. Where too much is there, half of the excess goes at a time, as if the entries were spread evenly over the
   /// time between the first and the last: the next look corrects what they are not.
   private static func bySize(_ stream: LaneInspection, _ first: EntryID, _ keepBytes: Int, _ entryBytes: Double?) -> EntryID {
-    guard let entryBytes, entryBytes > 0, let last = stream.lastID, last.ms > first.ms else { return .zero }
+    guard let entryBytes, entryBytes > 0, stream.lastGeneratedID.ms > first.ms else { return .zero }
     let kept = Double(keepBytes) / entryBytes
     let excess = (Double(stream.length) - kept) / Double(stream.length)
     guard excess > 0 else { return .zero }
-    return EntryID(ms: first.ms + UInt64(Double(last.ms - first.ms) * excess / 2), no: 0)
+    return EntryID(ms: first.ms + UInt64(Double(stream.lastGeneratedID.ms - first.ms) * excess / 2), no: 0)
   }
 }

@@ -55,6 +55,24 @@ extension BatchParameters {
     ]
   }
 
+  /// Where these entries are, and their digests where they are known.
+  func positions(_ indices: [Int]) -> [PostgresValue] {
+    let entries = indices.map { batch.entries[$0] }
+    return [
+      .integerArray(entries.map { Int64(batch.segments[$0.lane].laneID) }), .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
+      .integerArray(entries.map { Int64(clamping: $0.id.no) }),
+      .byteaArray(entries.map { $0.digest == .none ? nil : $0.digest.bytes[...] }),
+    ]
+  }
+
+  /// Which of these entries are in the audit trail. One that was cut when it was read has no digest: then its position alone tells.
+  func alreadyThere(_ indices: [Int], _ result: PostgresResult) -> [EntryOutcome] {
+    (0..<result.rowCount).compactMap { row in
+      guard let place = result.int64(row, "place"), indices.indices.contains(Int(place) - 1) else { return nil }
+      return EntryOutcome(entry: indices[Int(place) - 1], kind: result.bool(row, "is_same") == true ? .reread : .divergent)
+    }
+  }
+
   /// What `apply_exactly` answered for these entries.
   func outcomes(_ applied: [Int], _ result: PostgresResult) -> [EntryOutcome] {
     (0..<result.rowCount).compactMap { row in

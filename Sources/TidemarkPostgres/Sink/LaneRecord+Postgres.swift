@@ -24,7 +24,7 @@ extension LaneRecord {
         incarnation: number("incarnation"),
         cursor: LaneCursor(position: position, appliedNo: number("applied_no"), seal: result.bytes(row, "seal") ?? []),
         ordinal: UInt64(clamping: number("ordinal")), baseline: UInt64(clamping: number("baseline")),
-        owner: result.string(row, "owner"), totals: totals, anchor: result.bytes(row, "anchor").flatMap { ContentDigest(bytes: $0) },
+        owner: result.string(row, "owner"), totals: totals, anchor: result.bytes(row, "anchor").flatMap { AnchorDigest(bytes: $0) },
         furthest: EntryID(ms: UInt64(clamping: number("furthest_ms")), no: UInt64(clamping: number("furthest_no"))),
         isMirrored: result.bool(row, "mirrored") ?? false)
     }

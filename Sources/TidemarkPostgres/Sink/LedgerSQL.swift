@@ -15,6 +15,7 @@ struct LedgerSQL: Sendable {
   let recordBreak: String
   let mirrored: String
   let applyExactly: String
+  let alreadyThere: String
   let lanesByID: String
   let lanesByName: String
   let identity: String
@@ -117,6 +118,11 @@ struct LedgerSQL: Sendable {
     applyExactly = """
       SELECT * FROM \(schema).apply_exactly($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::bytea[],
         $8::text[], $9::integer[], $10::integer[], $11::text[], $12::jsonb, $13::bigint, $14::boolean)
+      """
+    alreadyThere = """
+      SELECT w.place, coalesce(c.digest = w.digest, true) AS is_same
+        FROM unnest(\(Self.parameters(["integer", "bigint", "bigint", "bytea"]))) WITH ORDINALITY AS w (lane_id, entry_ms, entry_no, digest, place)
+        JOIN \(schema).change_log c USING (lane_id, entry_ms, entry_no)
       """
     lanesByID = "SELECT \(lane) FROM \(schema).lanes WHERE lane_id = ANY ($1::integer[]) ORDER BY lane_id"
     lanesByName = "SELECT \(lane) FROM \(schema).lanes WHERE lane = ANY ($1::text[]) ORDER BY lane"

@@ -111,11 +111,15 @@ package actor PostgresWriter: ChangeWriter {
     let exact = parameters.exact(
       batch.applied, statements: statements.map(\.row), committed: keys, window: settings.dedupeWindow, isolating: isolating)
     let fence = PostgresStatement(sql: sql.fence, name: "fence", parameters: parameters.fence())
+    // What Postgres has decides before today's rules do: before anything of the batch is written, as `apply_exactly` would not know either.
+    let repeated = batch.deadLettersThatMayRepeat
     let results = try await connection.pipeline(
-      [begin, fence, PostgresStatement(sql: sql.applyExactly, name: "apply_exactly", parameters: exact)],
-      deadline: settings.commitDeadline)
-    let outcomes = results.last.map { parameters.outcomes(batch.applied, $0) } ?? []
-    let settlement = Settlement(batch, outcomes: outcomes)
+      [
+        begin, fence, PostgresStatement(sql: sql.alreadyThere, name: "already_there", parameters: parameters.positions(repeated)),
+        PostgresStatement(sql: sql.applyExactly, name: "apply_exactly", parameters: exact),
+      ], deadline: settings.commitDeadline)
+    let known = parameters.alreadyThere(repeated, results[2])
+    let settlement = Settlement(batch, outcomes: known + parameters.outcomes(batch.applied, results[3]))
     let rest = [advance(settlement, parameters)] + closing(settlement, parameters, remembersEventIDs: false)
     _ = try await connection.pipeline(rest, deadline: settings.commitDeadline)
     keys.committed(Set(settlement.numbers.map(\.entry)), of: batch)

@@ -1,4 +1,3 @@
-internal import Crypto
 internal import TidemarkCore
 
 /// The script that moves durable marks, and the keys that it moves.
@@ -12,7 +11,12 @@ enum DurableScript {
   ///
   /// Lua's numbers are doubles and round above 2^53, so decimal text is compared: by length, then by character.
   /// Rejected entries come with the mark but also where it stands already: a repeated call must complete the first.
-  static let source = """
+  ///
+  /// It is told a server that is full, too: a mark takes the place of the one before it, and the note of a rejected entry is smaller than the
+  /// entry, which can be trimmed once its outcome is told. Agents that wait for a mark would wait for ever else.
+  private static let script = RedisScript(
+    """
+    #!lua flags=allow-oom
     local function after(a, b)
       if #a ~= #b then return #a > #b end
       return a > b
@@ -39,32 +43,30 @@ enum DurableScript {
         end
       end
     end
-    """
+    """)
 
   /// Marks that one call moves at most, where they share a hash.
   private static let marksOfCall = 128
 
-  private static let digest: String = {
-    let digits = Array("0123456789abcdef")
-    return String(Insecure.SHA1.hash(data: Array(source.utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
-  }()
-
-  /// A call for each built-in lane and a few for all others, all sent together. A call that fails doesn't keep the others from being
-  /// told.
-  static func publish(_ marks: ArraySlice<DurableMark>, prefix: String, on connection: RedisConnection) async throws {
-    let calls = calls(for: marks, prefix: prefix)
-    var replies = try await connection.pipeline(calls.map { ["EVALSHA", .text(digest)] + $0 })
-    // The server forgot the script (or never had it) somewhere in the pipeline; once sent whole it knows it again.
-    let unknown = replies.indices.filter { if case .error(let text) = replies[$0] { text.hasPrefix("NOSCRIPT") } else { false } }
-    if !unknown.isEmpty {
-      let again = try await connection.pipeline(unknown.map { ["EVAL", .text(source)] + calls[$0] })
-      for (index, reply) in zip(unknown, again) { replies[index] = reply }
-    }
-    for reply in replies { _ = try reply.orThrow() }
+  /// Marks that share one call, and the call.
+  private struct Call {
+    var lanes: [String]
+    var key: String
+    var arguments: [RedisArgument]
   }
 
-  private static func calls(for marks: ArraySlice<DurableMark>, prefix: String) -> [[RedisArgument]] {
-    var calls: [[RedisArgument]] = []
+  /// A call for each built-in lane and a few for all others, all sent together. A call that fails doesn't keep the others from being
+  /// told. Answers the lanes whose keys hold something else, or may not be written.
+  static func publish(
+    _ marks: ArraySlice<DurableMark>, prefix: String, on connection: RedisConnection
+  ) async throws -> [String: SourceError] {
+    let calls = calls(for: marks, prefix: prefix)
+    let replies = try await script.call(calls.map(\.arguments), on: connection)
+    return try SourceError.refusals(of: zip(calls, replies).map { ($0.lanes, $0.key, $1) })
+  }
+
+  private static func calls(for marks: ArraySlice<DurableMark>, prefix: String) -> [Call] {
+    var calls: [Call] = []
     var others: [DurableMark] = []
     for mark in marks {
       guard let base = builtInBase(of: mark.lane, prefix: prefix) else {
@@ -77,14 +79,16 @@ enum DurableScript {
       call += [.text("\(base):durable"), "1"]
       call += arguments(of: mark, "durable", "incarnation")
       for rejection in mark.rejected { call += [.text(rejection.id.description), .text(rejection.reason)] }
-      calls.append(call)
+      calls.append(Call(lanes: [mark.lane], key: "\(base):lane", arguments: call))
     }
     // One hash for all other lanes; the incarnation stands beside the mark, in a field of its own.
     for start in stride(from: 0, to: others.count, by: marksOfCall) {
       let part = others[start..<min(start + marksOfCall, others.count)]
+      let moved = part.flatMap { arguments(of: $0, .text($0.lane), .text("incarnation:\($0.lane)")) }
       calls.append(
-        ["1", .text("\(prefix):durable"), "", .integer(Int64(part.count))]
-          + part.flatMap { arguments(of: $0, .text($0.lane), .text("incarnation:\($0.lane)")) })
+        Call(
+          lanes: part.map(\.lane), key: "\(prefix):durable",
+          arguments: ["1", .text("\(prefix):durable"), "", .integer(Int64(part.count))] + moved))
     }
     return calls
   }

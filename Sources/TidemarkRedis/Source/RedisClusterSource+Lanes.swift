@@ -18,26 +18,26 @@ extension RedisClusterSource {
     }
   }
 
-  package func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] {
-    try await ask(positions, key: { $0.lane }) { source, positions in
-      let snapshots = try await source.look(positions)
-      try source.doubt(snapshots.map { $0.stream != nil })
-      return snapshots
+  package func look(_ lanes: [LaneCheck]) async throws -> [LaneObservation] {
+    try await ask(lanes, key: { $0.lane }) { source, lanes in
+      let observations = try await source.look(lanes)
+      try source.doubt(observations)
+      return observations
     }
   }
 
-  package func inspect(_ lanes: [String]) async throws -> [LaneInspection?] {
-    try await ask(lanes, key: { $0 }) { source, lanes in
-      let inspections = try await source.inspect(lanes)
-      try source.doubt(inspections.map { $0 != nil })
-      return inspections
+  package func inspect(_ lanes: [LaneCheck]) async throws -> [LaneObservation] {
+    try await ask(lanes, key: { $0.lane }) { source, lanes in
+      let observations = try await source.inspect(lanes)
+      try source.doubt(observations)
+      return observations
     }
   }
 
-  package func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey {
-    try await stay(on: server, positions.map(\.lane)) { source in
-      let survey = try await source.survey(positions, on: server)
-      try source.doubt(survey.snapshots.map { $0.stream != nil })
+  package func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey {
+    try await stay(on: server, lanes.map(\.lane)) { source in
+      let survey = try await source.survey(lanes, on: server)
+      try source.doubt(survey.observations)
       return survey
     }
   }
@@ -49,20 +49,14 @@ extension RedisClusterSource {
     return Set(try await ask(cursors, key: { $0.lane }) { Array(try await $0.mirror($1, over: nil)) })
   }
 
-  package func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] {
-    try await ask(lanes, key: { $0 }) { try await $0.groups($1) }
-  }
-
-  package func trim(_ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection) async throws -> [Int] {
+  package func trim(
+    _ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection
+  ) async throws -> [Result<Int, SourceError>] {
     try await stay(on: connection.server, cuts.map(\.lane)) { try await $0.trim(cuts, over: connection) }
   }
 
   package func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool {
     try await ask([lane], key: { $0 }) { source, _ in [try await source.raiseFloor(lane, to: floor)] }.first ?? false
-  }
-
-  package func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] {
-    try await ask(positions, key: { $0.lane }) { try await $0.first(after: $1) }
   }
 
   package func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 {
@@ -83,23 +77,29 @@ extension RedisClusterSource {
     try await servers(of: lanes.map { DurableScript.hash(of: $0, prefix: prefix) })
   }
 
-  package func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws {
+  package func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError] {
     let key = { @Sendable [prefix] (mark: DurableMark) in DurableScript.hash(of: mark.lane, prefix: prefix) }
     if let connection {
       return try await stay(on: connection.server, marks.map(key)) { try await $0.publish(marks, over: connection) }
     }
-    _ = try await ask(marks, key: key) { source, marks in
-      try await source.publish(marks, over: nil)
-      return [Void]()
+    let refused = try await ask(marks, key: key) { source, marks in
+      let refused = try await source.publish(marks, over: nil)
+      return marks.map { ($0.lane, refused[$0.lane]) }
     }
+    return Self.refusals(refused)
   }
 
-  package func press(_ levels: [String: PressureLevel], until: UInt64) async throws {
+  private static func refusals(_ lanes: [(String, SourceError?)]) -> [String: SourceError] {
+    Dictionary(lanes.compactMap { lane, error in error.map { (lane, $0) } }) { first, _ in first }
+  }
+
+  package func press(_ levels: [String: PressureLevel], until: UInt64) async throws -> [String: SourceError] {
     let key = { @Sendable [prefix] in DurableScript.hash(of: $0, prefix: prefix) }
-    _ = try await ask(Array(levels.keys), key: key) { source, lanes in
-      try await source.press(levels.filter { lanes.contains($0.key) }, until: until)
-      return [Void]()
+    let refused = try await ask(Array(levels.keys), key: key) { source, lanes in
+      let refused = try await source.press(levels.filter { lanes.contains($0.key) }, until: until)
+      return lanes.map { ($0, refused[$0]) }
     }
+    return Self.refusals(refused)
   }
 
   package func memoryShare(beside lane: String) async throws -> Double? {

@@ -3,12 +3,6 @@ package import TidemarkCore
 extension RedisLaneSource {
   /// Lanes whose questions are sent together.
   private static let portion = 64
-  /// A longer value of the cursor's entry is cut, and the entry then not looked at.
-  private static let longestValue = 4096
-  /// Down to the values of an entry: in the reply of EXEC they are four arrays deep.
-  private static let withValues = ReplyBounds(longestBulk: longestValue, budget: 8 << 20, deepestKept: 4)
-  /// Down to the ids of entries.
-  private static let withoutValues = ReplyBounds(longestBulk: longestValue, budget: 8 << 20, deepestKept: 3)
 
   package var groupName: String { prefix }
   package func readConnection(to server: LaneServer) -> Int { reads.connectionNumber }
@@ -17,67 +11,36 @@ extension RedisLaneSource {
     commands.openConnectionNumber.map { WriteConnection(server: server, number: $0) }
   }
 
-  package func look(_ positions: [LaneReadRequest.Position]) async throws -> [LaneSnapshot] {
+  package func look(_ lanes: [LaneCheck]) async throws -> [LaneObservation] {
     // On the connection for reads: between two reads nothing of a lane is on its way.
-    try await translating { try await reads.perform { try await look(positions, on: $0) } }
+    try await translating { try await reads.perform { try await look(lanes, on: $0) } }
   }
 
-  package func survey(_ positions: [LaneReadRequest.Position], on server: LaneServer) async throws -> LaneSurvey {
-    let (number, snapshots) = try await onNumberedCommands { try await look(positions, on: $0) }
-    return LaneSurvey(connection: WriteConnection(server: server, number: number), snapshots: snapshots)
+  package func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey {
+    let (number, observations) = try await onNumberedCommands { try await look(lanes, on: $0) }
+    return LaneSurvey(connection: WriteConnection(server: server, number: number), observations: observations)
   }
 
-  private func look(_ positions: [LaneReadRequest.Position], on connection: RedisConnection) async throws -> [LaneSnapshot] {
-    var snapshots: [LaneSnapshot] = []
-    for start in stride(from: 0, to: positions.count, by: Self.portion) {
-      let portion = positions[start..<min(start + Self.portion, positions.count)]
-      do {
-        snapshots += try await look(portion, bounds: Self.withValues, on: connection)
-      } catch let error as RedisError where error.code == .replyTooLarge {
-        snapshots += try await look(portion, bounds: Self.withoutValues, on: connection)
+  package func inspect(_ lanes: [LaneCheck]) async throws -> [LaneObservation] {
+    try await onCommands { try await look(lanes, on: $0) }
+  }
+
+  private func look(_ lanes: [LaneCheck], on connection: RedisConnection) async throws -> [LaneObservation] {
+    var observations: [LaneObservation] = []
+    observations.reserveCapacity(lanes.count)
+    for start in stride(from: 0, to: lanes.count, by: Self.portion) {
+      let portion = Array(lanes[start..<min(start + Self.portion, lanes.count)])
+      for (lane, reply) in zip(portion, try await ObservationScript.ask(portion, on: connection)) {
+        observations.append(try LaneObservation(reply, of: lane.lane, own: prefix))
       }
     }
-    if snapshots.contains(where: { $0.stream == nil }) {
-      let evicted = (try? await RedisInspector(connection).info("stats")["evicted_keys"]).flatMap { $0 }.flatMap { UInt64($0) } ?? 0
-      for index in snapshots.indices where snapshots[index].stream == nil { snapshots[index].evictedKeys = evicted }
+    guard observations.contains(where: { $0.snapshot.map { $0.stream == nil } ?? false }) else { return observations }
+    let evicted = (try? await RedisInspector(connection).info("stats")["evicted_keys"]).flatMap { $0 }.flatMap { UInt64($0) } ?? 0
+    return observations.map { observation in
+      guard case .seen(var snapshot) = observation, snapshot.stream == nil else { return observation }
+      snapshot.evictedKeys = evicted
+      return .seen(snapshot)
     }
-    return snapshots
-  }
-
-  private func look(
-    _ positions: ArraySlice<LaneReadRequest.Position>, bounds: ReplyBounds, on connection: RedisConnection
-  ) async throws -> [LaneSnapshot] {
-    let commands: [[RedisArgument]] = positions.flatMap { position -> [[RedisArgument]] in
-      let (lane, id) = (RedisArgument.text(position.lane), RedisArgument.text(position.after.description))
-      return [["MULTI"], ["XINFO", "STREAM", lane], ["XINFO", "GROUPS", lane], ["XRANGE", lane, id, id], ["EXEC"]]
-    }
-    let replies = try await connection.pipeline(commands, bounds: bounds)
-    return try zip(positions, stride(from: 4, to: replies.count, by: 5)).map { position, last in
-      // What was refused before the transaction, for its key or because a node of a Cluster does not hold it: EXEC only says that it did
-      // nothing.
-      if case .error = replies[last - 3] { _ = try LaneInspection.reading(replies[last - 3], of: position.lane) }
-      guard let answers = try replies[last].orThrow().elements, answers.count == 3 else {
-        throw RedisError(.malformedReply, "EXEC answered something else than three replies")
-      }
-      return try snapshot(of: position, stream: answers[0], groups: answers[1], anchor: answers[2])
-    }
-  }
-
-  private func snapshot(
-    of position: LaneReadRequest.Position, stream: RedisReply, groups: RedisReply, anchor: RedisReply
-  ) throws -> LaneSnapshot {
-    guard let stream = try LaneInspection.reading(stream, of: position.lane) else {
-      return LaneSnapshot(stream: nil, hasGroup: false, anchor: .gone)
-    }
-    let names = try groups.orThrow().elements ?? []
-    guard let entry = try anchor.orThrow().elements?.first?.elements, entry.count == 2, let fields = entry[1].elements else {
-      return LaneSnapshot(stream: stream, hasGroup: names.contains { $0["name"]?.text == prefix }, anchor: .gone)
-    }
-    let raw = fields.compactMap { if case .bulk(let bytes) = $0 { bytes } else { nil } }
-    let isWhole = !raw.isEmpty && !raw.contains { $0.count >= Self.longestValue }
-    return LaneSnapshot(
-      stream: stream, hasGroup: names.contains { $0["name"]?.text == prefix },
-      anchor: .there(isWhole ? EntryBlock(id: position.after, raw: raw) : nil))
   }
 
   package func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> {

@@ -3,41 +3,29 @@ package import TidemarkCore
 extension RedisLaneSource {
   /// Entries that one command removes at most: it stops the server meanwhile.
   private static let step = 10_000
-  /// Down to the ids of pending entries; of the stream's entries one comes along, whatever its size.
-  private static let bounds = ReplyBounds(longestBulk: 4096, budget: 8 << 20, deepestKept: 5)
 
-  package func groups(_ lanes: [String]) async throws -> [[LaneGroup]?] {
-    try await onCommands { connection in
-      let replies = try await connection.pipeline(lanes.map { ["XINFO", "STREAM", .text($0), "FULL", "COUNT", "1"] }, bounds: Self.bounds)
-      return try zip(lanes, replies).map { lane, reply in
-        if case .error(let message) = reply, message.hasPrefix("ERR no such key") { return nil }
-        guard let groups = try reply.orThrow()["groups"]?.elements else {
-          throw RedisError(.malformedReply, "XINFO STREAM \(lane) FULL tells no groups")
-        }
-        return groups.compactMap { Self.group($0) }
-      }
-    }
-  }
-
-  /// Pending entries come in the order of their ids.
-  private static func group(_ reply: RedisReply) -> LaneGroup? {
-    guard let name = reply["name"]?.text, let last = reply["last-delivered-id"]?.text.flatMap({ EntryID($0) }) else { return nil }
-    let pending = reply["pending"]?.elements?.first?.elements?.first?.text.flatMap { EntryID($0) }
-    return LaneGroup(name: name, lastDelivered: last, firstPending: pending)
-  }
-
-  package func trim(_ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection) async throws -> [Int] {
+  package func trim(
+    _ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection
+  ) async throws -> [Result<Int, SourceError>] {
     try await onCommands(over: connection) { connection in
-      var trimmed: [Int] = []
+      var trimmed: [Result<Int, SourceError>] = []
       for cut in cuts {
-        // Whole nodes first, which is cheap; the rest of a node once there is no more of them.
-        let (lane, id) = (RedisArgument.text(cut.lane), RedisArgument.text(cut.below.description))
-        let nodes = try await connection.send(["XTRIM", lane, "MINID", "~", id, "LIMIT", .integer(Int64(Self.step))]).orThrow()
-        var count = Int(nodes.number ?? 0)
-        if count < Self.step - 1000 { count += Int(try await connection.send(["XTRIM", lane, "MINID", id]).orThrow().number ?? 0) }
-        trimmed.append(count)
+        do {
+          trimmed.append(.success(try await Self.trim(cut.lane, cut.below, on: connection)))
+        } catch let error as RedisError where error.code == .server && ServerErrorClass.concernsKey(error.message) {
+          trimmed.append(.failure(.refusing(cut.lane, "lane \(cut.lane) can't be trimmed: \(error.message.prefix(200))")))
+        }
       }
       return trimmed
     }
+  }
+
+  private static func trim(_ lane: String, _ below: EntryID, on connection: RedisConnection) async throws -> Int {
+    // Whole nodes first, which is cheap; the rest of a node once there is no more of them.
+    let (lane, id) = (RedisArgument.text(lane), RedisArgument.text(below.description))
+    let nodes = try await connection.send(["XTRIM", lane, "MINID", "~", id, "LIMIT", .integer(Int64(step))]).orThrow()
+    let count = Int(nodes.number ?? 0)
+    guard count < step - 1000 else { return count }
+    return count + Int(try await connection.send(["XTRIM", lane, "MINID", id]).orThrow().number ?? 0)
   }
 }

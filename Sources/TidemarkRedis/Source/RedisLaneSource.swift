@@ -64,29 +64,6 @@ package struct RedisLaneSource: RedisSource {
     }
   }
 
-  package func inspect(_ lanes: [String]) async throws -> [LaneInspection?] {
-    try await onCommands { connection in
-      var inspections: [LaneInspection?] = []
-      inspections.reserveCapacity(lanes.count)
-      // In portions: each reply carries two whole entries over the wire.
-      for start in stride(from: 0, to: lanes.count, by: 128) {
-        let portion = lanes[start..<min(start + 128, lanes.count)]
-        let replies = try await connection.pipeline(portion.map { ["XINFO", "STREAM", .text($0)] }, bounds: .inspection)
-        for (lane, reply) in zip(portion, replies) { inspections.append(try LaneInspection.reading(reply, of: lane)) }
-      }
-      return inspections
-    }
-  }
-
-  package func first(after positions: [LaneReadRequest.Position]) async throws -> [EntryID?] {
-    try await onCommands { connection in
-      let commands: [[RedisArgument]] = positions.map { ["XRANGE", .text($0.lane), .text("(\($0.after)"), "+", "COUNT", "1"] }
-      return try await connection.pipeline(commands, bounds: .inspection).map { reply in
-        try reply.orThrow().elements?.first?.elements?.first?.text.flatMap { EntryID($0) }
-      }
-    }
-  }
-
   package func discover(_ pattern: String) async throws -> [String] {
     try await onCommands { connection in
       var names: Set<String> = []
@@ -117,24 +94,21 @@ package struct RedisLaneSource: RedisSource {
     }
   }
 
-  package func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws {
-    guard !marks.isEmpty else { return }
-    try await onCommands(over: connection) { [prefix] connection in
+  package func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError] {
+    guard !marks.isEmpty else { return [:] }
+    return try await onCommands(over: connection) { [prefix] connection in
+      var refused: [String: SourceError] = [:]
       for start in stride(from: 0, to: marks.count, by: 1024) {
-        try await DurableScript.publish(marks[start..<min(start + 1024, marks.count)], prefix: prefix, on: connection)
+        refused.merge(
+          try await DurableScript.publish(marks[start..<min(start + 1024, marks.count)], prefix: prefix, on: connection)
+        ) { first, _ in first }
       }
+      return refused
     }
   }
 
-  package func press(_ levels: [String: PressureLevel], until: UInt64) async throws {
-    try await onCommands { [prefix] connection in
-      let commands: [[RedisArgument]] = levels.compactMap { lane, level in
-        DurableScript.builtInBase(of: lane, prefix: prefix).map {
-          ["HSET", .text("\($0):lane"), "pressure", .text(level.rawValue), "pressure_until", .text("\(until)")]
-        }
-      }
-      for reply in try await connection.pipeline(commands) { _ = try reply.orThrow() }
-    }
+  package func press(_ levels: [String: PressureLevel], until: UInt64) async throws -> [String: SourceError] {
+    try await onCommands { [prefix] in try await PressureScript.tell(levels, until: until, prefix: prefix, on: $0) }
   }
 
   package func memoryShare(beside lane: String) async throws -> Double? {

@@ -15,12 +15,33 @@ extension SourceError {
     }
   }
 
+  /// A lane that is refused for what its key is.
+  static func refusing(_ lane: String, _ description: String) -> SourceError { SourceError(.laneRefused(lane), description) }
+
+  /// The lanes that were refused for what a key of theirs is. Each reply is of some lanes and of one key.
+  ///
+  /// - Throws: ``RedisError`` for the first error that is no fault of a key.
+  static func refusals(of replies: [(lanes: [String], key: String, reply: RedisReply)]) throws -> [String: SourceError] {
+    var refused: [String: SourceError] = [:]
+    for (lanes, key, reply) in replies {
+      guard case .error(let message) = reply else { continue }
+      guard ServerErrorClass.concernsKey(message) else { throw RedisError(.server, message) }
+      for lane in lanes {
+        refused[lane] = .refusing(
+          lane, "the agents of lane \(lane) can't be told: the key \(key) answers \(message.prefix(200)); remove it, or grant it")
+      }
+    }
+    return refused
+  }
+
   private init(serverError message: String, address: String) {
     // A message of the server may be long (a script's) but never has two lines.
     let text = "\(address) answered: \(message.prefix(200))"
     switch ServerErrorClass(message) {
     case .passing:
       self.init(.unavailable, text)
+    case .refused where message.hasPrefix("ERR The user executing the script"):
+      self.init(.misconfigured, "\(text); grant it the commands that the README lists, with ACL SETUSER")
     case .refused where message.hasPrefix("NOPERM"):
       self.init(.misconfigured, "\(text); grant it with ACL SETUSER")
     case .refused where message.hasPrefix("DENIED"):

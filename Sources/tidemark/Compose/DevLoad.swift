@@ -14,10 +14,12 @@ struct DevLoad: Service {
     try await cancelWhenGracefulShutdown {
       try await agents.run()
       guard !Task.isCancelled else { return }
-      let last = try await source.inspect(lanes.names)
+      let last = try await source.inspect(lanes.names.map { LaneCheck(asking: $0) })
       await coordinator.caughtUp(
         with: Dictionary(
-          uniqueKeysWithValues: zip(lanes.names, last).compactMap { name, stream in stream.map { (name, $0.lastGeneratedID) } }))
+          uniqueKeysWithValues: zip(lanes.names, last).compactMap { name, seen in
+            seen.snapshot?.stream.map { (name, $0.lastGeneratedID) }
+          }))
     }
   }
 }

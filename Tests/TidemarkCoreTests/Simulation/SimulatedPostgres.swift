@@ -17,6 +17,8 @@ struct SimulatedPostgres {
     var deadLetters: [String: Set<Int>] = [:]
     var missing: [String: Int] = [:]
     var breaks: [String: [LaneGap.Cause]] = [:]
+    /// Dead letters of what was a change at the same position already.
+    var rejectedThoughApplied: [String: Set<Int>] = [:]
   }
 
   private(set) var content: Content
@@ -77,6 +79,14 @@ struct SimulatedPostgres {
         outcomes.append(EntryOutcome(entry: index, kind: .rejected(Rejection(.constraint, "poison", sqlstate: "23514"))))
       }
     }
+    // As the writer does, which asks only on the exact path.
+    if mode != .fast {
+      for index in batch.deadLettersThatMayRepeat {
+        let entry = batch.entries[index]
+        guard let known = content.changes[batch.segments[entry.lane].lane]?[entry.id] else { continue }
+        outcomes.append(EntryOutcome(entry: index, kind: entry.digest == .none || known.digest == entry.digest ? .reread : .divergent))
+      }
+    }
     if mode == .fast, !outcomes.isEmpty { return .failure(SinkError(.fault(.record), "a record is refused")) }
     let settlement = Settlement(batch, outcomes: outcomes)
     for numbered in settlement.numbers {
@@ -87,7 +97,11 @@ struct SimulatedPostgres {
     }
     for letter in settlement.deadLetters {
       let entry = batch.entries[letter.entry]
-      content.deadLetters[batch.segments[entry.lane].lane, default: []].insert(value(of: entry, batch))
+      let lane = batch.segments[entry.lane].lane
+      content.deadLetters[lane, default: []].insert(value(of: entry, batch))
+      if let known = content.changes[lane]?[entry.id], known.value == value(of: entry, batch) {
+        content.rejectedThoughApplied[lane, default: []].insert(known.value)
+      }
     }
     for (segment, lane) in zip(batch.segments, settlement.lanes) {
       content.lanes[segment.lane] = content.lanes[segment.lane]?.advanced(by: lane)

@@ -75,14 +75,17 @@ struct SimulatedRedis {
     return block.entries.isEmpty ? nil : block
   }
 
-  func look(_ lane: String, at position: EntryID) -> LaneSnapshot {
-    guard let stream = streams[lane] else { return LaneSnapshot(stream: nil, hasGroup: false, anchor: .gone) }
-    let anchor = stream.entries.first { $0.id == position }
+  func look(_ lane: LaneCheck) -> LaneSnapshot {
+    guard let stream = streams[lane.lane] else { return LaneSnapshot(stream: nil, hasGroup: false, anchor: .gone) }
+    let anchor = stream.entries.first { $0.id == lane.cursor }.map { EntryBlock.of(Self.fields($0.value), id: $0.id) }
+    let first = stream.entries.first?.id
+    // The last entry is told only where it must be.
+    let tellsLast = stream.last > lane.readPosition && first.map { $0 <= lane.readPosition || $0 <= stream.maxDeleted } ?? false
     return LaneSnapshot(
       stream: LaneInspection(
         length: UInt64(stream.entries.count), lastGeneratedID: stream.last, entriesAdded: stream.added, maxDeletedID: stream.maxDeleted,
-        firstID: stream.entries.first?.id, lastID: stream.entries.last?.id),
-      hasGroup: stream.hasGroup, anchor: anchor.map { .there(EntryBlock.of(Self.fields($0.value), id: $0.id)) } ?? .gone)
+        firstID: first, lastID: tellsLast ? stream.entries.last?.id : nil),
+      hasGroup: stream.hasGroup, anchor: anchor.map { .there(AnchorDigest(of: $0.entries[0], in: $0)) } ?? .gone)
   }
 
   mutating func makeGroup(_ lane: String) { streams[lane]?.hasGroup = true }
@@ -104,5 +107,9 @@ struct SimulatedRedis {
     if (mark.incarnation, mark.durable) > (held.incarnation, held.durable) { marks[mark.lane] = mark }
   }
 
-  static func fields(_ value: Int) -> [RawField] { [["type", "note"], ["session", "s"], RawField("value", "\(value)")] }
+  /// Every seventh has a NUL, which is refused or replaced as the workers are set.
+  static func fields(_ value: Int) -> [RawField] {
+    let note = value % 7 == 3 ? "not\0e" : "note"
+    return [["type", "note"], ["session", "s"], RawField("text", note), RawField("value", "\(value)")]
+  }
 }

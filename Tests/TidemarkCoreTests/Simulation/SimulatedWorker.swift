@@ -40,9 +40,12 @@ struct SimulatedWorker {
   var leaseDue: ContinuousClock.Instant
   var timeline: Int
   var endings = LaneEndings()
+  /// `text.unstorable`, as it is set where the worker runs.
+  let replacesNUL: Bool
 
-  init(name: Int, limits: FlowLimits, writers: Int, timeline: Int, now: ContinuousClock.Instant) {
+  init(name: Int, limits: FlowLimits, writers: Int, timeline: Int, replacesNUL: Bool, now: ContinuousClock.Instant) {
     self.name = name
+    self.replacesNUL = replacesNUL
     table = LaneTable(limits: limits)
     self.writers = (0..<writers).map { _ in Writer() }
     leaseDue = now
@@ -51,19 +54,16 @@ struct SimulatedWorker {
 
   /// Made once: it takes longer than a schedule.
   private static let routes = RouteTable()
-  private static let limits = EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false)
 
-  static func build(_ parts: [LaneTable.Work.Part], condemned: [EntryID: Rejection] = [:]) -> ChangeBatch {
+  static func build(
+    _ parts: [LaneTable.Work.Part], condemned: [EntryID: Rejection] = [:], replacesNUL: Bool = false
+  ) -> ChangeBatch {
     var builder = BatchBuilder(
-      table: routes, limits: limits, builtIn: nil)
+      table: routes, limits: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: replacesNUL), builtIn: nil)
     for part in parts { builder.append(lane: part.record, part.chunks, gaps: part.gaps) }
     var batch = builder.finish()
     let indices = batch.entries.indices.compactMap { index in condemned[batch.entries[index].id].map { (index, $0) } }
     batch.reject(Dictionary(uniqueKeysWithValues: indices))
     return batch
-  }
-
-  static func look(_ lane: LaneCheck, _ snapshot: LaneSnapshot) -> LaneLook {
-    LaneLook(lane, snapshot, table: routes, limits: limits)
   }
 }

@@ -12,7 +12,7 @@ extension WorldSimulation {
       }
     case .readSent(let request): workers[index].reading = .readAnswered(request, redis.read(request, most: 1 + random.below(6)))
     case .checkSent(let checks):
-      workers[index].reading = .checkAnswered(checks, checks.map { redis.look($0.lane, at: $0.cursor) })
+      workers[index].reading = .checkAnswered(checks, checks.map { redis.look($0) })
     case .readAnswered(let request, let block):
       workers[index].reading = .idle
       if random.chance(5) {
@@ -25,7 +25,7 @@ extension WorldSimulation {
       if random.chance(5) { return note("lost reply", "of a check") }
       for (check, snapshot) in zip(checks, snapshots) {
         let record = workers[index].table.lanes[check.lane]?.record
-        let finding = workers[index].table.checked(SimulatedWorker.look(check, snapshot))
+        let finding = workers[index].table.checked(LaneLook(check, snapshot))
         tell(finding, check)
         if let record { workers[index].endings.note(finding, check, record) }
         if finding == .sound, !check.isMirrored, snapshot.stream != nil { mirror(index, check.lane) }
@@ -70,7 +70,8 @@ extension WorldSimulation {
   /// As `LaneVerification` does.
   private mutating func takeUp(_ index: Int, _ record: LaneRecord) {
     let ending = workers[index].endings.ending(of: record)
-    let look = SimulatedWorker.look(LaneCheck(record, after: ending), redis.look(record.name, at: record.cursor.position))
+    let check = LaneCheck(record, after: ending)
+    let look = LaneLook(check, redis.look(check))
     guard let broken = look.broken(after: ending) else {
       workers[index].table.own(record)
       workers[index].endings.takenUp(record)
@@ -90,7 +91,8 @@ extension WorldSimulation {
     guard !postgres.isDown, workers[index].timeline == postgres.timeline, let lane = lanes.randomElement(using: &random),
       let owned = workers[index].table.lanes[lane]?.record, let record = postgres.lane(lane), record.fence == owned.fence
     else { return }
-    let look = SimulatedWorker.look(LaneCheck(record, knownAdded: 0), redis.look(lane, at: record.cursor.position))
+    let check = LaneCheck(record, knownAdded: 0)
+    let look = LaneLook(check, redis.look(check))
     guard look.mayBeTrimmed, let stream = look.snapshot.stream else { return }
     let bound = TrimBound(
       stream, cursor: record.cursor.position, now: UInt64((now - epoch) / .milliseconds(1)),

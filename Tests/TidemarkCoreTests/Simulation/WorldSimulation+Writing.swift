@@ -49,7 +49,8 @@ extension WorldSimulation {
     }
     guard let step = workers[index].writers[number].plan?.current else { return }
     if workers[index].writers[number].machine == nil {
-      let batch = SimulatedWorker.build(step.parts, condemned: step.condemned)
+      let batch = SimulatedWorker.build(
+        step.parts, condemned: step.condemned, replacesNUL: workers[index].replacesNUL)
       let machine = CommitMachine(
         retry: retry, laneCount: step.parts.count, undecided: batch.applied.count, isPiece: step.isPiece,
         isExact: batch.mayRepeat || workers[index].writers[number].expectsBadRecords)

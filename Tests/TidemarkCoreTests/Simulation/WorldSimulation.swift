@@ -57,7 +57,10 @@ struct WorldSimulation {
 
   mutating func start() {
     workerCount += 1
-    workers.append(SimulatedWorker(name: workerCount, limits: limits, writers: 2, timeline: postgres.timeline, now: now))
+    // Each is started with the settings of its day.
+    workers.append(
+      SimulatedWorker(
+        name: workerCount, limits: limits, writers: 2, timeline: postgres.timeline, replacesNUL: random.chance(50), now: now))
   }
 
   // Steps
@@ -189,6 +192,10 @@ struct WorldSimulation {
       guard let record = postgres.lane(lane) else { continue }
       let applied = postgres.content.applied[lane] ?? []
       let dead = postgres.content.deadLetters[lane] ?? []
+      // What is in Postgres stays what it is there, whatever today's rules say; but it may become a change that was none.
+      if !Set(applied).isDisjoint(with: postgres.content.rejectedThoughApplied[lane] ?? []) {
+        problem("\(lane): a change was made a dead letter as well")
+      }
       if Set(applied).count != applied.count { problem("\(lane): something is there twice") }
       if applied.contains(where: { written[$0] != lane }) { problem("\(lane): something is there that nobody wrote") }
       if Int64(applied.count) != record.cursor.appliedNo {

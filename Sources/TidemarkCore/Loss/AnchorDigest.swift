@@ -1,0 +1,52 @@
+internal import Crypto
+
+/// What two entries share exactly when they have the same names and values in the same order: the first 16 bytes of a SHA-1.
+///
+/// The ledger keeps it of the cursor's entry, the anchor, by which a stream is known again. It is taken of the bytes as they came: no rule of
+/// decoding and no setting has a part in it, so that dead letters have one, too, and a changed setting changes none. Redis computes the same in
+/// a script (`ObservationScript`), where SHA-1 is the only hash.
+package struct AnchorDigest: Hashable, Sendable {
+  package static let byteCount = 16
+  /// A larger entry has no digest: only whether it is there is compared. Redis does nothing else while it computes one.
+  package static let most = (bytes: 256 << 10, fields: 1_000)
+
+  private var high: UInt64
+  private var low: UInt64
+
+  /// Nil for anything but ``byteCount`` bytes.
+  package init?(bytes: [UInt8]) {
+    guard bytes.count == Self.byteCount else { return nil }
+    (high, low) = bytes.withUnsafeBytes {
+      (UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)), UInt64(bigEndian: $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
+    }
+  }
+
+  /// From the hexadecimal digits of a SHA-1. Nil for anything else.
+  package init?(hex: String) {
+    let digits = hex.utf8.map { byte -> UInt8? in
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+      default: nil
+      }
+    }
+    let known = digits.compactMap(\.self)
+    guard known.count == digits.count, known.count == 2 * Insecure.SHA1.byteCount else { return nil }
+    self.init(bytes: (0..<Self.byteCount).map { known[2 * $0] << 4 | known[2 * $0 + 1] })
+  }
+
+  /// Nil for an entry that is too large for a digest, or was cut when it was read.
+  package init?(of entry: EntryBlock.Entry, in block: EntryBlock) {
+    guard entry.fieldCount <= Self.most.fields, block.isWhole(entry), block.size(of: entry) <= Self.most.bytes else { return nil }
+    var hash = Insecure.SHA1()
+    block.withFields(of: entry) { fields, bytes in
+      for part in fields.lazy.flatMap({ [$0.name, $0.value] }) {
+        hash.update(data: Array("\(part.count):".utf8))
+        hash.update(bufferPointer: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[part])))
+      }
+    }
+    self.init(bytes: Array(hash.finalize().prefix(Self.byteCount)))
+  }
+
+  package var bytes: [UInt8] { withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { Array($0) } }
+}

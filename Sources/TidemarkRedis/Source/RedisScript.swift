@@ -1,0 +1,32 @@
+internal import Crypto
+
+/// A script that a server keeps under its digest.
+///
+/// Every key that a call touches is declared: it works in a Cluster, too. A script says in its first line what it may be allowed: one that says
+/// `allow-oom` runs on a server that has reached `maxmemory`, where Redis refuses other scripts whatever they do, and does not even queue the
+/// commands of a MULTI.
+struct RedisScript: Sendable {
+  private let source: String
+  private let digest: String
+
+  init(_ source: String) {
+    self.source = source
+    let digits = Array("0123456789abcdef")
+    digest = String(Insecure.SHA1.hash(data: Array(source.utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+  }
+
+  /// Makes calls, all sent together: each the number of its keys, its keys, its arguments. An error of the server is a value.
+  func call(
+    _ calls: [[RedisArgument]], bounds: ReplyBounds = .standard, on connection: RedisConnection
+  ) async throws -> [RedisReply] {
+    var replies = try await connection.pipeline(calls.map { ["EVALSHA", .text(digest)] + $0 }, bounds: bounds)
+    // The server forgot the script (or never had it) somewhere in the pipeline; once sent whole it knows it again.
+    let unknown = replies.indices.filter { if case .error(let text) = replies[$0] { text.hasPrefix("NOSCRIPT") } else { false } }
+    guard let first = unknown.first else { return replies }
+    replies[first] = try await connection.pipeline([["EVAL", .text(source)] + calls[first]], bounds: bounds)[0]
+    let rest = unknown.dropFirst()
+    let again = try await connection.pipeline(rest.map { ["EVALSHA", .text(digest)] + calls[$0] }, bounds: bounds)
+    for (index, reply) in zip(rest, again) { replies[index] = reply }
+    return replies
+  }
+}
