@@ -4,7 +4,7 @@ What was read of one arrives all the same, and of what was not read a row of `ga
 """
 
 from chaos.author import message
-from chaos.faults import STREAMS, NotNow, fault
+from chaos.faults import PROXY, STREAMS, NotNow, fault
 from chaos.removals import now_ms
 from pgwire import PostgresError
 
@@ -66,6 +66,20 @@ def end_jobs_without_postgres(world, rng):
     finish(world, rng, lanes, are_watched=False)
     world.rest(rng.uniform(0, 3))
     world.cluster.primary.start()
+
+
+@fault("jobs-postgres-unreachable", weight=2, needs=[STREAMS, PROXY], alone=True)
+def end_jobs_without_connections(world, rng):
+    """The server goes on, with the workers' leases; they can't reach it."""
+    lanes = begin(world, rng)
+    proxies = [proxy for of_worker in world.proxies for proxy in of_worker.postgres]
+    for proxy in proxies:
+        proxy.tell("refuse")
+        proxy.tell("reset")
+    finish(world, rng, lanes, are_watched=False)
+    world.rest(rng.uniform(0, 2))
+    for proxy in proxies:
+        proxy.tell("clear")
 
 
 @fault("jobs-no-worker", weight=3, needs=[STREAMS], alone=True)

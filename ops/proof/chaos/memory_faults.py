@@ -1,31 +1,45 @@
-"""A Redis that is full and stays full: nobody gives it more memory, and only the workers can make room, by committing and trimming."""
+"""A Redis that is full and stays full: nobody gives it more memory, and only the workers can make room, by committing and trimming. And a key
+of the wrong type, which must hold up nobody else."""
 
 import time
 
 from chaos.author import message
-from chaos.checker import NO_STOP
+from chaos.checker import NO_STOP, WAITED
 from chaos.faults import NotNow, fault
+from chaos.marks import hash_of
 from resp import RespError
 from workload import LANES
 
 FULL_SECONDS = 60
+# Marks follow commits within moments; this is for a machine that does much else.
+LATE_SECONDS = 5
 # So much must be there to be trimmed.
 FEWEST_ENTRIES = 800
 
 
 @fault("redis-full", weight=2, alone=True)
 def fill_redis(world, rng):
-    """Below what is used, without eviction, and with nothing to be kept of what is durable. Agents have to be told to stop."""
+    """Below what is used, without eviction, and with nothing to be kept of what is durable. Agents have to be told to stop.
+
+    Half the time Postgres is away until Redis is full: what fills it is not durable, and must be read first."""
     try:
         world.wait_for("enough is in Redis", 20, lambda: sum(world.redis.call(lane, "XLEN", lane) for lane in LANES) >= FEWEST_ENTRIES)
     except TimeoutError as error:
         raise NotNow(str(error)) from None
+    world.reload_all({"trim": {"keep": "0s"}})
+    is_away = rng.random() < 0.5
+    if is_away:
+        world.cluster.primary.crash()
+        world.rest(rng.uniform(3, 6))
     masters, levels = world.redis.masters(), set()
     for master in masters:
         master.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
         master.ask("CONFIG", "SET", "maxmemory", int(master.info("memory")["used_memory"]) - 50_000)
+    world.rest(rng.uniform(0, 3))
+    if is_away:
+        world.events.note("Postgres was away until Redis was full")
+        world.cluster.primary.start()
     begun = time.monotonic()
-    world.reload_all({"trim": {"keep": "0s"}})
     waiting = [session for session in world.canary_sessions if not wait_for_room(world, session, begun + FULL_SECONDS, levels)]
     if waiting:
         world.verdict.add("process", f"Redis was full for {FULL_SECONDS} s, and {len(waiting)} lanes got no room")
@@ -61,3 +75,20 @@ def read_levels(world, levels):
             levels.add((world.redis.call(lane, "HGET", lane.replace(":changes", ":lane"), "pressure") or b"").decode() or "nothing")
         except (OSError, RespError):
             pass
+
+
+@fault("wrong-key", weight=2, alone=True)
+def take_hash(world, rng):
+    """Somebody writes a text where a lane's mark stands. The marks of all other lanes come on as ever."""
+    lane = rng.choice(LANES)
+    key, _, _ = hash_of(lane)
+    world.redis.call(key, "SET", key, "not a hash")
+    world.rest(rng.uniform(2, 5))
+    begun = time.monotonic()
+    places = world.write_canaries(but=[lane])
+    while world.canary_marks_missing(places) != 0 and time.monotonic() - begun < LATE_SECONDS:
+        world.rest(0.05)
+    world.events.note(f"the other lanes' marks came after {time.monotonic() - begun:.2f} s")
+    if world.canary_marks_missing(places) != 0:
+        world.verdict.add(WAITED, f"after wrong-key, other lanes' marks had not come after {LATE_SECONDS} s")
+    world.redis.call(key, "DEL", key)

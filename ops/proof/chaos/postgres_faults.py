@@ -33,6 +33,31 @@ def terminate(world, rng):
     world.events.note(f"{ended} backends ended")
 
 
+# What changes how text, time and arrays are read and written, how transactions see each other, and how long they may take.
+WRONG_SETTINGS = {
+    "bytea_output": "escape", "standard_conforming_strings": "off", "DateStyle": "SQL, DMY", "TimeZone": "Asia/Kathmandu",
+    "IntervalStyle": "sql_standard", "extra_float_digits": "-15", "array_nulls": "off", "default_transaction_isolation": "serializable",
+    "row_security": "off", "lock_timeout": "1ms", "idle_in_transaction_session_timeout": "1ms", "synchronous_commit": "off",
+    "client_encoding": "LATIN1", "search_path": "pg_temp", "enable_indexscan": "off", "plan_cache_mode": "force_generic_plan"}
+
+
+@fault("role-settings", weight=1, alone=True)
+def change_role(world, rng):
+    """The workers' role gets settings that somebody else wanted, and their sessions begin anew: nothing reads otherwise for that."""
+    primary = world.cluster.primary
+    chosen = rng.sample(sorted(WRONG_SETTINGS), rng.randint(4, len(WRONG_SETTINGS)))
+    for name in chosen:
+        primary.query(f"alter role tidemark set {name} = '{WRONG_SETTINGS[name]}'", admin=True)
+    world.events.note(f"{', '.join(chosen)}")
+    primary.terminate_workers()
+    world.rest(rng.uniform(1, 4))
+
+    def reset():
+        primary.query("alter role tidemark reset all", admin=True)
+        primary.terminate_workers()
+    return reset
+
+
 def wait_for_standby(world):
     try:
         wait_for("the standby follows", 30, world.cluster.is_following)

@@ -197,9 +197,11 @@ def check_marks(world, verdict, seconds):
 
 
 def check_status(world):
-    said = Verdict()
+    said, done = Verdict(), None
     try:
-        sums(json.loads(world.workers[0].command("status", "--json").stdout), world.redis, said, world.redis.lanes)
+        done = world.workers[0].command("status", "--json")
+        sums(json.loads(done.stdout), world.redis, said, world.redis.lanes)
     except (ValueError, KeyError, TypeError, subprocess.SubprocessError) as error:
-        said.add("accounting", f"tidemark status --json cannot be read: {error!r}")
+        words = f", its last words: {done.stderr.strip()[-300:]}" if done else ""
+        said.add("accounting", f"tidemark status --json cannot be read: {error!r}{words}")
     return said
