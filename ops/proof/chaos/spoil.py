@@ -8,9 +8,9 @@ from chaos.marks import hash_of
 from workload import LANES
 
 
-def one_change(condition="true"):
+def one_change(condition="true", offset=0):
     return ("(lane_id, entry_ms, entry_no) = (select l.lane_id, c.entry_ms, c.entry_no from tidemark.changes c join tidemark.lanes l using (lane) "
-            f"where c.type = 'message.appended' and {condition} order by c.committed_at desc, c.entry_ms desc limit 1 offset 3)")
+            f"where c.type = 'message.appended' and {condition} order by c.committed_at desc, c.entry_ms desc limit 1 offset {offset})")
 
 
 def second_row(condition="true"):
@@ -21,7 +21,7 @@ def second_row(condition="true"):
 
 # What is done, by what must come of it.
 SCRIPTS = {
-    "lost": f"delete from tidemark.change_log where {one_change()}",
+    "lost": f"delete from tidemark.change_log where {one_change(offset=20)}",
     "twice": second_row(),
     "out of order": "update tidemark.change_log set no = no + 1 where "
                     "(lane_id, no) = (select lane_id, max(no) from tidemark.change_log group by lane_id limit 1)",
