@@ -10,6 +10,7 @@ from pgwire import PostgresError
 
 # A lane is looked at within a second after something of it was read; the rest is for a machine that does much else.
 SEEN_MILLISECONDS = 3_000
+NOTICED_SECONDS = 20
 
 
 def begin(world, rng):
@@ -21,18 +22,18 @@ def begin(world, rng):
 
 
 def wait_for_lanes(world, lanes):
-    names = ", ".join(f"'{lane}'" for lane in lanes)
-
-    def are_known():
-        try:
-            return world.cluster.ask(f"select count(*) from tidemark.lanes where entry_ms > 0 and lane in ({names})")[0][0] == str(len(lanes))
-        except (OSError, PostgresError):
-            return False
-
     try:
-        world.wait_for("the streams are lanes", 20, are_known)
+        world.wait_for("the streams are lanes", 20, lambda: are_in(world, lanes, "lanes where entry_ms > 0"))
     except TimeoutError as error:
         raise NotNow(str(error)) from None
+
+
+def are_in(world, lanes, table):
+    names = ", ".join(f"'{lane}'" for lane in lanes)
+    try:
+        return world.cluster.ask(f"select count(distinct lane) from tidemark.{table} and lane in ({names})")[0][0] == str(len(lanes))
+    except (OSError, PostgresError):
+        return False
 
 
 def write(world, lanes, count):
@@ -52,20 +53,30 @@ def finish(world, rng, lanes, are_watched):
         total += world.removals.delete_key(world.redis, lane)
     world.situations["jobs that ended"] += len(lanes)
     world.events.note(f"{len(lanes)} jobs ended, with {total} entries in their streams")
+    return lambda: wait_for_rows(world, lanes)
+
+
+def wait_for_rows(world, lanes):
+    """That tell of their ends. What they say, the checker compares, also where they do not come."""
+    try:
+        world.wait_for("the ends are recorded", NOTICED_SECONDS, lambda: are_in(world, lanes, "gaps where missing is null"))
+    except TimeoutError as error:
+        world.events.note(str(error))
 
 
 @fault("jobs", weight=3, needs=[STREAMS], alone=True)
 def end_jobs(world, rng):
-    finish(world, rng, begin(world, rng), are_watched=True)
+    return finish(world, rng, begin(world, rng), are_watched=True)
 
 
 @fault("jobs-postgres-away", weight=3, needs=[STREAMS], alone=True)
 def end_jobs_without_postgres(world, rng):
     lanes = begin(world, rng)
     world.cluster.primary.crash()
-    finish(world, rng, lanes, are_watched=False)
+    wait_for_ends = finish(world, rng, lanes, are_watched=False)
     world.rest(rng.uniform(0, 3))
     world.cluster.primary.start()
+    return wait_for_ends
 
 
 @fault("jobs-postgres-unreachable", weight=2, needs=[STREAMS, PROXY], alone=True)
@@ -76,10 +87,11 @@ def end_jobs_without_connections(world, rng):
     for proxy in proxies:
         proxy.tell("refuse")
         proxy.tell("reset")
-    finish(world, rng, lanes, are_watched=False)
+    wait_for_ends = finish(world, rng, lanes, are_watched=False)
     world.rest(rng.uniform(0, 2))
     for proxy in proxies:
         proxy.tell("clear")
+    return wait_for_ends
 
 
 @fault("jobs-no-worker", weight=3, needs=[STREAMS], alone=True)
@@ -88,6 +100,7 @@ def end_jobs_without_workers(world, rng):
     with world.without(world.workers):
         for worker in world.workers:
             worker.kill()
-        finish(world, rng, lanes, are_watched=False)
+        wait_for_ends = finish(world, rng, lanes, are_watched=False)
     for worker in world.workers:
         worker.start()
+    return wait_for_ends
