@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from chaos.checker import AHEAD, BEHIND, FURTHER_KINDS, WAITED, Checker
+from chaos.checker import AHEAD, BEHIND, FURTHER_KINDS, NO_STOP, WAITED, Checker
 from chaos.events import Events
 from chaos.faults import ONE, TOPOLOGIES, NotNow
 from chaos.installation_faults import check_strangers
@@ -168,16 +168,24 @@ def finish(options, world, report, verdict):
     verdict.take(said)
     check_marks(world, verdict, 3 if options.spoil else ACCOUNTING_SECONDS)
     check_strangers(world, verdict)
-    for kind in sorted(world.sparing_kinds):
-        for seconds in world.waits_of_others[kind]:
-            if seconds > INNOCENT_SECONDS:
-                verdict.add(WAITED, f"after {kind}, lanes that it did not touch waited {seconds:.1f} s")
+    check_waits(world, verdict)
     for number, worker in enumerate(world.workers, 1):
         code = worker.terminate()
         if code != 0:
             verdict.add("process", f"worker {number} " + ("did not end on SIGTERM" if code is None else f"ended on SIGTERM with {code}"))
         for code in worker.exits:
             verdict.add("process", f"worker {number} ended by itself with {code}")
+
+
+def check_waits(world, verdict):
+    """Nobody waited who had nothing to do with it, and whoever had was told."""
+    for kind in sorted(world.sparing_kinds):
+        for seconds in world.waits_of_others[kind]:
+            if seconds > INNOCENT_SECONDS:
+                verdict.add(WAITED, f"after {kind}, lanes that it did not touch waited {seconds:.1f} s")
+    for levels in world.levels_when_full:
+        if "stop" not in levels:
+            verdict.add(NO_STOP, f"Redis was full, and agents were told {', '.join(sorted(levels)) or 'nothing'}")
 
 
 def check_marks(world, verdict, seconds):

@@ -36,7 +36,7 @@ SCRIPTS = {
     "lost: two-lanes": "delete from tidemark.change_log where " + one_change("c.session_id like 'two-lanes-%'"),
     "content differs: clears": "update tidemark.messages set removed_at = null where session_id like 'clears-%' and removed_at is not null",
     "silent: jobs": "delete from tidemark.gaps where lane like 'jobs:%'",
-    "gap too large: jobs": "update tidemark.gaps set at_least = at_least + 1000 where id = (select min(id) from tidemark.gaps where lane like 'jobs:%')",
+    "gap misplaced: jobs": "update tidemark.gaps set at_least = at_least + 1000 where id = (select min(id) from tidemark.gaps where lane like 'jobs:%')",
     "not refused: ids-beyond": "delete from tidemark.dead_letters where id = (select min(id) from tidemark.dead_letters where lane like 'ids:%')",
     "not refused: fields": "delete from tidemark.dead_letters where session_id like 'fields-%' or raw::text like '%fields-%'",
     "twice: event-ids": second_row("c.session_id like 'event-ids-%'"),
@@ -62,8 +62,13 @@ def wait_long(world):
     world.waits_of_others[min(world.sparing_kinds)].append(60.0)
 
 
+def tell_nothing(world):
+    world.levels_when_full[-1].clear()
+
+
 # What is no row of Postgres.
 ACTIONS = {
+    "no stop: redis-full": tell_nothing,
     "mark ahead": lambda world: move_mark(world, 86_400_000), "mark behind": lambda world: move_mark(world, -1000),
     "let in: other-database": let_in, "innocent waited: clears": wait_long}
 KINDS = [*SCRIPTS, *ACTIONS]

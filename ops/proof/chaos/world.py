@@ -56,6 +56,8 @@ class World:
         self.situations = Counter()
         # Lanes whose last ids no cursor can hold; and the faults after which lanes must not have waited that they did not touch.
         self.unreachable_lanes, self.sparing_kinds = set(), set()
+        # What agents were told each time that Redis was full.
+        self.levels_when_full = []
         self._settings = plan.settings
         self.redis = self._open(open_redis(options.redis, plan, folder))
         self.cluster = self._open(Cluster(folder, plan.wants_standby, plan.wants_small_disk))
