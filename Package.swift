@@ -41,6 +41,7 @@ let package = Package(
         .embedInCode("0004_context.sql"),
         .embedInCode("0005_tool_calls.sql"),
         .embedInCode("0006_readers.sql"),
+        .embedInCode("0007_installation.sql"),
       ],
       swiftSettings: settings),
 

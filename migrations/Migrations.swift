@@ -7,6 +7,7 @@ package enum Migrations {
     (version: 4, name: "context", sql: text(PackageResources._004_context_sql)),
     (version: 5, name: "tool_calls", sql: text(PackageResources._005_tool_calls_sql)),
     (version: 6, name: "readers", sql: text(PackageResources._006_readers_sql)),
+    (version: 7, name: "installation", sql: text(PackageResources._007_installation_sql)),
   ]
 
   private static func text(_ bytes: [UInt8]) -> String {

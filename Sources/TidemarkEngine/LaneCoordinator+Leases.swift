@@ -64,8 +64,8 @@ extension LaneCoordinator {
     return lanes.keys.filter { table.lanes[$0] == nil }
   }
 
-  /// Whether this worker can serve lanes: it is not draining, and Redis was not away for longer than a lease lasts.
-  var isAble: Bool { !isDraining && timeWithoutRedis <= settings.leaseTTL }
+  /// Whether this worker can serve lanes: it is not draining, Redis was not away for longer than a lease lasts, and belongs to the ledger.
+  var isAble: Bool { !isDraining && timeWithoutRedis <= settings.leaseTTL && claimRefusal == nil }
 
   /// For how long no server with lanes of ours has been reached; zero while one can be.
   var timeWithoutRedis: Duration { redisAwaySince?.duration(to: .now) ?? .zero }

@@ -90,6 +90,7 @@ extension LaneCoordinator {
 
   /// Why some lanes can't be read; nil when all can.
   var redisError: String? {
+    if let claimRefusal { return claimRefusal.description }
     let errors = table.lanes.isEmpty ? Set([redisErrorWithoutLanes].compactMap(\.self)) : Set(redisErrors.values)
     return errors.isEmpty ? nil : errors.sorted().joined(separator: "; ")
   }

@@ -30,6 +30,10 @@ package actor LaneCoordinator {
   var trimTurn = 0
   /// Lanes whose streams turned out to be other ones, until they are taken up in their next incarnation.
   var endings = LaneEndings()
+  /// Why no lane may be served: Redis and the ledger don't belong together.
+  var claimRefusal: ClaimRefused?
+  /// Raised when marks in Redis turned out to be another installation's.
+  nonisolated let claimDoubted = ChangeSignal()
   /// Raised when the settings change, or the shards that may be served, and when a lane was given up that may be taken up again.
   nonisolated let ownership = ChangeSignal()
   /// Raised when leases are worth a look: others changed something, or this worker's part in it is another.

@@ -11,6 +11,7 @@ struct LaneOwnership: Sendable {
   let publisher: MarkPublisher
   let verification: LaneVerification
   let inspector: LaneInspector
+  let claim: ClaimWatch
   let logger: Logger
 
   /// Until cancelled. What failed is tried again with the next discovery.
@@ -40,6 +41,8 @@ struct LaneOwnership: Sendable {
     let (lanes, failure) = await discover(settings)
     let grant = await coordinator.grant
     let wanted = await coordinator.keep(lanes, areAll: failure == nil).filter { grant.shards[shard(of: $0, settings)] != nil }.sorted()
+    // Redis may have been flushed, or be another one: what is found there is judged under the ledger's claim only.
+    if !wanted.isEmpty, await !claim.confirm() { return }
     for (server, names) in try await source.byServer(wanted, lane: { $0 }) {
       _ = turns.begin(server, in: &group) {
         await trouble.watching(server) { try await takeUp(names, of: lanes, at: server, settings) }

@@ -8,8 +8,6 @@ struct LaneVerification: Sendable {
   let inspector: LaneInspector
   let coordinator: LaneCoordinator
   let metrics: EngineMetrics
-  /// Says again in Redis whose the prefix is: that went with all the other keys.
-  let claim: @Sendable () async throws -> Void
   let logger: Logger
 
   /// A lane that may be taken up.
@@ -26,7 +24,6 @@ struct LaneVerification: Sendable {
     let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0) })
     let refused = Dictionary(uniqueKeysWithValues: inspection.refused.map { ($0.lane.lane, $0.error) })
     var verified: [Verified] = []
-    var isBroken = false
     for record in records {
       if let error = refused[record.name] {
         verified.append(Verified(record: record, halt: .refused(error, rest: settings.flow.haltRest)))
@@ -37,18 +34,8 @@ struct LaneVerification: Sendable {
         continue
       }
       if let lane = try await mend(record, broken, look.snapshot.stream, settings.rewind) { verified.append(lane) }
-      isBroken = true
     }
-    if isBroken { await claimAgain() }
     return verified
-  }
-
-  private func claimAgain() async {
-    do {
-      try await claim()
-    } catch {
-      logger.warning("redis.unclaimed", metadata: ["reason": "\(error)", "mend": "run `tidemark migrate`"])
-    }
   }
 
   /// What the policy wants with a stream that is another one. Nil where the lane was moved meanwhile.

@@ -19,7 +19,8 @@ package struct Worker: Service {
   private let claim: @Sendable () async throws -> Void
   private let logger: Logger
 
-  /// - Parameter claim: says in Redis whose the prefix is, where that is gone; called when streams are gone.
+  /// - Parameter claim: compares the installation's ids in both servers, and claims a Redis that bears none; throws ``ClaimRefused`` where they
+  ///   don't belong together.
   package init(
     identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
     metrics: EngineMetrics, claim: @escaping @Sendable () async throws -> Void = {}, logger: Logger
@@ -42,11 +43,11 @@ package struct Worker: Service {
     let observer = LaneObserver(
       source: source, sink: sink, inspector: inspector, worker: identity, coordinator: coordinator, logger: logger)
     let verification = LaneVerification(
-      source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, claim: claim,
-      logger: logger)
+      source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
+    let claimWatch = ClaimWatch(claim: claim, coordinator: coordinator, logger: logger)
     let ownership = LaneOwnership(
       source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, verification: verification,
-      inspector: inspector, logger: logger)
+      inspector: inspector, claim: claimWatch, logger: logger)
     let leases = LeaseKeeper(source: source, sink: sink, worker: identity, coordinator: coordinator, metrics: metrics, logger: logger)
     let listener = LeaseListener(news: try sink.makeLeaseNews(), coordinator: coordinator, logger: logger)
     let trimmer = LaneTrimmer(
@@ -64,6 +65,7 @@ package struct Worker: Service {
       await withTaskGroup { background in
         background.addTask { await leases.run() }
         background.addTask { await listener.run() }
+        background.addTask { await claimWatch.run() }
         background.addTask { await ownership.run() }
         background.addTask { await observer.run() }
         background.addTask { await publisher.run() }

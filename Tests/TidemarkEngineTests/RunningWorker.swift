@@ -15,6 +15,7 @@ struct RunningWorker {
   var builtIn: BuiltInLanes?
   var trim = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: [])
   var name = "worker"
+  var claim: @Sendable () async throws -> Void = {}
 
   /// Runs it, and ends it gracefully after the body.
   func run(_ body: (Worker) async throws -> Void) async throws {
@@ -29,7 +30,7 @@ struct RunningWorker {
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let worker = Worker(
       identity: WorkerIdentity(name: name, host: "here", pid: 1), settings: settings, source: source, sink: sink,
-      routes: RouteTable(), metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), logger: logger)
+      routes: RouteTable(), metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), claim: claim, logger: logger)
     let group = ServiceGroup(services: [worker], logger: logger)
     try await withThrowingTaskGroup { tasks in
       tasks.addTask { try await group.run() }

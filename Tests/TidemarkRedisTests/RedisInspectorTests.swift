@@ -25,17 +25,4 @@ struct RedisInspectorTests {
       await connection.close()
     }
   }
-
-  @Test("The first installation owns a prefix, and keeps it and its partitions")
-  func ownership() async throws {
-    try await withRedis { server in
-      let keyspace = RedisKeyspace(try RedisConfiguration(url: server.url), name: "test")
-      #expect(try await RedisInspector.ownership(of: "p", in: keyspace) == .init(schema: nil, partitions: nil))
-      let first = try await RedisInspector.claim("p", schema: "one", partitions: 16, in: keyspace)
-      #expect(first == .init(schema: "one", partitions: 16))
-      #expect(try await RedisInspector.claim("p", schema: "two", partitions: 4, in: keyspace) == first)
-      #expect(try await RedisInspector.claim("p", schema: "one", partitions: 4, in: keyspace) == first)
-      await keyspace.close()
-    }
-  }
 }

@@ -9,20 +9,24 @@ package struct Installation: Sendable {
   private let schema: String
   private let prefix: String
   private let partitions: Int
+  private let leaseTTL: Duration
   private let logger: Logger
 
+  /// - Parameter leaseTTL: a worker that was not heard of for so long keeps nobody from claiming another Redis.
   package init(
-    postgres: PostgresConfiguration, redis: RedisConfiguration, schema: String, prefix: String, partitions: Int, logger: Logger
+    postgres: PostgresConfiguration, redis: RedisConfiguration, schema: String, prefix: String, partitions: Int, leaseTTL: Duration,
+    logger: Logger
   ) {
     self.postgres = postgres
     self.redis = redis
     self.schema = schema
     self.prefix = prefix
     self.partitions = partitions
+    self.leaseTTL = leaseTTL
     self.logger = logger
   }
 
-  /// The SQL that ``migrate()`` would run, by version and name.
+  /// The SQL that ``migrate(isAdopting:)`` would run, by version and name.
   package func dryRun() async throws -> [(name: String, sql: String)] {
     try await withConnection { connection in
       let migrator = Migrator(connection: connection, schema: schema, logger: logger)
@@ -30,32 +34,31 @@ package struct Installation: Sendable {
     }
   }
 
-  /// Claims the prefix first: an installation that may not have it must not get a schema. Answers the migrations that were applied.
-  package func migrate() async throws -> [String] {
-    try await claim()
-    return try await withConnection { connection in
-      try await Migrator(connection: connection, schema: schema, logger: logger).migrate().map { "\($0.version) \($0.name)" }
+  /// Asks for the prefix first: an installation that may not have it must not get a schema. Answers the migrations that were applied.
+  ///
+  /// - Parameter isAdopting: this prefix on this Redis and this schema are one installation from now on, whatever they were before.
+  package func migrate(isAdopting: Bool = false) async throws -> [String] {
+    try await withConnection { connection in
+      let sink = try PostgresSink(
+        configuration: postgres, settings: SinkSettings(schema: schema, dedupeWindow: .zero), destinations: [], version: "", logger: logger)
+      let claim = InstallationClaim(
+        sink: sink, redis: redis, schema: schema, prefix: prefix, partitions: partitions, worker: nil, within: leaseTTL)
+      defer { Task { await claim.close() } }
+      try await translating(claim) { try await claim.admit(isAdopting: isAdopting) }
+      let applied = try await Migrator(connection: connection, schema: schema, logger: logger).migrate()
+      try await translating(claim) {
+        try await sink.makeInstallation(prefix: prefix, partitions: partitions)
+        try await claim.confirm(isAdopting: isAdopting)
+      }
+      return applied.map { "\($0.version) \($0.name)" }
     }
   }
 
-  /// Throws ``Finding`` where the prefix belongs to another installation, or Redis refuses.
-  package func claim() async throws {
+  private func translating(_ claim: InstallationClaim, _ body: () async throws -> Void) async throws {
     do {
-      let keyspace = RedisKeyspace(redis, name: "tidemark-migrate")
-      defer { Task { await keyspace.close() } }
-      let owner = try await RedisInspector.claim(prefix, schema: schema, partitions: partitions, in: keyspace)
-      guard owner.schema == schema else {
-        throw Finding(
-          .problem, "redis.prefix", "the prefix \(prefix) belongs to the installation with the schema \(owner.schema ?? "?")",
-          mend: "choose another redis.prefix, or set postgres.schema")
-      }
-      guard owner.partitions == partitions else {
-        throw Finding(
-          .problem, "state.partitions", "this installation was migrated with \(owner.partitions ?? 0) partitions, which is fixed",
-          mend: "set state.partitions: \(owner.partitions ?? 0)")
-      }
-    } catch let error as RedisError {
-      throw RedisCheck.finding(error, redis, prefix: prefix)
+      try await body()
+    } catch {
+      throw claim.finding(of: error)
     }
   }
 

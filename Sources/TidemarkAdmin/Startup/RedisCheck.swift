@@ -2,17 +2,15 @@ internal import Foundation
 internal import TidemarkCore
 package import TidemarkRedis
 
-/// Looks at the Redis side: reachable, version, who owns the prefix, eviction, persistence, clock, and whether the lanes are streams.
+/// Looks at the Redis side: reachable, version, eviction, persistence, clock, and whether the lanes are streams.
 package struct RedisCheck: Sendable {
   private let configuration: RedisConfiguration
   private let prefix: String
-  private let schema: String
   private let partitions: Int
 
-  package init(_ configuration: RedisConfiguration, prefix: String, schema: String, partitions: Int) {
+  package init(_ configuration: RedisConfiguration, prefix: String, partitions: Int) {
     self.configuration = configuration
     self.prefix = prefix
-    self.schema = schema
     self.partitions = partitions
   }
 
@@ -30,7 +28,6 @@ package struct RedisCheck: Sendable {
       var findings = [
         Finding(.ok, "redis", "connected to \(configuration.address)\(masters), version \(versions.sorted().joined(separator: ", "))")
       ]
-      findings.append(owner(try await RedisInspector.ownership(of: prefix, in: keyspace)))
       // What is so on several servers is told once.
       for server in servers {
         for finding in [try await eviction(server)] + (try await persistence(server)) + (try await clock(server))
@@ -70,23 +67,6 @@ package struct RedisCheck: Sendable {
         .unreachable, "redis", "can't reach \(configuration.address) (\(message))", mend: "start the server, or correct redis.url")
     }
     return Finding(.problem, "redis", message)
-  }
-
-  private func owner(_ ownership: RedisInspector.Ownership) -> Finding {
-    switch ownership.schema {
-    case nil: return Finding(.warning, "redis.prefix", "nobody has claimed the prefix \(prefix) yet", mend: "run `tidemark migrate`")
-    case schema:
-      guard let stored = ownership.partitions, stored != partitions else {
-        return Finding(.ok, "redis.prefix", "\(prefix) belongs to the schema \(schema)")
-      }
-      return Finding(
-        .problem, "state.partitions", "the configuration says \(partitions), this installation was migrated with \(stored)",
-        mend: "set state.partitions: \(stored)")
-    case let other?:
-      return Finding(
-        .problem, "redis.prefix", "the prefix \(prefix) belongs to the installation with the schema \(other)",
-        mend: "choose another redis.prefix, or set postgres.schema: \(other)")
-    }
   }
 
   private func eviction(_ inspector: RedisInspector) async throws -> Finding {

@@ -18,12 +18,15 @@ package struct LaneRecord: Sendable, Equatable {
   /// Entries that Redis had added before the lane's start.
   package var baseline: UInt64
   package var owner: String?
+  /// The ledger's installation: what is written to Redis for the lane is written under this id.
+  package var installation: InstallationID
   /// What the lane came to since its start.
   package var totals: LaneCounts
 
   package init(
     laneID: Int32, name: String, shard: Int, fence: Int64, incarnation: Int64, cursor: LaneCursor, ordinal: UInt64, baseline: UInt64,
-    owner: String?, totals: LaneCounts = LaneCounts(), anchor: AnchorDigest? = nil, furthest: EntryID = .zero, isMirrored: Bool = false
+    owner: String?, totals: LaneCounts = LaneCounts(), anchor: AnchorDigest? = nil, furthest: EntryID = .zero, isMirrored: Bool = false,
+    installation: InstallationID = .unknown
   ) {
     self.laneID = laneID
     self.name = name
@@ -37,6 +40,7 @@ package struct LaneRecord: Sendable, Equatable {
     self.ordinal = ordinal
     self.baseline = baseline
     self.owner = owner
+    self.installation = installation
     self.totals = totals
   }
 

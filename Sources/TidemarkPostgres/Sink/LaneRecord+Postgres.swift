@@ -26,7 +26,8 @@ extension LaneRecord {
         ordinal: UInt64(clamping: number("ordinal")), baseline: UInt64(clamping: number("baseline")),
         owner: result.string(row, "owner"), totals: totals, anchor: result.bytes(row, "anchor").flatMap { AnchorDigest(bytes: $0) },
         furthest: EntryID(ms: UInt64(clamping: number("furthest_ms")), no: UInt64(clamping: number("furthest_no"))),
-        isMirrored: result.bool(row, "mirrored") ?? false)
+        isMirrored: result.bool(row, "mirrored") ?? false,
+        installation: result.string(row, "installation").map { InstallationID($0) } ?? .unknown)
     }
   }
 }

@@ -35,6 +35,10 @@ struct LedgerSQL: Sendable {
   let resolve: String
   let lockedLane: String
   let appended: String
+  let makeInstallation: String
+  let installation: String
+  let lockedInstallation: String
+  let claim: String
 
   /// Columns of the audit trail in the order in which they are sent: the numbers and the digest, then the entry's cells.
   static let changeColumns: [(name: String, type: BinaryType)] = [
@@ -72,7 +76,7 @@ struct LedgerSQL: Sendable {
     let lane = """
       lane_id, lane, shard, fence, incarnation, entry_ms, entry_no, applied_no, seal, ordinal, baseline, owner, read_total, applied_total,
       duplicates_total, divergent_total, ephemeral_total, skipped_total, dead_letters_total, missing_total, reread_total, misrouted_total,
-      anchor, furthest_ms, furthest_no, mirrored
+      anchor, furthest_ms, furthest_no, mirrored, (SELECT i.id::text FROM \(schema).installation i) AS installation
       """
     fence = "SELECT \(schema).fence(\(Self.parameters(Self.fenceTypes)))"
     advance =
@@ -193,6 +197,18 @@ struct LedgerSQL: Sendable {
        WHERE d.id = r.id AND d.resolved_at IS NULL
       """
     appended = "UPDATE \(schema).lanes SET applied_no = $2::bigint, seal = $3::bytea WHERE lane_id = $1::integer"
+    makeInstallation = "SELECT \(schema).make_installation($1, $2::integer)"
+    installation = """
+      SELECT id::text AS id, prefix, partitions, claim::text AS claim,
+             \(schema).serving_worker($1, make_interval(secs => $2::double precision)) AS served_by
+        FROM \(schema).installation
+      """
+    lockedInstallation = "\(installation) FOR UPDATE"
+    claim = """
+      UPDATE \(schema).installation
+         SET claim = gen_random_uuid(), claimed_at = clock_timestamp(), claimed_by = $2, prefix = $1
+      RETURNING claim::text AS claim
+      """
     eventIDLanes = """
       SELECT l.lane, l.entry_ms, l.entry_no, (extract(epoch FROM l.updated_at) * 1000)::bigint AS moved_at,
              (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now

@@ -11,18 +11,6 @@ package struct RedisInspector: Sendable {
     package var isLoading: Bool
   }
 
-  /// Who uses a prefix: the hash `PREFIX:config`.
-  package struct Ownership: Sendable, Equatable {
-    /// The Postgres schema of the installation; nil where nobody claimed the prefix.
-    package var schema: String?
-    package var partitions: Int?
-
-    package init(schema: String?, partitions: Int?) {
-      self.schema = schema
-      self.partitions = partitions
-    }
-  }
-
   private let connection: RedisConnection
 
   package init(_ connection: RedisConnection) {
@@ -78,35 +66,6 @@ package struct RedisInspector: Sendable {
     let server = Int64(try await currentMilliseconds())
     let after = now()
     return server - (before + (after - before) / 2)
-  }
-
-  package static func ownership(of prefix: String, in keyspace: RedisKeyspace) async throws -> Ownership {
-    let key = "\(prefix):config"
-    let reply = try await keyspace.pipeline([(key, ["HMGET", .text(key), "schema", "partitions"])])[0].orThrow()
-    guard let values = reply.elements, values.count == 2 else {
-      throw RedisError(.malformedReply, "HMGET answered something else than two values")
-    }
-    return Ownership(schema: values[0].text, partitions: values[1].number.map { Int($0) })
-  }
-
-  /// Writes what is not there yet, and returns what then stands: another installation's where it came first. Where nothing is to be written
-  /// nothing is, so that it goes well with a server that is full.
-  package static func claim(
-    _ prefix: String, schema: String, partitions: Int, in keyspace: RedisKeyspace
-  ) async throws -> Ownership {
-    let held = try await ownership(of: prefix, in: keyspace)
-    if held.schema == schema, held.partitions != nil { return held }
-    let name = "\(prefix):config"
-    let key = RedisArgument.text(name)
-    let owner = try await keyspace.pipeline([
-      (name, ["HSETNX", key, "schema", .text(schema)]), (name, ["HGET", key, "schema"]),
-    ])
-    for reply in owner { _ = try reply.orThrow() }
-    // The number of another's partitions is not ours to set.
-    if owner[1].text == schema {
-      _ = try await keyspace.pipeline([(name, ["HSETNX", key, "partitions", .integer(Int64(partitions))])])[0].orThrow()
-    }
-    return try await ownership(of: prefix, in: keyspace)
   }
 
   /// The `name:value` lines of a section of INFO.

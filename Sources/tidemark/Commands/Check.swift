@@ -32,8 +32,7 @@ struct Check: AsyncParsableCommand {
     let loaded = try options.load()
     let composition = try Composition(loaded)
     var findings = loaded.warnings.map { Finding(.warning, "configuration", $0) }
-    findings += await composition.postgresCheck.findings()
-    findings += await composition.redisCheck.findings()
+    findings += try await composition.findings()
     if let sample, !findings.contains(where: { $0.subject == "redis" && $0.severity != .ok }) {
       findings += try await EntrySample(
         redis: composition.redis, lanes: composition.builtIn?.names ?? [], routes: composition.routes, limits: composition.decodeLimits

@@ -12,6 +12,18 @@ struct Migrate: AsyncParsableCommand {
   @Flag(name: .long, help: "Print the SQL that would run, and change nothing.")
   var dryRun = false
 
+  @Flag(
+    name: .long,
+    help: """
+      Make this prefix on this Redis and this schema one installation, whatever they belonged to. Only with all workers stopped: marks \
+      and trims of another installation's workers are refused from then on.
+      """)
+  var adopt = false
+
+  func validate() throws {
+    guard !(adopt && dryRun) else { throw ValidationError("--adopt: can't be combined with --dry-run, which changes nothing") }
+  }
+
   func run() async throws {
     let composition = try Composition(try options.load())
     do {
@@ -21,7 +33,7 @@ struct Migrate: AsyncParsableCommand {
         if pending.isEmpty { Console.note("the schema \(composition.schema) is up to date") }
         return
       }
-      let applied = try await composition.installation.migrate()
+      let applied = try await composition.installation.migrate(isAdopting: adopt)
       for name in applied { Console.note("applied migration \(name)") }
       Console.note("the schema \(composition.schema) is up to date")
     } catch let error as Finding {

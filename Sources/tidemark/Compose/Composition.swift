@@ -103,7 +103,16 @@ struct Composition {
   }
 
   var installation: Installation {
-    Installation(postgres: postgres, redis: redis, schema: schema, prefix: prefix, partitions: partitions, logger: logger)
+    Installation(
+      postgres: postgres, redis: redis, schema: schema, prefix: prefix, partitions: partitions,
+      leaseTTL: configuration.lease.ttl, logger: logger)
+  }
+
+  /// - Parameter worker: the worker that asks; nil for a command.
+  func makeClaim(_ sink: PostgresSink, worker: WorkerIdentity? = nil) -> InstallationClaim {
+    InstallationClaim(
+      sink: sink, redis: redis, schema: schema, prefix: prefix, partitions: partitions, worker: worker?.name,
+      within: configuration.lease.ttl)
   }
 
   var benchPlace: BenchPlace {
@@ -115,7 +124,16 @@ struct Composition {
   }
 
   var postgresCheck: PostgresCheck { PostgresCheck(postgres, schema: schema, logger: logger) }
-  var redisCheck: RedisCheck { RedisCheck(redis, prefix: prefix, schema: schema, partitions: partitions) }
+  /// What `check` finds in both servers. They are compared where each of them is as it must be.
+  func findings() async throws -> [Finding] {
+    let findings = await postgresCheck.findings() + redisCheck.findings()
+    guard !findings.contains(where: { $0.severity == .problem || $0.severity == .unreachable }) else { return findings }
+    let claim = makeClaim(try makeSink())
+    defer { Task { await claim.close() } }
+    return findings + (await claim.findings())
+  }
+
+  var redisCheck: RedisCheck { RedisCheck(redis, prefix: prefix, partitions: partitions) }
 
   /// A name that no other worker has, and no earlier run of this one.
   static func identity() -> WorkerIdentity {

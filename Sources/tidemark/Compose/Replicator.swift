@@ -8,6 +8,7 @@ import TidemarkEngine
 struct Replicator: Service {
   let composition: Composition
   let worker: Worker
+  let claim: InstallationClaim
   let logger: Logger
 
   func run() async throws {
@@ -22,14 +23,15 @@ struct Replicator: Service {
     let retry = composition.workerSettings.retry
     var wait: Duration?
     var told: Set<String> = []
+    var firstRefusal: ContinuousClock.Instant?
     while !Task.isCancelled {
       var findings = await composition.postgresCheck.findings() + composition.redisCheck.findings()
       if !findings.contains(where: { $0.severity == .problem || $0.severity == .unreachable }) {
         do {
-          // The claim went with the keys when somebody flushed Redis.
-          try await composition.installation.claim()
-        } catch let finding as Finding {
-          findings.append(finding)
+          // Where Redis was flushed while no worker ran, the claim is made again.
+          try await claim.confirm()
+        } catch {
+          findings.append(finding(error, &firstRefusal))
         }
       }
       let problems = findings.filter { $0.severity == .problem }
@@ -46,5 +48,16 @@ struct Replicator: Service {
       try? await Task.sleep(for: wait ?? retry.cap)
     }
     return false
+  }
+
+  /// Where other workers serve, Redis may have been flushed a moment ago: they claim it again within a second, or are those of another one.
+  private func finding(_ error: any Error, _ firstRefusal: inout ContinuousClock.Instant?) -> Finding {
+    var finding = claim.finding(of: error)
+    if case .servedElsewhere? = error as? ClaimVerdict.Refusal {
+      let first = firstRefusal ?? .now
+      firstRefusal = first
+      if first.duration(to: .now) < composition.workerSettings.leaseTTL * 2 { finding.severity = .unreachable }
+    }
+    return finding
   }
 }

@@ -13,6 +13,7 @@ import TidemarkRedis
 /// A running worker with its signals and its HTTP side: what `run` and `dev` share.
 final class Runtime: Sendable {
   let worker: Worker
+  private let claim: InstallationClaim
   private let composition: Composition
   private let http: AdminServer?
   private let processMetrics: ProcessMetrics
@@ -34,10 +35,20 @@ final class Runtime: Sendable {
     let registry = PrometheusRegistry()
     processMetrics = ProcessMetrics(factory: registry, version: Tidemark.version)
     let identity = Composition.identity()
+    let sink = try composition.makeSink()
+    let claim = composition.makeClaim(sink, worker: identity)
+    self.claim = claim
     worker = Worker(
-      identity: identity, settings: composition.workerSettings, source: composition.makeSource(), sink: try composition.makeSink(),
+      identity: identity, settings: composition.workerSettings, source: composition.makeSource(), sink: sink,
       routes: composition.routes, metrics: EngineMetrics(factory: registry),
-      claim: { [composition] in try await composition.installation.claim() },
+      claim: {
+        do {
+          try await claim.confirm()
+        } catch let refusal as ClaimVerdict.Refusal {
+          let finding = claim.finding(of: refusal)
+          throw ClaimRefused("\(finding.subject): \(finding.text)", hint: finding.mend ?? "")
+        }
+      },
       logger: logger)
     do {
       http = try AdminSettings(loaded.configuration.http).map { [composition, worker, logger] settings in
@@ -58,7 +69,7 @@ final class Runtime: Sendable {
 
   /// Until a signal stops it, or `additional` is over.
   func run(_ additional: [any Service] = []) async throws {
-    let replicator = Replicator(composition: composition, worker: worker, logger: logger)
+    let replicator = Replicator(composition: composition, worker: worker, claim: claim, logger: logger)
     let all: [any Service] = [replicator] + (http.map { [$0] } ?? []) + additional
     let services = all.map { service in
       ServiceGroupConfiguration.ServiceConfiguration(

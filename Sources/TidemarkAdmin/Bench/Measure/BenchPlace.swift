@@ -10,6 +10,8 @@ package struct BenchPlace: Sendable {
   /// The comment of the schema.
   static let mark = "Made by `tidemark bench`, which removes it"
   static let deadline = Duration.seconds(3600)
+  /// No worker of an earlier benchmark serves what is made anew.
+  private static let leaseTTL = Duration.zero
 
   package let postgres: PostgresConfiguration
   package let redis: RedisConfiguration
@@ -87,7 +89,7 @@ package struct BenchPlace: Sendable {
     guard let taken = try zip(keys, replies).first(where: { try $1.orThrow().number != 0 })?.0 else { return }
     // The keys of one that was killed: its claim on the prefix names the schema that it made.
     guard isMarked,
-      try await RedisInspector.ownership(of: lanes.prefix, in: redis).schema == schema
+      try await RedisPrefix(lanes.prefix, in: redis).claim(partitions: lanes.partitions).schema == schema
     else {
       throw Finding(
         .problem, "bench", "the key \(taken) is there and was not made by `tidemark bench`",
@@ -109,7 +111,8 @@ package struct BenchPlace: Sendable {
         mend: "as the database's owner: GRANT CREATE ON DATABASE the_database TO the_role")
     }
     _ = try await Installation(
-      postgres: postgres, redis: self.redis, schema: schema, prefix: lanes.prefix, partitions: lanes.partitions, logger: logger
+      postgres: postgres, redis: self.redis, schema: schema, prefix: lanes.prefix, partitions: lanes.partitions,
+      leaseTTL: Self.leaseTTL, logger: logger
     ).migrate()
   }
 

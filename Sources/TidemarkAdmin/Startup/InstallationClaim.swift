@@ -1,0 +1,122 @@
+internal import TidemarkCore
+package import TidemarkPostgres
+package import TidemarkRedis
+
+/// Holds a prefix in Redis and a ledger in Postgres together: compares their ids, and claims a Redis that bears none.
+///
+/// ``ClaimVerdict`` decides. An actor, because what the worker confirmed last belongs to its next decision.
+package actor InstallationClaim {
+  private let sink: PostgresSink
+  private let configuration: RedisConfiguration
+  private let keyspace: RedisKeyspace
+  private let prefix: String
+  private let schema: String
+  private let partitions: Int
+  private let worker: String?
+  private let within: Duration
+  /// The claim that both servers held when they were compared last.
+  private var confirmed: String?
+
+  /// Connects nothing yet.
+  ///
+  /// - Parameters:
+  ///   - worker: the worker that asks; nil for a command.
+  ///   - within: how long ago another worker must have been heard of to count as serving: `lease.ttl`.
+  package init(
+    sink: PostgresSink, redis: RedisConfiguration, schema: String, prefix: String, partitions: Int, worker: String?, within: Duration
+  ) {
+    self.sink = sink
+    configuration = redis
+    keyspace = RedisKeyspace(redis, name: "tidemark-claim")
+    self.prefix = prefix
+    self.schema = schema
+    self.partitions = partitions
+    self.worker = worker
+    self.within = within
+  }
+
+  package func close() async { await keyspace.close() }
+
+  /// Compares both servers, and claims Redis where that is allowed.
+  ///
+  /// - Throws: ``ClaimVerdict/Refusal``, or what kept it from comparing; ``finding(of:)`` says it to people.
+  package func confirm(isAdopting: Bool = false) async throws {
+    // Who is overtaken by another one finds what that one wrote when it compares again.
+    for _ in 0..<3 {
+      guard let ledger = try await sink.installation(askedBy: worker, within: within) else { throw Missing() }
+      switch judge(ledger, try await redis.claim(partitions: partitions), isAdopting) {
+      case .held:
+        confirmed = ledger.claim
+        return
+      case .refused(let refusal): throw refusal
+      case .take: if try await take(isAdopting) { return }
+      }
+    }
+    throw SinkError(.fault(.world), "the prefix \(prefix) was claimed by others at the same moment; try again")
+  }
+
+  /// Throws what ``confirm(isAdopting:)`` would refuse, and changes nothing. Where `migrate` has not made the installation, it is judged as
+  /// the new one that it will be.
+  func admit(isAdopting: Bool) async throws {
+    let ledger =
+      try await sink.installation(askedBy: worker, within: within)
+      ?? InstallationRecord(id: .unknown, prefix: prefix, partitions: partitions, claim: nil, servedBy: nil)
+    if case .refused(let refusal) = judge(ledger, try await redis.claim(partitions: partitions), isAdopting) { throw refusal }
+  }
+
+  /// What a comparison finds. Changes nothing.
+  package func findings() async -> [Finding] {
+    do {
+      guard let ledger = try await sink.installation(askedBy: worker, within: within) else { throw Missing() }
+      switch judge(ledger, try await redis.claim(partitions: partitions), false) {
+      case .held: return [Finding(.ok, "redis.prefix", "\(prefix) and the schema \(schema) are the installation \(ledger.id)")]
+      case .refused(let refusal): throw refusal
+      case .take:
+        return [
+          Finding(
+            .warning, "redis.prefix", "the prefix \(prefix) is not claimed for the schema \(schema) in this Redis",
+            mend: "where that is unexpected, look whether redis.url is right; the next `run` or `migrate` claims it")
+        ]
+      }
+    } catch {
+      return [finding(of: error)]
+    }
+  }
+
+  /// The installation was never made in this ledger.
+  private struct Missing: Error {}
+
+  /// Says an error of this type to people.
+  package nonisolated func finding(of error: any Error) -> Finding {
+    switch error {
+    case let refusal as ClaimVerdict.Refusal: Finding(refusal, prefix: prefix, schema: schema, partitions: partitions)
+    case is Missing:
+      Finding(.problem, "postgres.schema", "the schema \(schema) has no installation", mend: "run `tidemark migrate`")
+    case let error as RedisError: RedisCheck.finding(error, configuration, prefix: prefix)
+    case let error as SinkError:
+      Finding(error.kind == .fault(.world) ? .unreachable : .problem, "postgres", error.description, mend: error.hint)
+    default: Finding(.problem, "redis.prefix", "\(error)")
+    }
+  }
+
+  private var redis: RedisPrefix { RedisPrefix(prefix, in: keyspace) }
+
+  private func judge(_ ledger: InstallationRecord, _ claim: PrefixClaim, _ isAdopting: Bool) -> ClaimVerdict {
+    ClaimVerdict(ledger, claim, prefix: prefix, partitions: partitions, confirmed: confirmed, isAdopting: isAdopting)
+  }
+
+  /// Judges again while the ledger's row is locked, then writes. False where another one came first.
+  private func take(_ isAdopting: Bool) async throws -> Bool {
+    let (redis, prefix, schema, partitions, confirmed) = (redis, prefix, schema, partitions, confirmed)
+    let taken = try await sink.claim(by: worker, within: within, prefix: prefix) { ledger, claim in
+      let held = try await redis.claim(partitions: partitions)
+      let verdict = ClaimVerdict(ledger, held, prefix: prefix, partitions: partitions, confirmed: confirmed, isAdopting: isAdopting)
+      guard verdict == .take else { return false }
+      return try await redis.write(
+        PrefixClaim(installation: ledger.id, claim: claim, schema: schema, partitions: ledger.partitions), over: held)
+    }
+    guard let taken else { return false }
+    self.confirmed = taken
+    return true
+  }
+}

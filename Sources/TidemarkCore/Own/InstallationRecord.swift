@@ -1,0 +1,18 @@
+/// The installation as the ledger holds it: the row of `installation`.
+package struct InstallationRecord: Sendable, Equatable {
+  package var id: InstallationID
+  package var prefix: String
+  package var partitions: Int
+  /// Names the Redis that the installation belongs to; nil before the first one was claimed.
+  package var claim: String?
+  /// Another worker that serves the installation through that Redis at the moment.
+  package var servedBy: String?
+
+  package init(id: InstallationID, prefix: String, partitions: Int, claim: String?, servedBy: String?) {
+    self.id = id
+    self.prefix = prefix
+    self.partitions = partitions
+    self.claim = claim
+    self.servedBy = servedBy
+  }
+}

@@ -1,0 +1,77 @@
+package import TidemarkCore
+
+/// The prefix of an installation in a Redis: which installation it belongs to, and how it is claimed. Errors are ``RedisError``.
+///
+/// The hash `PREFIX:config` says whose the prefix is. The same id stands beside the marks of each lane, where whatever publishes, trims or moves
+/// a group compares it in the same step.
+package struct RedisPrefix: Sendable {
+  /// The field of `PREFIX:config` and `PREFIX:{N}:lane` that holds the installation's id.
+  static let installationField = "installation"
+  /// The same of `PREFIX:durable`, whose other fields are named as lanes are.
+  static let sharedInstallationField = "installation:"
+
+  private let keyspace: RedisKeyspace
+  private let name: String
+
+  package init(_ name: String, in keyspace: RedisKeyspace) {
+    self.name = name
+    self.keyspace = keyspace
+  }
+
+  private var config: String { "\(name):config" }
+
+  /// The hashes of the marks, of the built-in lanes and of all others, with the field of the id.
+  private func markHashes(_ partitions: Int) -> [(hash: String, field: String)] {
+    (0..<partitions).map { ("\(name):{\($0)}:lane", Self.installationField) } + [("\(name):durable", Self.sharedInstallationField)]
+  }
+
+  /// Who owns the prefix. Where the hash is gone, an id beside the marks tells: it was written by whoever used the prefix last.
+  ///
+  /// - Parameter partitions: of the lanes whose marks are looked at.
+  package func claim(partitions: Int) async throws -> PrefixClaim {
+    let fields = [Self.installationField, "claim", "schema", "partitions"]
+    let reply = try await keyspace.pipeline([(config, ["HMGET", .text(config)] + fields.map { .text($0) })])[0].orThrow()
+    guard let values = reply.elements, values.count == fields.count else {
+      throw RedisError(.malformedReply, "HMGET answered something else than \(fields.count) values")
+    }
+    var claim = PrefixClaim(
+      installation: values[0].text.map { InstallationID($0) }, claim: values[1].text, schema: values[2].text,
+      partitions: values[3].number.map { Int($0) })
+    if claim.installation == nil {
+      let hashes = markHashes(partitions)
+      let replies = try await keyspace.pipeline(hashes.map { ($0.hash, ["HGET", .text($0.hash), .text($0.field)]) })
+      claim.installation = replies.lazy.compactMap(\.text).first.map { InstallationID($0) }
+    }
+    return claim
+  }
+
+  /// Writes a claim where `expected` still stands; answers whether it did. The ids beside marks follow where they are another's.
+  package func write(_ claim: PrefixClaim, over expected: PrefixClaim) async throws -> Bool {
+    guard let installation = claim.installation else { return false }
+    let partitions = max(claim.partitions ?? 0, expected.partitions ?? 0)
+    // First: from then on nothing of another installation is published or trimmed any more.
+    if expected.installation != installation {
+      let commands = markHashes(partitions).map { hash, field -> (key: String, command: [RedisArgument]) in
+        (hash, ["EVAL", .text(Self.replaceScript), "1", .text(hash), .text(field), .text(installation.text)])
+      }
+      for reply in try await keyspace.pipeline(commands) { _ = try reply.orThrow() }
+    }
+    let values = [
+      installation.text, claim.claim ?? "", claim.schema ?? "", "\(claim.partitions ?? 0)", expected.claim ?? "",
+    ]
+    let call: [RedisArgument] = ["EVAL", .text(Self.claimScript), "1", .text(config)] + values.map { .text($0) }
+    return try await keyspace.pipeline([(config, call)])[0].orThrow().number == 1
+  }
+
+  /// KEYS: a hash of marks. ARGV: the field of the id, the installation's id.
+  private static let replaceScript = """
+    if redis.call('HGET', KEYS[1], ARGV[1]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
+    """
+
+  /// KEYS: the hash of the claim. ARGV: id, claim, schema, partitions, the claim that must stand there or ''.
+  private static let claimScript = """
+    if (redis.call('HGET', KEYS[1], 'claim') or '') ~= ARGV[5] then return 0 end
+    redis.call('HSET', KEYS[1], 'installation', ARGV[1], 'claim', ARGV[2], 'schema', ARGV[3], 'partitions', ARGV[4])
+    return 1
+    """
+}

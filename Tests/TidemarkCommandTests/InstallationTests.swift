@@ -1,0 +1,152 @@
+import Testing
+import TidemarkTestKit
+
+/// Two installations that meet by mistake, and moving one on purpose, with the executable and real servers.
+@Suite(.serialized) struct InstallationTests {
+  private static let config = "tidemark:config"
+
+  /// Each of these commands ends with 1 and says this in one line.
+  private func expectRefused(
+    _ product: Product, _ texts: String..., by commands: [String] = ["migrate", "check", "run"], settings: [String: String] = [:],
+    location: SourceLocation = #_sourceLocation
+  ) async throws {
+    for command in commands {
+      let outcome =
+        command == "run"
+        ? try await product.run("run", "--listen", "off", settings: settings) : try await product.run(command, settings: settings)
+      #expect(outcome.exitCode == 1, "\(command)", sourceLocation: location)
+      let said = command == "check" ? outcome.standardOutput : outcome.standardError
+      // A worker that may have come too early waits for a while first.
+      let lines = said.split(separator: "\n").filter { line in
+        texts.allSatisfy { line.contains($0) } && !line.contains("server.waiting")
+      }
+      #expect(lines.count == 1, "\(command): \(outcome.standardOutput)\(outcome.standardError)", sourceLocation: location)
+    }
+  }
+
+  private func ids(_ product: Product, _ redis: RedisServer? = nil) async throws -> (postgres: String, redis: String) {
+    (
+      try await product.value("select id from tidemark.installation"),
+      try await (redis ?? product.redis).command("HGET", Self.config, "installation")
+    )
+  }
+
+  @Test func `two databases on one prefix: the second gets neither the prefix nor a schema`() async throws {
+    try await withProduct { product in
+      let (id, held) = try await ids(product)
+      #expect(id == held && id.count == 36)
+      try await withPostgres { postgres in
+        let second = Product(redis: product.redis, postgres: postgres, settings: product.settings)
+        try await expectRefused(second, "belongs to another installation (\(id)", "choose another redis.prefix", by: ["migrate"])
+        #expect(try await second.value("select count(*) from pg_namespace where nspname = 'tidemark'") == "0")
+        // One that came first while Redis was empty.
+        try await product.redis.command("FLUSHALL")
+        #expect(try await second.run("migrate").exitCode == 0)
+        let (other, nowHeld) = try await ids(second)
+        #expect(other == nowHeld && other != id)
+        try await expectRefused(product, "redis.prefix", "belongs to another installation (\(other)", "--adopt")
+      }
+    }
+  }
+
+  @Test func `two prefixes on one schema: the second is refused`() async throws {
+    try await withProduct { product in
+      let other = ["redis.prefix": "other"]
+      try await expectRefused(
+        product, "the schema tidemark belongs to the installation with the prefix tidemark, not other", "choose another postgres.schema",
+        settings: other)
+      #expect(try await product.redis.command("KEYS", "other:*") == "")
+      // On purpose.
+      #expect(try await product.run("migrate", "--adopt", settings: other).exitCode == 0)
+      let id = try await ids(product).postgres
+      #expect(try await product.redis.command("HGET", "other:config", "installation") == id)
+      #expect(try await product.run("check", settings: other).exitCode == 0)
+      try await expectRefused(product, "belongs to the installation with the prefix other")
+    }
+  }
+
+  @Test func `two Redis on one schema: the second is refused as long as a worker serves the first`() async throws {
+    try await withProduct { product in
+      let first = try await product.startWorker()
+      try await product.addMessages(5)
+      try await product.waitUntilCaughtUp()
+      try await withRedis { redis in
+        let moved = ["redis.url": redis.url]
+        try await expectRefused(product, "redis.url", "serves through another Redis", "stop its workers first", settings: moved)
+        #expect(try await product.run("migrate", "--adopt", settings: moved).exitCode == 1)
+        #expect(try await redis.command("DBSIZE") == "0")
+        try await product.addMessages(5, from: 6)
+        try await product.waitUntilCaughtUp()
+        #expect(try await first.stop() == 0)
+
+        // An empty Redis takes the place of the first: that is what recovery looks like.
+        let second = try await product.startWorker(settings: moved)
+        let (id, held) = try await ids(product, redis)
+        #expect(id == held)
+        // The first one comes back: its keys bear the right id, and a claim that is over.
+        try await expectRefused(product, "redis.url", "serves through another Redis")
+        #expect(try await second.stop() == 0)
+      }
+    }
+  }
+
+  @Test func `the number of partitions outlives a flush, as the id does`() async throws {
+    try await withProduct { product in
+      let id = try await ids(product).postgres
+      try await product.redis.command("FLUSHALL")
+      try await expectRefused(
+        product, "state.partitions: the configuration says 4, this installation was migrated with 1", "set state.partitions: 1",
+        settings: ["state.partitions": "4"])
+      #expect(try await product.redis.command("EXISTS", Self.config) == "0")
+      let worker = try await product.startWorker()
+      #expect(try await product.redis.command("HMGET", Self.config, "installation", "partitions") == "\(id)\n1")
+      // And while it runs, also where no entry was ever read.
+      try await product.redis.command("FLUSHALL")
+      try await waitUntil("the claim is there again") {
+        try await product.redis.command("HMGET", Self.config, "installation", "partitions") == "\(id)\n1"
+      }
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test func `a worker whose prefix another installation takes over stops at once, and says so`() async throws {
+    try await withProduct(["trim.keep": "0s"]) { product in
+      let first = try await product.startWorker()
+      try await product.addMessages(20)
+      try await product.waitUntilCaughtUp()
+      try await withPostgres { postgres in
+        let second = Product(redis: product.redis, postgres: postgres, settings: product.settings)
+        #expect(try await second.run("migrate", "--adopt").exitCode == 0)
+        try await first.waitForOutput("installation.refused")
+        #expect(first.standardError.contains("belongs to another installation"))
+        try await product.waitFor("f", "select is_able from tidemark.workers")
+        let mark = try await product.redis.command("HGET", "tidemark:{0}:lane", "durable")
+        try await product.addMessages(20, from: 21)
+        // The new owner serves the prefix; the other one has read nothing more, and told nothing.
+        let owner = try await second.startWorker()
+        try await second.waitUntilCaughtUp()
+        #expect(try await product.value("select read_total from tidemark.lanes") == "20")
+        #expect(first.isRunning)
+        #expect(mark != "")
+        let (id, held) = try await ids(second)
+        #expect(id == held)
+        #expect(try await first.stop() == 0)
+        #expect(try await owner.stop() == 0)
+      }
+    }
+  }
+
+  @Test func `a Redis whose Postgres is gone is taken over by the next one, with as many partitions`() async throws {
+    try await withProduct { product in
+      let id = try await ids(product).postgres
+      try await product.value("drop schema tidemark cascade")
+      try await expectRefused(product, "belongs to another installation (\(id)", "--adopt", by: ["migrate"])
+      let wrong = try await product.run("migrate", "--adopt", settings: ["state.partitions": "3"])
+      #expect(wrong.exitCode == 1 && wrong.standardError.contains("set state.partitions: 1"), "\(wrong.standardError)")
+      #expect(try await product.run("migrate", "--adopt").exitCode == 0)
+      let (new, held) = try await ids(product)
+      #expect(new == held && new != id)
+      #expect(try await product.run("migrate", "--dry-run", "--adopt").exitCode == 2)
+    }
+  }
+}
