@@ -19,4 +19,18 @@ extension LaneCoordinator {
     leasesStirred.raise()
     return isNew
   }
+
+  /// What Redis refused of lanes. Of those whose marks bear another installation's id nothing is read for a while, and the claim is compared
+  /// at once. Answers these.
+  @discardableResult
+  func refused(_ errors: [String: SourceError]) -> Set<String> {
+    let foreign = errors.filter { $0.value.kind == .otherInstallation($0.key) }
+    for (lane, error) in foreign where table.lanes[lane] != nil {
+      halt(
+        lane, reason: error.description,
+        hint: "choose another redis.prefix, or take the prefix over with `tidemark migrate --adopt`", for: settings.flow.haltRest)
+    }
+    if !foreign.isEmpty { claimDoubted.raise() }
+    return Set(foreign.keys)
+  }
 }

@@ -53,7 +53,7 @@ struct LaneTrimmer: Sendable {
       lanes.map { LaneCheck($0.record, knownAdded: $0.flow.knownAdded) }, on: server)
     let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0) })
     let now = try await source.currentMilliseconds(beside: lanes.first?.record.name ?? "")
-    var cuts: [(lane: String, below: EntryID)] = []
+    var cuts: [TrimCut] = []
     var blocked: [String: [String]] = [:]
     for lane in lanes {
       guard let look = looks[lane.record.name], look.mayBeTrimmed, let stream = look.snapshot.stream else { continue }
@@ -61,7 +61,7 @@ struct LaneTrimmer: Sendable {
         stream, cursor: lane.record.cursor.position, now: now, limits: settings.trim, entryBytes: lane.flow.meanEntryBytes,
         groups: look.snapshot.groups, own: source.groupName)
       blocked[lane.record.name] = bound.blockedBy
-      if let below = bound.below { cuts.append((lane.record.name, below)) }
+      if let below = bound.below { cuts.append(TrimCut(lane: lane.record.name, below: below, installation: lane.record.installation)) }
     }
     await coordinator.trimBlocked(blocked)
     // A replica that took over meanwhile may hold other entries below the cuts.
@@ -70,7 +70,9 @@ struct LaneTrimmer: Sendable {
       case .success(let count):
         if count > 0 { metrics.trimmed(cut.lane, count) }
         inspector.refusals.clear([cut.lane], .trim)
-      case .failure(let error): inspector.refusals.note(error, of: cut.lane, .trim)
+      case .failure(let error):
+        inspector.refusals.note(error, of: cut.lane, .trim)
+        await coordinator.refused([cut.lane: error])
       }
     }
   }

@@ -151,7 +151,9 @@ final class MarkPublisher: Sendable {
     for (lane, error) in refused { refusals.note(error, of: lane, .publish) }
     refusals.clear(marks.lazy.map(\.record.name).filter { refused[$0] == nil }, .publish)
     guard !refused.isEmpty else { return }
+    // Marks of another installation's lanes are dropped: a lane that comes back begins with its mark.
+    let foreign = await coordinator.refused(refused)
     let until = ContinuousClock.now.advanced(by: Self.refusedHold)
-    add(marks.filter { refused[$0.record.name] != nil }.map { $0.held(until: until) })
+    add(marks.filter { refused[$0.record.name] != nil && !foreign.contains($0.record.name) }.map { $0.held(until: until) })
   }
 }

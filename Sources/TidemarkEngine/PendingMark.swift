@@ -9,7 +9,9 @@ struct PendingMark: Sendable {
   var heldUntil: ContinuousClock.Instant?
 
   var mark: DurableMark {
-    DurableMark(lane: record.name, durable: record.cursor.position, incarnation: record.incarnation, rejected: rejected)
+    DurableMark(
+      lane: record.name, durable: record.cursor.position, incarnation: record.incarnation, rejected: rejected,
+      installation: record.installation)
   }
 
   func held(until: ContinuousClock.Instant) -> PendingMark {

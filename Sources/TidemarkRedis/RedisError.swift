@@ -106,13 +106,14 @@ enum ServerErrorClass {
 
   var isPassing: Bool { self == .passing }
 
-  /// Whether an error is about the key that a command names, and so says nothing of other keys: it holds something else, or the user may not
-  /// use it. A user without the command is refused for every key, in words about the command.
+  /// Whether an error is about the key that a command names, and so says nothing of other keys: it holds something else, belongs to another
+  /// installation, or the user may not use it. A user without the command is refused for every key, in words about the command.
   static func concernsKey(_ message: String) -> Bool {
     switch ServerErrorClass(message) {
     case .wrongType: true
     case .refused: message.hasPrefix("NOPERM") && !message.contains("to run the")
-    case .passing, .unsupported, .other: false
+    case .other: InstallationGuard.refuses(message)
+    case .passing, .unsupported: false
     }
   }
 }

@@ -42,6 +42,31 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `the installation's id is on every node, and who takes the prefix over takes all of them`() async throws {
+    try await withCluster { cluster, product, writer in
+      let worker = try await product.startWorker()
+      for number in 0..<64 { await writer.write(session: "session \(number)") }
+      try await writer.verify(Set(await writer.acknowledged.keys), in: product)
+      func ids() async throws -> Set<String> {
+        var ids: Set<String> = []
+        for key in ["tidemark:config"] + (0..<16).map({ "tidemark:{\($0)}:lane" }) {
+          let node = try await cluster.master(of: try await cluster.slot(of: key))
+          if try await node.command("EXISTS", key) == "1" { ids.insert(try await node.command("HGET", key, "installation")) }
+        }
+        return ids
+      }
+      #expect(try await ids() == [try await product.value("select id from tidemark.installation")])
+      try await withPostgres { postgres in
+        let second = Product(redis: product.redis, postgres: postgres, settings: product.settings)
+        #expect(try await second.run("migrate").exitCode == 1)
+        #expect(try await second.run("migrate", "--adopt").exitCode == 0)
+        #expect(try await ids() == [try await second.value("select id from tidemark.installation")])
+        try await worker.waitForOutput("installation.refused")
+        #expect(try await worker.stop() == 0)
+      }
+    }
+  }
+
   @Test func `slots move under load, and nothing is lost or doubled`() async throws {
     try await withCluster { cluster, product, writer in
       let worker = try await product.startWorker()

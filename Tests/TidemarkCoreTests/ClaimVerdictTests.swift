@@ -13,7 +13,7 @@ import TidemarkCore
   }
 
   private func verdict(
-    _ ledger: InstallationRecord, _ redis: PrefixClaim, confirmed: String? = nil, isAdopting: Bool = false
+    _ ledger: InstallationRecord, _ redis: PrefixClaim, confirmed: Set<String> = [], isAdopting: Bool = false
   ) -> ClaimVerdict {
     ClaimVerdict(ledger, redis, prefix: "p", partitions: 16, confirmed: confirmed, isAdopting: isAdopting)
   }
@@ -36,7 +36,7 @@ import TidemarkCore
     for claim in [nil, "c1"] {
       #expect(verdict(ledger(claim: claim), redis) == refusal)
       // However sure a worker was of its Redis before.
-      #expect(verdict(ledger(claim: claim), redis, confirmed: "c1") == refusal)
+      #expect(verdict(ledger(claim: claim), redis, confirmed: ["c1"]) == refusal)
       #expect(verdict(ledger(claim: claim), redis, isAdopting: true) == .take)
     }
   }
@@ -62,8 +62,10 @@ import TidemarkCore
     #expect(verdict(ledger(servedBy: "w"), redis) == refusal)
     #expect(verdict(ledger(servedBy: "w"), redis, isAdopting: true) == refusal)
     // A worker whose own Redis lost the claim knows that it is the one.
-    #expect(verdict(ledger(servedBy: "w"), redis, confirmed: "c1") == .take)
+    #expect(verdict(ledger(servedBy: "w"), redis, confirmed: ["c1"]) == .take)
     // Unless another Redis was claimed meanwhile: this one was replaced, and has come back.
-    #expect(verdict(ledger(servedBy: "w"), redis, confirmed: "c0") == refusal)
+    #expect(verdict(ledger(servedBy: "w"), redis, confirmed: ["c0"]) == refusal)
+    // A backup of the ledger was restored, from before this worker claimed its Redis anew.
+    #expect(verdict(ledger(servedBy: "w"), redis, confirmed: ["c1", "c2"]) == .take)
   }
 }

@@ -61,6 +61,24 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a lane whose marks are another installation's is halted, and the claim compared at once`() async throws {
+    let servers = Servers()
+    try await withWorker(servers) { worker in
+      let first = source.append("a")
+      try await waitUntil("it is durable") { source.durable("a") == first }
+      source.refuseMarks(of: "a", SourceError(.otherInstallation("a"), "it bears another id"))
+      _ = source.append("a")
+      try await waitUntil("it is halted") {
+        await worker.coordinator.status().lanes.contains { $0.record.name == "a" && $0.lastError == "it bears another id" }
+      }
+      let other = source.append("b")
+      try await waitUntil("the other lane goes on") { source.durable("b") == other }
+      source.refuseMarks(of: "a", nil)
+      let last = source.append("a")
+      try await waitUntil("it goes on where it does not any more") { source.durable("a") == last }
+    }
+  }
+
   @Test func `a server that can't be asked changes nothing`() async throws {
     let servers = Servers()
     try await withWorker(servers) { worker in

@@ -37,7 +37,7 @@ private final class WatchedSource: LaneSource {
   func memoryShare(beside lane: String) async throws -> Double? { try await source.memoryShare(beside: lane) }
   var groupName: String { source.groupName }
   func trim(
-    _ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection
+    _ cuts: [TrimCut], over connection: WriteConnection
   ) async throws -> [Result<Int, SourceError>] {
     try await source.trim(cuts, over: connection)
   }

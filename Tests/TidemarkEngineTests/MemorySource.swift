@@ -16,6 +16,8 @@ final class MemorySource: LaneSource {
     var untimely: [DurableMark] = []
     var isAway = false
     var refused: [String: SourceError] = [:]
+    /// The same of marks alone.
+    var refusedMarks: [String: SourceError] = [:]
     /// Where lanes and their marks are, if not at the only server.
     var places: [String: (lane: LaneServer, mark: LaneServer)] = [:]
     var silent: Set<LaneServer> = []
@@ -106,6 +108,7 @@ final class MemorySource: LaneSource {
   }
 
   /// The lane's key is something else from now on; nil: it is a stream again.
+  func refuseMarks(of lane: String, _ error: SourceError?) { state.withLock { $0.refusedMarks[lane] = error } }
   func refuse(_ lane: String, _ error: SourceError?) { state.withLock { $0.refused[lane] = error } }
 
   func writeConnection(to server: LaneServer) -> WriteConnection? {
@@ -124,15 +127,15 @@ final class MemorySource: LaneSource {
   var groupName: String { "tidemark" }
 
   func trim(
-    _ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection
+    _ cuts: [TrimCut], over connection: WriteConnection
   ) async throws -> [Result<Int, SourceError>] {
     state.withLock { state in
       state.trimRounds += 1
-      return cuts.map { lane, below in
-        let stream = state.streams[lane] ?? []
-        let kept = stream.filter { $0.id >= below }
-        state.streams[lane] = kept
-        state.trimmed[lane, default: 0] += stream.count - kept.count
+      return cuts.map { cut in
+        let stream = state.streams[cut.lane] ?? []
+        let kept = stream.filter { $0.id >= cut.below }
+        state.streams[cut.lane] = kept
+        state.trimmed[cut.lane, default: 0] += stream.count - kept.count
         return .success(stream.count - kept.count)
       }
     }
@@ -181,11 +184,12 @@ final class MemorySource: LaneSource {
     }
     if isSilent { try await neverRearranged() }
     return state.withLock { state in
-      for mark in marks where state.refused[mark.lane] == nil {
+      let refused = state.refused.merging(state.refusedMarks) { $1 }
+      for mark in marks where refused[mark.lane] == nil {
         state.marks[mark.lane] = mark
         if let committed = state.committed, committed(mark.lane) ?? .zero < mark.durable { state.untimely.append(mark) }
       }
-      return state.refused.filter { lane, _ in marks.contains { $0.lane == lane } }
+      return refused.filter { lane, _ in marks.contains { $0.lane == lane } }
     }
   }
 }

@@ -78,7 +78,7 @@ struct ClusterSourceTests {
       }
       #expect(Set(try await source.discover("jobs:*")) == Set(lanes))
       let all = lanes + (0..<8).map { "tidemark:{\($0)}:changes" }
-      let marks = all.map { DurableMark(lane: $0, durable: EntryID(ms: 7, no: 1), incarnation: 1, rejected: []) }
+      let marks = all.map { DurableMark(lane: $0, durable: EntryID(ms: 7, no: 1), incarnation: 1, rejected: [], installation: ours) }
       #expect(try await source.publish(marks, over: nil) == [:])
       for number in 0..<8 {
         let key = "tidemark:{\(number)}:lane"
@@ -97,7 +97,7 @@ struct ClusterSourceTests {
       let slot = try await cluster.slot(of: lane)
       let holder = try await cluster.master(of: slot)
       for id in ["1-1", "2-1"] { try await holder.command("XADD", lane, id, "k", "v") }
-      let cut = [(lane: lane, below: EntryID(ms: 2, no: 0))]
+      let cut = [TrimCut(lane: lane, below: EntryID(ms: 2, no: 0), installation: ours)]
       let server = try #require(try await source.servers(of: [lane]).first)
       let survey = try await source.survey([Self.check(lane)], on: server)
       #expect(survey.observations.first?.snapshot?.stream?.length == 2)
@@ -106,7 +106,7 @@ struct ClusterSourceTests {
       try await cluster.move(slot: slot, to: target) { _ in }
       let trimmed = await failure { _ = try await source.trim(cut, over: survey.connection) }
       #expect(trimmed?.kind == .moved)
-      let mark = DurableMark(lane: lane, durable: EntryID(ms: 2, no: 1), incarnation: 1, rejected: [])
+      let mark = DurableMark(lane: lane, durable: EntryID(ms: 2, no: 1), incarnation: 1, rejected: [], installation: ours)
       let marked = await failure { _ = try await source.publish([mark], over: survey.connection) }
       #expect(marked?.kind == .moved)
       #expect(try await target.command("XLEN", lane) == "2")

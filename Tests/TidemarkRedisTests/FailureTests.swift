@@ -146,7 +146,7 @@ struct FailureTests {
   @Test("A read-only replica is unavailable, not misconfigured; a full server is told all the same")
   func passingRefusals() async throws {
     try await withSource { server, source in
-      let mark = DurableMark(lane: "orders", durable: EntryID(ms: 1, no: 0), incarnation: 1, rejected: [])
+      let mark = DurableMark(lane: "orders", durable: EntryID(ms: 1, no: 0), incarnation: 1, rejected: [], installation: ours)
       try await server.command("REPLICAOF", "127.0.0.1", "1")
       let survey = try await source.survey([], on: .only)
       let readOnly = await failure { _ = try await source.publish([mark], over: survey.connection) }

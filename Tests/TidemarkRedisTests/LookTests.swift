@@ -15,7 +15,8 @@ import TidemarkTestKit
   private static func record(_ lane: String, _ ms: UInt64, ordinal: UInt64) -> LaneRecord {
     LaneRecord(
       laneID: 1, name: lane, shard: 0, fence: 1, incarnation: 1,
-      cursor: LaneCursor(position: EntryID(ms: ms, no: 0), appliedNo: 0, seal: []), ordinal: ordinal, baseline: 0, owner: nil)
+      cursor: LaneCursor(position: EntryID(ms: ms, no: 0), appliedNo: 0, seal: []), ordinal: ordinal, baseline: 0, owner: nil,
+      installation: ours)
   }
 
   @Test func `counters, group and the cursor's entry come together`() async throws {
@@ -52,8 +53,8 @@ import TidemarkTestKit
   @Test func `what was decided over one connection is not written over another`() async throws {
     try await withSource { server, source in
       for index in 1...5 { try await server.command("XADD", "lane", "\(index)-0", "k", "v") }
-      let cut = [(lane: "lane", below: EntryID(ms: 3, no: 0))]
-      let mark = DurableMark(lane: "lane", durable: EntryID(ms: 3, no: 0), incarnation: 1, rejected: [])
+      let cut = [TrimCut(lane: "lane", below: EntryID(ms: 3, no: 0), installation: ours)]
+      let mark = DurableMark(lane: "lane", durable: EntryID(ms: 3, no: 0), incarnation: 1, rejected: [], installation: ours)
       let mirror = [LaneMirror(Self.record("lane", 3, ordinal: 3))]
       let survey = try await source.survey([Self.check("lane", 3)], on: .only)
       guard case .there? = survey.observations[0].snapshot?.anchor else { return #expect(Bool(false), "\(survey.observations)") }

@@ -7,8 +7,10 @@ import TidemarkTestKit
 struct PublishingTests {
   private let lane = "tidemark:{3}:changes"
 
-  private func mark(_ lane: String, _ id: String, _ incarnation: Int64 = 1, rejected: [DurableMark.Rejection] = []) throws -> DurableMark {
-    DurableMark(lane: lane, durable: try #require(EntryID(id)), incarnation: incarnation, rejected: rejected)
+  private func mark(
+    _ lane: String, _ id: String, _ incarnation: Int64 = 1, rejected: [DurableMark.Rejection] = [], by installation: InstallationID = ours
+  ) throws -> DurableMark {
+    DurableMark(lane: lane, durable: try #require(EntryID(id)), incarnation: incarnation, rejected: rejected, installation: installation)
   }
 
   @Test("A mark moves forward by numbers, not by text, and never back within an incarnation")
@@ -58,7 +60,8 @@ struct PublishingTests {
         #expect(try await server.command("HGET", "tidemark:durable", "lane1999") == id)
         try await server.command("SCRIPT", "FLUSH")
       }
-      #expect(try await server.command("HLEN", "tidemark:durable") == "4000")
+      // A mark and an incarnation each, and the installation's id.
+      #expect(try await server.command("HLEN", "tidemark:durable") == "4001")
     }
   }
 

@@ -14,8 +14,8 @@ package actor InstallationClaim {
   private let partitions: Int
   private let worker: String?
   private let within: Duration
-  /// The claim that both servers held when they were compared last.
-  private var confirmed: String?
+  /// The claims that both servers held when they were compared: a new one with every Redis that was emptied.
+  private var confirmed: Set<String> = []
 
   /// Connects nothing yet.
   ///
@@ -46,7 +46,7 @@ package actor InstallationClaim {
       guard let ledger = try await sink.installation(askedBy: worker, within: within) else { throw Missing() }
       switch judge(ledger, try await redis.claim(partitions: partitions), isAdopting) {
       case .held:
-        confirmed = ledger.claim
+        if let claim = ledger.claim { confirmed.insert(claim) }
         return
       case .refused(let refusal): throw refusal
       case .take: if try await take(isAdopting) { return }
@@ -116,7 +116,7 @@ package actor InstallationClaim {
         PrefixClaim(installation: ledger.id, claim: claim, schema: schema, partitions: ledger.partitions), over: held)
     }
     guard let taken else { return false }
-    self.confirmed = taken
+    self.confirmed.insert(taken)
     return true
   }
 }

@@ -6,6 +6,8 @@ package struct DurableMark: Sendable, Equatable {
   package var incarnation: Int64
   /// Dead letters of the batch: entry and reason.
   package var rejected: [Rejection]
+  /// The installation of the ledger that committed it: told only where the prefix bears no other's id.
+  package var installation: InstallationID
 
   package struct Rejection: Sendable, Equatable {
     package var id: EntryID
@@ -17,10 +19,11 @@ package struct DurableMark: Sendable, Equatable {
     }
   }
 
-  package init(lane: String, durable: EntryID, incarnation: Int64, rejected: [Rejection]) {
+  package init(lane: String, durable: EntryID, incarnation: Int64, rejected: [Rejection], installation: InstallationID = .unknown) {
     self.lane = lane
     self.durable = durable
     self.incarnation = incarnation
     self.rejected = rejected
+    self.installation = installation
   }
 }

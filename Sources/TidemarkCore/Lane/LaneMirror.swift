@@ -6,6 +6,8 @@ package struct LaneMirror: Sendable, Equatable {
   package var ordinal: UInt64
   /// Whether to make the group where it is missing.
   package var isNew: Bool
+  /// The ledger's installation: the group is written only where the prefix bears no other's id.
+  package var installation: InstallationID
 
   /// Never beyond what the stream has: newer servers can't load a snapshot with a group that claims more.
   package init(_ record: LaneRecord, within stream: LaneInspection) {
@@ -18,5 +20,6 @@ package struct LaneMirror: Sendable, Equatable {
     position = record.cursor.position
     ordinal = record.ordinal
     isNew = !record.isMirrored
+    installation = record.installation
   }
 }

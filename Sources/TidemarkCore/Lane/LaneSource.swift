@@ -50,7 +50,7 @@ package protocol LaneSource: Sendable {
   func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String>
 
   /// Removes each lane's entries below an id. Answers how many went, or why a lane is refused.
-  func trim(_ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection) async throws -> [Result<Int, SourceError>]
+  func trim(_ cuts: [TrimCut], over connection: WriteConnection) async throws -> [Result<Int, SourceError>]
 
   /// Makes sure that ids to come are above one, where the stream exists and the user has the right. Answers whether they are.
   func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool

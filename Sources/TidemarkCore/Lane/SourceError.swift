@@ -9,6 +9,8 @@ package struct SourceError: Error, Sendable, Equatable, CustomStringConvertible 
     case misconfigured
     /// This lane's key is not a stream or may not be read; the others are fine.
     case laneRefused(String)
+    /// This lane's marks bear the id of another installation: nothing of it may be told, trimmed or moved.
+    case otherInstallation(String)
   }
 
   package var kind: Kind

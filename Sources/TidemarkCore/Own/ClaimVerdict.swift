@@ -7,7 +7,7 @@
 /// 4. Where Redis bears no id (it was flushed, or an empty one replaced it), or the right id with another claim (an older copy, or a Redis
 ///    that was replaced and has come back), it may be another Redis than the one that serves. It is taken, under a new claim, only
 ///    - by the first `migrate`,
-///    - by a worker that found the ledger's present claim in its Redis before: the same Redis has lost it,
+///    - by a worker that found the ledger's claim in its Redis before: the same Redis has lost it, or the ledger went back to an earlier one,
 ///    - or while no other worker serves: a worker that serves would have put the id back into its Redis within a second.
 ///
 /// Adopting passes over rules 1 (its prefix) and 2, and never over a worker that serves.
@@ -29,10 +29,11 @@ package enum ClaimVerdict: Sendable, Equatable {
   }
 
   /// - Parameters:
-  ///   - confirmed: the claim that this worker found in both servers last; nil before its first time, and for a command.
+  ///   - confirmed: the claims that this worker has found in both servers so far; none for a command.
   ///   - isAdopting: a person said that this Redis and this ledger belong together from now on.
   package init(
-    _ ledger: InstallationRecord, _ redis: PrefixClaim, prefix: String, partitions: Int, confirmed: String? = nil, isAdopting: Bool = false
+    _ ledger: InstallationRecord, _ redis: PrefixClaim, prefix: String, partitions: Int, confirmed: Set<String> = [],
+    isAdopting: Bool = false
   ) {
     let isOurs = redis.installation == nil || redis.installation == ledger.id
     if ledger.prefix != prefix, !isAdopting {
@@ -46,7 +47,7 @@ package enum ClaimVerdict: Sendable, Equatable {
       self = .refused(.otherPartitions(written))
     } else if redis.installation == ledger.id, ledger.claim != nil, redis.claim == ledger.claim, ledger.prefix == prefix {
       self = .held
-    } else if ledger.claim == nil || confirmed == ledger.claim {
+    } else if ledger.claim.map(confirmed.contains) ?? true {
       self = .take
     } else if let worker = ledger.servedBy {
       self = .refused(.servedElsewhere(by: worker))

@@ -6,8 +6,8 @@ internal import TidemarkCore
 /// mark back. Every key is declared, so it works in a Cluster too, where the keys of a lane share its slot.
 enum DurableScript {
   /// KEYS: the hash of the marks, and of the rejected entries where there is one.
-  /// ARGV: channel or '', the number of marks, for each: field of the id, field of the incarnation, id, incarnation; then entry,
-  /// reason, ... of the rejected entries, which come with a single mark.
+  /// ARGV: the installation's id and its field, channel or '', the number of marks, for each: field of the id, field of the incarnation, id,
+  /// incarnation; then entry, reason, ... of the rejected entries, which come with a single mark.
   ///
   /// Lua's numbers are doubles and round above 2^53, so decimal text is compared: by length, then by character.
   /// Rejected entries come with the mark but also where it stands already: a repeated call must complete the first.
@@ -17,12 +17,15 @@ enum DurableScript {
   private static let script = RedisScript(
     """
     #!lua flags=allow-oom
+    \(InstallationGuard.lua)
+    local refusal = foreign(KEYS[1], ARGV[2], ARGV[1])
+    if refusal then return refusal end
     local function after(a, b)
       if #a ~= #b then return #a > #b end
       return a > b
     end
-    local rejected = 3 + 4 * tonumber(ARGV[2])
-    for i = 3, rejected - 1, 4 do
+    local rejected = 5 + 4 * tonumber(ARGV[4])
+    for i = 5, rejected - 1, 4 do
       local id, to = ARGV[i + 2], ARGV[i + 3]
       local now = redis.call('HMGET', KEYS[1], ARGV[i], ARGV[i + 1])
       local held, incarnation = now[1], now[2]
@@ -38,8 +41,8 @@ enum DurableScript {
           moves = not heldMs or after(ms, heldMs) or (ms == heldMs and after(no, heldNo))
         end
         if moves then
-          redis.call('HSET', KEYS[1], ARGV[i], id, ARGV[i + 1], to)
-          if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], id) end
+          redis.call('HSET', KEYS[1], ARGV[i], id, ARGV[i + 1], to, ARGV[2], ARGV[1])
+          if ARGV[3] ~= '' then redis.call('PUBLISH', ARGV[3], id) end
         end
       end
     end
@@ -76,19 +79,22 @@ enum DurableScript {
       // Keys that are not needed are not named: while a slot moves, of two keys one may be here and the other there.
       var call: [RedisArgument] =
         mark.rejected.isEmpty ? ["1", .text("\(base):lane")] : ["2", .text("\(base):lane"), .text("\(base):rejected")]
-      call += [.text("\(base):durable"), "1"]
+      call += [.text(mark.installation.text), .text(RedisPrefix.installationField), .text("\(base):durable"), "1"]
       call += arguments(of: mark, "durable", "incarnation")
       for rejection in mark.rejected { call += [.text(rejection.id.description), .text(rejection.reason)] }
       calls.append(Call(lanes: [mark.lane], key: "\(base):lane", arguments: call))
     }
     // One hash for all other lanes; the incarnation stands beside the mark, in a field of its own.
-    for start in stride(from: 0, to: others.count, by: marksOfCall) {
-      let part = others[start..<min(start + marksOfCall, others.count)]
-      let moved = part.flatMap { arguments(of: $0, .text($0.lane), .text("incarnation:\($0.lane)")) }
-      calls.append(
-        Call(
-          lanes: part.map(\.lane), key: "\(prefix):durable",
-          arguments: ["1", .text("\(prefix):durable"), "", .integer(Int64(part.count))] + moved))
+    for (installation, others) in Dictionary(grouping: others, by: \.installation) {
+      for start in stride(from: 0, to: others.count, by: marksOfCall) {
+        let part = others[start..<min(start + marksOfCall, others.count)]
+        let head: [RedisArgument] = [
+          "1", .text("\(prefix):durable"), .text(installation.text), .text(RedisPrefix.sharedInstallationField), "",
+          .integer(Int64(part.count)),
+        ]
+        let moved = part.flatMap { arguments(of: $0, .text($0.lane), .text("incarnation:\($0.lane)")) }
+        calls.append(Call(lanes: part.map(\.lane), key: "\(prefix):durable", arguments: head + moved))
+      }
     }
     return calls
   }

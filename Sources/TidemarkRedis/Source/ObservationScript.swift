@@ -120,7 +120,7 @@ extension LaneObservation {
         return
       }
       guard ServerErrorClass.concernsKey(message) else { throw RedisError(.server, message) }
-      self = .refused(.refusing(lane, "lane \(lane) can't be inspected: \(message.prefix(200)); it must be a stream that we may read"))
+      self = .refused(.refusing(lane, "lane \(lane) can't be inspected: ", message, "; it must be a stream that we may read"))
       return
     }
     func id(_ index: Int) -> EntryID? { reply.elements?[index].text.flatMap { EntryID($0) } }

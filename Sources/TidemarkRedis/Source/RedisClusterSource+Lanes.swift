@@ -50,7 +50,7 @@ extension RedisClusterSource {
   }
 
   package func trim(
-    _ cuts: [(lane: String, below: EntryID)], over connection: WriteConnection
+    _ cuts: [TrimCut], over connection: WriteConnection
   ) async throws -> [Result<Int, SourceError>] {
     try await stay(on: connection.server, cuts.map(\.lane)) { try await $0.trim(cuts, over: connection) }
   }

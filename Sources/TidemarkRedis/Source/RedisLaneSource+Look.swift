@@ -44,14 +44,11 @@ extension RedisLaneSource {
   }
 
   package func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> {
-    try await onCommands(over: connection) { [prefix] connection in
-      func command(_ name: String, _ cursor: LaneMirror) -> [RedisArgument] {
-        [
-          "XGROUP", .text(name), .text(cursor.lane), .text(prefix), .text(cursor.position.description), "ENTRIESREAD",
-          .integer(Int64(clamping: cursor.ordinal)),
-        ]
+    try await onCommands(over: connection) { [prefix, isCluster = configuration.clusterManners != nil] connection in
+      func done(_ step: MirrorScript.Step, _ cursors: [LaneMirror]) async throws -> [RedisReply] {
+        try await MirrorScript.call(step, cursors, prefix: prefix, isCluster: isCluster, on: connection)
       }
-      let moved = try await connection.pipeline(cursors.map { command("SETID", $0) })
+      let moved = try await done(.move, cursors)
       var mirrored: Set<String> = []
       var missing: [LaneMirror] = []
       for (cursor, reply) in zip(cursors, moved) {
@@ -63,7 +60,7 @@ extension RedisLaneSource {
         }
       }
       guard !missing.isEmpty else { return mirrored }
-      let made = try await connection.pipeline(missing.map { command("CREATE", $0) })
+      let made = try await done(.make, missing)
       for (cursor, reply) in zip(missing, made) {
         if case .error = reply { continue }
         mirrored.insert(cursor.lane)

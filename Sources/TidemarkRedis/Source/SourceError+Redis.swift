@@ -16,7 +16,10 @@ extension SourceError {
   }
 
   /// A lane that is refused for what its key is.
-  static func refusing(_ lane: String, _ description: String) -> SourceError { SourceError(.laneRefused(lane), description) }
+  static func refusing(_ lane: String, _ what: String, _ message: String, _ hint: String = "") -> SourceError {
+    let isForeign = InstallationGuard.refuses(message)
+    return SourceError(isForeign ? .otherInstallation(lane) : .laneRefused(lane), "\(what)\(message.prefix(200))\(isForeign ? "" : hint)")
+  }
 
   /// The lanes that were refused for what a key of theirs is. Each reply is of some lanes and of one key.
   ///
@@ -28,7 +31,7 @@ extension SourceError {
       guard ServerErrorClass.concernsKey(message) else { throw RedisError(.server, message) }
       for lane in lanes {
         refused[lane] = .refusing(
-          lane, "the agents of lane \(lane) can't be told: the key \(key) answers \(message.prefix(200)); remove it, or grant it")
+          lane, "the agents of lane \(lane) can't be told: the key \(key) answers ", message, "; remove it, or grant it")
       }
     }
     return refused

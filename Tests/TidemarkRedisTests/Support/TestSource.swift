@@ -2,6 +2,9 @@ import TidemarkCore
 import TidemarkRedis
 import TidemarkTestKit
 
+/// The installation of the tests' ledger.
+let ours = InstallationID("ours")
+
 /// Runs `body` with a private server and a source on it, closed afterwards.
 func withSource(
   _ options: RedisServer.Options = .init(), prefix: String = "tidemark", isolation: isolated (any Actor)? = #isolation,

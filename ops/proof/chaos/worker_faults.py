@@ -96,9 +96,9 @@ def kill_with_commit_unanswered(world, rng):
 
 @fault("kill-mark-unsent", weight=4, needs=[ONE, PROXY], cheap=True)
 def kill_with_mark_unsent(world, rng):
-    kill_at(world, rng, lambda proxies: [proxies.redis], "up", "EVALSHA", lets_pass=rng.random() < 0.5)
+    kill_at(world, rng, lambda proxies: [proxies.redis], "up", "}:durable", lets_pass=rng.random() < 0.5)
 
 
 @fault("kill-trim-unsent", weight=3, needs=[ONE, PROXY])
 def kill_with_trim_unsent(world, rng):
-    kill_at(world, rng, lambda proxies: [proxies.redis], "up", "XTRIM", lets_pass=rng.random() < 0.5)
+    kill_at(world, rng, lambda proxies: [proxies.redis], "up", "MINID", lets_pass=rng.random() < 0.5)

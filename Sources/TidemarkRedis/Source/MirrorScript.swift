@@ -1,0 +1,38 @@
+internal import TidemarkCore
+
+/// The script that moves or makes the group that mirrors a lane's cursor, unless the prefix bears another installation's id.
+enum MirrorScript {
+  /// What is done with the group.
+  enum Step: String {
+    case move = "SETID"
+    case make = "CREATE"
+  }
+
+  /// KEYS: the stream, and the hash of its marks where both are of one slot. ARGV: the installation's id and its field, the step, the group, its
+  /// position, how many entries it has read.
+  private static let script = RedisScript(
+    """
+    #!lua flags=allow-oom
+    \(InstallationGuard.lua)
+    local refusal = KEYS[2] and foreign(KEYS[2], ARGV[2], ARGV[1])
+    if refusal then return refusal end
+    return redis.pcall('XGROUP', ARGV[3], KEYS[1], ARGV[4], ARGV[5], 'ENTRIESREAD', ARGV[6])
+    """)
+
+  /// - Parameter isCluster: the marks of lanes that are not built in are of another slot then; nothing but the worker's watch over the claim
+  ///   protects their groups.
+  static func call(
+    _ step: Step, _ cursors: [LaneMirror], prefix: String, isCluster: Bool, on connection: RedisConnection
+  ) async throws -> [RedisReply] {
+    let calls = cursors.map { cursor -> [RedisArgument] in
+      let (hash, field) = InstallationGuard.place(of: cursor.lane, prefix: prefix)
+      let isShared = isCluster && DurableScript.builtInBase(of: cursor.lane, prefix: prefix) == nil
+      let keys: [RedisArgument] = isShared ? ["1", .text(cursor.lane)] : ["2", .text(cursor.lane), hash]
+      return keys + [
+        .text(cursor.installation.text), field, .text(step.rawValue), .text(prefix), .text(cursor.position.description),
+        .integer(Int64(clamping: cursor.ordinal)),
+      ]
+    }
+    return try await script.call(calls, on: connection)
+  }
+}
