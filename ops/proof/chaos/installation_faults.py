@@ -52,6 +52,14 @@ def bring_database(world, rng):
     expect_refused(world, "other-database", redis_of(world), postgres_of(world, OTHER))
 
 
+@fault("other-database-flushed", weight=1)
+def bring_database_behind_flush(world, rng):
+    """Right after FLUSHALL, when Redis does not say any more whose the prefix is."""
+    world.events.note(f"{world.removals.flush_all(world.redis)} entries flushed")
+    world.rest(rng.choice([0, 0.5, 2]))
+    bring_database(world, rng)
+
+
 @fault("other-prefix", weight=2)
 def bring_prefix(world, rng):
     expect_refused(world, "other-prefix", {**redis_of(world), "prefix": OTHER}, postgres_of(world))
