@@ -10,7 +10,7 @@ from servers import Redis, Worker
 
 OTHER = "other"
 # For a command that ends, and for a worker that should not run.
-COMMAND_SECONDS, RUN_SECONDS = 60, 8
+COMMAND_SECONDS, RUN_SECONDS = 60, 20
 
 
 def expect_refused(world, what, redis, postgres, commands=("migrate", "check", "run")):

@@ -51,7 +51,7 @@ def reload(world, rng):
         "max_entries": rng.choice([20, 50, 1000, 5000]), "max_bytes": rng.choice(["32KiB", "256KiB", "8MiB"]),
         "max_delay": rng.choice(["0ms", "0ms", "20ms"])}
     world.events.note(f"worker {number + 1}: batch {batch}")
-    world.configure(number, batch)
+    world.configure(number, {"batch": batch})
     worker.signal(signal.SIGHUP)
 
 
