@@ -263,6 +263,12 @@ class Worker:
         self._process.wait()
         return running
 
+    def has_logged(self, text, since=0):
+        """Whether its log holds this behind so many bytes."""
+        with open(self.log, "rb") as log:
+            log.seek(since)
+            return text.encode() in log.read()
+
     def terminate(self, seconds=60):
         """Asks it to drain; its exit code, or None when it did not end in time."""
         self._process.terminate()

@@ -175,6 +175,9 @@ def finish(options, world, report, verdict):
             verdict.add("process", f"worker {number} " + ("did not end on SIGTERM" if code is None else f"ended on SIGTERM with {code}"))
         for code in worker.exits:
             verdict.add("process", f"worker {number} ended by itself with {code}")
+        # Then a fault did not do what it says.
+        if worker.has_logged("configuration.refused"):
+            verdict.add("process", f"worker {number} refused a configuration")
 
 
 def check_waits(world, verdict):

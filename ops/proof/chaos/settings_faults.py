@@ -95,10 +95,5 @@ def start(world):
     lengths = [os.path.getsize(worker.log) for worker in world.workers]
     for worker in world.workers:
         worker.start()
-    world.wait_for("the workers have started", 30, lambda: all(map(has_started, world.workers, lengths)))
-
-
-def has_started(worker, length):
-    with open(worker.log, "rb") as log:
-        log.seek(length)
-        return b"worker.started" in log.read()
+    world.wait_for("the workers have started", 30, lambda: all(
+        worker.has_logged("worker.started", length) for worker, length in zip(world.workers, lengths)))
