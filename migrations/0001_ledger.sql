@@ -510,10 +510,14 @@ END $$;
 -- producer's id is known, with the same or other content), `rejected` (only Postgres could see why). Faults of the world are
 -- raised again: they are not faults of a record. `statements` come from the routes; each takes one row as text[] and is prepared once a
 -- session, since planning it anew for every row takes longer than executing it. The entries of a lane stand together.
+--
+-- `row_values` are text[] literals: of each entry first its audit row (statement 0), then the rows of its routes. Large cells come beside
+-- them, as they are and once however often they are used: quoting them would double what both sides hold in memory. `large_rows`,
+-- `large_columns` and `large_cells` say where each belongs, in the order of the rows.
 CREATE FUNCTION {{schema}}.apply_exactly(
   statements text[], lanes integer[], entry_mss bigint[], entry_nos bigint[], sessions text[], event_ids text[], digests bytea[],
-  change_rows text[], row_entries integer[], row_statements integer[], row_values text[], first_nos jsonb, dedupe_window_ms bigint,
-  isolate_ambiguous boolean)
+  row_entries integer[], row_statements integer[], row_values text[], large_rows integer[], large_columns integer[], large_cells integer[],
+  large_values text[], first_nos jsonb, dedupe_window_ms bigint, isolate_ambiguous boolean)
 RETURNS TABLE (entry integer, outcome text, failed_sqlstate text, failed_message text, failed_constraint text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -524,8 +528,9 @@ DECLARE
   next_row integer := 1;
   first_row integer;
   row_count integer := coalesce(cardinality(row_entries), 0);
+  next_large integer := 1;
   known_digest bytea;
-  change_row text[];
+  row_value text[];
 BEGIN
   FOR s IN 1 .. cardinality(statements) LOOP
     names := names || ('tidemark_' || md5(statements[s]));
@@ -541,6 +546,7 @@ BEGIN
     END IF;
     first_row := next_row;
     WHILE next_row <= row_count AND row_entries[next_row] = i LOOP next_row := next_row + 1; END LOOP;
+    WHILE large_rows[next_large] < first_row LOOP next_large := next_large + 1; END LOOP;
     entry := i; failed_sqlstate := NULL; failed_message := NULL; failed_constraint := NULL;
 
     -- Before the producer's id, which an entry that is read again finds to be its own. Without one the audit trail's key tells, below.
@@ -562,14 +568,25 @@ BEGIN
           CONTINUE;
         END IF;
       END IF;
-      change_row := change_rows[i]::text[];
-      INSERT INTO {{schema}}.change_log
-        (lane_id, no, entry_ms, entry_no, session_id, event_id, digest, seq, epoch, type, actor, trace, v, occurred_at, fields)
-        VALUES (lanes[i], next_no, entry_mss[i], entry_nos[i], sessions[i], event_ids[i], digests[i], change_row[1]::bigint,
-                change_row[2]::bigint, change_row[3], change_row[4], change_row[5], change_row[6]::integer,
-                change_row[7]::timestamptz, change_row[8]::jsonb);
       FOR r IN first_row .. next_row - 1 LOOP
-        EXECUTE format('EXECUTE %I (%L)', names[row_statements[r]], row_values[r]);
+        IF row_statements[r] > 0 AND large_rows[next_large] IS DISTINCT FROM r THEN
+          EXECUTE format('EXECUTE %I (%L)', names[row_statements[r]], row_values[r]);
+          CONTINUE;
+        END IF;
+        row_value := row_values[r]::text[];
+        WHILE large_rows[next_large] = r LOOP
+          row_value[large_columns[next_large]] := large_values[large_cells[next_large]];
+          next_large := next_large + 1;
+        END LOOP;
+        IF row_statements[r] > 0 THEN
+          EXECUTE statements[row_statements[r]] USING row_value;
+        ELSE
+          INSERT INTO {{schema}}.change_log
+            (lane_id, no, entry_ms, entry_no, session_id, event_id, digest, seq, epoch, type, actor, trace, v, occurred_at, fields)
+            VALUES (lanes[i], next_no, entry_mss[i], entry_nos[i], sessions[i], event_ids[i], digests[i], row_value[1]::bigint,
+                    row_value[2]::bigint, row_value[3], row_value[4], row_value[5], row_value[6]::integer,
+                    row_value[7]::timestamptz, row_value[8]::jsonb);
+        END IF;
       END LOOP;
       next_no := next_no + 1;
     EXCEPTION WHEN OTHERS THEN

@@ -118,6 +118,46 @@ import Testing
     for cell in [plain.eventID, plain.seq, plain.epoch, plain.actor, plain.trace] { #expect(cell == .null) }
   }
 
+  @Test func `what an entry would take as JSON counts against its limit, and is not made first`() throws {
+    let limit = 40_000
+    func batch(_ type: String, _ fields: [RawField], replacesNUL: Bool = false) -> ChangeBatch {
+      .of(numbered([change(type, fields)]), maxEntryBytes: limit, replacesNUL: replacesNUL)
+    }
+    func text(_ character: Character, _ count: Int) -> String { String(repeating: character, count: count) }
+    let kept: [(String, [RawField])] = [
+      ("my.type", [["body", text("\u{1}", 6_000)]]), ("my.type", [["body", text("\"", 19_000)]]),
+      ("my.type", [["body", text("x", 39_000)]]), ("message.appended", [["role", "user"], ["content", text("\"", 39_000)]]),
+      ("session.updated", [["meta.a", "\"" + text("x", 19_000) + "\""]]),
+    ]
+    for (type, fields) in kept {
+      let batch = batch(type, fields)
+      #expect(batch.entries[0].disposition == .apply, "\(type)")
+      #expect(batch.made.count <= limit)
+    }
+    let refused: [(String, [RawField])] = [
+      ("my.type", [["body", text("\u{1}", 7_000)]]), ("my.type", [["body", text("\\", 21_000)]]),
+      ("message.appended", [["role", "user"], ["content", "c"], ["x", text("\u{1F}", 7_000)]]),
+      // In the audit trail and in a column.
+      ("session.updated", [["meta.a", "\"" + text("x", 21_000) + "\""]]),
+    ]
+    for (type, fields) in refused {
+      let batch = batch(type, fields)
+      guard case .rejected(let rejection) = batch.entries[0].disposition else {
+        Issue.record("\(type) is taken")
+        continue
+      }
+      #expect(rejection.reason == .entryTooLarge)
+      #expect(!rejection.isCut)
+      #expect(batch.made.isEmpty)
+      #expect(batch.text(batch.entries[0].session) == "s")
+    }
+    // A NUL that is replaced takes three bytes.
+    for (count, isTaken) in [(13_000, true), (14_000, false)] {
+      let batch = batch("message.appended", [["role", "user"], ["content", text("\0", count)]], replacesNUL: true)
+      #expect((batch.entries[0].disposition == .apply) == isTaken)
+    }
+  }
+
   private static let kept: [(String, [RawField], String?)] = [
     ("session.started", [["title", "T"], ["meta.a", "{\"b\":null}"], ["x", "y"]], #"{"title":"T","meta.a":{"b":null},"x":"y"}"#),
     ("session.ended", [], "{}"),

@@ -35,6 +35,49 @@ import TidemarkTestKit
     }
   }
 
+  /// Some with cells that travel beside their rows, among others that have none or are left out.
+  private static func largeEntries() -> [HandMade] {
+    let nasty = String(repeating: "\"\\\u{1}é{,}' ", count: 9_000)
+    let json = "\"" + String(repeating: "\\\"\\\\ ", count: 20_000) + "\""
+    let small = HandMade(1, "message.appended", "s", [("role", "user"), ("content", "small"), ("event_id", "e")])
+    return [
+      small, HandMade(2, "message.appended", "s", [("role", nasty.prefix(500).description), ("content", nasty), ("trace", nasty)]),
+      HandMade(3, "context.set", "s", [("key", "k"), ("value", json)]),
+      // Refused by Postgres and by the decoder, and a duplicate, each with large cells.
+      HandMade(4, "context.set", "s", [("key", "refused"), ("value", json)]),
+      HandMade(5, "context.set", "s", [("key", "k"), ("value", json + "{")]),
+      HandMade(6, "message.appended", "s", [("role", "user"), ("content", "small"), ("event_id", "e")]),
+      HandMade(7, "message.appended", "s", [("role", "user"), ("content", nasty), ("event_id", "e")]),
+      HandMade(8, "session.updated", "s", [("title", nasty), ("meta.a", json), ("x", nasty)]),
+      HandMade(9, "my.type", "s", [("body", nasty)]),
+      HandMade(10, "tool.finished", "s", [("call_id", "c"), ("status", "error"), ("error", nasty), ("result", json)]),
+      HandMade(11, "message.appended", "s", [("role", "user"), ("content", "small again")]),
+    ]
+  }
+
+  @Test func `large cells go beside their rows, and end where the others do`() async throws {
+    try await withSink { sink in
+      try await sink.connection.script(
+        "alter table tide.context_history add constraint wanted check (key <> 'refused')", deadline: generous)
+      let entries = Self.largeEntries()
+      let settlement = try await sink.commit(entries, .exact)
+      #expect(settlement.deadLetters.map(\.entry) == [3, 4, 6])
+      #expect(settlement.counts.duplicates == 1)
+      let exact = try await sink.everything()
+      try await withSink { other in
+        // The same, without those that the fast path would fail over.
+        try await other.commit(entries.filter { ![4, 6, 7].contains($0.id.ms) })
+        let fast = try await other.everything()
+        for table in ["change_log", "messages", "context", "context_history", "sessions", "tool_calls"] {
+          #expect(exact[table]?.count == fast[table]?.count, "\(table)")
+          #expect(exact[table] == fast[table], "\(table)")
+        }
+      }
+      let raw = try await sink.rows("select length(raw[8]), raw_complete::text from tide.dead_letters order by entry_ms")
+      #expect(raw.map { $0[1] } == ["true", "true", "true"])
+    }
+  }
+
   @Test func `whichever way a batch goes, the tables are the same`() async throws {
     let entries = Self.entries(PostgresWriter.pipelineLimit.entries + 41)
     var outcomes: [[String: [[String?]]]] = []

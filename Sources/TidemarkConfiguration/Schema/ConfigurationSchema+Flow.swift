@@ -97,7 +97,9 @@ extension ConfigurationSchema {
     [
       ConfigurationKey(
         "limits.max_entry_bytes", \.limits.maxEntryBytes, .bytes(.kibibytes(1)...(.mebibytes(512))), [],
-        "A larger entry becomes a dead letter with the beginning of each of its values. Not above `buffer.max_bytes`.")
+        "A larger entry becomes a dead letter with the beginning of each of its values. What has to be stored as JSON counts in that form, "
+          + "in which a quote takes two bytes and a control character six: an entry that is larger only so is a dead letter with all of its "
+          + "bytes. Not above `buffer.max_bytes`.")
     ])
 
   static let text = Section(

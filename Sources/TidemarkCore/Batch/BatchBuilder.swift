@@ -2,10 +2,11 @@
 ///
 /// Pure and without I/O; holds scratch space, so one task has one at a time.
 package struct BatchBuilder: ~Copyable {
-  private let table: RouteTable
+  let table: RouteTable
   private let builtIn: BuiltInLanes?
+  let maxEntryBytes: Int
   private var decoder: EntryDecoder
-  private var decoded = DecodedEntry()
+  private(set) var decoded = DecodedEntry()
   private var batch: ChangeBatch
   private var constants: [Cell] = []
   /// For each session of the batch the built-in lane that it belongs to.
@@ -16,6 +17,7 @@ package struct BatchBuilder: ~Copyable {
   package init(table: RouteTable, limits: EntryDecoder.Limits, builtIn: BuiltInLanes?, entryCount: Int = 0) {
     self.table = table
     self.builtIn = builtIn
+    maxEntryBytes = limits.maxEntryBytes
     decoder = EntryDecoder(catalog: table.catalog, limits: limits)
     batch = ChangeBatch(destinations: table.destinations)
     batch.entries.reserveCapacity(entryCount)
@@ -57,7 +59,7 @@ package struct BatchBuilder: ~Copyable {
     var entry = BatchEntry(lane: lane, id: source.id, block: batch.blocks.count - 1, indexInBlock: index, disposition: .apply)
     do throws(Rejection) {
       try decoder.decode(source, of: block, into: &decoded)
-      if decoded.isEphemeral { entry.disposition = .ephemeral }
+      if decoded.isEphemeral { entry.disposition = .ephemeral } else { try makeRoom(source, block) }
     } catch {
       entry.disposition = .rejected(error)
       if source.id <= furthest { entry.digest = decoder.digest(of: source, in: block) ?? .none }
@@ -93,8 +95,7 @@ package struct BatchBuilder: ~Copyable {
     // Extras are written once and shared by all rows of the entry.
     var sharedExtras: Cell?
     for route in table.routes(for: decoded.type) {
-      if let with = route.with, decoded.values[with] == nil { continue }
-      if let without = route.without, decoded.values[without] != nil { continue }
+      guard takes(route) else { continue }
       for source in route.sources {
         let cell: Cell
         switch source {
@@ -121,6 +122,16 @@ package struct BatchBuilder: ~Copyable {
       batch.rowSets[route.destination].entries.append(Int32(batch.entries.count))
     }
   }
+
+  /// Whether a route of the entry's type takes this entry.
+  func takes(_ route: RouteTable.CompiledRoute) -> Bool {
+    if let with = route.with, decoded.values[with] == nil { return false }
+    if let without = route.without, decoded.values[without] != nil { return false }
+    return true
+  }
+
+  /// Room for so many bytes that are made, and no more: growing by halves would take a large entry's bytes several times.
+  mutating func reserve(_ bytes: Int) { batch.made.reserveCapacity(batch.made.count + bytes) }
 
   /// A value as it was read, where Postgres can store it as it is.
   private mutating func text(_ range: Range<Int>?, of block: EntryBlock) -> Cell {

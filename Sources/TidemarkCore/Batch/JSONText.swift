@@ -40,6 +40,32 @@ enum JSONText {
     }
   }
 
+  /// Bytes that ``appendMembers(texts:of:isFirst:to:)`` writes, braces and commas included, or a few less.
+  static func size(texts fields: [EntryBlock.Field], of bytes: [UInt8]) -> Int {
+    fields.reduce(2) { $0 + 2 + size(ofString: bytes[$1.name]) + size(ofString: bytes[$1.value]) }
+  }
+
+  /// The same of values that are JSON themselves.
+  static func size(values fields: [EntryBlock.Field], of bytes: [UInt8]) -> Int {
+    fields.reduce(2) { $0 + 2 + size(ofString: bytes[$1.name]) + $1.value.count }
+  }
+
+  /// Bytes that ``appendString(_:to:)`` writes.
+  static func size(ofString text: ArraySlice<UInt8>) -> Int {
+    text.withUnsafeBufferPointer { text in
+      var size = 2 + text.count
+      for byte in text {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): size += 1
+        case 0: size += 2
+        case 1..<0x20: size += 5
+        default: break
+        }
+      }
+      return size
+    }
+  }
+
   /// A string in quotes. A NUL, which jsonb can't hold, becomes U+FFFD: it is only here when the operator asked for that.
   static func appendString(_ text: some Collection<UInt8>, to output: inout [UInt8]) {
     output.append(UInt8(ascii: "\""))

@@ -22,10 +22,25 @@ package struct Rejection: Error, Sendable, Equatable {
   package var detail: String
   /// What Postgres said, where it was Postgres.
   package var sqlstate: String?
+  /// The dead letter holds all that was written, though it is too large to be applied.
+  private var keepsWhole = false
+
+  /// Whether of the entry only the beginning of each field is kept.
+  package var isCut: Bool { reason == .entryTooLarge && !keepsWhole }
 
   package init(_ reason: RejectionReason, _ detail: String, sqlstate: String? = nil) {
     self.reason = reason
     self.detail = detail
     self.sqlstate = sqlstate
+  }
+
+  /// Of an entry that is within the limit and that would not be as it is stored.
+  static func expanding(to bytes: Int, limit: Int) -> Rejection {
+    var rejection = Rejection(
+      .entryTooLarge,
+      "it would take \(bytes) bytes as JSON, more than limits.max_entry_bytes (\(limit) bytes): control characters take six bytes each there, quotes two"
+    )
+    rejection.keepsWhole = true
+    return rejection
   }
 }

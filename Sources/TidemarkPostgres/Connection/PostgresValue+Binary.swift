@@ -36,8 +36,13 @@ extension PostgresValue {
   }
 
   /// A `bytea[]`: each byte once, however many there are.
-  package static func byteaArray(_ elements: [ArraySlice<UInt8>?]) -> PostgresValue {
-    array(of: .bytea, count: elements.count, size: elements.reduce(0) { $0 + 4 + ($1?.count ?? 0) }) { cursor in
+  package static func byteaArray(_ elements: [ArraySlice<UInt8>?]) -> PostgresValue { bytes(elements, as: .bytea) }
+
+  /// A `text[]` without quoting: each byte once.
+  static func texts(_ elements: [ArraySlice<UInt8>?]) -> PostgresValue { bytes(elements, as: .text) }
+
+  private static func bytes(_ elements: [ArraySlice<UInt8>?], as type: BinaryType) -> PostgresValue {
+    array(of: type, count: elements.count, size: elements.reduce(0) { $0 + 4 + ($1?.count ?? 0) }) { cursor in
       for element in elements {
         if let element { element.withUnsafeBytes { cursor.putValue($0) } } else { cursor.putNull() }
       }

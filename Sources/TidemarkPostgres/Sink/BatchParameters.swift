@@ -4,7 +4,7 @@ internal import TidemarkCore
 struct BatchParameters {
   let batch: ChangeBatch
 
-  private var cells: BinaryCells { BinaryCells(batch: batch) }
+  var cells: BinaryCells { BinaryCells(batch: batch) }
 
   /// One value for each column of one row.
   func values(of row: RowSet.Ordered, in rows: RowSet, types: [BinaryType]) -> [PostgresValue] {

@@ -13,7 +13,7 @@ extension BatchParameters {
     var bounds: [(first: Int64, last: Int64)] = []
     for (entry, letter) in zip(entries, rejected) {
       let first = Int64(parts.count + 1)
-      isComplete.append(appendRaw(entry, cut: letter.rejection.reason == .entryTooLarge, to: &parts))
+      isComplete.append(appendRaw(entry, cut: letter.rejection.isCut, to: &parts))
       bounds.append((first, Int64(parts.count)))
     }
     return [
@@ -69,7 +69,7 @@ extension BatchParameters {
 
   /// What an oversized entry was: the length of each field, and the digest of those that the reader cut.
   private func lengths(_ entry: BatchEntry, _ rejection: Rejection) -> String {
-    guard rejection.reason == .entryTooLarge else { return "" }
+    guard rejection.isCut else { return "" }
     let block = batch.blocks[entry.block]
     let fields = zip(fieldIndices(entry), block.fields(of: block.entries[entry.indexInBlock])).prefix(32).map { index, field in
       let name = String(decoding: block.bytes[field.name.prefix(64)].filter { $0 >= 0x20 }, as: UTF8.self)

@@ -21,34 +21,30 @@ extension BatchParameters {
     }
     rows.sort { ($0.place, $0.statement, $0.row) < ($1.place, $1.statement, $1.row) }
 
+    var exact = ExactRows(batch: batch)
+    var next = rows[...]
+    for (place, entry) in entries.enumerated() {
+      exact.append(
+        [entry.seq, entry.epoch, entry.type, entry.actor, entry.trace, entry.version, entry.occurredAt, entry.fields], entry: place + 1,
+        statement: 0)
+      while let row = next.first, row.place == place + 1 {
+        let set = batch.rowSets[row.statement]
+        exact.append(
+          (0..<set.columnCount).map { set.cell(row: row.row, column: $0) }, entry: row.place, statement: row.statement + 1)
+        next = next.dropFirst()
+      }
+    }
+
     let firstNumbers = batch.segments.map { "\"\($0.laneID)\": \($0.before.appliedNo + 1)" }.joined(separator: ", ")
     return [
       .textArray(strings: statements),
       .integerArray(entries.map { Int64(batch.segments[$0.lane].laneID) }),
       .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
       .integerArray(entries.map { Int64(clamping: $0.id.no) }),
-      array { literal in entries.forEach { append($0.session, to: &literal) } },
-      array { literal in entries.forEach { append($0.eventID, to: &literal) } },
+      cells.array(of: .text, count: entries.count) { entries[$0].session },
+      cells.array(of: .text, count: entries.count) { entries[$0].eventID },
       digests(entries),
-      array { literal in
-        for entry in entries {
-          var row = ArrayLiteral()
-          for cell in [entry.seq, entry.epoch, entry.type, entry.actor, entry.trace, entry.version, entry.occurredAt, entry.fields] {
-            append(cell, to: &row)
-          }
-          literal.append(row.finish())
-        }
-      },
-      .integerArray(rows.map { Int64($0.place) }),
-      .integerArray(rows.map { Int64($0.statement + 1) }),
-      array { literal in
-        for place in rows {
-          var row = ArrayLiteral()
-          let set = batch.rowSets[place.statement]
-          for column in 0..<set.columnCount { append(set.cell(row: place.row, column: column), to: &row) }
-          literal.append(row.finish())
-        }
-      },
+    ] + exact.parameters() + [
       .string("{\(firstNumbers)}"),
       .integer(window.components.seconds * 1000),
       .bool(isolating),

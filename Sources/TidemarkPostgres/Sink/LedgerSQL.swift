@@ -121,7 +121,8 @@ struct LedgerSQL: Sendable {
       """
     applyExactly = """
       SELECT * FROM \(schema).apply_exactly($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::bytea[],
-        $8::text[], $9::integer[], $10::integer[], $11::text[], $12::jsonb, $13::bigint, $14::boolean)
+        $8::integer[], $9::integer[], $10::text[], $11::integer[], $12::integer[], $13::integer[], $14::text[], $15::jsonb, $16::bigint,
+        $17::boolean)
       """
     alreadyThere = """
       SELECT w.place, coalesce(c.digest = w.digest, true) AS is_same

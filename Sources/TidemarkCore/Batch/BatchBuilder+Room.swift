@@ -1,0 +1,56 @@
+/// What is made of an entry counts against the limit of an entry, and is bounded before it is made.
+extension BatchBuilder {
+  /// How many times its size an entry can take at most: a control character is six bytes in JSON, and what an entry of a session says
+  /// is kept in the audit trail and in a column.
+  private static let expansion = 12
+
+  /// Makes room for the JSON and the replaced texts of the decoded entry. Throws where they are larger than an entry may be.
+  mutating func makeRoom(_ source: EntryBlock.Entry, _ block: EntryBlock) throws(Rejection) {
+    guard block.size(of: source) > maxEntryBytes / Self.expansion else { return }
+    let size = madeSize(block)
+    guard size <= maxEntryBytes else { throw Rejection.expanding(to: size, limit: maxEntryBytes) }
+    reserve(size)
+  }
+
+  private func madeSize(_ block: EntryBlock) -> Int {
+    var size: Int
+    switch decoded.type.map({ table.catalog[$0].kept }) ?? .all {
+    case .all: size = keptSize(block)
+    case .extras: size = decoded.extras.isEmpty ? 0 : JSONText.size(texts: decoded.extras, of: block.bytes)
+    case .none: size = 0
+    }
+    size += [decoded.typeName, decoded.eventID, decoded.actor, decoded.trace].reduce(0) { $0 + replacedSize($1, block) }
+    var hasExtras = false
+    for route in table.routes(for: decoded.type) where takes(route) {
+      for source in route.sources {
+        switch source {
+        case .slot(let slot), .slotOr(let slot, _): size += replacedSize(decoded.values[slot], block)
+        case .prefixed: size += decoded.prefixed.isEmpty ? 0 : JSONText.size(values: decoded.prefixed, of: block.bytes)
+        case .extras where !hasExtras:
+          hasExtras = true
+          size += decoded.extras.isEmpty ? 0 : JSONText.size(texts: decoded.extras, of: block.bytes)
+        case .extras, .integerSlot, .constant, .session, .entryMilliseconds, .entryNumber, .time, .seq, .type, .null: break
+        }
+      }
+    }
+    return size
+  }
+
+  private func keptSize(_ block: EntryBlock) -> Int {
+    var size = JSONText.size(values: decoded.prefixed, of: block.bytes) + JSONText.size(texts: decoded.extras, of: block.bytes)
+    guard let type = decoded.type else { return size }
+    for (slot, value) in decoded.values.enumerated() {
+      guard let value else { continue }
+      let rule = table.catalog[type].fields[slot]
+      let isJSON = rule.kind == .json || rule.kind == .jsonArray
+      size += 4 + rule.name.utf8.count + (isJSON ? value.count : JSONText.size(ofString: block.bytes[value]))
+    }
+    return size
+  }
+
+  /// A text in which NULs are replaced is made anew.
+  private func replacedSize(_ range: Range<Int>?, _ block: EntryBlock) -> Int {
+    guard decoded.hasNUL, let range else { return 0 }
+    return block.bytes[range].reduce(0) { $0 + ($1 == 0 ? 3 : 1) }
+  }
+}
