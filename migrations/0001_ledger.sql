@@ -164,6 +164,7 @@ CREATE TABLE {{schema}}.dead_letters (
   entry_ms     bigint NOT NULL,
   entry_no     bigint NOT NULL,
   session_id   text COLLATE "C",
+  event_id     text COLLATE "C",
   reason       text NOT NULL,
   detail       text NOT NULL,
   sqlstate     text,
@@ -174,6 +175,8 @@ CREATE TABLE {{schema}}.dead_letters (
   resolution   text
 );
 CREATE INDEX dead_letters_open ON {{schema}}.dead_letters (lane, id) WHERE resolved_at IS NULL;
+-- What may be replayed must find the ids that it was repeated under, however long ago that was.
+CREATE INDEX dead_letters_event_ids ON {{schema}}.dead_letters (event_id, session_id) WHERE resolved_at IS NULL AND event_id IS NOT NULL;
 
 CREATE TABLE {{schema}}.divergences (
   id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -473,7 +476,8 @@ BEGIN
 END $$;
 
 -- Forgets the ids of some pages whose positions nobody needs any more, and answers the page that comes next; null: there is none. Each call
--- is one short transaction that waits for nobody: what is locked stays for the next time. Of an id that was applied several times the
+-- is one short transaction that waits for nobody: what is locked stays for the next time, and what an open dead letter bears stays until
+-- that is resolved: a replay may bring it. Of an id that was applied several times the
 -- latest position goes last, since it is the one at which a repetition is noticed; whether there are earlier ones is asked only once the
 -- row is locked, from when on nobody can add one.
 CREATE FUNCTION {{schema}}.forget_event_ids(from_earlier boolean, first_page bigint, page_count integer, forgettable int8multirange)
@@ -490,14 +494,19 @@ BEGIN
     old := ARRAY(
       SELECT e.ctid FROM {{schema}}.earlier_event_ids e
        WHERE e.ctid >= low AND e.ctid < high AND e.entry_ms <@ forgettable FOR UPDATE SKIP LOCKED);
-    DELETE FROM {{schema}}.earlier_event_ids e WHERE e.ctid = ANY (old) AND e.entry_ms <@ forgettable;
+    DELETE FROM {{schema}}.earlier_event_ids e
+     WHERE e.ctid = ANY (old) AND e.entry_ms <@ forgettable
+       AND NOT EXISTS (SELECT FROM {{schema}}.dead_letters d
+                        WHERE d.event_id = e.event_id AND d.session_id = e.session_id AND d.resolved_at IS NULL);
   ELSE
     old := ARRAY(
       SELECT e.ctid FROM {{schema}}.event_ids e
        WHERE e.ctid >= low AND e.ctid < high AND e.entry_ms <@ forgettable FOR UPDATE SKIP LOCKED);
     DELETE FROM {{schema}}.event_ids e
      WHERE e.ctid = ANY (old) AND e.entry_ms <@ forgettable
-       AND NOT EXISTS (SELECT FROM {{schema}}.earlier_event_ids o WHERE o.event_id = e.event_id AND o.session_id = e.session_id);
+       AND NOT EXISTS (SELECT FROM {{schema}}.earlier_event_ids o WHERE o.event_id = e.event_id AND o.session_id = e.session_id)
+       AND NOT EXISTS (SELECT FROM {{schema}}.dead_letters d
+                        WHERE d.event_id = e.event_id AND d.session_id = e.session_id AND d.resolved_at IS NULL);
   END IF;
   page_total := pg_catalog.pg_relation_size(
     format('%I.%I', {{schema_literal}}, CASE WHEN from_earlier THEN 'earlier_event_ids' ELSE 'event_ids' END)::regclass)

@@ -54,6 +54,34 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a replay finds what its producer wrote again, however long ago that was`() async throws {
+    try await withSink { sink in
+      let replayer = try sink.sink.makeReplayer()
+      try await sink.connection.script(
+        "alter table tide.context_history add constraint small check (value <> '3')", deadline: generous)
+      func everythingIsForgotten() async throws {
+        var place: EventIDPlace? = .first
+        while let current = place { place = try await sink.sink.forgetEventIDs([0..<1_000], from: current) }
+      }
+      // Refused by Postgres, refused by the decoder, and a third one; then each is written again, and is taken.
+      let refused = [Self.set(1, "3", event: "a"), Self.set(2, "{", event: "b"), Self.set(3, "3", event: "c")]
+      try await sink.commit(refused, .exact)
+      try await sink.commit([Self.set(4, "4", event: "a"), Self.set(5, "5", event: "b"), Self.set(6, "6", event: "d")])
+      try await everythingIsForgotten()
+      #expect(try await sink.rows("select event_id from tide.event_ids order by 1") == [["a"], ["b"]])
+      try await sink.connection.script("alter table tide.context_history drop constraint small", deadline: generous)
+      let letters = try await sink.rows("select id from tide.dead_letters order by entry_ms").compactMap { $0[0].flatMap { Int64($0) } }
+      let replays = try await Self.replay(letters, refused, over: replayer, sink)
+      let reused = Rejection(.idReused, "the event_id was used before, for another content")
+      #expect(replays[0] == .rejectedAgain(reused))
+      #expect(replays[2] == .applied)
+      _ = try await sink.one("update tide.dead_letters set resolved_at = now() where event_id in ('a', 'b')")
+      try await everythingIsForgotten()
+      #expect(try await sink.one("select count(*) from tide.event_ids") == "0")
+      await replayer.close()
+    }
+  }
+
   @Test func `an owner that was numbering meanwhile is refused, and learns that only the numbers have changed`() async throws {
     try await withSink { sink in
       let replayer = try sink.sink.makeReplayer()

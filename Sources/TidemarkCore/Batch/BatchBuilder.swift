@@ -63,7 +63,10 @@ package struct BatchBuilder: ~Copyable {
     } catch {
       entry.disposition = .rejected(error)
       if source.id <= furthest { entry.digest = decoder.digest(of: source, in: block) ?? .none }
-      if !decoded.session.isEmpty, error.reason != .badUTF8, error.reason != .unstorableText { entry.session = session(of: block) }
+      if !decoded.session.isEmpty, error.reason != .badUTF8, error.reason != .unstorableText {
+        entry.session = session(of: block)
+        entry.eventID = text(decoded.eventID, of: block)
+      }
     }
     if entry.disposition == .apply {
       fillLedger(&entry, block)

@@ -91,10 +91,10 @@ struct LedgerSQL: Sendable {
       SELECT * FROM unnest(\(Self.parameters(["text", "text", "bigint", "bytea"]))) ORDER BY 1, 2
       """
     deadLetters = """
-      INSERT INTO \(schema).dead_letters (lane, entry_ms, entry_no, session_id, reason, detail, sqlstate, raw, raw_complete)
-      SELECT d.lane, d.ms, d.no, d.session, d.reason, d.detail, d.sqlstate, ($11::bytea[])[d.first:d.last], d.complete
-        FROM unnest(\(Self.parameters(["text", "bigint", "bigint", "text", "text", "text", "text", "boolean", "bigint", "bigint"])))
-          AS d (lane, ms, no, session, reason, detail, sqlstate, complete, first, last)
+      INSERT INTO \(schema).dead_letters (lane, entry_ms, entry_no, session_id, event_id, reason, detail, sqlstate, raw, raw_complete)
+      SELECT d.lane, d.ms, d.no, d.session, d.event, d.reason, d.detail, d.sqlstate, ($12::bytea[])[d.first:d.last], d.complete
+        FROM unnest(\(Self.parameters(["text", "bigint", "bigint", "text", "text", "text", "text", "text", "boolean", "bigint", "bigint"])))
+          AS d (lane, ms, no, session, event, reason, detail, sqlstate, complete, first, last)
       """
     divergences = """
       INSERT INTO \(schema).divergences (lane, session_id, kind, detail)
