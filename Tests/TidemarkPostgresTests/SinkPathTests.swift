@@ -41,7 +41,7 @@ import TidemarkTestKit
     let json = "\"" + String(repeating: "\\\"\\\\ ", count: 20_000) + "\""
     let small = HandMade(1, "message.appended", "s", [("role", "user"), ("content", "small"), ("event_id", "e")])
     return [
-      small, HandMade(2, "message.appended", "s", [("role", nasty.prefix(500).description), ("content", nasty), ("trace", nasty)]),
+      small, HandMade(2, "message.appended", "s", [("role", nasty.prefix(100).description), ("content", nasty), ("trace", nasty)]),
       HandMade(3, "context.set", "s", [("key", "k"), ("value", json)]),
       // Refused by Postgres and by the decoder, and a duplicate, each with large cells.
       HandMade(4, "context.set", "s", [("key", "refused"), ("value", json)]),
