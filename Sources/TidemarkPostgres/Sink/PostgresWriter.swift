@@ -108,15 +108,17 @@ package actor PostgresWriter: ChangeWriter {
 
   private func commitExactly(_ batch: ChangeBatch, isolating: Bool) async throws -> Settlement {
     let parameters = BatchParameters(batch: batch)
-    let exact = parameters.exact(
-      batch.applied, statements: statements.map(\.row), committed: keys, window: settings.dedupeWindow, isolating: isolating)
     let fence = PostgresStatement(sql: sql.fence, name: "fence", parameters: parameters.fence())
     // What Postgres has decides before today's rules do: before anything of the batch is written, as `apply_exactly` would not know either.
     let repeated = batch.deadLettersThatMayRepeat
     let results = try await connection.pipeline(
       [
         begin, fence, PostgresStatement(sql: sql.alreadyThere, name: "already_there", parameters: parameters.positions(repeated)),
-        PostgresStatement(sql: sql.applyExactly, name: "apply_exactly", parameters: exact),
+        // Without a name of their own: they are as large as the batch, and are gone before its dead letters are sent.
+        PostgresStatement(
+          sql: sql.applyExactly, name: "apply_exactly",
+          parameters: parameters.exact(
+            batch.applied, statements: statements.map(\.row), committed: keys, window: settings.dedupeWindow, isolating: isolating)),
       ], deadline: settings.commitDeadline)
     let known = parameters.alreadyThere(repeated, results[2])
     let settlement = Settlement(batch, outcomes: known + parameters.outcomes(batch.applied, results[3]))
