@@ -6,9 +6,13 @@
 -- must suit the table when it is large: what is kept looks single rows up by a key, and what joins a whole batch with a table is planned
 -- for each batch (plan_cache_mode).
 
+-- The text of an entry's id. Redis' ids are two unsigned numbers of 64 bits; a number of 2^63 or more, which only explicit ids have, is stored
+-- as itself minus 2^64. Only cursors, marks and dead letters hold such ids: no entry with one is ever applied, so that the order by
+-- (entry_ms, entry_no) is that of the stream wherever something was applied.
 CREATE FUNCTION {{schema}}.entry_id(entry_ms bigint, entry_no bigint) RETURNS text
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-  RETURN entry_ms::text || '-' || entry_no::text;
+  RETURN CASE WHEN entry_ms < 0 THEN (entry_ms + 18446744073709551616)::text ELSE entry_ms::text END || '-'
+      || CASE WHEN entry_no < 0 THEN (entry_no + 18446744073709551616)::text ELSE entry_no::text END;
 
 -- The cursor of a lane is the truth about what is in Postgres. Hot rows: every batch updates them, so pages stay nearly empty
 -- (updates in place, no index on a changing column) and are vacuumed early.
@@ -335,6 +339,8 @@ CREATE FUNCTION {{schema}}.begin_incarnation(
 LANGUAGE plpgsql AS $$
 DECLARE
   ended {{schema}}.lanes;
+  reached_ms bigint;
+  reached_no bigint;
 BEGIN
   PERFORM {{schema}}.fence(ARRAY[of_lane], ARRAY[of_fence], ARRAY[from_ms], ARRAY[from_no], ARRAY[from_ordinal], ARRAY[from_applied_no]);
   SELECT * INTO ended FROM {{schema}}.lanes l WHERE l.lane_id = of_lane;
@@ -346,9 +352,17 @@ BEGIN
      ended.applied_total, ended.duplicates_total, ended.divergent_total, ended.ephemeral_total, ended.skipped_total,
      ended.dead_letters_total, ended.missing_total, ended.reread_total, ended.misrouted_total);
   PERFORM {{schema}}.record_break(ended.lane, ended.incarnation, ended.entry_ms, ended.entry_no, at_least, cause);
+  -- Of an id that `changes` can't hold nothing is there, and if the next stream were told to go on behind it, all its ids were like that.
+  IF ended.entry_ms < 0 OR ended.entry_no < 0 THEN
+    SELECT c.entry_ms, c.entry_no INTO reached_ms, reached_no FROM {{schema}}.change_log c
+     WHERE c.lane_id = of_lane ORDER BY c.entry_ms DESC, c.entry_no DESC LIMIT 1;
+  ELSE
+    reached_ms := ended.entry_ms; reached_no := ended.entry_no;
+  END IF;
   UPDATE {{schema}}.lanes l
      SET (furthest_ms, furthest_no) = (
-           SELECT f.ms, f.no FROM (VALUES (ended.entry_ms, ended.entry_no), (ended.furthest_ms, ended.furthest_no)) AS f (ms, no)
+           SELECT f.ms, f.no
+             FROM (VALUES (coalesce(reached_ms, 0), coalesce(reached_no, 0)), (ended.furthest_ms, ended.furthest_no)) AS f (ms, no)
             ORDER BY f.ms DESC, f.no DESC LIMIT 1),
          incarnation = ended.incarnation + 1, entry_ms = start_ms, entry_no = start_no, anchor = NULL, mirrored = false,
          ordinal = start_ordinal, baseline = start_ordinal, read_total = 0, applied_total = 0, duplicates_total = 0, divergent_total = 0,

@@ -38,7 +38,9 @@ package struct EngineMetrics: Sendable {
   func committed(_ batch: ChangeBatch, _ settlement: Settlement, now: Int64) {
     entries.record(batch.entries.count)
     bytes.record(batch.byteCount)
-    for entry in batch.entries { commitLag.record(Double(max(0, now - Int64(clamping: entry.id.ms))) / 1000) }
+    // An id that is far ahead of the clock tells no time.
+    let latest = UInt64(max(0, now)) + 60_000
+    for entry in batch.entries where entry.id.ms <= latest { commitLag.record(Double(max(0, now - Int64(entry.id.ms))) / 1000) }
     var reasons: [RejectionReason: Int] = [:]
     for rejected in settlement.deadLetters where rejected.rejection != .divergent { reasons[rejected.rejection.reason, default: 0] += 1 }
     for (reason, count) in reasons {

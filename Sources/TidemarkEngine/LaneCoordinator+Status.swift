@@ -7,6 +7,18 @@ extension LaneCoordinator {
     observation.takeUnmeasured().compactMap { table.lanes[$0].map { status(of: $0) } }
   }
 
+  /// What Redis had added to lanes just now. Answers for how long something of each has been seen to wait.
+  func observed(_ added: [String: UInt64]) -> [String: Duration] {
+    let now = ContinuousClock.now
+    var waited: [String: Duration] = [:]
+    for (lane, added) in added {
+      guard let flow = table.lanes[lane] else { continue }
+      views[lane, default: LaneView()].backlog.observe(added: added, committed: flow.record.ordinal, at: now)
+      waited[lane] = views[lane]?.backlog.waited(until: now)
+    }
+    return waited
+  }
+
   func measured(_ lags: [String: LaneLag]) {
     for (lane, lag) in lags where table.lanes[lane] != nil {
       views[lane, default: LaneView()].lag = lag

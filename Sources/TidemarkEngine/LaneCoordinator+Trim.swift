@@ -24,6 +24,12 @@ extension LaneCoordinator {
 
   /// Groups by whom a lane's trimming is held up, for each lane that was looked at.
   func trimBlocked(_ groups: [String: [String]]) {
+  /// The ledger has these lanes' cursors there. Answers for each where it was seen so far.
+  func passed(_ records: [LaneRecord]) -> [PassedPositions] {
+    let now = ContinuousClock.now
+    return records.map { table.passed($0, settings.trim, now: now) }
+  }
+
     for (lane, names) in groups where table.lanes[lane] != nil {
       let before = views[lane]?.trimBlockers ?? [:]
       views[lane, default: LaneView()].trimBlockers = Dictionary(uniqueKeysWithValues: names.map { ($0, before[$0] ?? .now) })

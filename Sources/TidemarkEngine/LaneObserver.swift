@@ -65,13 +65,16 @@ struct LaneObserver: Sendable {
         })
       let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0.snapshot) })
       let now = try await source.currentMilliseconds(beside: first)
+      let waited = await coordinator.observed(looks.compactMapValues(\.stream?.entriesAdded))
       var lags: [String: LaneLag] = [:]
       var mirrors: [LaneMirror] = []
       for lane in lanes {
-        guard let snapshot = looks[lane.record.name] else { continue }
+        let name = lane.record.name
+        guard let snapshot = looks[name] else { continue }
         if let stream = snapshot.stream { mirrors.append(LaneMirror(lane.record, within: stream)) }
-        lags[lane.record.name] = LagMeasure.lag(
-          snapshot.stream, record: lane.record, oldestUncommitted: lane.oldestUncommitted ?? snapshot.next, now: now)
+        lags[name] = LagMeasure.lag(
+          snapshot.stream, record: lane.record, oldestUncommitted: lane.oldestUncommitted ?? snapshot.next, now: now,
+          waited: waited[name])
       }
       await coordinator.measured(lags)
       await coordinator.unmeasured(inspection.refused.map(\.lane.lane))

@@ -52,14 +52,15 @@ struct LaneTrimmer: Sendable {
     let (connection, inspection) = try await inspector.survey(
       lanes.map { LaneCheck($0.record, knownAdded: $0.flow.knownAdded) }, on: server)
     let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0) })
+    let passed = await coordinator.passed(lanes.map(\.record))
     let now = try await source.currentMilliseconds(beside: lanes.first?.record.name ?? "")
     var cuts: [TrimCut] = []
     var blocked: [String: [String]] = [:]
-    for lane in lanes {
+    for (lane, passed) in zip(lanes, passed) {
       guard let look = looks[lane.record.name], look.mayBeTrimmed, let stream = look.snapshot.stream else { continue }
       let bound = TrimBound(
-        stream, cursor: lane.record.cursor.position, now: now, limits: settings.trim, entryBytes: lane.flow.meanEntryBytes,
-        groups: look.snapshot.groups, own: source.groupName)
+        stream, cursor: lane.record.cursor.position, now: now, passed: passed, at: .now, limits: settings.trim,
+        entryBytes: lane.flow.meanEntryBytes, groups: look.snapshot.groups, own: source.groupName)
       blocked[lane.record.name] = bound.blockedBy
       if let below = bound.below { cuts.append(TrimCut(lane: lane.record.name, below: below, installation: lane.record.installation)) }
     }

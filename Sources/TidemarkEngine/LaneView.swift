@@ -11,6 +11,8 @@ struct LaneView {
 
   /// As measured last.
   var lag: LaneLag?
+  /// What was seen to wait, for lanes whose ids tell no time.
+  var backlog = BacklogAge()
   var error: LastError?
   /// The last ones here, in Unix milliseconds, for whoever watches.
   var commit: Int64?

@@ -30,6 +30,18 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `every id has numbers of its own in the ledger, and those that are applied keep their order there`() {
+    var random = SeededGenerator(seed: 3)
+    for _ in 0..<2_000 {
+      let ids = (0..<2).map { _ in EntryID(ms: random.next() >> random.below(3), no: random.next() >> random.below(3)) }
+      for id in ids { #expect(EntryID(ledgerMS: id.ledgerMS, ledgerNo: id.ledgerNo) == id) }
+      guard ids.allSatisfy(\.fitsLedger) else { continue }
+      #expect((ids[0] < ids[1]) == ((ids[0].ledgerMS, ids[0].ledgerNo) < (ids[1].ledgerMS, ids[1].ledgerNo)))
+    }
+    #expect(EntryID(ms: 5, no: 7).ledgerMS == 5)
+    #expect(EntryID(ms: .max, no: 1 << 63).ledgerMS == -1)
+  }
+
   @Test func `ids order as two numbers and never as text`() {
     #expect(EntryID(ms: 9, no: 1) < EntryID(ms: 10, no: 0))
     #expect(EntryID(ms: 1, no: 9) < EntryID(ms: 1, no: 10))

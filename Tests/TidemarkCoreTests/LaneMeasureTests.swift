@@ -68,9 +68,54 @@ import Testing
     #expect(LagMeasure.lag(before, record: record, oldestUncommitted: nil, now: 5_000) == LaneLag(entries: 5, seconds: nil))
   }
 
-  @Test func `a clock behind the entry gives no negative age`() {
-    let lag = LagMeasure.lag(
-      Self.stream(added: 1, last: 9_000, first: 9_000), record: Self.record(0, ordinal: 0), oldestUncommitted: nil, now: 8_000)
-    #expect(lag == LaneLag(entries: 1, seconds: 0))
+  @Test func `an id ahead of the clock tells no age, and what was seen to wait is as old as that`() {
+    func lag(_ now: UInt64, waited: Duration?) -> LaneLag {
+      LagMeasure.lag(
+        Self.stream(added: 1, last: 9_000, first: 9_000), record: Self.record(0, ordinal: 0), oldestUncommitted: nil, now: now,
+        waited: waited)
+    }
+    #expect(lag(8_000, waited: nil) == LaneLag(entries: 1, seconds: nil))
+    #expect(lag(8_000, waited: .seconds(7)) == LaneLag(entries: 1, seconds: 7))
+    #expect(lag(8_000, waited: .zero) == LaneLag(entries: 1, seconds: 0))
+    #expect(lag(10_000, waited: .seconds(7)) == LaneLag(entries: 1, seconds: 7))
+    // It may have waited before anybody watched.
+    #expect(lag(30_000, waited: .seconds(7)) == LaneLag(entries: 1, seconds: 21))
+  }
+}
+
+@Suite struct BacklogAgeTests {
+  private func at(_ seconds: Int64) -> ContinuousClock.Instant { epoch.advanced(by: .seconds(seconds)) }
+
+  @Test func `the oldest entry that is not committed has waited since it was first seen`() {
+    var age = BacklogAge()
+    age.observe(added: 5, committed: 5, at: at(0))
+    #expect(age.waited(until: at(1)) == nil)
+    age.observe(added: 10, committed: 5, at: at(2))
+    age.observe(added: 10, committed: 5, at: at(4))
+    age.observe(added: 20, committed: 5, at: at(6))
+    #expect(age.waited(until: at(7)) == .seconds(5))
+    age.observe(added: 20, committed: 9, at: at(8))
+    #expect(age.waited(until: at(8)) == .seconds(6))
+    // The tenth is committed: what follows it was first seen later.
+    age.observe(added: 20, committed: 10, at: at(9))
+    #expect(age.waited(until: at(9)) == .seconds(3))
+    age.observe(added: 20, committed: 20, at: at(10))
+    #expect(age.waited(until: at(10)) == nil)
+  }
+
+  @Test func `another stream begins anew`() {
+    var age = BacklogAge()
+    age.observe(added: 100, committed: 50, at: at(0))
+    age.observe(added: 3, committed: 0, at: at(5))
+    #expect(age.waited(until: at(6)) == .seconds(1))
+  }
+
+  @Test func `what is remembered is bounded, and in an outage the first remains`() {
+    var age = BacklogAge()
+    for second in 1...10_000 { age.observe(added: UInt64(second), committed: 0, at: at(Int64(second))) }
+    #expect(age.waited(until: at(10_001)) == .seconds(10_000))
+    age.observe(added: 10_000, committed: 5_000, at: at(10_001))
+    let waited = age.waited(until: at(10_001)) ?? .zero
+    #expect(waited > .seconds(4_000) && waited <= .seconds(5_000), "\(waited)")
   }
 }

@@ -32,6 +32,21 @@ import Testing
     #expect(lane.rejected == [DurableMark.Rejection(id: EntryID(ms: 2, no: 0), reason: "missing_field")])
   }
 
+  @Test func `an entry whose id Postgres can't hold is a dead letter that says nothing of those around it`() {
+    let odd = [EntryID(ms: 9, no: 1 << 63), EntryID(ms: 1 << 63, no: 0), EntryID(ms: .max, no: .max)]
+    let batch = ChangeBatch.of([(EntryID(ms: 9, no: 0), Self.bad)] + odd.map { ($0, Self.good) }, record: Self.record())
+    #expect(batch.applied == [])
+    let lane = Settlement(batch).lanes[0]
+    #expect(lane.counts.deadLetters == 4)
+    #expect(lane.counts.discrepancy == 0)
+    #expect(lane.cursor.position == odd.last)
+    #expect(Settlement(batch).deadLetters.dropFirst().map(\.rejection) == Array(repeating: .unstorableID, count: 3))
+    #expect(lane.deadLettersInARow == 1)
+    // What comes at or before the furthest position may be in Postgres; of these ids nothing is.
+    #expect(Self.record().advanced(by: lane).furthest == .zero)
+    #expect(LaneRecord.named("a", cursor: lane.cursor).furthest == .zero)
+  }
+
   @Test func `what was lost is counted, and is part of what Redis had added`() {
     var builder = BatchBuilder(table: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
     let gaps = [3, 4].map { LaneGap(after: .zero, before: nil, missing: $0, cause: .trimmed, place: .zero) }

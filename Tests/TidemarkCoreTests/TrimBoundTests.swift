@@ -7,13 +7,14 @@ private func id(_ ms: UInt64, _ no: UInt64 = 0) -> EntryID { EntryID(ms: ms, no:
 /// A stream from 1000-0 to 2000-0 at the moment 10000.
 private func bound(
   cursor: EntryID = id(1_800), keep: Duration = .zero, keepBytes: Int = .max, entryBytes: Double? = 100, length: UInt64 = 100,
-  groups: [LaneGroup] = [], ignored: Set<String> = [], isEnabled: Bool = true, first: UInt64? = 1_000
+  groups: [LaneGroup] = [], ignored: Set<String> = [], isEnabled: Bool = true, first: UInt64? = 1_000, last: EntryID = id(2_000),
+  passed: PassedPositions = PassedPositions()
 ) -> TrimBound {
   TrimBound(
     LaneInspection(
-      length: length, lastGeneratedID: id(2_000), entriesAdded: 100, maxDeletedID: .zero, firstID: first.map { id($0) },
-      lastID: first.map { _ in id(2_000) }),
-    cursor: cursor, now: 10_000,
+      length: length, lastGeneratedID: last, entriesAdded: 100, maxDeletedID: .zero, firstID: first.map { id($0) },
+      lastID: first.map { _ in last }),
+    cursor: cursor, now: 10_000, passed: passed, at: epoch,
     limits: TrimLimits(isEnabled: isEnabled, keep: keep, keepBytes: keepBytes, ignoredGroups: ignored), entryBytes: entryBytes,
     groups: groups, own: "tidemark")
 }
@@ -54,6 +55,61 @@ private func bound(
     #expect(bound(groups: [new]) == bound(cursor: .zero).blocked(by: ["new"]))
     // One that has nothing open holds up nothing.
     #expect(bound(groups: [LaneGroup(name: "done", lastDelivered: id(2_000), firstPending: nil)]) == bound())
+  }
+
+  /// The cursor passed these: entry, what Redis had added by then, seconds ago.
+  private func passed(_ places: [(EntryID, UInt64, Int64)], kept: Double? = 1) -> PassedPositions {
+    var passed = PassedPositions()
+    for (position, ordinal, ago) in places {
+      var record = LaneRecord.named("a", cursor: LaneCursor(position: position, appliedNo: 0, seal: []))
+      record.ordinal = ordinal
+      passed.note(record, keep: .seconds(3_600), kept: kept, at: epoch.advanced(by: .seconds(-ago)))
+    }
+    return passed
+  }
+
+  /// A stream whose ids are in microseconds.
+  private func inMicroseconds(_ cursor: EntryID, keep: Duration, keepBytes: Int = .max, _ passed: PassedPositions) -> TrimBound {
+    bound(cursor: cursor, keep: keep, keepBytes: keepBytes, first: 1_000_000, last: id(2_000_000), passed: passed)
+  }
+
+  @Test func `where ids tell no time, an entry is as old as the time since it was passed`() {
+    let seen = passed([(id(1_200_000), 20, 90), (id(1_500_000), 50, 60), (id(1_800_000), 80, 30)])
+    #expect(inMicroseconds(id(1_900_000), keep: .seconds(60), seen).below == id(1_500_000))
+    #expect(inMicroseconds(id(1_900_000), keep: .seconds(59), seen).below == id(1_500_000))
+    #expect(inMicroseconds(id(1_900_000), keep: .seconds(30), seen).below == id(1_800_000))
+    #expect(inMicroseconds(id(1_900_000), keep: .seconds(91), seen).below == nil)
+    // Never beyond the cursor of the ledger, which may have gone back.
+    #expect(inMicroseconds(id(1_100_000), keep: .seconds(30), seen).below == id(1_100_000))
+    #expect(inMicroseconds(id(1_900_000), keep: .zero, PassedPositions()).below == nil)
+  }
+
+  @Test func `where ids tell no time, of too many bytes as many entries go as are too many`() {
+    let seen = passed([(id(1_200_000), 20, 90), (id(1_500_000), 50, 60), (id(1_800_000), 80, 30)])
+    // 40 of 100 entries may stay.
+    #expect(inMicroseconds(id(1_900_000), keep: .seconds(3_600), keepBytes: 4_000, seen).below == id(1_500_000))
+    #expect(inMicroseconds(id(1_900_000), keep: .seconds(3_600), keepBytes: 9_000, seen).below == id(1_050_000))
+    // All of one millisecond: those that follow an id that is ahead of the clock.
+    let row = bound(cursor: id(1_000, 90), keep: .seconds(3_600), keepBytes: 4_000, last: id(1_000, 100))
+    #expect(row.below == id(1_000, 30))
+  }
+
+  @Test func `between ids of which only some are ahead of the clock nothing is taken to be spread evenly`() {
+    #expect(bound(cursor: id(1_900), keep: .seconds(3_600), keepBytes: 4_000, last: id(2_000_000)).below == nil)
+    let seen = passed([(id(1_300), 30, 90), (id(1_900), 60, 60)])
+    #expect(bound(cursor: id(1_900), keep: .seconds(3_600), keepBytes: 4_000, last: id(2_000_000), passed: seen).below == id(1_900))
+  }
+
+  @Test func `what is kept of passed positions is bounded, and begins anew with the stream`() {
+    let all = passed((0..<5_000).map { (id(1_000_000 + UInt64($0)), UInt64($0), 5_000 - Int64($0)) }, kept: nil)
+    #expect(all.samples.count <= PassedPositions.capacity)
+    let age = all.position(olderThan: .seconds(1_800), at: epoch).map { 1_005_000 - Int64($0.ms) } ?? 0
+    #expect((1_800...2_000).contains(age), "\(age)")
+    var next = all
+    var record = LaneRecord.named("a", cursor: LaneCursor(position: id(5), appliedNo: 0, seal: []))
+    (record.ordinal, record.incarnation) = (2, 2)
+    next.note(record, keep: .seconds(3_600), kept: nil, at: epoch)
+    #expect(next.samples.map(\.position) == [id(5)])
   }
 
   @Test func `our own group and those that are ignored hold up nothing`() {

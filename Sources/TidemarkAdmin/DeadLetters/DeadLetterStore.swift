@@ -108,7 +108,7 @@ package struct DeadLetterStore: Sendable {
       return nil
     }
     return DeadLetter(
-      id: id, lane: result.string(row, "lane") ?? "", entry: EntryID(ms: UInt64(clamping: ms), no: UInt64(clamping: no)),
+      id: id, lane: result.string(row, "lane") ?? "", entry: EntryID(ledgerMS: ms, ledgerNo: no),
       session: result.string(row, "session_id"), reason: result.string(row, "reason") ?? "", detail: result.string(row, "detail") ?? "",
       sqlstate: result.string(row, "sqlstate"), at: result.string(row, "at") ?? "", resolvedAt: result.string(row, "resolved_at"),
       resolution: result.string(row, "resolution"), isComplete: result.bool(row, "raw_complete") ?? false)

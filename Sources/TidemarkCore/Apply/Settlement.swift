@@ -47,7 +47,11 @@ package struct Settlement: Sendable, Equatable {
 
   private mutating func settle(_ index: Int, of batch: ChangeBatch, _ outcome: EntryOutcome.Kind?, _ lane: inout Lane) {
     let deadLettersBefore = lane.counts.deadLetters
-    defer { lane.deadLettersInARow = lane.counts.deadLetters > deadLettersBefore ? lane.deadLettersInARow + 1 : 0 }
+    // That its id can't be stored says nothing of the content: a halt would help nobody, for all that follow are like it.
+    let counts = batch.entries[index].id.fitsLedger
+    defer {
+      if counts { lane.deadLettersInARow = lane.counts.deadLetters > deadLettersBefore ? lane.deadLettersInARow + 1 : 0 }
+    }
     switch (batch.entries[index].disposition, outcome) {
     case (.ephemeral, _): lane.counts.ephemeral += 1
     case (.rejected, .reread), (.apply, .reread):

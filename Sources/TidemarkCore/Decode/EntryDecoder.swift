@@ -42,6 +42,7 @@ package struct EntryDecoder: ~Copyable {
         try checkText(fields, bytes, &decoded)
         try assign(fields, shape, bytes, &decoded)
         if decoded.isEphemeral { return nil }
+        guard entry.id.fitsLedger else { throw Rejection.unstorableID }
         decoded.digest = digest(fields, shape.order, bytes)
         try readEnvelope(fields, shape, bytes, entry, &decoded)
         try checkFields(bytes, &decoded)

@@ -28,6 +28,11 @@ package struct Rejection: Error, Sendable, Equatable {
   /// Whether of the entry only the beginning of each field is kept.
   package var isCut: Bool { reason == .entryTooLarge && !keepsWhole }
 
+  /// Of an entry whose id Postgres can't hold.
+  package static let unstorableID = Rejection(
+    .invalidField,
+    "the entry's id is beyond 9223372036854775807, which Postgres' bigint can't hold; Redis gives all that follow such ids, too")
+
   package init(_ reason: RejectionReason, _ detail: String, sqlstate: String? = nil) {
     self.reason = reason
     self.detail = detail

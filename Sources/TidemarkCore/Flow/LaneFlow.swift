@@ -51,6 +51,8 @@ package struct LaneFlow: Sendable {
   var placement: Int
 
   init(record: LaneRecord, ownership: Int, server: LaneServer) {
+  /// Where the committed cursor was seen, for trimming.
+  package internal(set) var passed = PassedPositions()
     self.record = record
     self.ownership = ownership
     self.server = server

@@ -90,12 +90,6 @@ extension LaneTable {
         ring(position.lane)
         continue
       }
-      guard block.entries[section.entries.upperBound - 1].id.fitsLedger else {
-        halt(
-          position.lane, reason: "the stream has an entry id beyond 2^63 - 1, which Postgres' bigint can't hold",
-          hint: "write to a new stream, with ids that Redis makes", until: nil)
-        continue
-      }
       accepted += section.entries.count
       withReads(of: position.lane) { $0.checks.stirred(position.lane) }
       lanes[position.lane]?.append(LaneChunk(block: block, blockID: id, entries: section.entries), now: now)

@@ -331,4 +331,11 @@ package struct LaneTable: Sendable {
   private mutating func release(_ chunks: [LaneChunk]) {
     for chunk in chunks { credit.release(block: chunk.blockID, entries: chunk.entries.count) }
   }
+  /// The ledger has a lane's cursor here. Answers where it was seen so far.
+  package mutating func passed(_ record: LaneRecord, _ trim: TrimLimits, now: ContinuousClock.Instant) -> PassedPositions {
+    guard let flow = lanes[record.name], flow.record.fence == record.fence else { return PassedPositions() }
+    lanes[record.name]?.passed.note(record, keep: trim.keep, kept: trim.keptEntries(of: flow.meanEntryBytes), at: now)
+    return lanes[record.name]?.passed ?? PassedPositions()
+  }
+
 }

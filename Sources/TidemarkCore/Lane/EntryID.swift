@@ -15,8 +15,18 @@ package struct EntryID: Hashable, Comparable, Sendable {
   /// Before every entry: the cursor of a lane that was never read.
   package static let zero = EntryID(ms: 0, no: 0)
 
-  /// Whether both numbers fit into Postgres' bigint. Redis' own ids always do; explicit ones need not.
+  /// Whether both numbers fit into Postgres' bigint. Redis' own ids do; explicit ones need not, and then none that follows does. An entry that
+  /// does not fit is never applied.
   package var fitsLedger: Bool { ms <= UInt64(Int64.max) && no <= UInt64(Int64.max) }
+
+  /// The numbers as the ledger's bigint columns hold them: one of 2^63 or more as itself minus 2^64. The SQL function `entry_id` gives the
+  /// text.
+  package var ledgerMS: Int64 { Int64(bitPattern: ms) }
+  package var ledgerNo: Int64 { Int64(bitPattern: no) }
+
+  package init(ledgerMS: Int64, ledgerNo: Int64) {
+    self.init(ms: UInt64(bitPattern: ledgerMS), no: UInt64(bitPattern: ledgerNo))
+  }
 
   /// The next id that there can be.
   package var successor: EntryID { no == .max ? EntryID(ms: ms == .max ? ms : ms + 1, no: 0) : EntryID(ms: ms, no: no + 1) }

@@ -9,7 +9,8 @@ package struct LaneRecord: Sendable, Equatable {
   package var cursor: LaneCursor
   /// Digest of the cursor's own entry; nil where it is too large for one, and while nothing was read.
   package var anchor: AnchorDigest?
-  /// The furthest position that was ever committed, in any incarnation: what comes at or before it may be there already.
+  /// The furthest position that was ever committed, in any incarnation: what comes at or before it may be there already. Ids that Postgres can't
+  /// hold do not count: nothing of them is there.
   package var furthest: EntryID
   /// The mirroring group was made in this incarnation.
   package var isMirrored: Bool
@@ -35,7 +36,7 @@ package struct LaneRecord: Sendable, Equatable {
     self.incarnation = incarnation
     self.cursor = cursor
     self.anchor = anchor
-    self.furthest = max(furthest, cursor.position)
+    self.furthest = cursor.position.fitsLedger ? max(furthest, cursor.position) : furthest
     self.isMirrored = isMirrored
     self.ordinal = ordinal
     self.baseline = baseline
@@ -49,7 +50,7 @@ package struct LaneRecord: Sendable, Equatable {
     var record = self
     record.cursor = settled.cursor
     record.anchor = settled.anchor
-    record.furthest = max(furthest, settled.cursor.position)
+    if settled.cursor.position.fitsLedger { record.furthest = max(furthest, settled.cursor.position) }
     record.ordinal += UInt64(settled.counts.added)
     record.baseline += UInt64(settled.counts.reread)
     record.totals += settled.counts

@@ -9,14 +9,18 @@ package struct TrimBound: Sendable, Equatable {
   /// - Parameters:
   ///   - cursor: the lane's, as it was just read from the ledger.
   ///   - now: Redis' clock, Unix milliseconds.
+  ///   - passed: where the cursor stood before, for entries whose ids tell no time; and `moment`, the present one on the same clock.
   ///   - entryBytes: what an entry of this lane takes on average, where some were read.
   ///   - own: the group that mirrors the cursor.
   package init(
-    _ stream: LaneInspection, cursor: EntryID, now: UInt64, limits: TrimLimits, entryBytes: Double?, groups: [LaneGroup], own: String
+    _ stream: LaneInspection, cursor: EntryID, now: UInt64, passed: PassedPositions, at moment: ContinuousClock.Instant,
+    limits: TrimLimits, entryBytes: Double?, groups: [LaneGroup], own: String
   ) {
     self.init(below: nil, blockedBy: [])
     guard limits.isEnabled, let first = stream.firstID else { return }
-    let window = max(Self.byAge(now, limits.keep), Self.bySize(stream, first, limits.keepBytes, entryBytes))
+    let byAge = max(Self.byAge(now, limits.keep), passed.position(olderThan: limits.keep, at: moment) ?? .zero)
+    let bySize = limits.keptEntries(of: entryBytes).map { Self.bySize(stream, first, kept: $0, now, passed) } ?? .zero
+    let window = max(byAge, bySize)
     let ours = min(cursor, window)
     guard ours > first else { return }
     let others = groups.filter { $0.name != own && !limits.ignoredGroups.contains($0.name) }
@@ -35,13 +39,25 @@ package struct TrimBound: Sendable, Equatable {
     return EntryID(ms: now > milliseconds ? now - milliseconds : 0, no: 0)
   }
 
-  /// Redis knows no id by size. Where too much is there, half of the excess goes at a time, as if the entries were spread evenly over the
-  /// time between the first and the last: the next look corrects what they are not.
-  private static func bySize(_ stream: LaneInspection, _ first: EntryID, _ keepBytes: Int, _ entryBytes: Double?) -> EntryID {
-    guard let entryBytes, entryBytes > 0, stream.lastGeneratedID.ms > first.ms else { return .zero }
-    let kept = Double(keepBytes) / entryBytes
+  /// Redis knows no id by size. The last place that the cursor was seen at and behind which as many entries stand as may stay is one. Where
+  /// none is known, half of the excess goes at a time, as if the entries were spread evenly between the ids of the first and the last: the next
+  /// look corrects what they are not. Between ids of which only some are ahead of the clock nothing is spread evenly.
+  private static func bySize(
+    _ stream: LaneInspection, _ first: EntryID, kept: Double, _ now: UInt64, _ passed: PassedPositions
+  ) -> EntryID {
     let excess = (Double(stream.length) - kept) / Double(stream.length)
     guard excess > 0 else { return .zero }
-    return EntryID(ms: first.ms + UInt64(Double(stream.lastGeneratedID.ms - first.ms) * excess / 2), no: 0)
+    let last = stream.lastGeneratedID
+    let place = Double(stream.entriesAdded) - kept
+    let seen = place > 0 ? passed.position(notBeyond: UInt64(place)) ?? .zero : .zero
+    if seen > first { return seen }
+    if first.ms == last.ms { return EntryID(ms: first.ms, no: part(excess / 2, from: first.no, to: last.no)) }
+    guard (first.ms > now) == (last.ms > now) else { return .zero }
+    return EntryID(ms: part(excess / 2, from: first.ms, to: last.ms), no: 0)
+  }
+
+  /// A number that lies so far between two others.
+  private static func part(_ share: Double, from first: UInt64, to last: UInt64) -> UInt64 {
+    first + min(last - first, UInt64(clamping: Int64(min(Double(last - first) * share, 9e18))))
   }
 }

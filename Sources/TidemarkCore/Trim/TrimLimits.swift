@@ -13,4 +13,9 @@ package struct TrimLimits: Sendable, Equatable {
     self.keepBytes = keepBytes
     self.ignoredGroups = ignoredGroups
   }
+
+  /// How many entries of this mean size stay at most; nil where the size is not known.
+  package func keptEntries(of entryBytes: Double?) -> Double? {
+    entryBytes.flatMap { $0 > 0 ? Double(keepBytes) / $0 : nil }
+  }
 }

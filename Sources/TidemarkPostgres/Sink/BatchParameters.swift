@@ -28,8 +28,8 @@ struct BatchParameters {
     return [
       .integerArray(segments.map { Int64($0.laneID) }),
       .integerArray(segments.map(\.fence)),
-      .integerArray(segments.map { Int64(clamping: $0.before.position.ms) }),
-      .integerArray(segments.map { Int64(clamping: $0.before.position.no) }),
+      .integerArray(segments.map { $0.before.position.ledgerMS }),
+      .integerArray(segments.map { $0.before.position.ledgerNo }),
       .integerArray(segments.map { Int64(clamping: $0.ordinalBefore) }),
       .integerArray(segments.map(\.before.appliedNo)),
     ]
@@ -39,8 +39,8 @@ struct BatchParameters {
     let lanes = settlement.lanes
     func counts(_ column: (LaneCounts) -> Int) -> PostgresValue { .integerArray(lanes.map { Int64(column($0.counts)) }) }
     return fence() + [
-      .integerArray(lanes.map { Int64(clamping: $0.cursor.position.ms) }),
-      .integerArray(lanes.map { Int64(clamping: $0.cursor.position.no) }),
+      .integerArray(lanes.map { $0.cursor.position.ledgerMS }),
+      .integerArray(lanes.map { $0.cursor.position.ledgerNo }),
       .byteaArray(lanes.map { $0.anchor.map { $0.bytes[...] } }),
       .integerArray(lanes.map(\.cursor.appliedNo)),
       .byteaArray(lanes.map { $0.cursor.seal[...] }),
@@ -52,7 +52,7 @@ struct BatchParameters {
   /// The audit row of one applied entry, in the columns of ``LedgerSQL/changeColumns``.
   func change(_ number: Settlement.Numbered) -> [PostgresValue] {
     let entry = batch.entries[number.entry]
-    let numbers = [Int64(batch.segments[entry.lane].laneID), number.no, Int64(clamping: entry.id.ms), Int64(clamping: entry.id.no)]
+    let numbers = [Int64(batch.segments[entry.lane].laneID), number.no, entry.id.ledgerMS, entry.id.ledgerNo]
     var values = zip(numbers, LedgerSQL.changeColumns).map { cells.value(.integer($0), as: $1.type) }
     values.append(PostgresValue.binary(of: .bytea, size: 4 + ContentDigest.byteCount) { $0.putDigest(entry.digest) })
     LedgerSQL.forEachCell(of: entry) { values.append(cells.value($0, as: $1)) }
@@ -68,8 +68,8 @@ struct BatchParameters {
     return [
       .integerArray(entries.map { Int64(batch.segments[$0.lane].laneID) }),
       .integerArray(numbers.map(\.no)),
-      .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
-      .integerArray(entries.map { Int64(clamping: $0.id.no) }),
+      .integerArray(entries.map { $0.id.ledgerMS }),
+      .integerArray(entries.map { $0.id.ledgerNo }),
       digests(entries),
       column(.text, \.session), column(.text, \.eventID), column(.bigint, \.seq), column(.bigint, \.epoch), column(.text, \.type),
       column(.text, \.actor), column(.text, \.trace), column(.integer, \.version), column(.timestamptz, \.occurredAt),
@@ -84,7 +84,7 @@ struct BatchParameters {
     return [
       cells.array(of: .text, count: entries.count) { entries[$0].eventID },
       cells.array(of: .text, count: entries.count) { entries[$0].session },
-      .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
+      .integerArray(entries.map { $0.id.ledgerMS }),
       digests(entries),
     ]
   }
@@ -95,9 +95,9 @@ struct BatchParameters {
     guard !gaps.isEmpty else { return nil }
     return [
       .textArray(strings: gaps.map(\.segment.lane)), .integerArray(gaps.map(\.segment.incarnation)),
-      .integerArray(gaps.map { Int64(clamping: $0.gap.after.ms) }), .integerArray(gaps.map { Int64(clamping: $0.gap.after.no) }),
-      .integerArray(gaps.map { $0.gap.before.map { Int64(clamping: $0.ms) } }),
-      .integerArray(gaps.map { $0.gap.before.map { Int64(clamping: $0.no) } }),
+      .integerArray(gaps.map { $0.gap.after.ledgerMS }), .integerArray(gaps.map { $0.gap.after.ledgerNo }),
+      .integerArray(gaps.map { $0.gap.before.map { $0.ledgerMS } }),
+      .integerArray(gaps.map { $0.gap.before.map { $0.ledgerNo } }),
       .integerArray(gaps.map { Int64($0.gap.missing) }), .textArray(strings: gaps.map(\.gap.cause.rawValue)),
     ]
   }

@@ -41,8 +41,8 @@ enum CopyBinary {
         cursor.put(Int16(LedgerSQL.changeColumns.count))
         cursor.putValue(batch.segments[entry.lane].laneID)
         cursor.putValue(number.no)
-        cursor.putValue(Int64(clamping: entry.id.ms))
-        cursor.putValue(Int64(clamping: entry.id.no))
+        cursor.putValue(entry.id.ledgerMS)
+        cursor.putValue(entry.id.ledgerNo)
         cursor.putDigest(entry.digest)
         if !isLarge { LedgerSQL.forEachCell(of: entry) { cells.put($0, as: $1, &cursor) } }
       }

@@ -18,8 +18,8 @@ extension BatchParameters {
     }
     return [
       .textArray(strings: entries.map { batch.segments[$0.lane].lane }),
-      .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
-      .integerArray(entries.map { Int64(clamping: $0.id.no) }),
+      .integerArray(entries.map { $0.id.ledgerMS }),
+      .integerArray(entries.map { $0.id.ledgerNo }),
       cells.array(of: .text, count: entries.count) { entries[$0].session },
       cells.array(of: .text, count: entries.count) { entries[$0].eventID },
       .textArray(strings: rejected.map(\.rejection.reason.rawValue)),

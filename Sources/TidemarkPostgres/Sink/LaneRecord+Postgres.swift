@@ -25,7 +25,7 @@ extension LaneRecord {
         cursor: LaneCursor(position: position, appliedNo: number("applied_no"), seal: result.bytes(row, "seal") ?? []),
         ordinal: UInt64(clamping: number("ordinal")), baseline: UInt64(clamping: number("baseline")),
         owner: result.string(row, "owner"), totals: totals, anchor: result.bytes(row, "anchor").flatMap { AnchorDigest(bytes: $0) },
-        furthest: EntryID(ms: UInt64(clamping: number("furthest_ms")), no: UInt64(clamping: number("furthest_no"))),
+        furthest: EntryID(ledgerMS: number("furthest_ms"), ledgerNo: number("furthest_no")),
         isMirrored: result.bool(row, "mirrored") ?? false,
         installation: result.string(row, "installation").map { InstallationID($0) } ?? .unknown)
     }
@@ -36,7 +36,7 @@ extension PostgresResult {
   /// The position of a row, from `entry_ms` and `entry_no`.
   func entryID(_ row: Int) -> EntryID? {
     guard let ms = int64(row, "entry_ms"), let no = int64(row, "entry_no") else { return nil }
-    return EntryID(ms: UInt64(clamping: ms), no: UInt64(clamping: no))
+    return EntryID(ledgerMS: ms, ledgerNo: no)
   }
 }
 

@@ -137,12 +137,15 @@ struct LedgerSQL: Sendable {
       """
     rejected = """
       SELECT entry_ms, entry_no, reason FROM \(schema).dead_letters
-       WHERE lane = $1 AND (entry_ms, entry_no) > ($2::bigint, $3::bigint) AND (entry_ms, entry_no) <= ($4::bigint, $5::bigint)
+       WHERE lane = $1
+         AND (entry_ms < 0, entry_ms, entry_no < 0, entry_no) > ($2::bigint < 0, $2::bigint, $3::bigint < 0, $3::bigint)
+         AND (entry_ms < 0, entry_ms, entry_no < 0, entry_no) <= ($4::bigint < 0, $4::bigint, $5::bigint < 0, $5::bigint)
          AND resolved_at IS NULL
       """
     renew = """
       SELECT shard, fence FROM \(schema).renew_leases($1, $2, $3::integer, $4, $5::boolean, make_interval(secs => $6::double precision))
       """
+    // An id of 2^63 or more is a negative number here, and comes after the others.
     // Shards, and workers in rows without one.
     leases = """
       SELECT h.shard, h.worker, h.is_free, s.shard IS NOT NULL AS has_lanes, NULL AS is_able

@@ -55,7 +55,7 @@ package struct PostgresSink: ChangeSink {
       sql.register,
       [
         .textArray(strings: lanes.map(\.name)), .integerArray(lanes.map { Int64($0.shard) }),
-        .integerArray(lanes.map { Int64(clamping: $0.position.ms) }), .integerArray(lanes.map { Int64(clamping: $0.position.no) }),
+        .integerArray(lanes.map { $0.position.ledgerMS }), .integerArray(lanes.map { $0.position.ledgerNo }),
         .integerArray(lanes.map { Int64(clamping: $0.baseline) }),
       ])
   }

@@ -200,7 +200,7 @@ package actor PostgresWriter: ChangeWriter {
 
   package func rejected(_ lane: String, after: EntryID, through: EntryID) async throws -> [DurableMark.Rejection] {
     do {
-      let bounds = [after.ms, after.no, through.ms, through.no].map { PostgresValue.integer(Int64(clamping: $0)) }
+      let bounds = [after.ledgerMS, after.ledgerNo, through.ledgerMS, through.ledgerNo].map { PostgresValue.integer($0) }
       let result = try await connection.query(sql.rejected, [.string(lane)] + bounds, deadline: settings.queryDeadline)
       return (0..<result.rowCount).compactMap { row in
         guard let id = result.entryID(row), let reason = result.string(row, "reason") else { return nil }

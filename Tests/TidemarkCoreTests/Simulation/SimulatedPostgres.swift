@@ -127,6 +127,8 @@ struct SimulatedPostgres {
     lane.cursor.position = incarnation.start
     lane.ordinal = incarnation.startOrdinal
     lane.baseline = incarnation.startOrdinal
+    // Of ids that `changes` can't hold nothing is there.
+    lane.furthest = max(ended.furthest, content.changes[ended.name]?.keys.max() ?? .zero)
     lane.totals = LaneCounts()
     lane.anchor = nil
     lane.isMirrored = false

@@ -96,7 +96,7 @@ extension WorldSimulation {
     guard look.mayBeTrimmed, let stream = look.snapshot.stream else { return }
     let bound = TrimBound(
       stream, cursor: record.cursor.position, now: UInt64((now - epoch) / .milliseconds(1)),
-      limits: TrimLimits(isEnabled: true, keep: .milliseconds(500), keepBytes: .max, ignoredGroups: []), entryBytes: nil, groups: [],
+      passed: workers[index].table.passed(record, limits, now: now), at: now, limits: limits, entryBytes: nil, groups: [],
       own: "tidemark")
     guard let below = bound.below else { return }
     for entry in redis.trim(lane, below: below) {
@@ -107,3 +107,4 @@ extension WorldSimulation {
     }
   }
 }
+    let limits = TrimLimits(isEnabled: true, keep: .milliseconds(500), keepBytes: .max, ignoredGroups: [])
