@@ -187,7 +187,7 @@ struct BatchCommitter: Sendable {
       decided.append((part, .committed(record, deadLettersInARow: lane.deadLettersInARow)))
       marks.append(PendingMark(record: record, rejected: lane.rejected))
     }
-    report(batch)
+    await report(batch)
     // Before the lane may go on: its marks keep their order.
     publisher.publish(marks)
     await coordinator.finish(decided)
@@ -200,10 +200,12 @@ struct BatchCommitter: Sendable {
   }
 
   /// What was lost, now that it is recorded.
-  private func report(_ batch: ChangeBatch) {
+  private func report(_ batch: ChangeBatch) async {
+    guard batch.segments.contains(where: { !$0.gaps.isEmpty }) else { return }
+    let settings = await coordinator.settings
     for segment in batch.segments {
       for gap in segment.gaps {
-        metrics.missed(segment.lane, gap)
+        metrics.missed(settings.metricLabel(of: segment.lane), gap)
         logger.error(
           "lane.gap",
           metadata: [
@@ -216,7 +218,7 @@ struct BatchCommitter: Sendable {
 
   /// The commit's answer was lost, and the batch is in: the lanes say where they stand.
   private func resolved(_ parts: [Part], _ batch: ChangeBatch, _ records: [LaneRecord]) async {
-    report(batch)
+    await report(batch)
     for ((part, segment), record) in zip(zip(parts, batch.segments), records) {
       // Which entries were rejected is in the ledger, too; without it their writers learn `durable`, and find the reason there.
       let rejected =

@@ -51,7 +51,8 @@ package struct EngineMetrics: Sendable {
     if let reused = reasons[.idReused] { diverged("id_reused", by: reused) }
   }
 
-  /// Entries of a lane were lost, and that is recorded.
+  /// Entries of a lane were lost, and that is recorded. Lanes are counted as ``WorkerSettings/metricLabel(of:)`` says: a series stays for the life
+  /// of the process, and streams come and go.
   func missed(_ lane: String, _ gap: LaneGap) {
     Counter(label: "tidemark_entries_missing_total", dimensions: [("lane", lane), ("cause", gap.cause.rawValue)], factory: factory)
       .increment(by: gap.missing)

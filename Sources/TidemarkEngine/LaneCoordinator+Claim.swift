@@ -15,7 +15,9 @@ extension LaneCoordinator {
   func claimRefused(_ refusal: ClaimRefused) -> Bool {
     let isNew = claimRefusal?.description != refusal.description
     claimRefusal = refusal
-    disown(Array(table.lanes.keys))
+    let names = Array(table.lanes.keys)
+    disown(names)
+    expect(names)
     leasesStirred.raise()
     return isNew
   }

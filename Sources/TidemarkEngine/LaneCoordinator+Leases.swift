@@ -8,6 +8,7 @@ extension LaneCoordinator {
     let changed = held.changes(from: grant)
     grant = held
     guard !changed.isEmpty else { return 0 }
+    expected.forget(changed)
     disown(table.lanes.values.filter { changed.contains($0.record.shard) }.map(\.record.name))
     ownership.raise()
     return changed.count
@@ -19,6 +20,7 @@ extension LaneCoordinator {
   func vacate(_ shards: [Int], until deadline: ContinuousClock.Instant) async -> [Int] {
     let (held, leaving) = (grant, Set(shards))
     for shard in leaving { grant.shards[shard] = nil }
+    expected.forget(leaving)
     disown(table.lanes.values.filter { leaving.contains($0.record.shard) && !$0.isEnding }.map(\.record.name))
     var seen = advanced.generation
     var busy = busyShards.intersection(leaving)
@@ -44,6 +46,7 @@ extension LaneCoordinator {
     for record in records where grant.shards[record.shard] != nil {
       table.own(record, at: server)
       endings.takenUp(record)
+      expected.remove(record.name)
       observation.add(record.name)
       if record.cursor.position > .zero { observation.moved(record.name) }
       if let trouble = halted[record.name] { halt(record.name, reason: trouble.text, hint: trouble.hint, for: trouble.rest) }
@@ -55,14 +58,19 @@ extension LaneCoordinator {
     if records.contains(where: { !$0.isMirrored }) { mirrorable.raise() }
   }
 
-  var ownsNothing: Bool { table.lanes.isEmpty }
-
-  /// Gives up every lane but these, where they are all that there are, and answers which of these are not ours. Asked often, so it copies
-  /// nothing.
-  func keep(_ lanes: [String: LaneStart], areAll: Bool) -> [String] {
-    if areAll { disown(table.lanes.keys.filter { lanes[$0] == nil }) }
-    return lanes.keys.filter { table.lanes[$0] == nil }
+  /// Redis refused marks of these lanes, because it knows a later incarnation. Those that are still owned under these records are released, and
+  /// taken up again under an incarnation above that one; answers them. Where another worker has a lane by now, the mark was merely late.
+  func markRefused(_ records: [LaneRecord]) -> [LaneRecord] {
+    let released = records.filter { record in
+      guard let flow = table.lanes[record.name], flow.closing != .replaced else { return false }
+      return flow.record.fence == record.fence && flow.record.incarnation == record.incarnation
+    }
+    for record in released { table.disown(record.name) }
+    tellLeft(released.map(\.name))
+    return released
   }
+
+  var ownsNothing: Bool { table.lanes.isEmpty }
 
   /// Whether this worker can serve lanes: it is not draining, Redis was not away for longer than a lease lasts, and belongs to the ledger.
   var isAble: Bool { !isDraining && timeWithoutRedis <= settings.leaseTTL && claimRefusal == nil }

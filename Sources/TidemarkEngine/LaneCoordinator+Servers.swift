@@ -3,6 +3,7 @@ internal import TidemarkCore
 /// Which server holds which lane, and which of them can be reached.
 extension LaneCoordinator {
   var laneNames: [String] { Array(table.lanes.keys) }
+  var laneCount: Int { table.lanes.count }
 
   /// The lanes that a server holds, as they were committed last.
   func records(at server: LaneServer) -> [LaneRecord] {
@@ -26,7 +27,7 @@ extension LaneCoordinator {
         let ending = endings.ending(of: record)
         return .left(LaneCheck(record, after: ending), ending)
       }
-      return flow.isEnding ? .ending : .ours(flow.check)
+      return flow.closing == .replaced ? .ending : .ours(flow.check)
     }
   }
 

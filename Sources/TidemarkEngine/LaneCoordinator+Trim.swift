@@ -17,19 +17,21 @@ extension LaneCoordinator {
   func isKnown(_ identity: LedgerIdentity) -> Bool {
     defer { ledger = identity }
     guard let ledger, ledger != identity else { return true }
-    disown(Array(table.lanes.keys))
+    let names = Array(table.lanes.keys)
+    disown(names)
+    expect(names)
     ownership.raise()
     return false
   }
 
-  /// Groups by whom a lane's trimming is held up, for each lane that was looked at.
-  func trimBlocked(_ groups: [String: [String]]) {
   /// The ledger has these lanes' cursors there. Answers for each where it was seen so far.
   func passed(_ records: [LaneRecord]) -> [PassedPositions] {
     let now = ContinuousClock.now
     return records.map { table.passed($0, settings.trim, now: now) }
   }
 
+  /// Groups by whom a lane's trimming is held up, for each lane that was looked at.
+  func trimBlocked(_ groups: [String: [String]]) {
     for (lane, names) in groups where table.lanes[lane] != nil {
       let before = views[lane]?.trimBlockers ?? [:]
       views[lane, default: LaneView()].trimBlockers = Dictionary(uniqueKeysWithValues: names.map { ($0, before[$0] ?? .now) })

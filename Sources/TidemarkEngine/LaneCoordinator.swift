@@ -3,7 +3,7 @@ package import TidemarkCore
 /// The one place where reader, writers and ownership meet: a shell around ``LaneTable`` that lets each of them wait.
 package actor LaneCoordinator {
   var table: LaneTable
-  private(set) var settings: WorkerSettings
+  var settings: WorkerSettings
   /// For writers: a transaction may be ready. One is woken at a time, and wakes the next when there is more.
   let committable = ChangeSignal()
   /// Cursors moved.
@@ -34,6 +34,8 @@ package actor LaneCoordinator {
   var claimRefusal: ClaimRefused?
   /// Raised when marks in Redis turned out to be another installation's.
   nonisolated let claimDoubted = ChangeSignal()
+  /// Lanes that discovery may not find, and that are to be taken up or set aside all the same.
+  var expected = ExpectedLanes()
   /// Raised when the settings change, or the shards that may be served, and when a lane was given up that may be taken up again.
   nonisolated let ownership = ChangeSignal()
   /// Raised when leases are worth a look: others changed something, or this worker's part in it is another.
@@ -86,6 +88,8 @@ package actor LaneCoordinator {
       let record = table.lanes[look.lane.lane]?.record
       let finding = table.checked(look)
       if let record { endings.note(finding, look.lane, record) }
+      // Nothing of it was ever seen, and nothing is there. Whoever takes lanes up makes sure of it once more.
+      if finding == .sound, look.snapshot.stream == nil, !settings.names(look.lane.lane) { _ = table.setAside(look.lane.lane) }
       return finding
     }
     if table.hasReady { committable.raiseForOne() }
@@ -100,9 +104,10 @@ package actor LaneCoordinator {
   }
 
   /// The table itself may have given some of these lanes up: wakes whoever takes lanes up.
-  private func tellLeft(_ lanes: some Sequence<String>) {
+  func tellLeft(_ lanes: some Sequence<String>) {
     let left = lanes.filter { table.lanes[$0] == nil }
     guard !left.isEmpty else { return }
+    expect(left)
     keepRedisState()
     for lane in left {
       observation.remove(lane)
@@ -194,7 +199,7 @@ package actor LaneCoordinator {
   /// These lanes' transaction has to be tried again.
   func waitsForPostgres(_ lanes: [String], _ error: String) {
     table.waitsForPostgres(lanes, true)
-    for lane in lanes {
+    for lane in lanes where table.lanes[lane] != nil {
       views[lane, default: LaneView()].error = .init(text: error, hint: nil)
       observation.stirred(lane)
     }
@@ -227,9 +232,13 @@ package actor LaneCoordinator {
     population.raise()
   }
 
-  func halt(_ lane: String, reason: String, hint: String?, for rest: Duration?) {
+  /// - Parameter isOfReading: see ``LaneTable/halt(_:reason:hint:until:isOfReading:)``.
+  func halt(_ lane: String, reason: String, hint: String?, for rest: Duration?, isOfReading: Bool = false) {
+    guard table.lanes[lane] != nil else { return }
     views[lane, default: LaneView()].error = .init(text: reason, hint: hint)
-    table.halt(lane, reason: reason, hint: hint, until: rest.map { ContinuousClock.now.advanced(by: $0) })
+    table.halt(
+      lane, reason: reason, hint: hint, until: rest.map { ContinuousClock.now.advanced(by: $0) }, isOfReading: isOfReading)
+    if table.hasReady { committable.raiseForOne() }
     observation.stirred(lane)
   }
 
@@ -238,6 +247,7 @@ package actor LaneCoordinator {
     let revived = table.revive(now: .now, all: all)
     for lane in revived { observation.stirred(lane) }
     guard !revived.isEmpty else { return }
+    if table.hasReady { committable.raiseForOne() }
     readable.raise()
     population.raise()
   }
@@ -251,7 +261,7 @@ package actor LaneCoordinator {
   package func apply(_ new: WorkerSettings) {
     settings.flow = new.flow
     settings.retry = new.retry
-    settings.lanes = new.lanes
+    if settings.lanes != new.lanes { reconfigure(new.lanes) }
     settings.trim = new.trim
     settings.pressure = new.pressure
     table.limits = new.flow

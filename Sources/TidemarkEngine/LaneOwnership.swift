@@ -27,6 +27,7 @@ struct LaneOwnership: Sendable {
       let settings = await coordinator.settings
       await trouble.watching(nil) { try await takeUp(settings, turns, trouble, &group) }
       await coordinator.revive()
+      await coordinator.forgetEndings(except: publisher.waitingLanes)
       // While no lane is ours nobody reads, and so nobody else learns whether Redis can be reached.
       if await coordinator.ownsNothing { await SourceProbe(source: source, coordinator: coordinator).run() }
       await coordinator.ownership.wait(after: seen, until: .now.advanced(by: settings.discover))
@@ -38,9 +39,9 @@ struct LaneOwnership: Sendable {
     _ settings: WorkerSettings, _ turns: ServerTurns, _ trouble: Trouble, _ group: inout DiscardingTaskGroup
   ) async throws {
     guard await !coordinator.isDraining else { return }
+    try await recall()
     let (lanes, failure) = await discover(settings)
-    let grant = await coordinator.grant
-    let wanted = await coordinator.keep(lanes, areAll: failure == nil).filter { grant.shards[shard(of: $0, settings)] != nil }.sorted()
+    let wanted = await coordinator.lanesToTakeUp(lanes, isComplete: failure == nil)
     // Redis may have been flushed, or be another one: what is found there is judged under the ledger's claim only.
     if !wanted.isEmpty, await !claim.confirm() { return }
     for (server, names) in try await source.byServer(wanted, lane: { $0 }) {
@@ -51,6 +52,14 @@ struct LaneOwnership: Sendable {
     if let failure { throw failure }
   }
 
+  /// Asks the ledger which lanes it knows of shards that were taken: of a stream that is gone discovery finds nothing.
+  private func recall() async throws {
+    let grant = await coordinator.grant
+    let shards = await coordinator.shardsToRecall
+    guard !shards.isEmpty else { return }
+    await coordinator.recalled(try await sink.begunLanes(of: shards), of: shards, under: grant)
+  }
+
   /// Lanes of one server.
   private func takeUp(_ names: [String], of lanes: [String: LaneStart], at server: LaneServer, _ settings: WorkerSettings) async throws {
     var records = try await sink.lanes(named: names)
@@ -58,23 +67,32 @@ struct LaneOwnership: Sendable {
     let unknown = names.filter { !known.contains($0) }
     if !unknown.isEmpty {
       try await sink.register(try await begin(unknown, lanes, settings))
-      records += try await sink.lanes(named: unknown)
+      let new = try await sink.lanes(named: unknown)
+      records += new
+      // Streams that came and went: nothing of them was ever seen.
+      let begun = Set(new.map(\.name))
+      await coordinator.setAside(unknown.filter { !begun.contains($0) })
       // Shards with lanes are balanced apart from those without.
       coordinator.leasesStirred.raise()
     }
     let verified = try await verification.verified(records.filter { $0.owner == worker.name }, settings)
-    let ours = verified.map(\.record)
-    let halted = verified.compactMap { lane in lane.halt.map { (lane.record.name, $0) } }
+    let gone = verified.filter { !$0.hasStream && $0.halt == nil && !settings.names($0.record.name) }
+    await coordinator.setAside(gone.map(\.record.name))
+    let goneNames = Set(gone.map(\.record.name))
+    let served = verified.filter { !goneNames.contains($0.record.name) }
+    let ours = served.map(\.record)
+    let halted = served.compactMap { lane in lane.halt.map { (lane.record.name, $0) } }
     await coordinator.own(ours, at: server, halted: Dictionary(uniqueKeysWithValues: halted))
     // A worker that died between commit and mark left the mark behind; a new incarnation begins with a mark that falls.
     publisher.publish(
       verified.filter { $0.halt == nil && ($0.record.cursor.position > .zero || $0.record.incarnation > 1) }.map {
-        PendingMark(record: $0.record)
+        PendingMark(record: $0.record, isGone: goneNames.contains($0.record.name))
       })
     // While they were looked at they may have gone elsewhere; whoever follows them did not know yet that they are ours.
     let ownNames = ours.map(\.name)
     await coordinator.place(ownNames, at: try await source.servers(of: ownNames))
-    logger.info("lanes.owned", metadata: ["lanes": "\(ours.count)", "new": "\(unknown.count)"])
+    if !ours.isEmpty { logger.info("lanes.owned", metadata: ["lanes": "\(ours.count)", "new": "\(unknown.count)"]) }
+    if !gone.isEmpty { logger.info("lanes.gone", metadata: ["lanes": "\(gone.count)"]) }
   }
 
   /// All lanes by name, with where each begins when it has no cursor; and why some of those that match a pattern may be missing.
@@ -98,7 +116,8 @@ struct LaneOwnership: Sendable {
   ) async throws -> [NewLane] {
     var lanes: [NewLane] = []
     // One that is refused is registered once it can be looked at.
-    for look in try await inspector.inspect(names.map { LaneCheck(asking: $0) }).looks {
+    for look in try await inspector.inspect(names.map { LaneCheck(asking: $0) }).looks
+    where look.snapshot.stream != nil || settings.names(look.lane.lane) {
       let (name, stream) = (look.lane.lane, look.snapshot.stream)
       let start = starts[name] ?? .oldest
       var following: UInt64 = 0

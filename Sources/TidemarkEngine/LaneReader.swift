@@ -87,7 +87,7 @@ struct LaneReader: Sendable {
   private func refused(_ lane: String, _ error: SourceError) async {
     let halt = LaneView.LastError.refused(error, rest: await coordinator.settings.flow.haltRest)
     inspector.refusals.note(error, of: lane, .inspect)
-    await coordinator.halt(lane, reason: halt.text, hint: halt.hint, for: halt.rest)
+    await coordinator.halt(lane, reason: halt.text, hint: halt.hint, for: halt.rest, isOfReading: true)
   }
 
   private func failed(_ error: any Error, _ lastWait: inout Duration?) async {

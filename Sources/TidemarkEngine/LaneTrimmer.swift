@@ -55,6 +55,7 @@ struct LaneTrimmer: Sendable {
     let passed = await coordinator.passed(lanes.map(\.record))
     let now = try await source.currentMilliseconds(beside: lanes.first?.record.name ?? "")
     var cuts: [TrimCut] = []
+    var trimmed: [(lane: String, below: EntryID)] = []
     var blocked: [String: [String]] = [:]
     for (lane, passed) in zip(lanes, passed) {
       guard let look = looks[lane.record.name], look.mayBeTrimmed, let stream = look.snapshot.stream else { continue }
@@ -62,6 +63,7 @@ struct LaneTrimmer: Sendable {
         stream, cursor: lane.record.cursor.position, now: now, passed: passed, at: .now, limits: settings.trim,
         entryBytes: lane.flow.meanEntryBytes, groups: look.snapshot.groups, own: source.groupName)
       blocked[lane.record.name] = bound.blockedBy
+      trimmed.append((lane.record.name, max(bound.below ?? .zero, stream.firstID ?? lane.record.cursor.position)))
       if let below = bound.below { cuts.append(TrimCut(lane: lane.record.name, below: below, installation: lane.record.installation)) }
     }
     await coordinator.trimBlocked(blocked)
@@ -76,5 +78,7 @@ struct LaneTrimmer: Sendable {
         await coordinator.refused([cut.lane: error])
       }
     }
+    // A user may lack the right to it: then agents are told of more than they can ask for, and nothing else depends on it.
+    try? await source.forgetRejected(trimmed)
   }
 }

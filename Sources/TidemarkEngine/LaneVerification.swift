@@ -15,6 +15,8 @@ struct LaneVerification: Sendable {
     var record: LaneRecord
     /// Why it is not to be read now.
     var halt: LaneView.LastError?
+    /// Whether there is such a stream.
+    var hasStream: Bool
   }
 
   /// Nothing of these lanes is under way. A lane that can't be taken up now is left out.
@@ -23,36 +25,56 @@ struct LaneVerification: Sendable {
     let inspection = try await inspector.look(records.map { LaneCheck($0, after: endings.ending(of: $0)) })
     let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0) })
     let refused = Dictionary(uniqueKeysWithValues: inspection.refused.map { ($0.lane.lane, $0.error) })
+    // Marks may be at a server that does not answer; then one that is refused tells, later.
+    let told = (try? await source.marks(of: records.map(\.name))) ?? records.map { _ in nil }
     var verified: [Verified] = []
-    for record in records {
+    for (found, told) in zip(records, told) {
+      guard let record = try await raised(found, above: told) else { continue }
       if let error = refused[record.name] {
-        verified.append(Verified(record: record, halt: .refused(error, rest: settings.flow.haltRest)))
+        verified.append(Verified(record: record, halt: .refused(error, rest: settings.flow.haltRest), hasStream: true))
       }
       guard let look = looks[record.name] else { continue }
-      guard let broken = look.broken(after: endings.ending(of: record)) else {
-        verified.append(Verified(record: record, halt: nil))
+      guard let broken = look.broken(after: endings.ending(of: found)) else {
+        verified.append(Verified(record: record, halt: nil, hasStream: look.snapshot.stream != nil))
         continue
       }
-      if let lane = try await mend(record, broken, look.snapshot.stream, settings.rewind) { verified.append(lane) }
+      if let lane = try await mend(record, broken, look.snapshot.stream, settings) { verified.append(lane) }
     }
     return verified
   }
 
+  /// The lane under an incarnation that agents take marks of. Nil where the lane was moved meanwhile.
+  private func raised(_ record: LaneRecord, above told: DurableMark?) async throws -> LaneRecord? {
+    guard let told, let incarnation = record.incarnation(above: told) else { return record }
+    guard try await sink.raiseIncarnation(of: record, to: incarnation) else { return nil }
+    logger.error(
+      "ledger.behind",
+      metadata: [
+        "lane": "\(record.name)", "told": "\(told.durable) of incarnation \(told.incarnation)",
+        "ledger": "\(record.cursor.position) of incarnation \(record.incarnation)", "incarnation": "\(incarnation)",
+        "reason": "Postgres is older than what agents were told: a backup was restored, or the last commits were lost",
+        "effect": "the durable mark falls back, and what Redis still has behind it is read again",
+      ])
+    var raised = record
+    raised.incarnation = incarnation
+    return raised
+  }
+
   /// What the policy wants with a stream that is another one. Nil where the lane was moved meanwhile.
   private func mend(
-    _ record: LaneRecord, _ broken: LaneBreak, _ stream: LaneInspection?, _ policy: WorkerSettings.Rewind
+    _ record: LaneRecord, _ broken: LaneBreak, _ stream: LaneInspection?, _ settings: WorkerSettings
   ) async throws -> Verified? {
     logger.error(
       "lane.broken",
       metadata: [
         "lane": "\(record.name)", "cause": "\(broken.cause.rawValue)", "incarnation": "\(record.incarnation)",
-        "at_least": "\(broken.atLeast)", "policy": "\(policy.rawValue)",
+        "at_least": "\(broken.atLeast)", "policy": "\(settings.rewind.rawValue)",
       ])
     let start: LaneStart
-    switch policy {
+    switch settings.rewind {
     case .halt:
       try await sink.recordBreak(record, broken.cause, atLeast: broken.atLeast)
-      return Verified(record: record, halt: .broken(broken))
+      return Verified(record: record, halt: .broken(broken), hasStream: stream != nil)
     case .resume: start = .oldest
     case .reseed: start = .newest
     }
@@ -62,9 +84,10 @@ struct LaneVerification: Sendable {
       guard case .fenced = error.kind else { throw error }
       return nil
     }
-    metrics.broke(record.name, broken.cause)
-    await raiseFloor(record, stream)
-    return try await sink.lanes(named: [record.name]).first { $0.owner == record.owner }.map { Verified(record: $0, halt: nil) }
+    metrics.broke(settings.metricLabel(of: record.name), broken.cause)
+    guard let next = try await sink.lanes(named: [record.name]).first(where: { $0.owner == record.owner }) else { return nil }
+    await raiseFloor(next, stream)
+    return Verified(record: next, halt: nil, hasStream: stream != nil)
   }
 
   /// New ids shall follow all that were ever used: by their order readers know what came later. As far as Redis allows it.

@@ -38,6 +38,9 @@ final class MarkPublisher: Sendable {
     }
   }
 
+  /// Lanes whose marks wait.
+  var waitingLanes: Set<String> { pending.withLock { Set($0.keys) } }
+
   /// Another server may be the one to be told now.
   func stir() {
     trust.forget()
@@ -148,12 +151,29 @@ final class MarkPublisher: Sendable {
   private func tell(_ marks: [PendingMark], by route: Route, over connection: WriteConnection?) async throws {
     guard !marks.isEmpty else { return }
     let refused = try await source.publish(marks.map(\.mark), over: route.isStray ? nil : connection)
-    for (lane, error) in refused { refusals.note(error, of: lane, .publish) }
-    refusals.clear(marks.lazy.map(\.record.name).filter { refused[$0] == nil }, .publish)
-    guard !refused.isEmpty else { return }
-    // Marks of another installation's lanes are dropped: a lane that comes back begins with its mark.
-    let foreign = await coordinator.refused(refused)
-    let until = ContinuousClock.now.advanced(by: Self.refusedHold)
-    add(marks.filter { refused[$0.record.name] != nil && !foreign.contains($0.record.name) }.map { $0.held(until: until) })
+    let outdated = refused.compactMapValues { if case .outdated(let known) = $0.kind { known } else { Int64?.none } }
+    let blocked = refused.filter { outdated[$0.key] == nil }
+    for (lane, error) in blocked { refusals.note(error, of: lane, .publish) }
+    refusals.clear(marks.lazy.map(\.record.name).filter { blocked[$0] == nil }, .publish)
+    if !blocked.isEmpty {
+      // Marks of another installation's lanes are dropped: a lane that comes back begins with its mark.
+      let foreign = await coordinator.refused(blocked)
+      let until = ContinuousClock.now.advanced(by: Self.refusedHold)
+      add(marks.filter { blocked[$0.record.name] != nil && !foreign.contains($0.record.name) }.map { $0.held(until: until) })
+    }
+    if !outdated.isEmpty { await release(marks.map(\.record).filter { outdated[$0.name] != nil }, outdated) }
+  }
+
+  /// Lanes of which agents know a later incarnation than the ledger's.
+  private func release(_ records: [LaneRecord], _ known: [String: Int64]) async {
+    for record in await coordinator.markRefused(records) {
+      logger.error(
+        "mark.refused",
+        metadata: [
+          "lane": "\(record.name)", "incarnation": "\(record.incarnation)", "known": "\(known[record.name] ?? 0)",
+          "reason": "Redis was told of a later incarnation than the ledger's: Postgres went back behind it",
+          "effect": "the lane is taken up again under a later incarnation",
+        ])
+    }
   }
 }

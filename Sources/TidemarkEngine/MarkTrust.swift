@@ -67,6 +67,7 @@ final class MarkTrust: Sendable {
         verdicts[check.lane] = isSound ? .tell : isOurs ? .withhold : .drop
       }
     }
+    await forgetReleased(on: server)
     try trust(asked.filter { $0.isOurs && verdicts[$0.check.lane] == .tell }.map(\.check.lane), over: connection, unlessLostSince: losses)
     return (connection, verdicts)
   }
@@ -79,6 +80,17 @@ final class MarkTrust: Sendable {
       state.known[connection.server] = Known(connection: connection, lanes: before.union(lanes))
     }
   }
+
+  /// Of lanes that come and go nothing is kept, once they are as many as those that are owned.
+  private func forgetReleased(on server: LaneServer) async {
+    let known = state.withLock { $0.known[server]?.lanes.count ?? 0 }
+    guard known > 2 * (await coordinator.laneCount) + 64 else { return }
+    let owned = Set(await coordinator.laneNames)
+    state.withLock { $0.known[server]?.lanes.formIntersection(owned) }
+  }
+
+  /// How many lanes may be published to without another look.
+  var knownCount: Int { state.withLock { $0.known.values.reduce(0) { $0 + $1.lanes.count } } }
 
   /// This lane's stream is another one.
   func distrust(_ lane: String) {

@@ -7,11 +7,13 @@ struct PendingMark: Sendable {
   var rejected: [DurableMark.Rejection] = []
   /// It is not looked at again before.
   var heldUntil: ContinuousClock.Instant?
+  /// The lane's stream does not exist: agents are told nothing of it any more.
+  var isGone = false
 
   var mark: DurableMark {
     DurableMark(
       lane: record.name, durable: record.cursor.position, incarnation: record.incarnation, rejected: rejected,
-      installation: record.installation)
+      installation: record.installation, isGone: isGone)
   }
 
   func held(until: ContinuousClock.Instant) -> PendingMark {
@@ -24,6 +26,7 @@ struct PendingMark: Sendable {
     let isOlder = (later.record.incarnation, later.record.cursor.position) < (record.incarnation, record.cursor.position)
     let isHeld = later.record.incarnation <= record.incarnation
     return PendingMark(
-      record: isOlder ? record : later.record, rejected: rejected + later.rejected, heldUntil: isHeld ? heldUntil ?? later.heldUntil : nil)
+      record: isOlder ? record : later.record, rejected: rejected + later.rejected, heldUntil: isHeld ? heldUntil ?? later.heldUntil : nil,
+      isGone: isOlder ? isGone : later.isGone)
   }
 }

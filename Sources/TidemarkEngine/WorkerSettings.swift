@@ -7,12 +7,17 @@ package struct WorkerSettings: Sendable {
     package var streams: String
     package var start: LaneStart
 
+    private let pattern: GlobPattern
+
     package init(streams: String, start: LaneStart) {
       self.streams = streams
       self.start = start
+      pattern = GlobPattern(streams)
     }
 
     var isPattern: Bool { streams.contains { "*?[\\".contains($0) } }
+
+    func covers(_ lane: String) -> Bool { isPattern ? pattern.matches(lane) : streams == lane }
   }
 
   /// What to do with a lane whose stream is not the one that was read.
@@ -59,6 +64,19 @@ package struct WorkerSettings: Sendable {
     self.rewind = rewind
     self.trim = trim
     self.pressure = pressure
+  }
+
+  /// Whether a lane is one by its name: it is served whether or not its stream exists.
+  func names(_ lane: String) -> Bool {
+    builtIn?.partition(of: lane) != nil || lanes.contains { !$0.isPattern && $0.streams == lane }
+  }
+
+  /// Whether a stream of this name is a lane.
+  func covers(_ lane: String) -> Bool { builtIn?.partition(of: lane) != nil || lanes.contains { $0.covers(lane) } }
+
+  /// By what name a lane is counted in metrics: a lane of a pattern, whose streams may come and go, under its pattern.
+  func metricLabel(of lane: String) -> String {
+    names(lane) ? lane : lanes.first { $0.covers(lane) }?.streams ?? "other"
   }
 
   /// All lanes there can be, by name or pattern.

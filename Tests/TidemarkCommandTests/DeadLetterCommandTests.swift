@@ -71,6 +71,7 @@ import TidemarkTestKit
       ])
       try await product.waitUntilCaughtUp()
 
+      try await waitUntil("their writers are told") { try await product.redis.command("HLEN", "tidemark:{0}:rejected") == "3" }
       let again = try await product.run("dead-letters", "replay", "1")
       #expect(again.exitCode == 1)
       #expect(again.standardOutput.hasPrefix("1 rejected again, unstorable_text: "))
@@ -79,6 +80,8 @@ import TidemarkTestKit
       let mended = try await product.run("dead-letters", "replay", "--reason", "unstorable_text", "--set", "text.unstorable=replace")
       #expect(mended.exitCode == 0)
       #expect(mended.standardOutput == "1 applied\n2 applied\n3 applied\n")
+      // They are dead letters no more.
+      #expect(try await product.redis.command("EXISTS", "tidemark:{0}:rejected") == "0")
       #expect(try await product.rows("select title from tidemark.sessions") == ["later"])
       #expect(
         try await product.rows("select tidemark.entry_id(entry_ms, entry_no), content from tidemark.messages order by entry_ms, entry_no")

@@ -27,6 +27,44 @@ import TidemarkTestKit
     }
   }
 
+  /// How often a command was given to Redis.
+  private func calls(_ command: String, _ product: Product) async throws -> Int {
+    let lines = try await product.redis.command("INFO", "commandstats").split(whereSeparator: \.isNewline)
+    let line = lines.first { $0.hasPrefix("cmdstat_\(command):calls=") }
+    return line?.split(separator: "=").dropFirst().first.flatMap { Int($0.prefix { $0.isNumber }) } ?? 0
+  }
+
+  @Test func whatWasReadOfAStreamThatIsDeletedWhilePostgresIsAwayArrivesAndItsEndIsRecorded() async throws {
+    try await withProduct(postgres: .init()) { product in
+      let worker = try await product.startWorker("--config", try await file("lanes:\n  - streams: \"jobs:*\"\n"))
+      try await product.addMessages(2, to: "jobs:1")
+      try await product.waitUntilCaughtUp(["jobs:1"])
+      try await product.postgres.stop(mode: .immediate)
+      try await product.addMessages(100, from: 3, to: "jobs:1")
+      let reads = try await calls("xread", product)
+      try await waitUntil("all of it is read") { try await calls("xread", product) > reads + 8 }
+      try await product.redis.command("DEL", "jobs:1")
+      try await worker.waitForOutput("lane.ending")
+      try await product.postgres.start()
+      try await product.waitFor("2|0|0", "select incarnation, ordinal, read_total from tidemark.lanes where lane = 'jobs:1'")
+      #expect(try await product.value("select count(*), count(distinct tokens) from tidemark.messages") == "102|102")
+      #expect(
+        try await product.rows("select incarnation, coalesce(missing::text, 'unknown'), cause from tidemark.gaps") == ["1|unknown|flushed"])
+      // Nothing is told of a stream that is gone.
+      try await waitUntil("its mark is removed") { try await product.redis.command("HEXISTS", "tidemark:durable", "jobs:1") == "0" }
+      // Deleted again while nobody looks.
+      try await product.addMessages(5, from: 103, to: "jobs:1")
+      try await product.waitFor("5", "select read_total from tidemark.lanes where lane = 'jobs:1'")
+      #expect(try await worker.stop() == 0)
+      try await product.redis.command("DEL", "jobs:1")
+      let next = try await product.startWorker("--config", try await file("lanes:\n  - streams: \"jobs:*\"\n"))
+      try await product.waitFor("3|0", "select incarnation, ordinal from tidemark.lanes where lane = 'jobs:1'")
+      #expect(try await product.value("select count(*) from tidemark.gaps") == "2")
+      #expect(try await product.value("select count(*), count(distinct tokens) from tidemark.messages") == "107|107")
+      #expect(try await next.stop() == 0)
+    }
+  }
+
   @Test func wherePartOfAStreamIsSkippedTheBaselineAccountsForIt() async throws {
     try await withProduct { product in
       for stream in ["all", "new", "some"] { try await product.addMessages(10, to: stream) }

@@ -70,15 +70,69 @@ extension LaneTable.Work.Part {
     #expect(table.isDrained)
   }
 
-  @Test func `an id that bigint can't hold halts its lane, and no other`() {
+  @Test func `an id that bigint can't hold stops no lane`() {
     var table = Self.owning(["a", "b"])
     guard let request = table.nextRead(block: .zero) else { return #expect(Bool(false), "nothing is read") }
     var block = EntryBlock(id: EntryID(ms: UInt64(Int64.max) + 1, no: 0), raw: [])
     block.entries.append(.init(id: EntryID(ms: 1, no: 0), firstField: 0, fieldCount: 0))
     block.sections.append(.init(lane: 1, entries: 1..<2))
     table.received(block, for: request, now: epoch)
+    #expect(table.takeWork()?.parts.map(\.record.name) == ["a", "b"])
+  }
+
+  @Test func `a lane whose stream is gone keeps what was read when it is halted, and is released once that is committed`() throws {
+    var table = Self.owning()
+    table.readOne([10, 10])
+    let check = try #require(table.lanes["a"]?.check)
+    let gone = LaneSnapshot(stream: nil, hasGroup: false, anchor: .gone)
+    #expect(table.checked(LaneLook(check, gone, anchor: .gone)) == .broken(LaneBreak(.flushed, atLeast: 0)))
+    #expect(table.lanes["a"]?.closing == .replaced)
+    let part = try wanted(table.takeWork()?.parts.first)
+    table.finish(part, .halted(reason: "permission denied", hint: nil), now: epoch)
     #expect(table.lanes["a"]?.state == .halted)
-    #expect(table.takeWork()?.parts.map(\.record.name) == ["b"])
+    #expect(table.takeWork() == nil)
+    #expect(table.credit.used > 0)
+    #expect(table.revive(now: epoch.advanced(by: .seconds(5))) == ["a"])
+    let again = try wanted(table.takeWork()?.parts.first)
+    #expect(again.ids == part.ids)
+    table.finish(again, .committed(again.committed, deadLettersInARow: 0), now: epoch)
+    #expect(table.lanes["a"] == nil)
+    #expect(table.credit.used == 0)
+  }
+
+  @Test func `of a lane that Redis refuses what was read is committed, and it is read again when it is revived`() throws {
+    var table = Self.owning()
+    table.readOne([10, 10])
+    table.halt("a", reason: "its key is no stream", hint: nil, until: epoch, isOfReading: true)
+    #expect(table.lanes["a"]?.state == .halted)
+    #expect(table.nextRead(block: .zero) == nil)
+    let part = try wanted(table.takeWork()?.parts.first)
+    #expect(part.entryCount == 2)
+    table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch)
+    #expect(table.revive(now: epoch) == ["a"])
+    #expect(table.nextRead(block: .zero)?.positions.first?.after == part.committed.cursor.position)
+  }
+
+  @Test func `a lane that is not configured any more is released once what was read is committed`() throws {
+    var table = Self.owning()
+    table.readOne([10])
+    table.close("a", .unconfigured)
+    #expect(table.nextRead(block: .zero) == nil)
+    let part = try wanted(table.takeWork()?.parts.first)
+    table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch)
+    #expect(table.lanes["a"] == nil)
+    var idle = Self.owning()
+    idle.close("a", .unconfigured)
+    #expect(idle.lanes["a"] == nil)
+  }
+
+  @Test func `a lane is set aside only where nothing of its stream was ever seen`() {
+    var seen = Self.owning()
+    seen.readOne([10])
+    #expect(seen.setAside("a") == false)
+    var idle = Self.owning()
+    #expect(idle.setAside("a") == true)
+    #expect(idle.lanes["a"] == nil)
   }
 
   @Test func `a transaction keeps to its bytes over several replies`() {

@@ -41,6 +41,7 @@ private final class WatchedSource: LaneSource {
   ) async throws -> [Result<Int, SourceError>] {
     try await source.trim(cuts, over: connection)
   }
+  func forgetRejected(_ cuts: [(lane: String, below: EntryID)]) async throws { try await source.forgetRejected(cuts) }
   func writeConnection(to server: LaneServer) -> WriteConnection? { source.writeConnection(to: server) }
   func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey { try await source.survey(lanes, on: server) }
   func look(_ lanes: [LaneCheck]) async throws -> [LaneObservation] { try await source.look(lanes) }
@@ -53,6 +54,7 @@ private final class WatchedSource: LaneSource {
   func inspect(_ lanes: [LaneCheck]) async throws -> [LaneObservation] { try await source.inspect(lanes) }
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
   func discover(_ pattern: String) async throws -> [String] { try await source.discover(pattern) }
+  func marks(of lanes: [String]) async throws -> [DurableMark?] { try await source.marks(of: lanes) }
   func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError] {
     try await source.publish(marks, over: connection)
   }

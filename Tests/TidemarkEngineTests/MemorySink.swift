@@ -37,6 +37,8 @@ final class MemorySink: ChangeSink {
     var milliseconds: Int64 = 0
     /// Positions whose producers' ids were forgotten, call by call.
     var forgotten: [(ranges: [Range<Int64>], place: EventIDPlace)] = []
+    /// Why streams turned out to be other ones, in the order in which it was recorded.
+    var breaks: [String: [LaneGap.Cause]] = [:]
 
     /// Why nothing of the batch is committed.
     mutating func refusal(of batch: ChangeBatch) -> SinkError? {
@@ -80,6 +82,10 @@ final class MemorySink: ChangeSink {
 
   /// Every entry that was committed, in the order in which it was.
   func applied(_ lane: String) -> [EntryID] { state.withLock { $0.applied[lane] ?? [] } }
+
+  func breaks(_ lane: String) -> [LaneGap.Cause] { state.withLock { $0.breaks[lane] ?? [] } }
+
+  func record(_ lane: String) -> LaneRecord? { state.withLock { $0.lanes[lane] } }
 
   /// Every dead letter, in the order of their commits.
   func rejected(_ lane: String) -> [EntryID] { state.withLock { $0.rejected[lane] ?? [] } }
@@ -129,12 +135,25 @@ final class MemorySink: ChangeSink {
   func begin(_ incarnation: NewIncarnation) async throws {
     state.withLock { state in
       guard var lane = state.lanes[incarnation.ended.name] else { return }
+      state.breaks[lane.name, default: []].append(incarnation.cause)
       lane.incarnation += 1
       lane.cursor.position = incarnation.start
       lane.ordinal = incarnation.startOrdinal
       lane.baseline = incarnation.startOrdinal
       lane.totals = LaneCounts()
       state.lanes[lane.name] = lane
+    }
+  }
+
+  func begunLanes(of shards: [Int]) async throws -> [String] {
+    state.withLock { state in state.lanes.values.filter { shards.contains($0.shard) && $0.ordinal > 0 }.map(\.name) }
+  }
+
+  func raiseIncarnation(of lane: LaneRecord, to incarnation: Int64) async throws -> Bool {
+    state.withLock { state in
+      guard let held = state.lanes[lane.name], held.fence == lane.fence, held.incarnation == lane.incarnation else { return false }
+      state.lanes[lane.name]?.incarnation = incarnation
+      return true
     }
   }
 

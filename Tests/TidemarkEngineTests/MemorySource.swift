@@ -11,6 +11,8 @@ final class MemorySource: LaneSource {
     /// Entries that were trimmed, by lane.
     var trimmed: [String: Int] = [:]
     var trimRounds = 0
+    /// Entries of streams that are gone had ids up to here: the clock does not go back.
+    var deletedThrough: UInt64 = 0
     var milliseconds: UInt64 = 1_000
     var committed: (@Sendable (String) -> EntryID?)?
     var untimely: [DurableMark] = []
@@ -38,9 +40,18 @@ final class MemorySource: LaneSource {
     let raw = Self.fields(session, content)
     defer { written.raise() }
     return state.withLock { state in
-      let id = EntryID(ms: (state.streams[lane]?.last?.id.ms ?? 0) + 1, no: 0)
+      let id = EntryID(ms: max(state.streams[lane]?.last?.id.ms ?? 0, state.deletedThrough) + 1, no: 0)
       state.streams[lane, default: []].append((id, raw))
       return id
+    }
+  }
+
+  /// Takes the stream away: DEL.
+  func delete(_ lane: String) {
+    state.withLock { state in
+      state.deletedThrough = max(state.deletedThrough, state.streams[lane]?.last?.id.ms ?? 0)
+      state.streams[lane] = nil
+      state.trimmed[lane] = nil
     }
   }
 
@@ -141,6 +152,8 @@ final class MemorySource: LaneSource {
     }
   }
 
+  func forgetRejected(_ cuts: [(lane: String, below: EntryID)]) async throws {}
+
   /// How often it was asked to trim.
   var trimRounds: Int { state.withLock { $0.trimRounds } }
   func first(_ lane: String) -> EntryID? { state.withLock { $0.streams[lane]?.first?.id } }
@@ -151,7 +164,11 @@ final class MemorySource: LaneSource {
   func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool { true }
 
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
-  func discover(_ pattern: String) async throws -> [String] { [] }
+  func discover(_ pattern: String) async throws -> [String] {
+    try checkReachable()
+    let glob = GlobPattern(pattern)
+    return state.withLock { $0.streams.keys.filter { glob.matches($0) } }
+  }
   func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings {
     throw SourceError(.misconfigured, "nobody rings here")
   }
@@ -175,6 +192,12 @@ final class MemorySource: LaneSource {
   /// Marks that a silent server was told.
   var waiting: [DurableMark] { state.withLock { $0.waiting } }
 
+  func marks(of lanes: [String]) async throws -> [DurableMark?] { state.withLock { state in lanes.map { state.marks[$0] } } }
+  /// What agents are told of all lanes.
+  var marks: [String: DurableMark] { state.withLock { $0.marks } }
+  /// What another worker, or this one before Postgres went back, told of a lane.
+  func tell(_ mark: DurableMark) { state.withLock { $0.marks[mark.lane] = mark } }
+
   func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError] {
     let isSilent = try state.withLock { state in
       if let connection, connection.number != state.connections { throw SourceError(.unavailable, "another connection") }
@@ -184,12 +207,19 @@ final class MemorySource: LaneSource {
     }
     if isSilent { try await neverRearranged() }
     return state.withLock { state in
-      let refused = state.refused.merging(state.refusedMarks) { $1 }
+      let refusals = state.refused.merging(state.refusedMarks) { $1 }
+      var refused = refusals.filter { lane, _ in marks.contains { $0.lane == lane } }
       for mark in marks where refused[mark.lane] == nil {
-        state.marks[mark.lane] = mark
-        if let committed = state.committed, committed(mark.lane) ?? .zero < mark.durable { state.untimely.append(mark) }
+        if let held = state.marks[mark.lane], held.incarnation > mark.incarnation {
+          refused[mark.lane] = SourceError(.outdated(held.incarnation), "a later incarnation was told")
+        } else if mark.isGone {
+          state.marks[mark.lane] = nil
+        } else {
+          state.marks[mark.lane] = mark
+          if let committed = state.committed, committed(mark.lane) ?? .zero < mark.durable { state.untimely.append(mark) }
+        }
       }
-      return refused.filter { lane, _ in marks.contains { $0.lane == lane } }
+      return refused
     }
   }
 }

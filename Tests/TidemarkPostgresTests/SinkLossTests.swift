@@ -124,6 +124,56 @@ import TidemarkTestKit
     }
   }
 
+  @Test(arguments: [CommitMode.fast, .exact])
+  func `a position that bigint can't hold is kept exactly, and the next stream may begin below it`(mode: CommitMode) async throws {
+    try await withSink { sink in
+      let large = EntryID(ms: 1 << 63, no: .max)
+      var odd = HandMade(7, "messages.cleared")
+      odd.id = large
+      try await sink.commit([HandMade(5, "messages.cleared"), HandMade(6, "no.such", "s"), odd], mode)
+      let lane = try await sink.lane()
+      #expect(lane.cursor.position == large)
+      #expect(lane.totals.deadLetters == 1)
+      #expect(try await sink.writer.rejected("one", after: EntryID(ms: 6, no: 0), through: large).map(\.id) == [large])
+      #expect(try await sink.writer.rejected("one", after: large, through: EntryID(ms: .max, no: .max)) == [])
+      #expect(try await sink.one("select tide.entry_id(entry_ms, entry_no) from tide.dead_letters") == large.description)
+      // It is compared as any other.
+      odd.id = EntryID(ms: .max, no: 0)
+      try await sink.commit([odd], mode)
+      let end = try await sink.lane()
+      #expect(end.cursor.position == odd.id)
+      try await sink.sink.begin(NewIncarnation(ended: end, cause: .flushed, atLeast: 0, start: .zero, startOrdinal: 0))
+      #expect(try await sink.lane().furthest == EntryID(ms: 6, no: 0))
+    }
+  }
+
+  @Test func `an incarnation is raised for its owner alone, and nothing else of the lane changes`() async throws {
+    try await withSink { sink in
+      try await sink.commit([HandMade(5, "messages.cleared")])
+      let lane = try await sink.lane()
+      var another = lane
+      another.fence -= 1
+      #expect(try await !sink.sink.raiseIncarnation(of: another, to: 7))
+      #expect(try await sink.sink.raiseIncarnation(of: lane, to: 7))
+      #expect(try await !sink.sink.raiseIncarnation(of: lane, to: 8))
+      var expected = lane
+      expected.incarnation = 7
+      #expect(try await sink.lane() == expected)
+      try await sink.commit([HandMade(6, "messages.cleared")])
+    }
+  }
+
+  @Test func `the lanes of a shard of which something is known are told`() async throws {
+    try await withSink(lanes: ["one", "two"]) { sink in
+      try await sink.commit([HandMade(5, "messages.cleared")])
+      let shard = try await sink.lane().shard
+      #expect(try await sink.sink.begunLanes(of: Array(0..<64)) == ["one"])
+      #expect(try await sink.sink.begunLanes(of: [shard == 0 ? 1 : 0]) == [])
+      try await sink.sink.begin(NewIncarnation(ended: sink.lane(), cause: .flushed, atLeast: 0, start: .zero, startOrdinal: 0))
+      #expect(try await sink.sink.begunLanes(of: Array(0..<64)) == [])
+    }
+  }
+
   @Test func `a break that is noticed again is one row`() async throws {
     try await withSink { sink in
       let lane = try await sink.lane()

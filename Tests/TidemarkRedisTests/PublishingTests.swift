@@ -52,6 +52,61 @@ struct PublishingTests {
     }
   }
 
+  @Test("A mark of an earlier incarnation is refused, which is answered, and what was told last can be asked for")
+  func refused() async throws {
+    try await withSource { _, source in
+      func told(_ lanes: [String]) async throws -> [String] {
+        try await source.marks(of: lanes).map { mark in mark.map { "\($0.lane) \($0.durable) \($0.incarnation)" } ?? "" }
+      }
+      #expect(try await told([lane, "orders"]) == ["", ""])
+      #expect(try await source.publish([mark(lane, "5-0", 3), mark("orders", "6-0", 4), mark("others", "6-0", 1)], over: nil) == [:])
+      #expect(try await told([lane, "orders"]) == ["\(lane) 5-0 3", "orders 6-0 4"])
+      let late = try [mark(lane, "9-0", 2), mark("others", "7-0", 1), mark("orders", "9-0", 3)]
+      #expect(try await source.publish(late, over: nil).mapValues(\.kind) == [lane: .outdated(3), "orders": .outdated(4)])
+      #expect(try await told([lane, "orders", "others"]) == ["\(lane) 5-0 3", "orders 6-0 4", "others 7-0 1"])
+      // One that is only behind is no other incarnation's.
+      #expect(try await source.publish([mark(lane, "4-0", 3)], over: nil) == [:])
+    }
+  }
+
+  @Test("The mark of a stream that is gone is removed, unless the next stream's is told already")
+  func gone() async throws {
+    try await withSource { server, source in
+      func gone(_ lane: String, _ id: String, _ incarnation: Int64) throws -> DurableMark {
+        var mark = try mark(lane, id, incarnation)
+        mark.isGone = true
+        return mark
+      }
+      _ = try await source.publish(["a", "b", "c", "d"].map { try mark($0, "5-0", 1) }, over: nil)
+      _ = try await source.publish([mark("b", "7-0", 2), mark("c", "9-0", 3)], over: nil)
+      let refused = try await source.publish(
+        [gone("a", "0-0", 2), gone("b", "0-0", 2), gone("c", "0-0", 2), gone("d", "5-0", 1), gone("e", "0-0", 2)], over: nil)
+      #expect(refused.mapValues(\.kind) == ["c": .outdated(3)])
+      #expect(
+        try await server.command("HMGET", "tidemark:durable", "b", "incarnation:b", "c", "incarnation:c") == "7-0\n2\n9-0\n3")
+      for field in ["a", "incarnation:a", "d", "incarnation:d", "e", "incarnation:e"] {
+        #expect(try await server.command("HEXISTS", "tidemark:durable", field) == "0")
+      }
+    }
+  }
+
+  @Test("Of rejected entries that were trimmed nothing is kept, however many there were")
+  func forgetting() async throws {
+    try await withSource { server, source in
+      let rejections = (1...3_000).map { DurableMark.Rejection(id: EntryID(ms: UInt64($0), no: 1), reason: "bad_json") }
+      _ = try await source.publish([mark(lane, "3000-1", rejected: rejections)], over: nil)
+      try await waitUntil("only what is not below the cut is kept") {
+        try await source.forgetRejected([(lane, EntryID(ms: 2_990, no: 1)), ("orders", EntryID(ms: 5, no: 0))])
+        return try await server.command("HLEN", "tidemark:{3}:rejected") == "11"
+      }
+      try await waitUntil("all of it is gone") {
+        try await source.forgetRejected([(lane, EntryID(ms: 1 << 63, no: 0))])
+        return try await server.command("EXISTS", "tidemark:{3}:rejected") == "0"
+      }
+      try await source.forgetRejected([(lane, EntryID(ms: 1 << 63, no: 0))])
+    }
+  }
+
   @Test("Thousands of lanes are told at once, also after the server forgot the script")
   func manyLanes() async throws {
     try await withSource { server, source in

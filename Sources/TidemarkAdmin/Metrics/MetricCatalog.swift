@@ -43,11 +43,11 @@ package enum MetricCatalog {
   static let entriesMissing = MetricDefinition(
     "entries_missing_total", .counter, .entries, labels: ["lane", "cause"], of: .lane,
     "Entries of the lane that were lost before they were read, exactly, as this worker recorded them: trimmed, or deleted. "
-      + "Each is in a row of gaps.")
+      + "Each is in a row of gaps. Lanes of a pattern are counted together, under the pattern.")
   static let laneBreaks = MetricDefinition(
     "lane_breaks_total", .counter, labels: ["lane", "cause"], of: .lane,
     "How often this worker found another stream than the one that was read: flushed, evicted, recreated or rewound. Each is a row of gaps; "
-      + "what went with the old stream only Redis could have told.")
+      + "what went with the old stream only Redis could have told. Lanes of a pattern are counted together, under the pattern.")
   static let lanePressure = MetricDefinition(
     "lane_pressure", .gauge, labels: ["lane"], of: .lane,
     "What the lane's agents are told: 0 ok, 1 slow, 2 stop. For lane=\"other\", the hardest.")

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// Finds streams that two items of `lanes`, or an item and the built-in lanes, would both claim.
 struct LaneOverlaps {
   var configuration: Configuration

@@ -25,7 +25,11 @@ package protocol ChangeSink: Sendable {
   /// Lanes by name; names without a row are left out.
   func lanes(named names: [String]) async throws -> [LaneRecord]
 
-  /// The same, with which ledger it is that says so.
+  /// Names of the lanes of these shards of whose stream something is known in its present incarnation: if the stream is gone, that is to be
+  /// recorded.
+  func begunLanes(of shards: [Int]) async throws -> [String]
+
+  /// Lanes by name, with which ledger it is that says so.
   func ledger(of names: [String]) async throws -> (identity: LedgerIdentity, lanes: [LaneRecord])
 
   /// Makes rows for lanes that have none; the others are left alone.
@@ -33,6 +37,9 @@ package protocol ChangeSink: Sendable {
 
   /// Ends a lane's incarnation and begins the next, with a gap row. Fenced as a commit is.
   func begin(_ incarnation: NewIncarnation) async throws
+
+  /// Raises a lane's incarnation, and changes nothing else of it. False where the lane has another owner or incarnation by now.
+  func raiseIncarnation(of lane: LaneRecord, to incarnation: Int64) async throws -> Bool
 
   /// Records that a lane's stream is not the one that was read, once an incarnation.
   func recordBreak(_ lane: LaneRecord, _ cause: LaneGap.Cause, atLeast: UInt64) async throws

@@ -2,11 +2,21 @@ internal import DequeModule
 
 /// One owned lane between Redis and Postgres: where it was read to, what waits, and whether it may go on.
 package struct LaneFlow: Sendable {
+  /// Why no more is read of a lane. What was read is committed, then the lane is released.
+  package enum Closing: Sendable, Equatable {
+    /// Its stream is not the one that was read, or is gone: nobody can read again what is not committed.
+    case replaced
+    /// The configuration does not name it any longer.
+    case unconfigured
+  }
+
   package struct Halt: Sendable, Equatable {
     package var reason: String
     package var hint: String?
     /// When it is tried again; nil waits for an operator.
     package var until: ContinuousClock.Instant?
+    /// Redis refuses the lane: what was read of it is committed all the same, for nobody may be able to read it again.
+    package var isOfReading = false
   }
 
   package internal(set) var record: LaneRecord
@@ -22,8 +32,7 @@ package struct LaneFlow: Sendable {
   var milestone: LaneMilestone?
   /// What Redis had added when it was asked last.
   package internal(set) var knownAdded: UInt64 = 0
-  /// Its stream is not the one that was read: what was read is committed, then the lane is given up.
-  package internal(set) var isEnding = false
+  package internal(set) var closing: Closing?
   package internal(set) var waitingEntries = 0
   package internal(set) var waitingBytes = 0
   /// Since when the oldest waiting entry waits.
@@ -42,6 +51,8 @@ package struct LaneFlow: Sendable {
   private var bytesRead = 0
   private var entriesRead = 0
   package internal(set) var lastCommit: ContinuousClock.Instant?
+  /// Where the committed cursor was seen, for trimming.
+  package internal(set) var passed = PassedPositions()
 
   /// Tells ownerships of one lane apart.
   let ownership: Int
@@ -51,8 +62,6 @@ package struct LaneFlow: Sendable {
   var placement: Int
 
   init(record: LaneRecord, ownership: Int, server: LaneServer) {
-  /// Where the committed cursor was seen, for trimming.
-  package internal(set) var passed = PassedPositions()
     self.record = record
     self.ownership = ownership
     self.server = server
@@ -68,6 +77,8 @@ package struct LaneFlow: Sendable {
       record, readPosition: readPosition, readOrdinal: readOrdinal, countedPosition: countedPosition, knownAdded: knownAdded,
       placement: placement)
   }
+
+  package var isEnding: Bool { closing != nil }
 
   package var state: LaneState {
     if halt != nil { return .halted }
@@ -106,6 +117,9 @@ package struct LaneFlow: Sendable {
     readOrdinal += UInt64(gap.missing)
     milestone = nil
   }
+
+  /// Whether nothing of it waits to be committed or is under way.
+  var hasNothingToCommit: Bool { inFlight == nil && chunks.isEmpty && gaps.isEmpty }
 
   /// Whether a gap can be committed without waiting for entries.
   var hasGapToCommit: Bool { chunks.isEmpty && !gaps.isEmpty }
@@ -151,6 +165,16 @@ package struct LaneFlow: Sendable {
     inFlight = taken.reduce(0) { $0 + $1.entries.count }
     oldestUncommitted = taken.first?.firstID
     return taken
+  }
+
+  /// Takes back a part that was not committed: nobody can read it again.
+  mutating func putBack(_ part: LaneTable.Work.Part, now: ContinuousClock.Instant) {
+    chunks.prepend(contentsOf: part.chunks)
+    gaps = part.gaps + gaps
+    waitingEntries += part.entryCount
+    waitingBytes += part.byteCount
+    waitingSince = now
+    oldestUncommitted = chunks.first?.firstID
   }
 
   /// Forgets what waits, to read it again from the committed cursor. Answers what was dropped.

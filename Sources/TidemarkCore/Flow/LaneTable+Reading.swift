@@ -119,18 +119,43 @@ extension LaneTable {
       queue(check.lane)
     case .milestone(let milestone): if flow.milestone == nil { lanes[check.lane]?.milestone = milestone }
     case .broken:
-      lanes[check.lane]?.isEnding = true
-      withReads(of: check.lane) { $0.remove(check.lane) }
-      end(check.lane)
+      close(check.lane, .replaced)
     }
     if let stream = look.snapshot.stream { lanes[check.lane]?.knownAdded = stream.entriesAdded }
     return finding
   }
 
-  /// Gives up a lane whose stream is another, once all that was read of the old one is committed: nobody can read it again.
+  /// Reads no more of a lane, which is released once what was read of it is committed. What is found of its stream counts for more than
+  /// what the configuration says.
+  package mutating func close(_ name: String, _ closing: LaneFlow.Closing) {
+    guard let flow = lanes[name], flow.closing != .replaced else { return }
+    lanes[name]?.closing = closing
+    lanes[name]?.halt = nil
+    halted.remove(name)
+    withReads(of: name) { $0.remove(name) }
+    end(name)
+  }
+
+  /// Releases a lane that is closing, once all that was read of it is committed.
   mutating func end(_ name: String) {
-    guard let flow = lanes[name], flow.isEnding, flow.inFlight == nil, flow.chunks.isEmpty, flow.gaps.isEmpty else { return }
+    guard let flow = lanes[name], flow.isEnding, flow.hasNothingToCommit else { return }
     disown(name)
+  }
+
+  /// Releases a lane that was compared with a stream that does not exist and of which nothing was ever seen. False where there is
+  /// something to commit or to record first.
+  package mutating func setAside(_ name: String) -> Bool {
+    guard let flow = lanes[name], !flow.isEnding, flow.halt == nil, flow.hasNothingToCommit else { return false }
+    guard max(flow.readOrdinal, flow.knownAdded) == 0 else { return false }
+    disown(name)
+    return true
+  }
+
+  /// These streams may have gone: they are compared with what is expected of them before others are.
+  package mutating func checkSoon(_ names: some Sequence<String>) {
+    for name in names where lanes[name]?.halt == nil && lanes[name]?.isEnding == false {
+      withReads(of: name) { $0.checks.soon(name) }
+    }
   }
 
   /// The lane has its mirroring group, unless it is another lane or incarnation by now.

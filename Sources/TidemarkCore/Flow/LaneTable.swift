@@ -52,7 +52,7 @@ package struct LaneTable: Sendable {
   /// at a time, in turn with the others.
   private var readyLarge = LaneQueue()
   private var wasLarge = false
-  private var halted: Set<String> = []
+  var halted: Set<String> = []
   /// Lanes with a transaction under way.
   private var underWay = 0
   /// Entries of all lanes that wait for a turn.
@@ -203,8 +203,8 @@ package struct LaneTable: Sendable {
 
   /// Whether a lane's entries may leave has perhaps changed.
   mutating func queue(_ name: String) {
-    guard let flow = lanes[name], !flow.chunks.isEmpty || flow.hasGapToCommit, flow.inFlight == nil, flow.halt == nil,
-      departing[name] == nil
+    guard let flow = lanes[name], !flow.chunks.isEmpty || flow.hasGapToCommit, flow.inFlight == nil,
+      flow.halt?.isOfReading ?? true, departing[name] == nil
     else {
       return unqueue(name)
     }
@@ -234,7 +234,7 @@ package struct LaneTable: Sendable {
 
   /// One lane of a transaction is decided.
   package mutating func finish(_ part: Work.Part, _ result: PartResult, now: ContinuousClock.Instant) {
-    release(part.chunks)
+    if !isPutBack(part, result) { release(part.chunks) }
     if largeUnderWay == part.ownership { largeUnderWay = nil }
     let name = part.record.name
     guard var flow = lanes[name], flow.ownership == part.ownership else { return departed(part, result) }
@@ -257,11 +257,18 @@ package struct LaneTable: Sendable {
       countDeadLetters(deadLetters, of: part.entryCount, lane: name)
     case .lost: disown(name)
     case .halted(let reason, let hint):
+      if isPutBack(part, result) { lanes[name]?.putBack(part, now: now) }
       halt(name, reason: reason, hint: hint, until: now.advanced(by: limits.haltRest))
     }
     queue(name)
     if part.next == nil { withReads(of: name) { $0.rested(name) } }
     end(name)
+  }
+
+  /// Whether a part that was not committed waits to be tried again, because its stream is gone.
+  private func isPutBack(_ part: Work.Part, _ result: PartResult) -> Bool {
+    guard case .halted = result, let flow = lanes[part.record.name], flow.ownership == part.ownership else { return false }
+    return flow.closing == .replaced
   }
 
   /// A transaction of a lane that was given up since, and perhaps taken again.
@@ -283,24 +290,30 @@ package struct LaneTable: Sendable {
     guard let before = lanes[lane]?.deadLettersInARow else { return }
     let inARow = trailing == read ? before + trailing : trailing
     lanes[lane]?.deadLettersInARow = inARow
-    guard inARow >= limits.haltAfterDeadLetters else { return }
+    guard inARow >= limits.haltAfterDeadLetters, lanes[lane]?.isEnding == false else { return }
     halt(
       lane, reason: "\(inARow) dead letters in a row",
       hint: "look at `tidemark dead-letters list --lane \(lane)`, mend the producer or raise dead_letters.halt_after, then send SIGHUP",
       until: nil)
   }
 
-  /// Sets a lane aside, to read it again from its cursor when it is revived; `until` nil waits for an operator.
-  package mutating func halt(_ lane: String, reason: String, hint: String?, until: ContinuousClock.Instant?) {
-    guard var flow = lanes[lane] else { return }
-    release(flow.rewind())
-    flow.halt = LaneFlow.Halt(reason: reason, hint: hint, until: until)
-    flow.isEnding = false
+  /// Stops a lane, to read it again from its cursor when it is revived; `until` nil waits for an operator. What was read is kept where nobody
+  /// may be able to read it again: the lane's stream is gone, or Redis refuses to read it.
+  ///
+  /// - Parameter isOfReading: nothing speaks against committing what was read.
+  package mutating func halt(
+    _ lane: String, reason: String, hint: String?, until: ContinuousClock.Instant?, isOfReading: Bool = false
+  ) {
+    guard var flow = lanes[lane], !(isOfReading && flow.isEnding) else { return }
+    let isKept = isOfReading || flow.closing == .replaced
+    if !isKept { release(flow.rewind()) }
+    flow.halt = LaneFlow.Halt(reason: reason, hint: hint, until: until, isOfReading: isOfReading)
     flow.deadLettersInARow = 0
     lanes[lane] = flow
     halted.insert(lane)
     withReads(of: lane) { $0.remove(lane) }
-    unqueue(lane)
+    queue(lane)
+    end(lane)
   }
 
   /// Halted lanes whose rest is over go on; `all` revives those that wait for an operator, too. Answers their names.
@@ -312,9 +325,17 @@ package struct LaneTable: Sendable {
     for name in revived {
       lanes[name]?.halt = nil
       halted.remove(name)
-      withReads(of: name) { $0.add(name) }
+      if lanes[name]?.isEnding == false { withReads(of: name) { $0.add(name) } }
+      queue(name)
     }
     return revived
+  }
+
+  /// The ledger has a lane's cursor here. Answers where it was seen so far.
+  package mutating func passed(_ record: LaneRecord, _ trim: TrimLimits, now: ContinuousClock.Instant) -> PassedPositions {
+    guard let flow = lanes[record.name], flow.record.fence == record.fence else { return PassedPositions() }
+    lanes[record.name]?.passed.note(record, keep: trim.keep, kept: trim.keptEntries(of: flow.meanEntryBytes), at: now)
+    return lanes[record.name]?.passed ?? PassedPositions()
   }
 
   package mutating func waitsForPostgres(_ names: [String], _ isWaiting: Bool) {
@@ -331,11 +352,4 @@ package struct LaneTable: Sendable {
   private mutating func release(_ chunks: [LaneChunk]) {
     for chunk in chunks { credit.release(block: chunk.blockID, entries: chunk.entries.count) }
   }
-  /// The ledger has a lane's cursor here. Answers where it was seen so far.
-  package mutating func passed(_ record: LaneRecord, _ trim: TrimLimits, now: ContinuousClock.Instant) -> PassedPositions {
-    guard let flow = lanes[record.name], flow.record.fence == record.fence else { return PassedPositions() }
-    lanes[record.name]?.passed.note(record, keep: trim.keep, kept: trim.keptEntries(of: flow.meanEntryBytes), at: now)
-    return lanes[record.name]?.passed ?? PassedPositions()
-  }
-
 }

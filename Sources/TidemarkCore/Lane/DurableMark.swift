@@ -8,6 +8,9 @@ package struct DurableMark: Sendable, Equatable {
   package var rejected: [Rejection]
   /// The installation of the ledger that committed it: told only where the prefix bears no other's id.
   package var installation: InstallationID
+  /// The stream does not exist any more, and its end is recorded. The mark of a lane that is not built in is removed then, or marks of
+  /// streams that come and go would only become more.
+  package var isGone: Bool
 
   package struct Rejection: Sendable, Equatable {
     package var id: EntryID
@@ -19,11 +22,14 @@ package struct DurableMark: Sendable, Equatable {
     }
   }
 
-  package init(lane: String, durable: EntryID, incarnation: Int64, rejected: [Rejection], installation: InstallationID = .unknown) {
+  package init(
+    lane: String, durable: EntryID, incarnation: Int64, rejected: [Rejection], installation: InstallationID = .unknown, isGone: Bool = false
+  ) {
     self.lane = lane
     self.durable = durable
     self.incarnation = incarnation
     self.rejected = rejected
     self.installation = installation
+    self.isGone = isGone
   }
 }

@@ -45,6 +45,16 @@ package struct LaneRecord: Sendable, Equatable {
     self.totals = totals
   }
 
+  /// The incarnation that the lane needs so that marks of it may follow what agents were told last; nil where its own will do.
+  ///
+  /// No mark is told before its commit, and what an earlier owner commits is refused since the lane was taken. So a mark that is ahead of the
+  /// ledger says that the ledger went back: an older backup was restored, or a standby without the last commits was promoted.
+  package func incarnation(above told: DurableMark?) -> Int64? {
+    guard let told, told.incarnation < .max else { return nil }
+    let isAhead = (told.incarnation, told.durable) > (incarnation, cursor.position)
+    return isAhead ? told.incarnation + 1 : nil
+  }
+
   /// The record after a batch of the lane is committed.
   package func advanced(by settled: Settlement.Lane) -> LaneRecord {
     var record = self

@@ -52,6 +52,10 @@ package protocol LaneSource: Sendable {
   /// Removes each lane's entries below an id. Answers how many went, or why a lane is refused.
   func trim(_ cuts: [TrimCut], over connection: WriteConnection) async throws -> [Result<Int, SourceError>]
 
+  /// Forgets which entries of built-in lanes were rejected that are below an id and so were trimmed. Looks at a part of what is kept of each
+  /// lane; the next call goes on with the next part. Other lanes are left out.
+  func forgetRejected(_ cuts: [(lane: String, below: EntryID)]) async throws
+
   /// Makes sure that ids to come are above one, where the stream exists and the user has the right. Answers whether they are.
   func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool
 
@@ -69,10 +73,14 @@ package protocol LaneSource: Sendable {
   /// Which server takes the marks of each of these lanes: mostly the lane's own.
   func markServers(of lanes: [String]) async throws -> [LaneServer]
 
+  /// What agents were told of each of these lanes last; nil where they were told nothing.
+  func marks(of lanes: [String]) async throws -> [DurableMark?]
+
   /// Tells agents what is durable. A mark never moves back within one incarnation.
   ///
   /// - Parameter connection: nil where the marks go to another server than their lanes'.
-  /// - Returns: the lanes whose marks could not be written, because the key is not what it should be.
+  /// - Returns: the lanes whose marks could not be written, because the key is not what it should be, or because Redis was told of a later
+  ///   incarnation (``SourceError/Kind/outdated(_:)``).
   func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError]
 
   /// Tells agents how hard to hold back, and until when that is somebody's word; on Redis' clock, Unix milliseconds. Lanes that are not

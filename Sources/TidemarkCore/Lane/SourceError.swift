@@ -11,6 +11,8 @@ package struct SourceError: Error, Sendable, Equatable, CustomStringConvertible 
     case laneRefused(String)
     /// This lane's marks bear the id of another installation: nothing of it may be told, trimmed or moved.
     case otherInstallation(String)
+    /// A mark of an earlier incarnation than this one, which agents were told of last.
+    case outdated(Int64)
   }
 
   package var kind: Kind

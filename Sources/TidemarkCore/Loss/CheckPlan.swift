@@ -30,6 +30,11 @@ package struct CheckPlan: Sendable {
     if rotation.contains(lane) { stirred.insert(lane) }
   }
 
+  /// It is compared with the next look.
+  mutating func soon(_ lane: String) {
+    if rotation.contains(lane) { due.append(lane) }
+  }
+
   /// Any lane may be another than it was.
   mutating func all() {
     for lane in rotation.lanes { due.append(lane) }

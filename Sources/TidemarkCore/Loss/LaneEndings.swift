@@ -15,6 +15,13 @@ package struct LaneEndings: Sendable {
 
   package init() {}
 
+  package var isEmpty: Bool { endings.isEmpty }
+
+  /// Forgets lanes that another worker may have by now and of which nothing waits to be published.
+  package mutating func keep(where isNeeded: (String) -> Bool) {
+    endings = endings.filter { isNeeded($0.key) }
+  }
+
   /// What was found of a lane under this record.
   package mutating func note(_ finding: LaneFinding, _ check: LaneCheck, _ record: LaneRecord) {
     guard case .broken(let broken) = finding else { return }
@@ -27,6 +34,9 @@ package struct LaneEndings: Sendable {
   package func ending(of record: LaneRecord) -> Ending? {
     endings[record.name].flatMap { $0.incarnation == record.incarnation && $0.fence == record.fence ? $0 : nil }
   }
+
+  /// The lane is not served until its stream appears again.
+  package mutating func forget(_ lane: String) { endings[lane] = nil }
 
   /// The lane was taken up: what was found in another incarnation, or by an earlier owner, is over.
   package mutating func takenUp(_ record: LaneRecord) {

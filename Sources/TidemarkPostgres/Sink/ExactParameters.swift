@@ -55,8 +55,8 @@ extension BatchParameters {
   func positions(_ indices: [Int]) -> [PostgresValue] {
     let entries = indices.map { batch.entries[$0] }
     return [
-      .integerArray(entries.map { Int64(batch.segments[$0.lane].laneID) }), .integerArray(entries.map { Int64(clamping: $0.id.ms) }),
-      .integerArray(entries.map { Int64(clamping: $0.id.no) }),
+      .integerArray(entries.map { Int64(batch.segments[$0.lane].laneID) }), .integerArray(entries.map { $0.id.ledgerMS }),
+      .integerArray(entries.map { $0.id.ledgerNo }),
       .byteaArray(entries.map { $0.digest == .none ? nil : $0.digest.bytes[...] }),
     ]
   }

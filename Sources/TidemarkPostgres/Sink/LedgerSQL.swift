@@ -12,12 +12,14 @@ struct LedgerSQL: Sendable {
   let divergences: String
   let gaps: String
   let beginIncarnation: String
+  let raiseIncarnation: String
   let recordBreak: String
   let mirrored: String
   let applyExactly: String
   let alreadyThere: String
   let lanesByID: String
   let lanesByName: String
+  let begunLanes: String
   let identity: String
   let rejected: String
   let renew: String
@@ -108,6 +110,11 @@ struct LedgerSQL: Sendable {
       SELECT \(schema).begin_incarnation($1::integer, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7::bigint, $8::bigint,
         $9::bigint, $10::bigint, $11)
       """
+    raiseIncarnation = """
+      UPDATE \(schema).lanes SET incarnation = $4::bigint, updated_at = now()
+       WHERE lane_id = $1::integer AND fence = $2::bigint AND incarnation = $3::bigint
+      RETURNING lane_id
+      """
     recordBreak = "SELECT \(schema).record_break($1, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6)"
     // Not of a lane that was given back, as with `note`.
     mirrored = """
@@ -131,10 +138,12 @@ struct LedgerSQL: Sendable {
       """
     lanesByID = "SELECT \(lane) FROM \(schema).lanes WHERE lane_id = ANY ($1::integer[]) ORDER BY lane_id"
     lanesByName = "SELECT \(lane) FROM \(schema).lanes WHERE lane = ANY ($1::text[]) ORDER BY lane"
+    begunLanes = "SELECT lane FROM \(schema).lanes WHERE shard = ANY ($1::integer[]) AND ordinal > 0"
     identity = """
       SELECT (SELECT system_identifier FROM pg_control_system()) AS system,
              substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) AS timeline
       """
+    // An id of 2^63 or more is a negative number here, and comes after the others.
     rejected = """
       SELECT entry_ms, entry_no, reason FROM \(schema).dead_letters
        WHERE lane = $1
@@ -145,7 +154,6 @@ struct LedgerSQL: Sendable {
     renew = """
       SELECT shard, fence FROM \(schema).renew_leases($1, $2, $3::integer, $4, $5::boolean, make_interval(secs => $6::double precision))
       """
-    // An id of 2^63 or more is a negative number here, and comes after the others.
     // Shards, and workers in rows without one.
     leases = """
       SELECT h.shard, h.worker, h.is_free, s.shard IS NOT NULL AS has_lanes, NULL AS is_able

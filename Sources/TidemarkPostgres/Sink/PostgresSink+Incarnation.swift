@@ -11,6 +11,11 @@ extension PostgresSink {
     try await query(sql.beginIncarnation, numbers.map { .integer($0) } + [.string(incarnation.cause.rawValue)])
   }
 
+  package func raiseIncarnation(of lane: LaneRecord, to incarnation: Int64) async throws -> Bool {
+    let numbers = [Int64(lane.laneID), lane.fence, lane.incarnation, incarnation]
+    return try await query(sql.raiseIncarnation, numbers.map { .integer($0) }).rowCount > 0
+  }
+
   package func recordBreak(_ lane: LaneRecord, _ cause: LaneGap.Cause, atLeast: UInt64) async throws {
     let numbers = [lane.incarnation, lane.cursor.position.ledgerMS, lane.cursor.position.ledgerNo]
     try await query(

@@ -41,6 +41,11 @@ package struct PostgresSink: ChangeSink {
     LaneRecord.all(of: try await query(sql.lanesByName, [.textArray(strings: names)]))
   }
 
+  package func begunLanes(of shards: [Int]) async throws -> [String] {
+    let result = try await query(sql.begunLanes, [.integerArray(shards.map { Int64($0) })])
+    return (0..<result.rowCount).compactMap { result.string($0, "lane") }
+  }
+
   package func ledger(of names: [String]) async throws -> (identity: LedgerIdentity, lanes: [LaneRecord]) {
     // Before the lanes: where the server changes in between, they are a newer one's, and the identity does not say so.
     let identity = try await query(sql.identity)

@@ -7,7 +7,8 @@ internal import TidemarkCore
 enum DurableScript {
   /// KEYS: the hash of the marks, and of the rejected entries where there is one.
   /// ARGV: the installation's id and its field, channel or '', the number of marks, for each: field of the id, field of the incarnation, id,
-  /// incarnation; then entry, reason, ... of the rejected entries, which come with a single mark.
+  /// incarnation, and `gone` where the stream does not exist any more; then entry, reason, ... of the rejected entries, which come with a
+  /// single mark. Answers, for each mark that was refused because the hash knows a later incarnation, its number from 1 and that incarnation.
   ///
   /// Lua's numbers are doubles and round above 2^53, so decimal text is compared: by length, then by character.
   /// Rejected entries come with the mark but also where it stands already: a repeated call must complete the first.
@@ -24,28 +25,35 @@ enum DurableScript {
       if #a ~= #b then return #a > #b end
       return a > b
     end
-    local rejected = 5 + 4 * tonumber(ARGV[4])
-    for i = 5, rejected - 1, 4 do
+    local function follows(id, other)
+      local ms, no = string.match(id, '^(%d+)-(%d+)$')
+      local otherMs, otherNo = string.match(other, '^(%d+)-(%d+)$')
+      if not ms or not otherMs then return not otherMs end
+      return after(ms, otherMs) or (ms == otherMs and after(no, otherNo))
+    end
+    local refused = {}
+    local rejected = 5 + 5 * tonumber(ARGV[4])
+    for i = 5, rejected - 1, 5 do
       local id, to = ARGV[i + 2], ARGV[i + 3]
       local now = redis.call('HMGET', KEYS[1], ARGV[i], ARGV[i + 1])
       local held, incarnation = now[1], now[2]
       if not incarnation or not string.find(incarnation, '^%d+$') then incarnation = '0' end
-      if not after(incarnation, to) then
+      if after(incarnation, to) then
+        refused[#refused + 1] = i / 5
+        refused[#refused + 1] = incarnation
+      elseif ARGV[i + 4] == 'gone' then
+        if held and (incarnation ~= to or not follows(held, id)) then redis.call('HDEL', KEYS[1], ARGV[i], ARGV[i + 1]) end
+      else
         if KEYS[2] then
           for r = rejected, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[r], ARGV[r + 1]) end
         end
-        local moves = true
-        if held and incarnation == to then
-          local heldMs, heldNo = string.match(held, '^(%d+)-(%d+)$')
-          local ms, no = string.match(id, '^(%d+)-(%d+)$')
-          moves = not heldMs or after(ms, heldMs) or (ms == heldMs and after(no, heldNo))
-        end
-        if moves then
+        if not held or incarnation ~= to or follows(id, held) then
           redis.call('HSET', KEYS[1], ARGV[i], id, ARGV[i + 1], to, ARGV[2], ARGV[1])
           if ARGV[3] ~= '' then redis.call('PUBLISH', ARGV[3], id) end
         end
       end
     end
+    return refused
     """)
 
   /// Marks that one call moves at most, where they share a hash.
@@ -59,13 +67,23 @@ enum DurableScript {
   }
 
   /// A call for each built-in lane and a few for all others, all sent together. A call that fails doesn't keep the others from being
-  /// told. Answers the lanes whose keys hold something else, or may not be written.
+  /// told. Answers the lanes whose keys hold something else, or may not be written, or know a later incarnation.
   static func publish(
     _ marks: ArraySlice<DurableMark>, prefix: String, on connection: RedisConnection
   ) async throws -> [String: SourceError] {
     let calls = calls(for: marks, prefix: prefix)
     let replies = try await script.call(calls.map(\.arguments), on: connection)
-    return try SourceError.refusals(of: zip(calls, replies).map { ($0.lanes, $0.key, $1) })
+    var refused = try SourceError.refusals(of: zip(calls, replies).map { ($0.lanes, $0.key, $1) })
+    for (call, reply) in zip(calls, replies) {
+      let outdated = reply.elements ?? []
+      for place in stride(from: 0, to: outdated.count - 1, by: 2) {
+        guard let number = outdated[place].number, call.lanes.indices.contains(Int(number) - 1),
+          let known = outdated[place + 1].text.flatMap({ Int64($0) })
+        else { continue }
+        refused[call.lanes[Int(number) - 1]] = SourceError(.outdated(known), "agents were told of incarnation \(known)")
+      }
+    }
+    return refused
   }
 
   private static func calls(for marks: ArraySlice<DurableMark>, prefix: String) -> [Call] {
@@ -92,7 +110,10 @@ enum DurableScript {
           "1", .text("\(prefix):durable"), .text(installation.text), .text(RedisPrefix.sharedInstallationField), "",
           .integer(Int64(part.count)),
         ]
-        let moved = part.flatMap { arguments(of: $0, .text($0.lane), .text("incarnation:\($0.lane)")) }
+        let moved = part.flatMap { mark in
+          let fields = fields(of: mark.lane, prefix: prefix)
+          return arguments(of: mark, fields.durable, fields.incarnation)
+        }
         calls.append(Call(lanes: part.map(\.lane), key: "\(prefix):durable", arguments: head + moved))
       }
     }
@@ -100,7 +121,27 @@ enum DurableScript {
   }
 
   private static func arguments(of mark: DurableMark, _ field: RedisArgument, _ incarnation: RedisArgument) -> [RedisArgument] {
-    [field, incarnation, .text(mark.durable.description), .integer(max(0, mark.incarnation))]
+    [field, incarnation, .text(mark.durable.description), .integer(max(0, mark.incarnation)), mark.isGone ? "gone" : ""]
+  }
+
+  /// The fields of ``hash(of:prefix:)`` that hold what is told of a lane.
+  private static func fields(of lane: String, prefix: String) -> (durable: RedisArgument, incarnation: RedisArgument) {
+    builtInBase(of: lane, prefix: prefix) == nil ? (.text(lane), .text("incarnation:\(lane)")) : ("durable", "incarnation")
+  }
+
+  /// What agents were told of each of these lanes last; nil where they were told nothing, or where the key is not what it should be.
+  static func marks(of lanes: [String], prefix: String, on connection: RedisConnection) async throws -> [DurableMark?] {
+    let commands: [[RedisArgument]] = lanes.map { lane in
+      let fields = fields(of: lane, prefix: prefix)
+      return ["HMGET", .text(hash(of: lane, prefix: prefix)), fields.durable, fields.incarnation]
+    }
+    return try zip(lanes, try await connection.pipeline(commands)).map { lane, reply in
+      if case .error(let message) = reply, ServerErrorClass.concernsKey(message) { return nil }
+      guard let values = try reply.orThrow().elements, values.count == 2, let durable = values[0].text.flatMap({ EntryID($0) }),
+        let incarnation = values[1].text.flatMap({ Int64($0) })
+      else { return nil }
+      return DurableMark(lane: lane, durable: durable, incarnation: incarnation, rejected: [])
+    }
   }
 
   /// The hash that holds what is told of a lane. Those that are not built in share one, whose slot in a Cluster has nothing to do with theirs.

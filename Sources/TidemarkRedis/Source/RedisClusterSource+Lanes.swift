@@ -55,6 +55,14 @@ extension RedisClusterSource {
     try await stay(on: connection.server, cuts.map(\.lane)) { try await $0.trim(cuts, over: connection) }
   }
 
+  package func forgetRejected(_ cuts: [(lane: String, below: EntryID)]) async throws {
+    // In the slot of its lane.
+    _ = try await ask(cuts, key: { $0.lane }) { source, cuts in
+      try await source.forgetRejected(cuts)
+      return [Void]()
+    }
+  }
+
   package func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool {
     try await ask([lane], key: { $0 }) { source, _ in [try await source.raiseFloor(lane, to: floor)] }.first ?? false
   }
@@ -75,6 +83,10 @@ extension RedisClusterSource {
 
   package func markServers(of lanes: [String]) async throws -> [LaneServer] {
     try await servers(of: lanes.map { DurableScript.hash(of: $0, prefix: prefix) })
+  }
+
+  package func marks(of lanes: [String]) async throws -> [DurableMark?] {
+    try await ask(lanes, key: { [prefix] in DurableScript.hash(of: $0, prefix: prefix) }) { try await $0.marks(of: $1) }
   }
 
   package func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError] {

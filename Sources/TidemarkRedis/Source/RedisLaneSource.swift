@@ -12,6 +12,7 @@ package struct RedisLaneSource: RedisSource {
   let commands: RedisConnectionSlot
   private let doorbell: RedisDoorbell
   private let master = KnownMaster()
+  let rejectedSweeps = RejectedSweeps()
 
   /// Connects nothing yet. `prefix` is the one that the built-in lanes' names begin with.
   package init(_ configuration: RedisConfiguration, prefix: String) {
@@ -92,6 +93,10 @@ package struct RedisLaneSource: RedisSource {
       } while cursor != "0"
       return Array(names)
     }
+  }
+
+  package func marks(of lanes: [String]) async throws -> [DurableMark?] {
+    try await onCommands { [prefix] in try await DurableScript.marks(of: lanes, prefix: prefix, on: $0) }
   }
 
   package func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError] {

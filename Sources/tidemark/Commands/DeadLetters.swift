@@ -54,20 +54,31 @@ struct DeadLetters: AsyncParsableCommand {
 
     func run() async throws {
       try await failing {
-        let store = try Composition(try options.load()).makeDeadLetters()
+        let composition = try Composition(try options.load())
+        let store = try composition.makeDeadLetters()
         let replay = try store.makeReplay()
         let tally = Tally()
-        if !ids.isEmpty { try await replay.run(ids) { tally.report($0, of: ids.count) } }
+        let rejected = composition.makeRejectedNames()
+        if !ids.isEmpty {
+          try await replay.run(ids) {
+            tally.report($0, of: ids.count)
+            await rejected.forget(try await store.letters(tally.takeApplied()))
+          }
+        }
         if let reason {
           // Those that are rejected again stay open: the next portion begins behind them.
           var last: Int64 = 0
           while case let open = try await store.openLetters(reason: reason, after: last, limit: 1_000), let end = open.last {
-            try await replay.run(open) { tally.report($0, of: nil) }
+            try await replay.run(open) {
+              tally.report($0, of: nil)
+              await rejected.forget(try await store.letters(tally.takeApplied()))
+            }
             last = end
           }
         }
         tally.line.clear()
         await replay.close()
+        await rejected.close()
         if tally.failed > 0 { throw ExitCode(1) }
       }
     }
@@ -77,13 +88,24 @@ struct DeadLetters: AsyncParsableCommand {
       let line = ProgressLine()
       private var done = 0
       private(set) var failed = 0
+      private var applied: [Int64] = []
+
+      /// Those that are no dead letters any more, since the last call.
+      func takeApplied() -> [Int64] {
+        defer { applied = [] }
+        return applied
+      }
 
       func report(_ replays: [(letter: Int64, outcome: DeadLetterReplay.Outcome)], of count: Int?) {
         line.clear()
         for (id, outcome) in replays {
           switch outcome {
-          case .replayed(.applied): Console.print("\(id) applied")
-          case .replayed(.alreadyThere): Console.print("\(id) was there already")
+          case .replayed(.applied):
+            applied.append(id)
+            Console.print("\(id) applied")
+          case .replayed(.alreadyThere):
+            applied.append(id)
+            Console.print("\(id) was there already")
           case .replayed(.resolvedBefore(let resolution)): Console.print("\(id) is resolved already: \(resolution)")
           case .replayed(.rejectedAgain(let rejection)):
             failed += 1

@@ -98,6 +98,8 @@ struct Composition {
       destinations: routes.destinations, version: Tidemark.version, logger: logger)
   }
 
+  func makeRejectedNames() -> RejectedNames { RejectedNames(redis, prefix: prefix) }
+
   func makeDeadLetters() throws -> DeadLetterStore {
     try DeadLetterStore(sink: try makeSink(), schema: schema, routes: routes, limits: decodeLimits, builtIn: builtIn)
   }

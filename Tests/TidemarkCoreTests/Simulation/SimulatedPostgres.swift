@@ -40,6 +40,9 @@ struct SimulatedPostgres {
 
   func lane(_ name: String) -> LaneRecord? { content.lanes[name] }
 
+  /// Lanes of whose streams something is known.
+  var begunLanes: [String] { content.lanes.values.filter { $0.ordinal > 0 }.map(\.name) }
+
   // Leases
 
   /// Takes and renews. Answers the lanes that this worker holds.
@@ -124,11 +127,11 @@ struct SimulatedPostgres {
     }
     content.breaks[ended.name, default: []].append(incarnation.cause)
     lane.incarnation += 1
+    // Of ids that `changes` can't hold nothing is there.
+    lane.furthest = max(ended.furthest, content.changes[ended.name]?.keys.max() ?? .zero)
     lane.cursor.position = incarnation.start
     lane.ordinal = incarnation.startOrdinal
     lane.baseline = incarnation.startOrdinal
-    // Of ids that `changes` can't hold nothing is there.
-    lane.furthest = max(ended.furthest, content.changes[ended.name]?.keys.max() ?? .zero)
     lane.totals = LaneCounts()
     lane.anchor = nil
     lane.isMirrored = false

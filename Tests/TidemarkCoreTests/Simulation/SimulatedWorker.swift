@@ -42,6 +42,10 @@ struct SimulatedWorker {
   var endings = LaneEndings()
   /// `text.unstorable`, as it is set where the worker runs.
   let replacesNUL: Bool
+  /// Lanes whose streams discovery may not find.
+  var expected = ExpectedLanes()
+  /// Lanes that were owned when leases were looked at last.
+  var owned: Set<String> = []
 
   init(name: Int, limits: FlowLimits, writers: Int, timeline: Int, replacesNUL: Bool, now: ContinuousClock.Instant) {
     self.name = name

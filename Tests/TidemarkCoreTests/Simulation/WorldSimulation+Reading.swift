@@ -29,6 +29,9 @@ extension WorldSimulation {
         tell(finding, check)
         if let record { workers[index].endings.note(finding, check, record) }
         if finding == .sound, !check.isMirrored, snapshot.stream != nil { mirror(index, check.lane) }
+        if finding == .sound, snapshot.stream == nil, patternLanes.contains(check.lane) {
+          _ = workers[index].table.setAside(check.lane)
+        }
       }
     }
   }
@@ -59,12 +62,31 @@ extension WorldSimulation {
     let held = postgres.lease(workers[index].name, until: now.advanced(by: Self.ttl), now: now)
     workers[index].evidence.renewals += 1
     for lane in lanes where !held.contains(lane) { workers[index].table.disown(lane) }
-    for lane in held {
+    expect(index, held)
+    for lane in held where !patternLanes.contains(lane) || redis.streams[lane] != nil || workers[index].expected.names.contains(lane) {
       guard let record = postgres.lane(lane) else { continue }
       if let known = workers[index].table.lanes[lane]?.record, known.fence != record.fence { workers[index].table.disown(lane) }
       if workers[index].table.lanes[lane] == nil { takeUp(index, record) }
     }
+    workers[index].owned = Set(workers[index].table.lanes.keys)
     _ = workers[index].table.revive(now: now, all: true)
+  }
+
+  /// As `LaneCoordinator` does, where each lane is a shard of its own: what the ledger knows of lanes that were taken, and what was released
+  /// while the lease stayed.
+  private mutating func expect(_ index: Int, _ held: [String]) {
+    let fences = lanes.enumerated().filter { held.contains($0.element) }.map { ($0.offset, postgres.lane($0.element)?.fence ?? 0) }
+    let grant = LeaseGrant(shards: Dictionary(uniqueKeysWithValues: fences))
+    var expected = workers[index].expected
+    let unknown = Set(expected.unknown(of: grant))
+    expected.forget(Set(lanes.indices).subtracting(grant.shards.keys).union(unknown))
+    expected.recalled(grant)
+    for (shard, lane) in lanes.enumerated() where grant.shards[shard] != nil && patternLanes.contains(lane) {
+      let isKnown = unknown.contains(shard) && postgres.begunLanes.contains(lane)
+      let isReleased = workers[index].owned.contains(lane) && workers[index].table.lanes[lane] == nil
+      if isKnown || isReleased { expected.insert(lane, of: shard) }
+    }
+    workers[index].expected = expected
   }
 
   /// As `LaneVerification` does.
@@ -73,13 +95,19 @@ extension WorldSimulation {
     let check = LaneCheck(record, after: ending)
     let look = LaneLook(check, redis.look(check))
     guard let broken = look.broken(after: ending) else {
+      if look.snapshot.stream == nil, patternLanes.contains(record.name) {
+        workers[index].expected.remove(record.name)
+        workers[index].endings.forget(record.name)
+        return note("set aside", record.name)
+      }
       workers[index].table.own(record)
+      workers[index].expected.remove(record.name)
       workers[index].endings.takenUp(record)
       return note("taken up", "\(record.name) by worker \(workers[index].name) at \(record.cursor.position)")
     }
     let started = postgres.begin(NewIncarnation(after: record, broken, LaneStart.oldest.begin(look.snapshot.stream)))
     note("incarnation", "\(record.name) \(broken.cause.rawValue) \(started)")
-    if started { redis.raiseFloor(record.name, to: record.furthest) }
+    if started, let next = postgres.lane(record.name) { redis.raiseFloor(record.name, to: next.furthest) }
   }
 
   mutating func publish(_ index: Int) {
@@ -94,6 +122,7 @@ extension WorldSimulation {
     let check = LaneCheck(record, knownAdded: 0)
     let look = LaneLook(check, redis.look(check))
     guard look.mayBeTrimmed, let stream = look.snapshot.stream else { return }
+    let limits = TrimLimits(isEnabled: true, keep: .milliseconds(500), keepBytes: .max, ignoredGroups: [])
     let bound = TrimBound(
       stream, cursor: record.cursor.position, now: UInt64((now - epoch) / .milliseconds(1)),
       passed: workers[index].table.passed(record, limits, now: now), at: now, limits: limits, entryBytes: nil, groups: [],
@@ -107,4 +136,3 @@ extension WorldSimulation {
     }
   }
 }
-    let limits = TrimLimits(isEnabled: true, keep: .milliseconds(500), keepBytes: .max, ignoredGroups: [])

@@ -13,6 +13,8 @@ struct WorldSimulation {
   var postgres: SimulatedPostgres
   var workers: [SimulatedWorker] = []
   let lanes: [String]
+  /// Those of them that are found by a pattern, while their stream exists.
+  let patternLanes: Set<String>
   let limits: FlowLimits
   let retry = RetryPolicy(base: .milliseconds(50), cap: .seconds(1))
   private var workerCount = 0
@@ -35,9 +37,12 @@ struct WorldSimulation {
   private(set) var ambiguous: Set<String> = []
 
   init(seed: UInt64, tells: Bool = false) {
-    random = SeededGenerator(seed: seed)
     self.tells = tells
-    lanes = (0..<(1 + random.below(3))).map { "lane\($0)" }
+    var generator = SeededGenerator(seed: seed)
+    let names = (0..<(1 + generator.below(3))).map { "lane\($0)" }
+    lanes = names
+    patternLanes = Set(names.filter { _ in generator.chance(40) })
+    random = generator
     postgres = SimulatedPostgres(lanes: lanes) { $0 % 41 == 40 }
     limits = FlowLimits(
       maxEntries: 1 + random.below(10), maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 10_000,
@@ -90,15 +95,38 @@ struct WorldSimulation {
     let lane = lanes[random.below(lanes.count)]
     for _ in 0..<(1 + random.below(4)) {
       let value = written.count
-      // A clock that is sometimes behind.
-      let ms = UInt64((now - epoch) / .milliseconds(1)) + 1
-      let id = redis.add(lane, value: value, ms: random.chance(10) ? ms / 2 : ms)
+      let id = redis.add(lane, value: value, ms: milliseconds())
       written[value] = lane
       note("written", "\(value) to \(lane) as \(id)")
     }
   }
 
+  /// What a producer takes for the time: its clock is sometimes behind or ahead, its unit another, or it is no time at all. All that follows in
+  /// the stream comes behind that.
+  private mutating func milliseconds() -> UInt64 {
+    let ms = UInt64((now - epoch) / .milliseconds(1)) + 1
+    switch random.below(1_000) {
+    case 0..<100: return ms / 2
+    case 100..<103:
+      note("id from the future")
+      return ms + 1_000_000
+    case 103..<106:
+      note("id in microseconds")
+      return ms * 1_000
+    case 106..<108:
+      note("id beyond bigint")
+      return 1 << 63 + ms
+    default: return ms
+    }
+  }
+
   mutating func fault() {
+    // Streams of patterns come and go.
+    if let job = patternLanes.sorted().randomElement(using: &random), random.chance(15), redis.streams[job] != nil {
+      destroy(job, leaving: 0)
+      redis.drop(job)
+      return note("stream gone", job)
+    }
     let lane = lanes[random.below(lanes.count)]
     let length = redis.streams[lane]?.entries.count ?? 0
     switch random.below(100) {

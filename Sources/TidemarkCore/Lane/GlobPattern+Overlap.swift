@@ -1,4 +1,6 @@
 extension GlobPattern {
+  package func matches(_ name: String) -> Bool { overlaps(GlobPattern(literal: name)) }
+
   /// Whether some name matches both patterns.
   ///
   /// Both are walked at once from their ends: `matches[j]` says whether the rest of this pattern and the rest of the other,

@@ -1,5 +1,5 @@
 import Testing
-import TidemarkConfiguration
+import TidemarkCore
 
 @Suite struct GlobPatternTests {
   /// All pairs of patterns of up to three characters, against a matcher that is a transcript of Redis' own. Two patterns that have

@@ -1,0 +1,62 @@
+internal import TidemarkCore
+
+/// Which lanes there are: what discovery finds, and what the ledger and this worker know beside that.
+///
+/// Discovery only adds. A stream that it does not find may be gone, and then the lane still has to be compared with what was read of it, as
+/// one with a fixed name is: what was read is committed, and the break is recorded. Only then is the lane set aside until its stream appears
+/// again.
+extension LaneCoordinator {
+  /// Answers the lanes to take up: those that were found or are expected, of shards that this worker may serve, and that it does not own.
+  ///
+  /// - Parameter isComplete: every stream there is was found. Owned lanes without one are compared soon.
+  func lanesToTakeUp(_ found: [String: LaneStart], isComplete: Bool) -> [String] {
+    if isComplete {
+      let absent = table.lanes.filter { found[$0.key] == nil && !$0.value.isEnding && $0.value.halt == nil }.map(\.key)
+      table.checkSoon(absent)
+      if !absent.isEmpty { readable.raise() }
+    }
+    let names = found.keys.filter { table.lanes[$0] == nil } + expected.names.filter { table.lanes[$0] == nil && found[$0] == nil }
+    return names.filter { grant.shards[Shard.of($0, builtIn: settings.builtIn)] != nil }.sorted()
+  }
+
+  /// The shards of which the ledger has not been asked yet which lanes it knows; none where every lane has a fixed name.
+  var shardsToRecall: [Int] { settings.lanes.contains(where: \.isPattern) ? expected.unknown(of: grant) : [] }
+
+  /// The ledger knows these lanes of those shards, under the fencing tokens that were held when it was asked.
+  func recalled(_ names: [String], of shards: [Int], under asked: LeaseGrant) {
+    let valid = Set(shards.filter { grant.shards[$0] != nil && grant.shards[$0] == asked.shards[$0] })
+    expected.recalled(LeaseGrant(shards: asked.shards.filter { valid.contains($0.key) }))
+    expect(names.filter { valid.contains(Shard.of($0, builtIn: settings.builtIn)) })
+  }
+
+  /// These lanes are not owned, and are to be compared with their streams although discovery may not find them.
+  func expect(_ names: some Sequence<String>) {
+    for name in names where table.lanes[name] == nil && settings.covers(name) && !settings.names(name) {
+      let shard = Shard.of(name, builtIn: settings.builtIn)
+      if grant.shards[shard] != nil { expected.insert(name, of: shard) }
+    }
+  }
+
+  /// The streams of these lanes do not exist, and all that there was to record of them is recorded.
+  func setAside(_ names: some Sequence<String>) {
+    for name in names {
+      expected.remove(name)
+      endings.forget(name)
+    }
+  }
+
+  /// Forgets what was found of the streams of lanes that this worker may not serve any more, unless their marks wait.
+  func forgetEndings(except waiting: Set<String>) {
+    guard !endings.isEmpty else { return }
+    endings.keep { waiting.contains($0) || settings.covers($0) && grant.shards[Shard.of($0, builtIn: settings.builtIn)] != nil }
+  }
+
+  /// Other lanes are configured. What was read of those that are not any more is committed before they are released.
+  func reconfigure(_ lanes: [WorkerSettings.LaneItem]) {
+    settings.lanes = lanes
+    expected = ExpectedLanes()
+    let left = table.lanes.keys.filter { !settings.covers($0) }
+    for name in left { table.close(name, .unconfigured) }
+    tellLeft(left)
+  }
+}
