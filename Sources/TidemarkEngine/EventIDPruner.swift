@@ -56,7 +56,7 @@ struct EventIDPruner: Sendable {
   private static func end(_ observation: LaneObservation) -> EventIDRetention.StreamEnd {
     switch observation {
     case .seen(let snapshot): snapshot.stream.map { .at($0.lastGeneratedID) } ?? .absent
-    case .refused: .unknown
+    case .refused, .deferred: .unknown
     }
   }
 

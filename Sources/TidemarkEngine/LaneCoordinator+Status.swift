@@ -44,6 +44,9 @@ extension LaneCoordinator {
     for record in records { table.mirrored(record) }
   }
 
+  /// What was measured last stands until the lane's turn comes.
+  func measureAgain(_ lane: String) { observation.measureAgain(lane) }
+
   /// The server of these lanes could not be asked.
   func unmeasured(_ lanes: some Sequence<String>) {
     for lane in lanes {

@@ -126,8 +126,17 @@ package actor LaneCoordinator {
     table.overran(request)
   }
 
+  func closed(_ request: LaneReadRequest) -> LaneTable.ClosedRead {
+    table.closed(request)
+  }
+
   func unread(_ request: LaneReadRequest) {
     table.unread(request)
+  }
+
+  /// They are checked with a later round.
+  func deferred(_ lanes: [LaneCheck]) {
+    table.deferred(lanes)
   }
 
   func unchecked(_ lanes: [LaneCheck]) {

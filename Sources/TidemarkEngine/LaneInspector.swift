@@ -9,21 +9,29 @@ struct LaneInspector: Sendable {
   struct Inspection: Sendable {
     var looks: [LaneLook] = []
     var refused: [(lane: LaneCheck, error: SourceError)] = []
+    /// Lanes that are to be asked for again later.
+    var deferred: [LaneCheck] = []
   }
 
-  func look(_ lanes: [LaneCheck]) async throws -> Inspection {
-    inspection(of: lanes, try await source.look(lanes))
+  /// - Parameter mayBeDeferred: the answer is not waited for where looking is dear.
+  func look(_ lanes: [LaneCheck], mayBeDeferred: Bool) async throws -> Inspection {
+    let lanes = lanes.deferrable(mayBeDeferred)
+    return inspection(of: lanes, try await source.look(lanes))
   }
 
   /// The same over the connection for writes to a server.
-  func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> (connection: WriteConnection, inspection: Inspection) {
+  func survey(
+    _ lanes: [LaneCheck], on server: LaneServer, mayBeDeferred: Bool
+  ) async throws -> (connection: WriteConnection, inspection: Inspection) {
+    let lanes = lanes.deferrable(mayBeDeferred)
     let survey = try await source.survey(lanes, on: server)
     return (survey.connection, inspection(of: lanes, survey.observations))
   }
 
   /// The same where it does not matter what was read before and what is written next.
-  func inspect(_ lanes: [LaneCheck]) async throws -> Inspection {
-    inspection(of: lanes, try await source.inspect(lanes))
+  func inspect(_ lanes: [LaneCheck], mayBeDeferred: Bool) async throws -> Inspection {
+    let lanes = lanes.deferrable(mayBeDeferred)
+    return inspection(of: lanes, try await source.inspect(lanes))
   }
 
   private func inspection(of lanes: [LaneCheck], _ observations: [LaneObservation]) -> Inspection {
@@ -34,9 +42,20 @@ struct LaneInspector: Sendable {
       case .refused(let error):
         inspection.refused.append((lane, error))
         refusals.note(error, of: lane.lane, .inspect)
+      case .deferred: inspection.deferred.append(lane)
       }
     }
     refusals.clear(inspection.looks.lazy.map(\.lane.lane), .inspect)
     return inspection
+  }
+}
+
+extension [LaneCheck] {
+  fileprivate func deferrable(_ mayBeDeferred: Bool) -> [LaneCheck] {
+    map { check in
+      var check = check
+      check.mayBeDeferred = mayBeDeferred
+      return check
+    }
   }
 }

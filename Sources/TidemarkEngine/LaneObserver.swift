@@ -62,7 +62,7 @@ struct LaneObserver: Sendable {
       let inspection = try await inspector.inspect(
         lanes.map {
           LaneCheck(asking: $0.record.name, cursor: $0.record.cursor.position, question: $0.oldestUncommitted == nil ? .next : .counters)
-        })
+        }, mayBeDeferred: true)
       let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0.snapshot) })
       let now = try await source.currentMilliseconds(beside: first)
       let waited = await coordinator.observed(looks.compactMapValues(\.stream?.entriesAdded))
@@ -78,6 +78,7 @@ struct LaneObserver: Sendable {
       }
       await coordinator.measured(lags)
       await coordinator.unmeasured(inspection.refused.map(\.lane.lane))
+      for lane in inspection.deferred { await coordinator.measureAgain(lane.lane) }
       try await press(lags, beside: first, now: now)
       try await mirror(mirrors, of: lanes.map(\.record), on: server)
     } catch {
@@ -109,7 +110,7 @@ struct LaneObserver: Sendable {
     let unmirrored = records.filter { names.contains($0.name) }
     let checks = await coordinator.standings(unmirrored).compactMap { if case .ours(let check) = $0 { check } else { nil } }
     guard !checks.isEmpty else { return }
-    let (connection, inspection) = try await inspector.survey(checks, on: server)
+    let (connection, inspection) = try await inspector.survey(checks, on: server, mayBeDeferred: true)
     let sound = Set(inspection.looks.filter { $0.broken() == nil }.map(\.lane.lane))
     let there = try await source.mirror(new.filter { sound.contains($0.lane) }, over: connection)
     let mirrored = unmirrored.filter { there.contains($0.name) }

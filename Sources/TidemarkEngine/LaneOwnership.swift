@@ -116,7 +116,7 @@ struct LaneOwnership: Sendable {
   ) async throws -> [NewLane] {
     var lanes: [NewLane] = []
     // One that is refused is registered once it can be looked at.
-    for look in try await inspector.inspect(names.map { LaneCheck(asking: $0) }).looks
+    for look in try await inspector.inspect(names.map { LaneCheck(asking: $0) }, mayBeDeferred: false).looks
     where look.snapshot.stream != nil || settings.names(look.lane.lane) {
       let (name, stream) = (look.lane.lane, look.snapshot.stream)
       let start = starts[name] ?? .oldest

@@ -45,7 +45,7 @@ struct LaneReader: Sendable {
       } catch is CancellationError {
         return
       } catch {
-        if case .read(let request) = task { await coordinator.unread(request) }
+        if case .read(let request) = task { await unread(request, error) }
         if case .check(let lanes) = task { await coordinator.unchecked(lanes) }
         await failed(error, &lastWait)
       }
@@ -68,7 +68,8 @@ struct LaneReader: Sendable {
   }
 
   private func check(_ lanes: [LaneCheck]) async throws {
-    let inspection = try await inspector.look(lanes)
+    let inspection = try await inspector.look(lanes, mayBeDeferred: true)
+    await coordinator.deferred(inspection.deferred)
     let looks = inspection.looks
     for (lane, error) in inspection.refused { await refused(lane.lane, error) }
     // What of the old stream is still to be committed says nothing of the new one.
@@ -89,6 +90,27 @@ struct LaneReader: Sendable {
     inspector.refusals.note(error, of: lane, .inspect)
     await coordinator.halt(lane, reason: halt.text, hint: halt.hint, for: halt.rest, isOfReading: true)
   }
+
+  private func unread(_ request: LaneReadRequest, _ error: any Error) async {
+    guard (error as? SourceError)?.isClosedRead == true else { return await coordinator.unread(request) }
+    switch await coordinator.closed(request) {
+    case .unclear: break
+    case .shrinking(let entries):
+      logger.warning(
+        "redis.reply_limit",
+        metadata: server.metadata.merging([
+          "reason": "the server closes connections instead of answering: replies are probably above its client-output-buffer-limit",
+          "entries": "\(entries)", "mend": "\(Self.mend)",
+        ]) { $1 })
+    case .tooLarge(let lane, let after):
+      let reason = "the entry after \(after) is larger than the server's client-output-buffer-limit: it closes the connection"
+      logger.error("lane.halted", metadata: ["lane": "\(lane)", "reason": "\(reason)", "mend": "\(Self.mend)"])
+      await coordinator.halt(lane, reason: reason, hint: Self.mend, for: coordinator.settings.flow.haltRest)
+    }
+  }
+
+  private static let mend =
+    "raise it above limits.max_entry_bytes, as in CONFIG SET client-output-buffer-limit \"normal 256mb 128mb 60\", or set it to 0 0 0"
 
   private func failed(_ error: any Error, _ lastWait: inout Duration?) async {
     let settings = await coordinator.settings

@@ -50,7 +50,7 @@ struct LaneTrimmer: Sendable {
     _ lanes: [(record: LaneRecord, flow: LaneFlow)], on server: LaneServer, _ settings: WorkerSettings
   ) async throws {
     let (connection, inspection) = try await inspector.survey(
-      lanes.map { LaneCheck($0.record, knownAdded: $0.flow.knownAdded) }, on: server)
+      lanes.map { LaneCheck($0.record, knownAdded: $0.flow.knownAdded) }, on: server, mayBeDeferred: true)
     let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0) })
     let passed = await coordinator.passed(lanes.map(\.record))
     let now = try await source.currentMilliseconds(beside: lanes.first?.record.name ?? "")

@@ -22,7 +22,8 @@ struct LaneVerification: Sendable {
   /// Nothing of these lanes is under way. A lane that can't be taken up now is left out.
   func verified(_ records: [LaneRecord], _ settings: WorkerSettings) async throws -> [Verified] {
     let endings = await coordinator.endings
-    let inspection = try await inspector.look(records.map { LaneCheck($0, after: endings.ending(of: $0)) })
+    let inspection = try await inspector.look(
+      records.map { LaneCheck($0, after: endings.ending(of: $0)) }, mayBeDeferred: false)
     let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0) })
     let refused = Dictionary(uniqueKeysWithValues: inspection.refused.map { ($0.lane.lane, $0.error) })
     // Marks may be at a server that does not answer; then one that is refused tells, later.

@@ -59,7 +59,7 @@ final class MarkTrust: Sendable {
     }
     var connection: WriteConnection?
     if !asked.isEmpty {
-      let (found, inspection) = try await inspector.survey(asked.map(\.check), on: server)
+      let (found, inspection) = try await inspector.survey(asked.map(\.check), on: server, mayBeDeferred: false)
       connection = found
       let looks = Dictionary(inspection.looks.map { ($0.lane.lane, $0) }) { first, _ in first }
       for (check, isOurs, ending) in asked {

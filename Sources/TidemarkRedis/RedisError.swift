@@ -30,6 +30,8 @@ package struct RedisError: Error, Sendable, CustomStringConvertible, CustomDebug
   package var code: Code
   package var message: String
   package var underlying: (any Error)?
+  /// What was awaited when the connection ended was entries.
+  package var isOfRead = false
   package var file: String
   package var line: Int
 

@@ -87,4 +87,31 @@ import Testing
     table.finish(work.parts[0], .committed(work.parts[0].committed, deadLettersInARow: 0), now: epoch)
     #expect(table.nextRead(block: .zero)?.count == 1)
   }
+
+  @Test func `reads shrink after connections that were closed instead of an answer, down to the entry that is too large alone`() throws {
+    var table = LaneTableTests.owning(["a", "b"])
+    var answers: [LaneTable.ClosedRead] = []
+    for _ in 0..<5 {
+      let request = try wanted(table.nextRead(block: .zero))
+      #expect(request.positions.count == 2)
+      answers.append(table.closed(request))
+    }
+    #expect(answers == [.unclear, .shrinking(to: 8), .shrinking(to: 4), .shrinking(to: 2), .shrinking(to: 1)])
+    // Now each by itself: of one lane it is too much, twice; the other's entries are read in between.
+    var closed: [LaneTable.ClosedRead] = []
+    while closed.last != .tooLarge(lane: "a", after: .zero) {
+      let request = try wanted(table.nextRead(block: .zero))
+      if request.positions.map(\.lane) == ["a"] {
+        #expect(request.count == 1)
+        closed.append(table.closed(request))
+      } else if request.positions.map(\.lane) == ["b"] {
+        table.received(.sized([1], first: request.positions[0].after.ms + 1), for: request, now: epoch)
+      } else {
+        table.unread(request)
+      }
+      try #require(closed.count < 3)
+    }
+    #expect(closed == [.unclear, .tooLarge(lane: "a", after: .zero)])
+    #expect(table.lanes["b"]?.readPosition != .zero)
+  }
 }

@@ -50,6 +50,27 @@ import TidemarkTestKit
     #expect(ReadSizing().deepLanes(maxEntries: 5_000) == 312)
   }
 
+  @Test func `after connections that were closed instead of an answer, replies stay below half of what was asked, for a while`() {
+    var sizing = ReadSizing()
+    func count(_ lanes: Int) -> Int { sizing.count(credit: 1 << 40, lanes: lanes, maxEntries: 5_000, maxBytes: 1 << 40) }
+    var asked: [Int] = []
+    for _ in 0..<7 {
+      asked.append(count(2))
+      sizing.closed(asked: count(2), lanes: 2)
+    }
+    #expect(asked == [16, 8, 4, 2, 1, 1, 1])
+    #expect(sizing.closures == 7)
+    #expect(sizing.deepLanes(maxEntries: 5_000) == 1)
+    // What fits is read on, and more is tried only after a while.
+    var reads: [Int: Int] = [:]
+    for _ in 0..<4 * ReadSizing.calm {
+      reads[count(1), default: 0] += 1
+      sizing.received(asked: count(1), most: count(1), largest: 10)
+    }
+    #expect(sizing.closures == 0)
+    #expect(reads == [1: ReadSizing.calm, 2: ReadSizing.calm, 4: ReadSizing.calm, 8: ReadSizing.calm])
+  }
+
   @Test func `a large entry is forgotten slowly`() {
     var sizing = ReadSizing()
     sizing.received(asked: 16, most: 1, largest: 1_000_000)

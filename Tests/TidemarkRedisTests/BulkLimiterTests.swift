@@ -97,6 +97,47 @@ struct BulkLimiterTests {
     }
   }
 
+  @Test("Of too long a list of fields the first pass behind a header of their number, in any chunking; the rest is counted and hashed")
+  func tooManyFields() throws {
+    func feed(_ chunks: [[UInt8]]) -> (passed: [UInt8], limiter: BulkLimiter, ends: Int) {
+      var (limiter, passed, ends) = (BulkLimiter(), [UInt8](), 0)
+      for chunk in chunks {
+        chunk.withUnsafeBytes { chunk in
+          var at = 0
+          while at < chunk.count {
+            let rest = UnsafeRawBufferPointer(rebasing: chunk[at...])
+            let limits = BulkLimiter.Limits(longest: 5_000, wantsDigest: true, mostFields: 3)
+            let (used, isComplete) = limiter.feed(rest, limits: limits) { passed.append(contentsOf: $0) }
+            at += used
+            if isComplete { ends += 1 }
+          }
+        }
+      }
+      return (passed, limiter, ends)
+    }
+    func entry(_ id: String, _ parts: [[UInt8]]) -> [UInt8] { RESP.array([RESP.bulk(id), RESP.array(parts.map { RESP.bulk($0) })]) }
+    let few = (0..<6).map { Array("f\($0)".utf8) }
+    // Of what is left out nothing is cut by itself, however long.
+    let many = few + [Array("*9\r\n$3\r\n".utf8), [UInt8](repeating: 7, count: 6_000), [], [1]]
+    func reply(_ parts: [[UInt8]]) -> [UInt8] {
+      RESP.streams([
+        ("a", [entry("1-0", few), entry("2-0", parts), entry("3-0", parts), entry("4-0", [])]), ("b", [entry("5-0", few)]),
+      ])
+    }
+    let (input, expected) = (reply(many), reply(few))
+    let rest = many[6...].flatMap { RESP.bulk($0) }
+    var generator = SeededGenerator(seed: 5)
+    for longest in [1, 2, 3, 17, 400, .max] {
+      var (passed, limiter, ends) = feed(longest == .max ? [input + input] : (input + input).chunks(upTo: longest, using: &generator))
+      #expect(passed == expected + expected, "chunks up to \(longest)")
+      #expect(ends == 2)
+      let excesses = limiter.takeExcesses()
+      #expect(excesses.map(\.ordinal) == [1, 2, 6, 7])
+      #expect(excesses.allSatisfy { $0.elements == 10 && $0.bytes == 6_009 && $0.digest == Array(SHA256.hash(data: rest)) })
+      #expect(limiter.cuts.isEmpty && limiter.takeExcesses().isEmpty)
+    }
+  }
+
   @Test("A bulk as long as the limit passes whole, one byte more is cut")
   func boundary() {
     #expect(run([RESP.bulk([UInt8](repeating: 1, count: 10_000))], longest: 10_000).cuts.isEmpty)

@@ -2,8 +2,9 @@ import Crypto
 import Foundation
 import Testing
 import TidemarkCore
-import TidemarkRedis
 import TidemarkTestKit
+
+@testable import TidemarkRedis
 
 @Suite("Reading lanes of a real server")
 struct LaneReadingTests {
@@ -85,6 +86,24 @@ struct LaneReadingTests {
       let block = try #require(try await connection.readStreams(.of("lane")).block)
       #expect(block.readable == [ReadableEntry(lane: 0, id: "1-1", fields: [bytes, bytes + bytes, [], [0]])])
       await connection.close()
+    }
+  }
+
+  @Test("Of an entry with too many fields the first are read, whatever the budget, and how many there are")
+  func tooManyFields() async throws {
+    try await withSource { server, source in
+      let fields = (0..<30_000).map { "f\($0) \($0)" }.joined(separator: " ")
+      try await server.commands("XADD lane 1-0 k v\nXADD lane 2-0 \(fields)\nXADD lane 3-0 k v\n")
+      let block = try #require(try await source.read(.of("lane", budget: 200_000, maxFields: 10_000)).block)
+      #expect(block.readable.map(\.id) == ["1-0", "2-0", "3-0"])
+      #expect(block.readable.map { $0.fields.count / 2 } == [1, BulkLimiter.keptFields, 1])
+      let oversized = try #require(block.oversized.first)
+      #expect(block.oversized.count == 1 && oversized.fieldCount == 30_000)
+      #expect(oversized.restBytes == UInt64((BulkLimiter.keptFields..<30_000).reduce(0) { $0 + 1 + 2 * "\($1)".utf8.count }))
+      #expect(block.entries.map { block.isWhole($0) } == [true, false, true])
+      // Where more are allowed it is an entry as any other.
+      let whole = try #require(try await source.read(.of("lane", maxFields: 30_000)).block)
+      #expect(whole.readable.map { $0.fields.count / 2 } == [1, 30_000, 1] && whole.oversized.isEmpty)
     }
   }
 

@@ -48,7 +48,7 @@ package struct DeadLetterReplay: Sendable {
     if letter.resolvedAt != nil { return .replayed(.resolvedBefore(letter.resolution ?? "")) }
     guard !letter.isComplete else { return nil }
     return .impossible(
-      "only the first bytes were kept; raise limits.max_entry_bytes and write it again, then discard this one")
+      "only the beginning was kept; raise limits.max_entry_bytes or limits.max_fields and write it again, then discard this one")
   }
 
   /// Letters of one lane.

@@ -91,7 +91,11 @@ package struct StatusReader: Sendable {
     do {
       let now = try await source.currentMilliseconds(beside: records.first?.name ?? "")
       let observations = try await source.inspect(
-        records.map { LaneCheck(asking: $0.name, cursor: $0.cursor.position, question: .next) })
+        records.map {
+          var check = LaneCheck(asking: $0.name, cursor: $0.cursor.position, question: .next)
+          check.mayBeDeferred = true
+          return check
+        })
       var lags: [String: LaneLag] = [:]
       var refusal: String?
       for (record, observation) in zip(records, observations) {
@@ -99,6 +103,7 @@ package struct StatusReader: Sendable {
         case .seen(let snapshot):
           lags[record.name] = LagMeasure.lag(snapshot.stream, record: record, oldestUncommitted: snapshot.next, now: now)
         case .refused(let error): refusal = refusal ?? error.description
+        case .deferred: break
         }
       }
       // Of those that are left out others are still worth knowing.

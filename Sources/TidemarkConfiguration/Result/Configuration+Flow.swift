@@ -39,6 +39,7 @@ extension Configuration {
 
   package struct Limits: Equatable, Sendable {
     package var maxEntryBytes = ByteCount.mebibytes(32)
+    package var maxFields = 10_000
   }
 
   package struct Text: Equatable, Sendable {

@@ -99,7 +99,11 @@ extension ConfigurationSchema {
         "limits.max_entry_bytes", \.limits.maxEntryBytes, .bytes(.kibibytes(1)...(.mebibytes(512))), [],
         "A larger entry becomes a dead letter with the beginning of each of its values. What has to be stored as JSON counts in that form, "
           + "in which a quote takes two bytes and a control character six: an entry that is larger only so is a dead letter with all of its "
-          + "bytes. Not above `buffer.max_bytes`.")
+          + "bytes. Not above `buffer.max_bytes`."),
+      ConfigurationKey(
+        "limits.max_fields", \.limits.maxFields, .integer(16...1_000_000), [],
+        "An entry with more fields becomes a dead letter with the first 1,000 of them. Each field costs Redis and the worker time of its own, "
+          + "whatever its size: an entry of a million stops all lanes for a moment."),
     ])
 
   static let text = Section(

@@ -7,11 +7,13 @@ internal import Crypto
 package struct EntryDecoder: ~Copyable {
   package struct Limits: Sendable {
     package var maxEntryBytes: Int
+    package var maxFields: Int
     /// `text.unstorable: replace`: a NUL in a text becomes U+FFFD.
     package var replacesNUL: Bool
 
-    package init(maxEntryBytes: Int, replacesNUL: Bool) {
+    package init(maxEntryBytes: Int, maxFields: Int = FlowLimits.defaultMaxFields, replacesNUL: Bool) {
       self.maxEntryBytes = maxEntryBytes
+      self.maxFields = maxFields
       self.replacesNUL = replacesNUL
     }
   }
@@ -64,6 +66,16 @@ package struct EntryDecoder: ~Copyable {
   private func checkSize(
     _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ entry: EntryBlock.Entry, _ block: EntryBlock
   ) throws(Rejection) {
+    if let oversized = block.oversized(entry) {
+      let digest = oversized.restDigest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+      throw Rejection(
+        .entryTooLarge,
+        "the entry has \(oversized.fieldCount) fields, more than limits.max_fields (\(limits.maxFields)); "
+          + "behind the first \(fields.count) are \(oversized.restBytes) bytes, sha256 \(digest)")
+    }
+    guard fields.count <= limits.maxFields else {
+      throw Rejection(.entryTooLarge, "the entry has \(fields.count) fields, more than limits.max_fields (\(limits.maxFields))")
+    }
     guard !block.isWhole(entry) || EntryBlock.size(of: fields) > limits.maxEntryBytes else { return }
     throw Rejection(.entryTooLarge, "the entry is larger than limits.max_entry_bytes (\(limits.maxEntryBytes) bytes)")
   }

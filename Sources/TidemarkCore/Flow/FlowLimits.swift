@@ -9,20 +9,25 @@ package struct FlowLimits: Sendable, Equatable {
   /// Bytes of entries that are read and not yet committed.
   package var bufferBytes: Int
   package var maxEntryBytes: Int
+  package var maxFields: Int
   /// Dead letters in a row before a lane halts.
   package var haltAfterDeadLetters: Int
   /// How long a halted lane rests before it is tried again.
   package var haltRest: Duration
 
+  /// `limits.max_fields` unless it is set.
+  package static let defaultMaxFields = 10_000
+
   package init(
-    maxEntries: Int, maxBytes: Int, maxDelay: Duration, bufferBytes: Int, maxEntryBytes: Int, haltAfterDeadLetters: Int,
-    haltRest: Duration
+    maxEntries: Int, maxBytes: Int, maxDelay: Duration, bufferBytes: Int, maxEntryBytes: Int, maxFields: Int = defaultMaxFields,
+    haltAfterDeadLetters: Int, haltRest: Duration
   ) {
     self.maxEntries = maxEntries
     self.maxBytes = maxBytes
     self.maxDelay = maxDelay
     self.bufferBytes = bufferBytes
     self.maxEntryBytes = maxEntryBytes
+    self.maxFields = maxFields
     self.haltAfterDeadLetters = haltAfterDeadLetters
     self.haltRest = haltRest
   }

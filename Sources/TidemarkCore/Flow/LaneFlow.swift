@@ -47,6 +47,8 @@ package struct LaneFlow: Sendable {
   /// Postgres can't be reached, or refuses for a while.
   package internal(set) var isWaitingForPostgres = false
   var deadLettersInARow = 0
+  /// The server closed the connection instead of sending the entry behind this one, alone.
+  var closedAloneAfter: EntryID?
   /// Of all that was read of it.
   private var bytesRead = 0
   private var entriesRead = 0

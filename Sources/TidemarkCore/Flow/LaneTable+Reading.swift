@@ -72,7 +72,7 @@ extension LaneTable {
     return .read(
       LaneReadRequest(
         positions: positions, count: isAlone ? 1 : count, block: wait, budget: isAlone ? nil : available,
-        maxEntryBytes: limits.maxEntryBytes))
+        maxEntryBytes: limits.maxEntryBytes, maxFields: limits.maxFields))
   }
 
   package mutating func received(_ block: EntryBlock, for request: LaneReadRequest, now: ContinuousClock.Instant) {
@@ -171,6 +171,11 @@ extension LaneTable {
     }
   }
 
+  /// These were not looked at, because that is dear: they are checked again with the next round.
+  package mutating func deferred(_ checks: [LaneCheck]) {
+    for check in checks { withReads(of: check.lane) { $0.checks.stirred(check.lane) } }
+  }
+
   /// Of any lane of a server the stream may be another now.
   package mutating func checkAll(at server: LaneServer = .only) { reads[server]?.checks.all() }
 
@@ -178,6 +183,38 @@ extension LaneTable {
     sizing.overran(asked: request.count)
     guard request.count == 1 else { return unread(request) }
     for position in request.positions { withReads(of: position.lane) { $0.plan.single([position.lane]) } }
+  }
+
+  /// What a read comes to that the server answered by closing the connection.
+  package enum ClosedRead: Sendable, Equatable {
+    /// Any connection may be lost once.
+    case unclear
+    /// It happens again and again: reads shrink, to so many entries now.
+    case shrinking(to: Int)
+    /// One entry of one lane is too much.
+    case tooLarge(lane: String, after: EntryID)
+  }
+
+  /// The server closed the connection instead of answering.
+  package mutating func closed(_ request: LaneReadRequest) -> ClosedRead {
+    sizing.closed(asked: request.count, lanes: request.positions.count)
+    unread(request)
+    if request.count == 1, request.positions.count == 1 { return closedAlone(request.positions[0]) }
+    guard sizing.closures > 1 else { return .unclear }
+    guard request.count == 1 else { return .shrinking(to: request.count * request.positions.count / 2) }
+    for position in request.positions { withReads(of: position.lane) { $0.plan.single([position.lane]) } }
+    return .shrinking(to: 1)
+  }
+
+  /// Whatever is read of other lanes meanwhile: an entry that closes the connection twice when nothing else is asked for is too large.
+  private mutating func closedAlone(_ position: LaneReadRequest.Position) -> ClosedRead {
+    guard lanes[position.lane]?.closedAloneAfter == position.after else {
+      lanes[position.lane]?.closedAloneAfter = position.after
+      withReads(of: position.lane) { $0.plan.single([position.lane]) }
+      return .unclear
+    }
+    lanes[position.lane]?.closedAloneAfter = nil
+    return .tooLarge(lane: position.lane, after: position.after)
   }
 
   /// It could not be read.

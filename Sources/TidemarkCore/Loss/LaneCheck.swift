@@ -1,7 +1,7 @@
 /// A lane that shall be held against what Redis says of it.
 package struct LaneCheck: Sendable, Equatable {
   /// What Redis is asked of it.
-  package enum Question: Sendable, Equatable {
+  package enum Question: Sendable, Hashable {
     /// All that tells whether the stream is the one that was read.
     case comparison
     /// The counters alone.
@@ -27,6 +27,8 @@ package struct LaneCheck: Sendable, Equatable {
   /// What Redis had added when it was asked last.
   package var knownAdded: UInt64
   package var question = Question.comparison
+  /// Whether the answer may wait, or be about right, where looking is dear: see ``ObservationBudget``.
+  package var mayBeDeferred = false
   /// With which of its servers it was when the question was made, see ``LaneTable/place(_:at:)``.
   var placement = 0
 

@@ -63,12 +63,28 @@ package struct EntryBlock: Sendable {
     }
   }
 
+  /// An entry of which only the first fields were read, because it has more than `limits.max_fields`.
+  package struct Oversized: Sendable {
+    /// Tells which entry: ``Entry/firstField``.
+    package var firstField: UInt32
+    /// Fields that the whole entry has.
+    package var fieldCount = 0
+    /// Of the fields that were left out: the bytes of their names and values, and the SHA-256 of how Redis sends them.
+    package var restBytes: UInt64 = 0
+    package var restDigest: [UInt8] = []
+
+    package init(firstField: UInt32) {
+      self.firstField = firstField
+    }
+  }
+
   package var bytes: [UInt8] = []
   package var fields: [Field] = []
   package var entries: [Entry] = []
   package var sections: [Section] = []
   /// In the order of ``Truncation/field``.
   package var truncations: [Truncation] = []
+  package var oversized: [Oversized] = []
 
   package init() {}
 
@@ -77,10 +93,16 @@ package struct EntryBlock: Sendable {
   }
 
   /// Whether nothing of an entry was cut when it was read.
-  func isWhole(_ entry: Entry) -> Bool {
+  package func isWhole(_ entry: Entry) -> Bool {
+    guard oversized(entry) == nil else { return false }
     guard !truncations.isEmpty else { return true }
     let own = Int(entry.firstField)..<Int(entry.firstField) + Int(entry.fieldCount)
     return !truncations.contains { own.contains($0.field) }
+  }
+
+  /// What was left out of an entry; nil for one that has no more fields than it may.
+  package func oversized(_ entry: Entry) -> Oversized? {
+    oversized.isEmpty ? nil : oversized.first { $0.firstField == entry.firstField }
   }
 
   /// Bytes of the names and values of one entry.

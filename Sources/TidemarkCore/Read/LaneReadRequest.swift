@@ -28,12 +28,17 @@ package struct LaneReadRequest: Sendable {
   package var budget: Int?
   /// An entry beyond this has its values cut to the first 4 KiB.
   package var maxEntryBytes: Int
+  /// Of an entry with more fields only the first are delivered, as ``EntryBlock/oversized`` says.
+  package var maxFields: Int
 
-  package init(positions: [Position], count: Int, block: Duration?, budget: Int?, maxEntryBytes: Int) {
+  package init(
+    positions: [Position], count: Int, block: Duration?, budget: Int?, maxEntryBytes: Int, maxFields: Int = FlowLimits.defaultMaxFields
+  ) {
     self.positions = positions
     self.count = count
     self.block = block
     self.budget = budget
     self.maxEntryBytes = maxEntryBytes
+    self.maxFields = maxFields
   }
 }

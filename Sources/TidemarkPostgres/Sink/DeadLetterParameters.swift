@@ -56,7 +56,7 @@ extension BatchParameters {
   /// Adds names and values as they came; answers whether they are whole.
   private func appendRaw(_ entry: BatchEntry, cut: Bool, to parts: inout [ArraySlice<UInt8>]) -> Bool {
     let block = batch.blocks[entry.block]
-    var isComplete = true
+    var isComplete = block.oversized(block.entries[entry.indexInBlock]) == nil
     for (index, field) in zip(fieldIndices(entry), block.fields(of: block.entries[entry.indexInBlock])) {
       for part in [field.name, field.value] {
         let kept = cut ? part.prefix(Self.keptBytes) : part

@@ -98,10 +98,15 @@ package actor RedisConnection {
       try writeRead(positions, count: request.count, wait: wait, into: &buffer)
     }
     let shape = ReplyShape.entries(request, replies: asks ? 2 * reads.count : reads.count)
-    guard case .entries(let reply) = try await submit(buffer, shape, count: 1, within: wait + timeout) else {
-      throw RedisError(.malformedReply, "a read was answered as a command")
+    do {
+      guard case .entries(let reply) = try await submit(buffer, shape, count: 1, within: wait + timeout) else {
+        throw RedisError(.malformedReply, "a read was answered as a command")
+      }
+      return reply
+    } catch var error as RedisError where error.code == .connectionClosed {
+      error.isOfRead = true
+      throw error
     }
-    return reply
   }
 
   private func writeRead(

@@ -1,36 +1,21 @@
 internal import Crypto
 
-/// Follows the framing of replies in front of hiredis, and keeps long values away from it.
+/// Follows the framing of replies in front of hiredis, and keeps long values and endless lists of fields away from it.
 ///
 /// hiredis holds a bulk string whole before it hands it over: a value of 500 MB would sit in our memory however small
 /// the limits are. Of a bulk longer than the limit only the first bytes are passed on, behind a header of that length;
 /// its real length and digest are put aside under the bulk's ordinal. Only header lines are looked at, bodies are
 /// skipped by their length, and what is passed on unchanged is not copied.
 ///
+/// An entry of millions of fields would take hiredis seconds, in which nothing else is read. Of the list of its names and values only the
+/// first are passed on, behind a header that counts these; how many there were, and the digest of the others, are put aside.
+///
 /// A pure value; replies may be cut into chunks anywhere.
 struct BulkLimiter {
-  struct Limits: Equatable {
-    /// A bulk longer than this is cut.
-    var longest: Int
-    /// Whether the digest of a cut bulk is wanted.
-    var wantsDigest: Bool
-
-    init(longest: Int, wantsDigest: Bool) {
-      // What is cut must be longer than what is kept of it.
-      self.longest = max(longest, BulkLimiter.keptBytes)
-      self.wantsDigest = wantsDigest
-    }
-  }
-
-  /// A bulk that was cut.
-  struct Cut: Equatable {
-    /// Counts all bulk strings that were seen, from 0; nulls are not counted.
-    var ordinal: UInt64
-    /// Bytes of the whole.
-    var length: UInt64
-    /// SHA-256 of the whole, empty where it was not wanted.
-    var digest: [UInt8]
-  }
+  /// Fields that are passed on of an entry that has too many.
+  static let keptFields = 1_000
+  /// Arrays around the list of an entry's names and values: lanes, lane, entries, entry.
+  static let depthOfFields = 4
 
   /// What is passed on of a cut bulk: 4 KiB.
   static let keptBytes = 4096
@@ -47,6 +32,8 @@ struct BulkLimiter {
     case line(isArray: Bool, length: Int, last: UInt8, count: Int, isNegative: Bool)
     /// Inside a bulk's header, held back in `heldHeader` until its length is known.
     case bulkHeader
+    /// The same of the list of an entry's fields.
+    case fieldsHeader
     /// Inside a bulk that is passed on, with its CR LF.
     case body(remaining: Int)
     /// Inside a bulk that is cut, without its CR LF.
@@ -57,6 +44,8 @@ struct BulkLimiter {
 
   /// What was cut and not yet taken, oldest first.
   private(set) var cuts: [Cut] = []
+  /// The same of lists of fields; the last one may still be coming in.
+  private(set) var excesses: [Excess] = []
   private var state = State.element
   private var heldHeader: [UInt8] = []
   /// Elements missing of each array that is open.
@@ -64,12 +53,27 @@ struct BulkLimiter {
   private var ordinal: UInt64 = 0
   private var cutLength = 0
   private var hasher: SHA256?
+  private var arrays: UInt64 = 0
+  /// Elements left of the list of fields at which passing it on ends; nil where no list is cut.
+  private var leavesOutFrom: Int?
+  /// What comes is left out, and hashed.
+  private var isLeavingOut = false
+  private var restHasher = SHA256()
 
   /// The cut bulk of that ordinal, and forgets it.
   mutating func takeCut(_ ordinal: UInt64) -> Cut? {
     guard let first = cuts.first, first.ordinal == ordinal else { return nil }
     return cuts.removeFirst()
   }
+
+  /// All lists of fields that were cut, and forgets them.
+  mutating func takeExcesses() -> [Excess] {
+    defer { excesses = [] }
+    return excesses
+  }
+
+  /// Whether the list of fields of that ordinal is cut.
+  func isCut(array ordinal: UInt64) -> Bool { excesses.contains { $0.ordinal == ordinal } }
 
   /// Passes on input up to the end of a reply. The limits may change from one reply to the next, so it stops there.
   ///
@@ -81,8 +85,20 @@ struct BulkLimiter {
     // Start of what was looked at and not yet passed on.
     var from = 0
     func passRun(to end: Int) {
-      if end > from { pass(UnsafeRawBufferPointer(rebasing: input[from..<end])) }
+      if end > from {
+        let run = UnsafeRawBufferPointer(rebasing: input[from..<end])
+        if isLeavingOut { restHasher.update(bufferPointer: run) } else { pass(run) }
+      }
       from = end
+    }
+    /// Counts an element that ended. True at the end of the reply.
+    func ended() -> Bool {
+      let (isComplete, leavesOut) = endElement()
+      if leavesOut != isLeavingOut {
+        passRun(to: at)
+        leaveOut(leavesOut)
+      }
+      return isComplete
     }
 
     while at < input.count {
@@ -91,16 +107,25 @@ struct BulkLimiter {
         switch input[at] {
         case UInt8(ascii: "$"):
           // Nearly all bulks of a stream lie whole in their chunk: skipped here without a state of their own.
-          if let (length, body) = plainHeader(input, at), length <= limits.longest, length + 2 <= input.count - body {
-            ordinal += 1
+          if let (length, body) = plainHeader(input, at), isLeavingOut || length <= limits.longest, length + 2 <= input.count - body {
+            countBulk(length)
             at = body + length + 2
-            if endElement() {
+            if ended() {
               passRun(to: at)
               return (at, true)
             }
           } else {
             passRun(to: at)
             state = .bulkHeader
+          }
+        case UInt8(ascii: "*") where open.count == Self.depthOfFields && limits.mostFields != nil:
+          if let (count, body) = plainHeader(input, at), count > 0, count <= 2 * (limits.mostFields ?? 0) {
+            arrays += 1
+            open.append(count)
+            at = body
+          } else {
+            passRun(to: at)
+            state = .fieldsHeader
           }
         case UInt8(ascii: "*"):
           state = .line(isArray: true, length: 0, last: 0, count: 0, isNegative: false)
@@ -140,13 +165,25 @@ struct BulkLimiter {
           break
         }
         state = .element
+        if isArray, !isNegative, open.count == Self.depthOfFields { arrays += 1 }
         if isArray, !isNegative, count > 0 {
           open.append(count)
           if open.count > Self.deepest { state = .broken }
-        } else if endElement() {
+        } else if ended() {
           passRun(to: at)
           return (at, true)
         }
+
+      case .fieldsHeader:
+        let end = input[at...].firstIndex(of: UInt8(ascii: "\n")) ?? input.count - 1
+        heldHeader.append(contentsOf: input[at...end])
+        at = end + 1
+        from = at
+        guard heldHeader.last == UInt8(ascii: "\n") || heldHeader.count > Self.longestHeader else { break }
+        let header = heldHeader
+        heldHeader.removeAll(keepingCapacity: true)
+        let count = fieldsHeader(header, limits, pass)
+        if count == 0, ended() { return (at, true) }
 
       case .bulkHeader:
         let end = input[at...].firstIndex(of: UInt8(ascii: "\n")) ?? input.count - 1
@@ -162,9 +199,15 @@ struct BulkLimiter {
           swap(&held, &heldHeader)
         }
         held.withUnsafeBytes { header in
-          if let length = longerLength(header, limits) { beginCut(length, limits, pass) } else { pass(header) }
+          if let length = longerLength(header, limits) {
+            beginCut(length, limits, pass)
+          } else if isLeavingOut {
+            restHasher.update(bufferPointer: header)
+          } else {
+            pass(header)
+          }
         }
-        if isBetweenElements, endElement() { return (at, true) }
+        if isBetweenElements, ended() { return (at, true) }
 
       case .body(let remaining):
         let taken = min(remaining, input.count - at)
@@ -172,7 +215,7 @@ struct BulkLimiter {
         state = .body(remaining: remaining - taken)
         if taken == remaining {
           state = .element
-          if endElement() {
+          if ended() {
             passRun(to: at)
             return (at, true)
           }
@@ -239,8 +282,8 @@ struct BulkLimiter {
       }
       length = length * 10 + Int(digit - 0x30)
     }
-    if length > limits.longest { return length }
-    ordinal += 1
+    if length > limits.longest, !isLeavingOut { return length }
+    countBulk(length)
     state = .body(remaining: length + 2)
     return nil
   }
@@ -253,13 +296,66 @@ struct BulkLimiter {
     header.withUTF8 { pass(UnsafeRawBufferPointer($0)) }
   }
 
-  /// Counts an element that ended, and the arrays that end with it. True at the end of the reply.
-  private mutating func endElement() -> Bool {
+  /// Passes on the header of an entry's list of fields, or one of fewer. Answers the number of its elements; 0 also for a list that is none.
+  private mutating func fieldsHeader(_ header: [UInt8], _ limits: Limits, _ pass: (UnsafeRawBufferPointer) -> Void) -> Int {
+    state = .element
+    let digits = header.dropFirst().dropLast(2)
+    guard header.suffix(2) == [13, 10], !digits.isEmpty, digits.count < 10 else {
+      state = .broken
+      header.withUnsafeBytes(pass)
+      return -1
+    }
+    guard digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
+      // An entry that was deleted between its listing and its reading.
+      if !digits.elementsEqual("-1".utf8) { state = .broken }
+      header.withUnsafeBytes(pass)
+      return digits.elementsEqual("-1".utf8) ? 0 : -1
+    }
+    let count = digits.reduce(0) { $0 * 10 + Int($1 - 0x30) }
+    let ordinal = arrays
+    arrays += 1
+    if count > 0 { open.append(count) }
+    guard let most = limits.mostFields, count > 2 * most else {
+      header.withUnsafeBytes(pass)
+      return count
+    }
+    let kept = 2 * min(most, Self.keptFields)
+    leavesOutFrom = count - kept
+    excesses.append(Excess(ordinal: ordinal, elements: count))
+    var shorter = "*\(kept)\r\n"
+    shorter.withUTF8 { pass(UnsafeRawBufferPointer($0)) }
+    return count
+  }
+
+  private mutating func countBulk(_ length: Int) {
+    if isLeavingOut {
+      excesses[excesses.count - 1].bytes += UInt64(length)
+    } else {
+      ordinal += 1
+    }
+  }
+
+  private mutating func leaveOut(_ leavesOut: Bool) {
+    isLeavingOut = leavesOut
+    if leavesOut {
+      restHasher = SHA256()
+    } else {
+      excesses[excesses.count - 1].digest = Array(restHasher.finalize())
+    }
+  }
+
+  /// Counts an element that ended, and the arrays that end with it. Answers whether it is the end of the reply, and whether what follows is left
+  /// out.
+  private mutating func endElement() -> (isComplete: Bool, leavesOut: Bool) {
     while let last = open.indices.last {
       open[last] -= 1
-      if open[last] > 0 { return false }
+      if let from = leavesOutFrom, last == Self.depthOfFields, open[last] <= from {
+        if open[last] > 0 { return (false, true) }
+        leavesOutFrom = nil
+      }
+      if open[last] > 0 { return (false, isLeavingOut && leavesOutFrom != nil) }
       open.removeLast()
     }
-    return true
+    return (true, false)
   }
 }

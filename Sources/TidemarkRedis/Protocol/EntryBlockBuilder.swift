@@ -48,12 +48,13 @@ struct EntryBlockBuilder {
     case (0, _, .error(let text)): serverError = serverError ?? String(decoding: text, as: UTF8.self)
     // Nothing new; or what ASKING answers.
     case (0, _, .null), (0, _, .status): break
-    case (0, _, .array), (1, _, .array(2)): break
+    case (0, _, .array), (1, _, .array(2, _)): break
     case (2, 0, .bulk(let lane, _)): beginSection(lane)
-    case (2, 1, .array), (3, _, .array(2)): break
+    case (2, 1, .array), (3, _, .array(2, _)): break
     case (4, 0, .bulk(let id, _)): beginEntry(id)
-    case (4, 1, .array(let count)):
+    case (4, 1, .array(let count, let isCut)):
       if count % 2 != 0 { malformed = "an entry with \(count) names and values" }
+      if isCut { beginExcess() }
     // An entry that was deleted between its listing and its reading.
     case (4, 1, .null): break
     case (5, _, .bulk(let bytes, let cut)):
@@ -68,12 +69,19 @@ struct EntryBlockBuilder {
   }
 
   /// The reply, once it is complete.
-  mutating func finish() throws(RedisError) -> LaneReadReply {
+  ///
+  /// - Parameter excesses: of each entry that had too many fields, in their order.
+  mutating func finish(_ excesses: [BulkLimiter.Excess] = []) throws(RedisError) -> LaneReadReply {
     defer { reset() }
     if let malformed { throw RedisError(.malformedReply, "XREAD answered \(malformed)") }
     if let serverError { throw RedisError(.server, serverError) }
     if isOverBudget { return .overBudget }
     if block.entries.isEmpty { return .nothing }
+    for (index, excess) in zip(block.oversized.indices, excesses) {
+      block.oversized[index].fieldCount = excess.elements / 2
+      block.oversized[index].restBytes = excess.bytes
+      block.oversized[index].restDigest = excess.digest
+    }
     return .entries(handOver())
   }
 
@@ -81,6 +89,7 @@ struct EntryBlockBuilder {
     var result = EntryBlock()
     result.sections = block.sections
     result.truncations = block.truncations
+    result.oversized = block.oversized
     if block.footprint > Self.largestScratch {
       swap(&result, &block)
     } else {
@@ -104,6 +113,7 @@ struct EntryBlockBuilder {
     block.entries.removeAll(keepingCapacity: keepsScratch)
     block.sections.removeAll(keepingCapacity: keepsScratch)
     block.truncations = []
+    block.oversized = []
     request.positions = []
   }
 
@@ -132,6 +142,13 @@ struct EntryBlockBuilder {
     isNameCut = false
     block.entries.append(.init(id: id, firstField: UInt32(block.fields.count), fieldCount: 0))
     block.sections[section].entries = block.sections[section].entries.lowerBound..<block.entries.count
+  }
+
+  /// The entry has more fields than it may: the first ones follow.
+  private mutating func beginExcess() {
+    guard let entry = block.entries.last else { return }
+    isTooLarge = true
+    block.oversized.append(.init(firstField: entry.firstField))
   }
 
   private mutating func appendName(_ bytes: UnsafeRawBufferPointer, _ cut: BulkLimiter.Cut?) {

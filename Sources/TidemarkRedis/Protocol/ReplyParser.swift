@@ -10,7 +10,7 @@ enum ReplyShape: Sendable {
   var limits: BulkLimiter.Limits {
     switch self {
     case .value(let bounds): .init(longest: bounds.longestBulk, wantsDigest: false)
-    case .entries(let request, _): .init(longest: request.maxEntryBytes, wantsDigest: true)
+    case .entries(let request, _): .init(longest: request.maxEntryBytes, wantsDigest: true, mostFields: request.maxFields)
     }
   }
 }
@@ -37,13 +37,15 @@ final class ReplyParser {
     var functions = redisReplyObjectFunctions()
     // The types of the counts differ between hiredis 0.14 and 1.x: they are left to inference.
     functions.createString = { task, text, length in
-      ReplyParser.receive(task) { arena, type in
+      ReplyParser.receive(task) { arena, type, _ in
         arena.pointee.string(UnsafeRawBufferPointer(start: text, count: Int(length)), type: type)
       }
     }
-    functions.createArray = { task, count in ReplyParser.receive(task) { _, _ in .array(Int(count)) } }
-    functions.createInteger = { task, value in ReplyParser.receive(task) { _, _ in .integer(Int64(value)) } }
-    functions.createNil = { task in ReplyParser.receive(task) { _, _ in .null } }
+    functions.createArray = { task, count in
+      ReplyParser.receive(task) { arena, _, depth in arena.pointee.array(Int(count), depth: depth) }
+    }
+    functions.createInteger = { task, value in ReplyParser.receive(task) { _, _, _ in .integer(Int64(value)) } }
+    functions.createNil = { task in ReplyParser.receive(task) { _, _, _ in .null } }
     functions.freeObject = { _ in }
     table.initialize(to: functions)
     return table
@@ -59,7 +61,15 @@ final class ReplyParser {
     /// Replies that are still to come of those that make one.
     var repliesLeft = 0
     var bulks: UInt64 = 0
+    /// The same of arrays at the depth of an entry's fields.
+    var arrays: UInt64 = 0
     var longestString = 0
+
+    mutating func array(_ count: Int, depth: Int) -> ReplyElement {
+      guard depth == BulkLimiter.depthOfFields else { return .array(count, isCut: false) }
+      defer { arrays += 1 }
+      return .array(count, isCut: limiter.isCut(array: arrays))
+    }
 
     mutating func string(_ bytes: UnsafeRawBufferPointer, type: CInt) -> ReplyElement {
       switch type {
@@ -148,18 +158,19 @@ final class ReplyParser {
     case .entries:
       arena.pointee.repliesLeft -= 1
       guard arena.pointee.repliesLeft == 0 else { return nil }
-      return .entries(Result { () throws(RedisError) in try arena.pointee.entries.finish() })
+      let excesses = arena.pointee.limiter.takeExcesses()
+      return .entries(Result { () throws(RedisError) in try arena.pointee.entries.finish(excesses) })
     }
   }
 
   /// The body of every callback. The answer must not be null, which means "no memory": it is the element's depth plus
   /// one, from which its children learn their own.
   private static func receive(
-    _ task: UnsafePointer<redisReadTask>?, _ element: (UnsafeMutablePointer<Arena>, CInt) -> ReplyElement
+    _ task: UnsafePointer<redisReadTask>?, _ element: (UnsafeMutablePointer<Arena>, CInt, Int) -> ReplyElement
   ) -> UnsafeMutableRawPointer? {
     guard let task, let arena = task.pointee.privdata?.assumingMemoryBound(to: Arena.self) else { return nil }
     let depth = task.pointee.parent.map { Int(bitPattern: $0.pointee.obj) } ?? 0
-    let element = element(arena, task.pointee.type)
+    let element = element(arena, task.pointee.type, depth)
     switch arena.pointee.shape {
     case .value: arena.pointee.tokens.append(element, depth: depth)
     case .entries: arena.pointee.entries.append(element, depth: depth, index: Int(task.pointee.idx))

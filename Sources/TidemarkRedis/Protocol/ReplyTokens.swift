@@ -57,7 +57,7 @@ struct ReplyTokens {
     case .bulk: tokens.append(Token(kind: .bulk, value: start, length: length))
     case .integer(let value): tokens.append(Token(kind: .integer, value: value, length: 0))
     case .null: tokens.append(Token(kind: .null, value: 0, length: 0))
-    case .array(let count):
+    case .array(let count, _):
       tokens.append(Token(kind: .array, value: depth < bounds.deepestKept ? Int64(count) : 0, length: 0))
     }
   }
@@ -102,7 +102,8 @@ enum ReplyElement {
   /// With what the limiter put aside, where the bulk was cut.
   case bulk(UnsafeRawBufferPointer, BulkLimiter.Cut?)
   case integer(Int64)
-  case array(Int)
+  /// With whether the limiter left out the end of it.
+  case array(Int, isCut: Bool)
   case null
 
   var bytes: UnsafeRawBufferPointer {

@@ -13,25 +13,29 @@ extension RedisLaneSource {
 
   package func look(_ lanes: [LaneCheck]) async throws -> [LaneObservation] {
     // On the connection for reads: between two reads nothing of a lane is on its way.
-    try await translating { try await reads.perform { try await look(lanes, on: $0) } }
+    try await translating { try await reads.perform { try await look(lanes, on: $0, number: reads.connectionNumber) } }
   }
 
   package func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey {
-    let (number, observations) = try await onNumberedCommands { try await look(lanes, on: $0) }
+    let (number, observations) = try await onNumberedCommands { connection in
+      try await look(lanes, on: connection, number: commands.connectionNumber)
+    }
     return LaneSurvey(connection: WriteConnection(server: server, number: number), observations: observations)
   }
 
   package func inspect(_ lanes: [LaneCheck]) async throws -> [LaneObservation] {
-    try await onCommands { try await look(lanes, on: $0) }
+    try await onCommands { try await look(lanes, on: $0, number: commands.connectionNumber) }
   }
 
-  private func look(_ lanes: [LaneCheck], on connection: RedisConnection) async throws -> [LaneObservation] {
+  private func look(_ lanes: [LaneCheck], on connection: RedisConnection, number: Int) async throws -> [LaneObservation] {
     var observations: [LaneObservation] = []
     observations.reserveCapacity(lanes.count)
     for start in stride(from: 0, to: lanes.count, by: Self.portion) {
       let portion = Array(lanes[start..<min(start + Self.portion, lanes.count)])
-      for (lane, reply) in zip(portion, try await ObservationScript.ask(portion, on: connection)) {
-        observations.append(try LaneObservation(reply, of: lane.lane, own: prefix))
+      let efforts = observation.efforts(for: portion, over: number)
+      for (lane, reply) in zip(portion, try await ObservationScript.ask(Array(zip(portion, efforts)), own: prefix, on: connection)) {
+        let answer = try ObservationAnswer(reply, of: lane.lane, own: prefix)
+        observations.append(observation.answered(answer, of: lane, over: number))
       }
     }
     guard observations.contains(where: { $0.snapshot.map { $0.stream == nil } ?? false }) else { return observations }

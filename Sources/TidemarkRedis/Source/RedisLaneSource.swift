@@ -10,6 +10,7 @@ package struct RedisLaneSource: RedisSource {
   let prefix: String
   let reads: RedisConnectionSlot
   let commands: RedisConnectionSlot
+  let observation = ObservationMemory()
   private let doorbell: RedisDoorbell
   private let master = KnownMaster()
   let rejectedSweeps = RejectedSweeps()

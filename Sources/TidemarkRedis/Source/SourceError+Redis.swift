@@ -6,6 +6,7 @@ extension SourceError {
     switch error.code {
     case .connectFailed, .connectionClosed, .timedOut, .malformedReply, .replyTooLarge:
       self.init(.unavailable, error.message)
+      isClosedRead = error.isOfRead
     case .server:
       self.init(serverError: error.message, address: address)
     case .unsupportedServer:

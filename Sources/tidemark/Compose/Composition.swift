@@ -51,7 +51,8 @@ struct Composition {
 
   var decodeLimits: EntryDecoder.Limits {
     EntryDecoder.Limits(
-      maxEntryBytes: configuration.limits.maxEntryBytes.bytes, replacesNUL: configuration.text.unstorable == .replace)
+      maxEntryBytes: configuration.limits.maxEntryBytes.bytes, maxFields: configuration.limits.maxFields,
+      replacesNUL: configuration.text.unstorable == .replace)
   }
 
   var workerSettings: WorkerSettings {
@@ -60,7 +61,8 @@ struct Composition {
       flow: FlowLimits(
         maxEntries: batch.maxEntries, maxBytes: batch.maxBytes.bytes, maxDelay: batch.maxDelay,
         bufferBytes: configuration.buffer.maxBytes.bytes, maxEntryBytes: configuration.limits.maxEntryBytes.bytes,
-        haltAfterDeadLetters: configuration.deadLetters.haltAfter, haltRest: configuration.retry.cap),
+        maxFields: configuration.limits.maxFields, haltAfterDeadLetters: configuration.deadLetters.haltAfter,
+        haltRest: configuration.retry.cap),
       decode: decodeLimits,
       retry: RetryPolicy(base: configuration.retry.base, cap: configuration.retry.cap),
       builtIn: builtIn,

@@ -29,9 +29,10 @@ extension LaneReadReply {
 extension LaneReadRequest {
   static func of(
     _ lanes: String..., after: EntryID = .zero, count: Int = 100, block: Duration? = nil, budget: Int? = 1 << 24,
-    maxEntryBytes: Int = 1 << 20
+    maxEntryBytes: Int = 1 << 20, maxFields: Int = FlowLimits.defaultMaxFields
   ) -> LaneReadRequest {
     LaneReadRequest(
-      positions: lanes.map { .init(lane: $0, after: after) }, count: count, block: block, budget: budget, maxEntryBytes: maxEntryBytes)
+      positions: lanes.map { .init(lane: $0, after: after) }, count: count, block: block, budget: budget, maxEntryBytes: maxEntryBytes,
+      maxFields: maxFields)
   }
 }

@@ -1,0 +1,24 @@
+internal import Synchronization
+internal import TidemarkCore
+
+/// What is kept of looks at lanes over the connections to one server: a shell around ``ObservationBudget``.
+final class ObservationMemory: Sendable {
+  private let budget = Mutex(ObservationBudget())
+
+  func efforts(for lanes: [LaneCheck], over connection: Int) -> [ObservationBudget.Effort] {
+    budget.withLock { budget in lanes.map { budget.effort(for: $0, over: connection, now: .now) } }
+  }
+
+  func answered(_ answer: ObservationAnswer, of lane: LaneCheck, over connection: Int) -> LaneObservation {
+    budget.withLock { budget in
+      switch answer {
+      case .whole(let snapshot, let facts, let cost):
+        budget.looked(at: lane, over: connection, snapshot, facts: facts, cost: cost, now: .now)
+        return .seen(snapshot)
+      case .same: return budget.unchanged(lane, over: connection)
+      case .changed(let length, let added): return budget.changed(lane, over: connection, length: length, added: added)
+      case .refused(let error): return .refused(error)
+      }
+    }
+  }
+}
