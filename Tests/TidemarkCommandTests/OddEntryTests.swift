@@ -60,9 +60,10 @@ import TidemarkTestKit
   @Test func aKeyThatIsSomethingElseConcernsItsOwnLaneAlone() async throws {
     try await withProduct(["state.partitions": "3", "trim.keep": "0s"]) { product in
       let lanes = (0..<3).map { "tidemark:{\($0)}:changes" }
-      // One lane's marks, and another's stream.
-      for key in ["tidemark:{0}:lane", lanes[1]] { try await product.redis.command("SET", key, "foo") }
+      // One lane's marks, and another's stream, which is refused at the start, where somebody looks.
+      try await product.redis.command("SET", "tidemark:{0}:lane", "foo")
       let worker = try await product.startWorker()
+      try await product.redis.command("SET", lanes[1], "foo")
       for lane in [lanes[0], lanes[2]] { try await product.addMessages(50, session: lane, to: lane) }
       try await product.waitUntilCaughtUp([lanes[0], lanes[2]])
       let last = try await product.value(
