@@ -136,6 +136,23 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `another installation gets no prefix whose claim was flushed a moment ago, while a worker is there`() async throws {
+    try await withProduct { product in
+      let worker = try await product.startWorker()
+      let id = try await ids(product).postgres
+      try await withPostgres { postgres in
+        let second = Product(redis: product.redis, postgres: postgres, settings: product.settings)
+        for _ in 0..<3 {
+          try await product.redis.command("FLUSHALL")
+          try await expectRefused(second, "belongs to another installation (\(id)", by: ["migrate"])
+        }
+        #expect(try await ids(product).redis == id)
+        #expect(!worker.standardError.contains("installation.refused"))
+        #expect(try await worker.stop() == 0)
+      }
+    }
+  }
+
   @Test func `a Redis whose Postgres is gone is taken over by the next one, with as many partitions`() async throws {
     try await withProduct { product in
       let id = try await ids(product).postgres

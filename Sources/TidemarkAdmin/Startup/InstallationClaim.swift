@@ -6,6 +6,9 @@ package import TidemarkRedis
 ///
 /// ``ClaimVerdict`` decides. An actor, because what the worker confirmed last belongs to its next decision.
 package actor InstallationClaim {
+  /// How long a Redis without a claim is left to workers that are connected to it: one whose claim was flushed puts it back within a second.
+  private static let patience = Duration.milliseconds(2_500)
+
   private let sink: PostgresSink
   private let configuration: RedisConfiguration
   private let keyspace: RedisKeyspace
@@ -27,7 +30,7 @@ package actor InstallationClaim {
   ) {
     self.sink = sink
     configuration = redis
-    keyspace = RedisKeyspace(redis, name: "tidemark-claim")
+    keyspace = RedisKeyspace(redis, name: worker == nil ? "tidemark-check" : RedisPrefix.connectionName(ofWorkersOf: prefix))
     self.prefix = prefix
     self.schema = schema
     self.partitions = partitions
@@ -41,18 +44,32 @@ package actor InstallationClaim {
   ///
   /// - Throws: ``ClaimVerdict/Refusal``, or what kept it from comparing; ``finding(of:)`` says it to people.
   package func confirm(isAdopting: Bool = false) async throws {
+    var hasWaited = false
     // Who is overtaken by another one finds what that one wrote when it compares again.
-    for _ in 0..<3 {
+    for _ in 0..<4 {
       guard let ledger = try await sink.installation(askedBy: worker, within: within) else { throw Missing() }
       switch judge(ledger, try await redis.claim(partitions: partitions), isAdopting) {
       case .held:
         if let claim = ledger.claim { confirmed.insert(claim) }
         return
       case .refused(let refusal): throw refusal
-      case .take: if try await take(isAdopting) { return }
+      case .take:
+        if !hasWaited, !isAdopting, try await othersMayClaim() {
+          hasWaited = true
+          try await Task.sleep(for: Self.patience)
+        } else if try await take(isAdopting) {
+          return
+        }
       }
     }
     throw SinkError(.fault(.world), "the prefix \(prefix) was claimed by others at the same moment; try again")
+  }
+
+  /// Whether workers are connected that may be about to claim this Redis again. One that has found its claim here before is such a worker itself.
+  private func othersMayClaim() async throws -> Bool {
+    guard confirmed.isEmpty else { return false }
+    guard let workers = try await redis.workers() else { return true }
+    return workers > (worker == nil ? 0 : 1)
   }
 
   /// Throws what ``confirm(isAdopting:)`` would refuse, and changes nothing. Where `migrate` has not made the installation, it is judged as

@@ -45,6 +45,16 @@ package struct RedisPrefix: Sendable {
     return claim
   }
 
+  /// The name of the connection over which a worker compares the claim: it outlives a flush. No name may hold any character of a prefix.
+  package static func connectionName(ofWorkersOf prefix: String) -> String { "tidemark-claim-\(CRC16.xmodem(prefix.utf8))" }
+
+  /// How many workers, of whatever installation, compare the claim of this prefix; nil where the server does not tell.
+  package func workers() async throws -> Int? {
+    let reply = try await keyspace.pipeline([(config, ["CLIENT", "LIST", "TYPE", "normal"])])[0]
+    let name = " name=\(Self.connectionName(ofWorkersOf: name)) "
+    return reply.text.map { $0.split(whereSeparator: \.isNewline).count { $0.contains(name) } }
+  }
+
   /// Writes a claim where `expected` still stands; answers whether it did. The ids beside marks follow where they are another's.
   package func write(_ claim: PrefixClaim, over expected: PrefixClaim) async throws -> Bool {
     guard let installation = claim.installation else { return false }
