@@ -129,6 +129,20 @@ import TidemarkTestKit
     }
   }
 
+  @Test(arguments: ["LATIN1", "SQL_ASCII"]) func aDatabaseThatDoesNotStoreUnicodeIsNamed(encoding: String) async throws {
+    try await withProduct(isMigrated: false) { product in
+      let (owner, name) = (product.postgres.database, "\(product.postgres.database)_\(encoding)")
+      try await product.postgres.adminPsql(
+        "create database \"\(name)\" owner \"\(owner)\" encoding '\(encoding)' template template0 locale 'C'", in: "postgres")
+      let settings = ["postgres.url": product.postgres.url(database: name, role: owner)]
+      let (line, fix) = ("postgres.encoding:", "the database \(name) stores text as \(encoding)")
+      try await expectRefused(product, line, fix, settings: settings)
+      let migrate = try await product.run("migrate", settings: settings)
+      #expect(migrate.exitCode == 1 && migrate.standardError.contains(fix))
+      try await product.postgres.adminPsql("drop database \"\(name)\" with (force)", in: "postgres")
+    }
+  }
+
   @Test func whatIsWrongInRedisIsNamed() async throws {
     try await withProduct { product in
       try await expectRefused(

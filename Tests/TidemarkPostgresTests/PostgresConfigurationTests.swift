@@ -8,8 +8,15 @@ import Testing
     #expect(configuration.options["connect_timeout"] == "1")
     #expect(configuration.options["application_name"] == "mine")
     #expect(configuration.options["tcp_user_timeout"] == "15000")
-    #expect(configuration.options["target_session_attrs"] == "read-write")
+    // What a role or a database says of read-only transactions is overruled, so it must not keep libpq from connecting.
+    #expect(configuration.options["target_session_attrs"] == "primary")
+    #expect(configuration.wantsWritable)
     #expect(configuration.connectTimeout == .seconds(1))
+  }
+
+  @Test(arguments: ["postgresql://u@h/d?client_encoding=LATIN1", "host=h client_encoding=auto"])
+  func `no URL decides how text is encoded`(url: String) throws {
+    #expect(try PostgresConfiguration(url: url).options["client_encoding"] == "UTF8")
   }
 
   @Test func `a password given apart wins`() throws {

@@ -1,4 +1,5 @@
 import Testing
+import TidemarkCore
 import TidemarkTestKit
 
 @testable import TidemarkPostgres
@@ -65,14 +66,33 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `a prepared statement deallocated behind our back fails once and is then prepared again`() async throws {
+  @Test func `a session whose prepared statements are gone is given up, and it is the fault of no record`() async throws {
     try await withPostgres { server in
       let connection = try await connect(to: server)
       let statement = PostgresStatement(sql: "select 1", name: "one")
       _ = try await connection.pipeline([statement], deadline: generous)
-      try await connection.script("deallocate all", deadline: generous)
-      #expect(try await failure { try await connection.pipeline([statement], deadline: generous) }.kind == .server("26000"))
+      try await connection.script("discard all", deadline: generous)
+      let error = try await failure {
+        try await connection.pipeline([PostgresStatement(sql: "begin"), statement, PostgresStatement(sql: "commit")], deadline: generous)
+      }
+      #expect(error.kind == .server("26000"))
+      #expect(error.isRetryable)
+      #expect(!error.outcomeUnknown)
+      #expect(SinkError(error, isUnderWay: true).kind == .fault(.world))
+      // Its settings may be gone, too.
+      #expect(await !connection.isUsable)
+      try await connection.connect(deadline: generous)
       #expect(try await connection.pipeline([statement], deadline: generous).count == 1)
+    }
+  }
+
+  @Test func `a session never runs what another one prepared`() async throws {
+    try await withPostgres { server in
+      let (one, other) = (try await connect(to: server), try await connect(to: server))
+      _ = try await one.pipeline([PostgresStatement(sql: "select 1", name: "one")], deadline: generous)
+      _ = try await other.pipeline([PostgresStatement(sql: "select 1", name: "one")], deadline: generous)
+      let names = "select string_agg(name, ',') from pg_prepared_statements where from_sql = false"
+      #expect(try await one.one(names) != other.one(names))
     }
   }
 

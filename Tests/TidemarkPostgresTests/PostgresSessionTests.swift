@@ -9,8 +9,9 @@ import TidemarkTestKit
     try await withPostgres { server in
       let connection = try await connect(to: server) { $0.statementTimeout = .milliseconds(12_345) }
       let expected = [
-        "lock_timeout": "5s", "statement_timeout": "12345ms", "idle_in_transaction_session_timeout": "1min", "TimeZone": "UTC",
-        "search_path": "pg_catalog", "client_encoding": "UTF8", "application_name": "tidemark", "standard_conforming_strings": "on",
+        "lock_timeout": "5s", "statement_timeout": "12345ms", "idle_in_transaction_session_timeout": "1min",
+        "application_name": "tidemark", "synchronous_commit": "on", "tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3", "tcp_user_timeout": "15000", "client_connection_check_interval": "10s",
       ]
       for (name, value) in expected { #expect(try await connection.one("select current_setting($1)", [.string(name)]) == value) }
       #expect(await connection.serverVersion >= 130_000)

@@ -62,6 +62,9 @@ package struct PostgresCheck: Sendable {
     if error.sqlstate == "3D000" || (text.contains("database") && text.contains("does not exist")) {
       return Finding(.problem, "postgres", "\(place) has no such database", mend: "create it with createdb, or change postgres.url")
     }
+    if case .unsuitable(let requirement) = error.kind {
+      return Finding(.problem, "postgres.\(requirement.rawValue)", "\(place): \(text)", mend: error.hint)
+    }
     if error.kind == .misuse { return Finding(.problem, "postgres", error.description, mend: "correct postgres.url") }
     return Finding(
       .unreachable, "postgres", "can't reach \(place) (\(error.message.split(whereSeparator: \.isNewline).first ?? "no answer"))",
@@ -121,14 +124,22 @@ package struct PostgresCheck: Sendable {
     ]
   }
 
+  /// What the server, the database or the role would set, had the session not set it itself.
   private func durability(_ connection: PostgresConnection) async throws -> [Finding] {
     let result = try await connection.query(
       """
-      SELECT current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
-             current_setting('full_page_writes') AS full_page_writes
+      SELECT name, setting FROM pg_catalog.pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off'
+      UNION ALL
+      SELECT name, setting FROM pg_catalog.pg_settings WHERE name = 'synchronous_commit' AND reset_val = 'off'
+      ORDER BY name
       """, deadline: .seconds(10))
-    return ["fsync", "synchronous_commit", "full_page_writes"].compactMap { name in
-      guard result.string(0, name) == "off" else { return nil }
+    return (0..<result.rowCount).compactMap { row in
+      guard let name = result.string(row, "name") else { return nil }
+      guard result.string(row, "setting") == "off" else {
+        return Finding(
+          .warning, "postgres.\(name)", "\(name) is off for this role, database or server; Tidemark's own sessions set it to on",
+          mend: "set \(name) = on where other sessions, too, must not lose what they committed")
+      }
       return Finding(
         .warning, "postgres.\(name)", "\(name) is off: a crash of the server can lose what agents were told is durable",
         mend: "set \(name) = on")

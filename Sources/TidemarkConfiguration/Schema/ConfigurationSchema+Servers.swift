@@ -41,7 +41,7 @@ extension ConfigurationSchema {
       ConfigurationKey(
         "postgres.url", \.postgres.url, .url(schemes: ["postgresql", "postgres"]), [],
         "The database, as libpq reads it: `postgresql://user@host:5432/database?sslmode=verify-full`. Point it at the server "
-          + "itself or at a pooler in session mode."),
+          + "itself or at a pooler in session mode; one in transaction mode is refused. The database must store UTF8."),
       ConfigurationKey(
         "postgres.schema", \.postgres.schema, .identifier, [],
         "The schema that holds every table and function. Change it when two installations share one database."),

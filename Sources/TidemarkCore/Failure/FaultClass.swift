@@ -16,7 +16,8 @@ package enum FaultClass: Sendable, Equatable {
   /// By SQLSTATE (PostgreSQL, appendix A), whole codes before classes.
   package init(sqlstate: String) {
     switch sqlstate {
-    case "57P01", "57P03", "55P03", "25006": self = .world
+    // 26000: what the session had prepared is gone, or another backend answers.
+    case "57P01", "57P03", "55P03", "25006", "26000": self = .world
     case "57014", "57P02": self = .interrupted
     case "53200": self = .ambiguous
     default:

@@ -8,8 +8,6 @@ package struct PostgresConfiguration: Sendable {
   package var statementTimeout: Duration
   /// Longest pause inside a transaction, enforced by the server. Default 60 s.
   package var idleInTransactionTimeout: Duration
-  /// Whether named statements are prepared. Off behind a pooler that hands a session's transactions to several backends.
-  package var preparesStatements: Bool
   /// Whether each statement is planned once, for a session that sends the same few again and again. Off by default.
   ///
   /// Left to itself Postgres plans a statement with array parameters anew each time, because it knows how long they are and hopes to gain by
@@ -17,13 +15,14 @@ package struct PostgresConfiguration: Sendable {
   /// it has to go by indexes.
   package var keepsPlans = false
 
+  /// Whether a session that can't write is of no use, as with `target_session_attrs=read-write`, the default.
+  let wantsWritable: Bool
   /// libpq's keywords and their values. Holds the password: never to be printed.
   let options: [String: String]
 
   /// What is set unless the URL says otherwise. 10/5/3 and 15 s find a dead peer in about 25 s instead of 2 hours.
   static let defaults: [String: String] = [
     "application_name": "tidemark",
-    "client_encoding": "UTF8",
     "connect_timeout": "5",
     "keepalives": "1",
     "keepalives_count": "3",
@@ -39,17 +38,21 @@ package struct PostgresConfiguration: Sendable {
   /// - Throws: ``PostgresError`` of kind `.misuse`, in one line without anything of the URL's text.
   package init(
     url: String, password: String? = nil, lockTimeout: Duration = .seconds(5), statementTimeout: Duration = .seconds(60),
-    idleInTransactionTimeout: Duration = .seconds(60), preparesStatements: Bool = true
+    idleInTransactionTimeout: Duration = .seconds(60)
   ) throws {
     var options = try Self.parse(url)
     try Self.refuseStrayPassword(url, options)
     if let password { options["password"] = password }
     options.merge(Self.defaults) { given, _ in given }
+    // Everything that is sent is UTF-8. Neither the URL nor PGCLIENTENCODING knows better.
+    options["client_encoding"] = "UTF8"
+    wantsWritable = options["target_session_attrs"] == "read-write"
+    // libpq would refuse a session whose role or database makes it read-only by default before the session can say otherwise.
+    if wantsWritable { options["target_session_attrs"] = "primary" }
     self.options = options
     self.lockTimeout = lockTimeout
     self.statementTimeout = statementTimeout
     self.idleInTransactionTimeout = idleInTransactionTimeout
-    self.preparesStatements = preparesStatements
   }
 
   /// Host, port, database and user. Never a password.
@@ -63,30 +66,6 @@ package struct PostgresConfiguration: Sendable {
 
   /// The user named in the URL.
   package var user: String? { options["user"] }
-
-  /// Settings of a fresh session. Sent as SET and not in `options`, which PgBouncer refuses.
-  ///
-  /// `search_path` is pinned so that no name resolves to what another user made in `public`.
-  var sessionScript: String {
-    var script = """
-      set lock_timeout = \(lockTimeout.milliseconds);
-      set statement_timeout = \(statementTimeout.milliseconds);
-      set idle_in_transaction_session_timeout = \(idleInTransactionTimeout.milliseconds);
-      set timezone = 'UTC';
-      set datestyle = 'ISO';
-      set search_path = pg_catalog;
-      """
-    if keepsPlans {
-      script += """
-
-        set plan_cache_mode = force_generic_plan;
-        set enable_seqscan = off;
-        set enable_hashjoin = off;
-        set enable_mergejoin = off;
-        """
-    }
-    return script
-  }
 
   /// How long one host may take to answer. Nil: as long as the deadline allows (libpq takes 0 and less for that).
   ///

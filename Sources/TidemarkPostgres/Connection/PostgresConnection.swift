@@ -37,19 +37,15 @@ package actor PostgresConnection {
   }
 
   /// Connects, or connects anew. Prepared statements and session state of the old connection are gone.
+  ///
+  /// Throws an error of kind `.unsuitable` where the server, or a pooler before it, is not one that Tidemark can work with.
   package func connect(deadline: Duration) async throws {
     close()
     let request = PostgresRequest(deadline: .now + deadline, bell: bell)
     try await withTaskCancellationHandler {
       guard !Task.isCancelled else { throw PostgresError(.cancelled, "cancelled before connecting") }
-      let wire = try PostgresConnector.connect(configuration, request: request, bell: bell, notices: notices)
-      let identify = "select pg_backend_pid() pid, (select backend_start::text from pg_stat_activity where pid = pg_backend_pid()) started"
-      let script = configuration.sessionScript + identify
-      let row = try run({ try $0.script(script).last }, on: wire, request, mayCommit: false)
-      guard let pid = row?.int64(0, "pid").flatMap({ Int32(exactly: $0) }), let started = row?.string(0, "started") else {
-        throw PostgresError(.connection, "the server did not say which backend serves this connection")
-      }
-      identity.withLock { $0 = BackendIdentity(pid: pid, startedAt: started) }
+      let (wire, backend) = try PostgresConnector.connect(configuration, request: request, bell: bell, notices: notices)
+      identity.withLock { $0 = backend }
       self.wire = wire
     } onCancel: {
       request.cancel()
@@ -76,8 +72,7 @@ package actor PostgresConnection {
   package func pipeline(_ statements: [PostgresStatement], deadline: Duration) async throws -> [PostgresResult] {
     guard !statements.isEmpty else { return [] }
     let mayCommit = CommitScan.mayCommit(statements, isIdle: transactionStatus == .idle)
-    let prepares = configuration.preparesStatements
-    return try await perform(deadline, mayCommit: mayCommit) { try $0.pipeline(statements, prepares: prepares) }
+    return try await perform(deadline, mayCommit: mayCommit) { try $0.pipeline(statements) }
   }
 
   /// `COPY ... FROM STDIN`; `fill` writes all of its data, in the format that the statement names, on the connection's thread. Returns
@@ -175,6 +170,9 @@ package actor PostgresConnection {
       } else if error.sqlstate == "57014", let interruption = wire.interruption {
         // The server cancelled because we asked it to.
         error.kind = interruption.kind
+      } else if error.sqlstate == "26000" {
+        // What we prepared is not there: somebody reset the session, or another backend answers. Nothing of it can be relied on.
+        wire.isBroken = true
       }
       // transaction_resolution_unknown, statement_completion_unknown
       if ["08007", "40003"].contains(error.sqlstate) { error.outcomeUnknown = mayCommit }

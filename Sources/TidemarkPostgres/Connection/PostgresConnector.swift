@@ -2,12 +2,12 @@ internal import CLibPQ
 import Glibc
 import Logging
 
-/// Makes a connection without blocking beyond a deadline.
+/// Makes a connection without blocking beyond a deadline, and a session of Tidemark of it.
 enum PostgresConnector {
   /// Tries the hosts in order. Runs on the connection's thread; resolving names is libpq's and blocks it.
   static func connect(
     _ configuration: PostgresConfiguration, request: PostgresRequest, bell: WakeBell, notices: NoticeSink
-  ) throws -> PostgresWire {
+  ) throws -> (wire: PostgresWire, backend: BackendIdentity) {
     let attempts = configuration.attempts
     var failures: [PostgresError] = []
     for (index, options) in attempts.enumerated() {
@@ -15,13 +15,20 @@ enum PostgresConnector {
       let patience = configuration.connectTimeout ?? (index + 1 < attempts.count ? .seconds(5) : nil)
       let until = min(patience.map { .now + $0 } ?? request.deadline, request.deadline)
       do {
-        return try attempt(options, until: until, request: request, bell: bell, notices: notices)
+        let open = { try attempt(options, until: min($0, until), request: request, bell: bell, notices: notices) }
+        let wire = try open(until)
+        // The last look at a host: a session that is not what it must be makes way for the next host.
+        let probe = PoolerProbe(wire: wire, request: request, open: open)
+        return (wire, try SessionStart(configuration: configuration, request: request).run(on: wire, probe: probe))
       } catch let error as PostgresError {
         failures.append(error)
         if error.kind == .cancelled || ContinuousClock.now >= request.deadline { break }
       }
     }
-    guard var last = failures.last else { throw PostgresError(.misuse, "the Postgres URL names no host") }
+    // What only a person can help says more than a host that may come back.
+    guard var last = failures.last(where: \.needsPerson) ?? failures.last else {
+      throw PostgresError(.misuse, "the Postgres URL names no host")
+    }
     last.message = failures.map(\.message).joined(separator: "; ")
     throw last
   }

@@ -14,6 +14,18 @@ package struct PostgresError: Error, Sendable, Equatable {
     case cancelled
     /// The call itself is wrong: a bad URL, too many parameters, no connection made yet.
     case misuse
+    /// The server, or what stands before it, is not one that Tidemark can work with: a person must change something.
+    case unsuitable(Requirement)
+  }
+
+  /// What a server must be.
+  package enum Requirement: String, Sendable, Equatable {
+    /// The database stores Unicode text.
+    case encoding
+    /// A session keeps its backend.
+    case pooling
+    /// Triggers and constraints fire.
+    case triggers
   }
 
   package var kind: Kind
@@ -38,10 +50,11 @@ package struct PostgresError: Error, Sendable, Equatable {
   /// that commits by itself (outside of a transaction block) was under way.
   package var outcomeUnknown = false
 
-  package init(_ kind: Kind, _ message: String, sqlstate: String? = nil) {
+  package init(_ kind: Kind, _ message: String, sqlstate: String? = nil, hint: String? = nil) {
     self.kind = kind
     self.message = message
     self.sqlstate = sqlstate
+    self.hint = hint
     if sqlstate == nil, case .server(let state) = kind {
       self.sqlstate = state
     }
@@ -50,18 +63,22 @@ package struct PostgresError: Error, Sendable, Equatable {
   /// The first two characters of the SQLSTATE.
   package var sqlstateClass: String? { sqlstate.map { String($0.prefix(2)) } }
 
+  /// Whether the server, or what stands before it, must be changed or replaced first.
+  var needsPerson: Bool { if case .unsuitable = kind { true } else { false } }
+
   /// Whether the same call may succeed later without anybody changing anything.
   ///
   /// What is ambiguous (XX, 57014, P0 and unknown classes) counts as retryable: a fault of the world must never be taken for one
   /// of a record. The caller isolates what fails again and again.
   package var isRetryable: Bool {
     switch kind {
-    case .misuse, .cancelled: return false
+    case .misuse, .cancelled, .unsuitable: return false
     case .connection, .timeout, .server: break
     }
     guard let sqlstate else { return true }
     // A standby answers 25006; it becomes a primary or the next connection finds one.
-    if sqlstate == "25006" || sqlstate == "55P03" { return true }
+    // A prepared statement is gone with its session's state: the next connection prepares it.
+    if ["25006", "26000", "55P03"].contains(sqlstate) { return true }
     switch sqlstateClass ?? "" {
     case "22", "23", "54": return false
     case "0A", "25", "26", "28", "34", "3D", "3F", "42", "44": return false
@@ -91,6 +108,7 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
     case .timeout: line = "Postgres deadline passed"
     case .cancelled: line = "Postgres call cancelled"
     case .misuse: line = "Postgres call"
+    case .unsuitable: line = "Postgres can't be used"
     }
     if let sqlstate {
       line += " \(sqlstate)"

@@ -19,11 +19,11 @@ extension PostgresWire {
   }
 
   /// All statements in one flight, with one Sync at the end. Throws the first failure after everything was read.
-  func pipeline(_ statements: [PostgresStatement], prepares: Bool) throws -> [PostgresResult] {
+  func pipeline(_ statements: [PostgresStatement]) throws -> [PostgresResult] {
     for (index, statement) in statements.enumerated() { try ParameterBlock.check(statement.parameters, statement: index) }
     // Before anything is sent: a name used twice must not leave half a pipeline behind.
     var bookkeeping = prepared
-    let plans = try statements.map { prepares ? try bookkeeping.plan($0) : .plain }
+    let plans = try statements.map { try bookkeeping.plan($0) }
     prepared = bookkeeping
     guard PQenterPipelineMode(handle) == 1 else { throw sendFailure() }
     for (statement, plan) in zip(statements, plans) { try send(statement, plan) }
@@ -68,8 +68,8 @@ extension PostgresWire {
         if outcome == nil { prepared.forget(statements[index].name) }
       }
       if let result = try readOne(index, &failure) { results.append(result) }
-      if failure?.statementIndex == index, ["26000", "0A000"].contains(failure?.sqlstate) {
-        // The statement was deallocated behind our back, or its plan no longer fits its tables: prepare it anew.
+      if failure?.statementIndex == index, failure?.sqlstate == "0A000" {
+        // Its plan no longer fits its tables: prepare it anew.
         prepared.forget(statements[index].name)
       }
     }

@@ -1,6 +1,7 @@
 /// Which statements a connection has prepared.
 ///
-/// The server knows each under a number that is never used again, so that forgetting one is always safe.
+/// The server knows each under a number that is never used again, so that forgetting one is always safe, and behind a word that no other
+/// session uses: a backend that turns out to be another session's refuses, rather than run what that session prepared, in another schema.
 struct PreparedStatements {
   /// Beyond it statements are sent unprepared: a server keeps each plan in memory for as long as the connection lives.
   static let limit = 512
@@ -20,6 +21,7 @@ struct PreparedStatements {
 
   private var entries: [String: Entry] = [:]
   private var next = 0
+  private let session = String(UInt64.random(in: .min ... .max), radix: 36)
 
   /// Decides how to send a statement and counts what it says to prepare as prepared. Throws `.misuse` when a name stands for
   /// another text already.
@@ -33,7 +35,7 @@ struct PreparedStatements {
     }
     guard entries.count < Self.limit else { return .plain }
     next += 1
-    let serverName = "tidemark_\(next)"
+    let serverName = "tidemark_\(session)_\(next)"
     entries[name] = Entry(sql: statement.sql, serverName: serverName)
     return .prepare(serverName)
   }

@@ -2,8 +2,7 @@ package import Logging
 
 /// Brings a schema to the version that this binary knows.
 ///
-/// Uses a connection that nobody else uses meanwhile, directly to Postgres: the lock belongs to the session, which a pooler in
-/// transaction mode would split. All methods throw ``MigrationError``.
+/// Uses a connection that nobody else uses meanwhile: the lock belongs to its session. All methods throw ``MigrationError``.
 package struct Migrator: Sendable {
   let migrations: [Migration]
   let connection: PostgresConnection

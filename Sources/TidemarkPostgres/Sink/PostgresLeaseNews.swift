@@ -1,9 +1,6 @@
 internal import TidemarkCore
 
-/// Listens to the channel of the schema.
-///
-/// Behind a pooler that hands a session's transactions to several backends nothing is ever heard: leases then move at the pace of their
-/// renewals.
+/// Listens to the channel of the schema, over a session of its own.
 actor PostgresLeaseNews: LeaseNews {
   /// After so long without a word the server is asked whether it is still there.
   static let patience = Duration.seconds(30)

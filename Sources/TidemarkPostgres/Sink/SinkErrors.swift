@@ -14,13 +14,14 @@ extension SinkError {
     }
     let fault: FaultClass
     switch error.kind {
-    case .connection, .timeout:
+    case .connection:
       // A refused login says why; whatever else fails on the way there is the world's fault. What ends a batch may be its own.
       let isRefused = error.sqlstate.map { FaultClass(sqlstate: $0) } == .configuration
       fault = isRefused ? .configuration : isUnderWay ? .interrupted : .world
-    case .cancelled: fault = .world
+    // Our own deadline says nothing of a record: the server has one for statements, which is earlier, and speaks for itself (57014).
+    case .timeout, .cancelled: fault = .world
     case .server(let state): fault = FaultClass(sqlstate: state)
-    case .misuse: fault = .configuration
+    case .misuse, .unsuitable: fault = .configuration
     }
     self.init(
       .fault(fault), error.description, isOutcomeUnknown: error.outcomeUnknown, hint: Self.hint(for: error), sqlstate: error.sqlstate)

@@ -1,14 +1,14 @@
 import Foundation
 
 /// The programs of one PostgreSQL installation.
-struct PostgresPrograms: Sendable {
+package struct PostgresPrograms: Sendable {
   let initdb: Program
   let postgres: Program
-  let psql: Program
+  package let psql: Program
   let basebackup: Program
 
   /// On PATH, else the highest version below /usr/lib/postgresql.
-  static func find() throws -> PostgresPrograms {
+  package static func find() throws -> PostgresPrograms {
     let root = "/usr/lib/postgresql"
     let versions = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
     let folders = versions.compactMap { Int($0) }.sorted(by: >).map { "\(root)/\($0)/bin" }
