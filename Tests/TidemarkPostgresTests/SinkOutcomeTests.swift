@@ -104,5 +104,5 @@ import TidemarkTestKit
 
 extension PostgresWriter {
   /// As if this backend had been ours until the connection was lost.
-  fileprivate func lost(_ backend: BackendIdentity?) { lastBackend = backend }
+  func lost(_ backend: BackendIdentity?) { lastBackend = backend }
 }

@@ -65,9 +65,17 @@ struct SinkFixture {
     var configuration = try PostgresConfiguration(url: server.url)
     // Tests hold locks on purpose, for as long as a busy machine takes.
     configuration.lockTimeout = .seconds(600)
+    return try makeSink(configuration, dedupeWindow: dedupeWindow)
+  }
+
+  static func makeSink(
+    _ configuration: PostgresConfiguration, dedupeWindow: Duration = .seconds(86_400), adjust: (inout SinkSettings) -> Void = { _ in }
+  ) throws -> PostgresSink {
+    var settings = SinkSettings(schema: schema, dedupeWindow: dedupeWindow)
+    adjust(&settings)
     return try PostgresSink(
-      configuration: configuration, settings: SinkSettings(schema: schema, dedupeWindow: dedupeWindow),
-      destinations: RouteTable().destinations, version: "test", logger: Logger(label: "test"))
+      configuration: configuration, settings: settings, destinations: RouteTable().destinations, version: "test",
+      logger: Logger(label: "test"))
   }
 
   func lane(_ name: String = "one") async throws -> LaneRecord {

@@ -36,6 +36,7 @@ package struct WorkerAdminSource: AdminSource {
     var limits = SinkSettings(schema: schema, dedupeWindow: .zero)
     limits.connectDeadline = Self.deadline
     limits.queryDeadline = Self.deadline
+    limits.extendsQueries = false
     let sink = try PostgresSink(configuration: postgres, settings: limits, destinations: [], version: version, logger: logger)
     probes = try ServerProbes(source: source, redis: redis, sink: sink, schema: schema)
     let reader = try StatusReader(sink: sink, source: source, schema: schema, leaseTTL: leaseTTL, settings: settings)

@@ -7,6 +7,7 @@ package import TidemarkCore
 package struct PostgresSink: ChangeSink {
   let configuration: PostgresConfiguration
   private let control: PostgresConnection
+  private let controlDeadline: SharedCallDeadline
   let sql: LedgerSQL
   let statements: [DestinationStatements]
   let settings: SinkSettings
@@ -17,6 +18,13 @@ package struct PostgresSink: ChangeSink {
   package init(
     configuration: PostgresConfiguration, settings: SinkSettings, destinations: [Destination], version: String, logger: Logger
   ) throws {
+    var settings = settings
+    // Later than the server gives up by itself: it says more.
+    settings.commitDeadline = configuration.statementTimeout + settings.patience
+    controlDeadline = SharedCallDeadline(
+      CallDeadline(
+        statementTimeout: settings.extendsQueries ? configuration.statementTimeout : .zero, first: settings.queryDeadline,
+        patience: settings.extendsQueries ? settings.patience : settings.queryDeadline))
     self.configuration = configuration
     self.settings = settings
     self.version = version
@@ -31,7 +39,7 @@ package struct PostgresSink: ChangeSink {
   package func query(_ sql: String, _ parameters: [PostgresValue] = []) async throws -> PostgresResult {
     do {
       try await control.ensureConnected(deadline: settings.connectDeadline)
-      return try await control.query(sql, parameters, deadline: settings.queryDeadline)
+      return try await controlDeadline.during { try await control.query(sql, parameters, deadline: $0) }
     } catch let error as PostgresError {
       throw SinkError(error)
     }
@@ -89,6 +97,8 @@ package struct PostgresSink: ChangeSink {
     configuration.keepsPlans = true
     return PostgresWriter(
       connection: try PostgresConnection(configuration: configuration, logger: logger), sql: sql, statements: statements,
-      settings: settings)
+      settings: settings,
+      deadline: CallDeadline(
+        statementTimeout: configuration.statementTimeout, first: settings.commitDeadline, patience: settings.patience))
   }
 }

@@ -30,7 +30,7 @@ extension PostgresWriter {
 
   package func rehearse(_ batch: ChangeBatch) async throws -> Bool {
     do {
-      try await connection.ensureConnected(deadline: settings.connectDeadline)
+      try await connect()
       let outcomes = try await tryExactly(batch.applied, BatchParameters(batch: batch))
       return outcomes.count < batch.applied.count
     } catch let error as PostgresError {
@@ -43,7 +43,8 @@ extension PostgresWriter {
     let exact = parameters.exact(entries, statements: statements.map(\.row), window: settings.dedupeWindow, isolating: false)
     do {
       let results = try await connection.pipeline(
-        [begin, PostgresStatement(sql: sql.applyExactly, name: "apply_exactly", parameters: exact)], deadline: settings.commitDeadline)
+        [begin, PostgresStatement(sql: sql.applyExactly, name: "apply_exactly", parameters: exact)],
+        deadline: deadline.limit(statements: 2))
       await connection.rollback()
       return results.last.map { parameters.outcomes(entries, $0) } ?? []
     } catch {

@@ -12,12 +12,16 @@ package actor PostgresWriter: ChangeWriter {
   let settings: SinkSettings
   /// The last backend that may still hold a transaction of ours.
   var lastBackend: BackendIdentity?
+  private(set) var deadline: CallDeadline
   private var keys = CommittedKeys()
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { connection.unownedExecutor }
   package nonisolated var callers: (any TaskExecutor)? { connection.taskExecutor }
 
-  init(connection: PostgresConnection, sql: LedgerSQL, statements: [DestinationStatements], settings: SinkSettings) {
+  init(
+    connection: PostgresConnection, sql: LedgerSQL, statements: [DestinationStatements], settings: SinkSettings, deadline: CallDeadline
+  ) {
+    self.deadline = deadline
     self.connection = connection
     self.sql = sql
     self.statements = statements
@@ -26,12 +30,10 @@ package actor PostgresWriter: ChangeWriter {
 
   package func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> Settlement {
     do {
-      try await connection.ensureConnected(deadline: settings.connectDeadline)
+      try await connect()
     } catch let error as PostgresError {
       throw SinkError(error)
     }
-    if connection.backend != lastBackend { keys.forget() }
-    lastBackend = connection.backend
     do {
       switch mode {
       case .fast:
@@ -42,14 +44,17 @@ package actor PostgresWriter: ChangeWriter {
           try await commitByCopy(batch, settlement)
         }
         keys.committed(batch)
+        deadline.ended(nil)
         return settlement
       case .exact, .isolating: return try await commitExactly(batch, isolating: mode == .isolating)
       }
     } catch let error as PostgresError {
+      deadline.ended(error)
       keys.abandon()
       await connection.rollback()
       throw SinkError(error, isUnderWay: true)
     } catch let line as FailedLine {
+      deadline.ended(line.error)
       keys.abandon()
       await connection.rollback()
       var error = SinkError(line.error, isUnderWay: true)
@@ -70,18 +75,18 @@ package actor PostgresWriter: ChangeWriter {
     }
     pipeline += rows(batch, parameters, copied: false)
     pipeline += closing(settlement, parameters, remembersEventIDs: true)
-    _ = try await connection.pipeline(pipeline, deadline: settings.commitDeadline)
+    _ = try await connection.pipeline(pipeline, deadline: deadline.limit(statements: pipeline.count))
   }
 
   /// A few round trips, amortised over a large batch.
   private func commitByCopy(_ batch: ChangeBatch, _ settlement: Settlement) async throws {
     let parameters = BatchParameters(batch: batch)
-    _ = try await connection.pipeline([begin, advance(settlement, parameters)], deadline: settings.commitDeadline)
+    _ = try await connection.pipeline([begin, advance(settlement, parameters)], deadline: deadline.limit(statements: 2))
     if !settlement.numbers.isEmpty {
       try await naming(settlement.numbers.count) {
         settlement.numbers[$0].entry
       } of: {
-        _ = try await connection.copyIn(sql.copyChanges, deadline: settings.commitDeadline) { stream in
+        _ = try await connection.copyIn(sql.copyChanges, deadline: deadline.limit()) { stream in
           try CopyBinary.writeChanges(settlement.numbers, of: batch, to: &stream)
         }
       }
@@ -93,7 +98,7 @@ package actor PostgresWriter: ChangeWriter {
       try await naming(order.count) {
         Int(rows.entries[order[$0].row])
       } of: {
-        _ = try await connection.copyIn(copy, deadline: settings.commitDeadline) { stream in
+        _ = try await connection.copyIn(copy, deadline: deadline.limit()) { stream in
           if types.count == rows.columnCount {
             try CopyBinary.write(rows, order: order, types: types, of: batch, to: &stream)
           } else {
@@ -103,7 +108,7 @@ package actor PostgresWriter: ChangeWriter {
       }
     }
     let rest = rows(batch, parameters, copied: true) + closing(settlement, parameters, remembersEventIDs: true)
-    _ = try await connection.pipeline(rest, deadline: settings.commitDeadline)
+    _ = try await connection.pipeline(rest, deadline: deadline.limit(statements: rest.count))
   }
 
   private func commitExactly(_ batch: ChangeBatch, isolating: Bool) async throws -> Settlement {
@@ -119,12 +124,13 @@ package actor PostgresWriter: ChangeWriter {
           sql: sql.applyExactly, name: "apply_exactly",
           parameters: parameters.exact(
             batch.applied, statements: statements.map(\.row), committed: keys, window: settings.dedupeWindow, isolating: isolating)),
-      ], deadline: settings.commitDeadline)
+      ], deadline: deadline.limit(statements: 4))
     let known = parameters.alreadyThere(repeated, results[2])
     let settlement = Settlement(batch, outcomes: known + parameters.outcomes(batch.applied, results[3]))
     let rest = [advance(settlement, parameters)] + closing(settlement, parameters, remembersEventIDs: false)
-    _ = try await connection.pipeline(rest, deadline: settings.commitDeadline)
+    _ = try await connection.pipeline(rest, deadline: deadline.limit(statements: rest.count))
     keys.committed(Set(settlement.numbers.map(\.entry)), of: batch)
+    deadline.ended(nil)
     return settlement
   }
 
@@ -173,7 +179,7 @@ package actor PostgresWriter: ChangeWriter {
 
   package func settledLanes(_ laneIDs: [Int32]) async throws -> [LaneRecord] {
     do {
-      try await endLastBackend()
+      try await connect()
       let result = try await connection.query(
         sql.lanesByID, [.integerArray(laneIDs.map { Int64($0) })], deadline: settings.queryDeadline)
       return LaneRecord.all(of: result)
@@ -182,24 +188,34 @@ package actor PostgresWriter: ChangeWriter {
     }
   }
 
-  /// Makes sure that no transaction of an earlier connection is still open: it could commit after we have read the cursor.
-  private func endLastBackend() async throws {
-    let before = lastBackend
+  /// Connects where there is no usable connection, and makes sure then that no transaction of an earlier one is still open. The server may not
+  /// know yet that the earlier connection is gone: in the middle of a COPY no timeout of its own ends the transaction, which holds the
+  /// lanes' rows; and one whose COMMIT was sent could commit after the cursor was read.
+  func connect() async throws {
     try await connection.ensureConnected(deadline: settings.connectDeadline)
-    guard let before, connection.backend != before else { return }
+    if let before = lastBackend, connection.backend != before {
+      keys.forget()
+      try await end(before)
+    }
+    lastBackend = connection.backend
+  }
+
+  private func end(_ backend: BackendIdentity) async throws {
+    // Before the server's own limit for the statement that waits.
+    let patience = min(.seconds(5), connection.configuration.statementTimeout / 2)
     let result = try await connection.query(
       """
-      SELECT pg_terminate_backend(pid, 5000) AS ended FROM pg_stat_activity
+      SELECT pg_terminate_backend(pid, $3::bigint) AS ended FROM pg_stat_activity
        WHERE pid = $1::integer AND backend_start = $2::timestamptz
-      """, [.integer(Int64(before.pid)), .string(before.startedAt)], deadline: .seconds(10))
+      """, [.integer(Int64(backend.pid)), .string(backend.startedAt), .integer(patience.milliseconds)], deadline: patience + .seconds(5))
     guard result.rowCount == 0 || result.bool(0, "ended") == true else {
-      throw PostgresError(.timeout, "an earlier transaction of this worker (backend \(before.pid)) has not ended yet")
+      throw PostgresError(.timeout, "an earlier transaction of this worker (backend \(backend.pid)) has not ended yet")
     }
-    lastBackend = nil
   }
 
   package func rejected(_ lane: String, after: EntryID, through: EntryID) async throws -> [DurableMark.Rejection] {
     do {
+      try await connect()
       let bounds = [after.ledgerMS, after.ledgerNo, through.ledgerMS, through.ledgerNo].map { PostgresValue.integer($0) }
       let result = try await connection.query(sql.rejected, [.string(lane)] + bounds, deadline: settings.queryDeadline)
       return (0..<result.rowCount).compactMap { row in
