@@ -14,6 +14,7 @@ package struct EngineMetrics: Sendable {
   private let bytes: Recorder
   private let phases: [Phase: Recorder]
   private let fencedTotal: Counter
+  private let ledgerRewinds: Counter
   private let leaseChanges: Counter
 
   package init(factory: any MetricsFactory) {
@@ -27,6 +28,7 @@ package struct EngineMetrics: Sendable {
     phases = Dictionary(
       uniqueKeysWithValues: Phase.allCases.map { ($0, recorder("batch_duration_seconds", [("phase", $0.rawValue)])) })
     fencedTotal = Counter(label: "tidemark_fenced_total", dimensions: [], factory: factory)
+    ledgerRewinds = Counter(label: "tidemark_ledger_rewinds_total", dimensions: [], factory: factory)
     leaseChanges = Counter(label: "tidemark_lease_changes_total", dimensions: [], factory: factory)
   }
 
@@ -76,6 +78,9 @@ package struct EngineMetrics: Sendable {
   }
 
   func fenced() { fencedTotal.increment() }
+
+  /// The ledger has less of so many lanes than was committed.
+  func wentBack(_ lanes: Int) { ledgerRewinds.increment(by: lanes) }
 
   func leasesChanged(_ count: Int) { leaseChanges.increment(by: count) }
 }

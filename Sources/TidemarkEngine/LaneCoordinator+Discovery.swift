@@ -14,6 +14,7 @@ extension LaneCoordinator {
       let absent = table.lanes.filter { found[$0.key] == nil && !$0.value.isEnding && $0.value.halt == nil }.map(\.key)
       table.checkSoon(absent)
       if !absent.isEmpty { readable.raise() }
+      table.forgetAbandoned { found[$0] != nil || expected.contains($0) }
     }
     let names = found.keys.filter { table.lanes[$0] == nil } + expected.names.filter { table.lanes[$0] == nil && found[$0] == nil }
     return names.filter { grant.shards[Shard.of($0, builtIn: settings.builtIn)] != nil }.sorted()

@@ -12,18 +12,6 @@ extension LaneCoordinator {
     return turn.compactMap { table.lanes[$0] }
   }
 
-  /// Whether the lanes were taken up from this ledger. Where another holds it now, what we believe to be committed may not be there: all lanes
-  /// are given up, and taken up again from where it says they stand.
-  func isKnown(_ identity: LedgerIdentity) -> Bool {
-    defer { ledger = identity }
-    guard let ledger, ledger != identity else { return true }
-    let names = Array(table.lanes.keys)
-    disown(names)
-    expect(names)
-    ownership.raise()
-    return false
-  }
-
   /// The ledger has these lanes' cursors there. Answers for each where it was seen so far.
   func passed(_ records: [LaneRecord]) -> [PassedPositions] {
     let now = ContinuousClock.now

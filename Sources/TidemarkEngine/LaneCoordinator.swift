@@ -27,6 +27,10 @@ package actor LaneCoordinator {
   var backpressure: Duration = .zero
   /// Which ledger the lanes were taken up from.
   var ledger: LedgerIdentity?
+  /// Over which connection the ledger was asked last.
+  var ledgerConnection: String?
+  /// Lanes whose turn to be compared with the ledger comes before all others have had theirs.
+  var comparing: [String] = []
   var trimTurn = 0
   /// Lanes whose streams turned out to be other ones, until they are taken up in their next incarnation.
   var endings = LaneEndings()

@@ -160,7 +160,7 @@ struct LaneObserver: Sendable {
 }
 
 extension Array {
-  fileprivate func portions(of size: Int) -> [[Element]] {
+  func portions(of size: Int) -> [[Element]] {
     stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
   }
 }

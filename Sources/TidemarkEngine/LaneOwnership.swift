@@ -9,6 +9,7 @@ struct LaneOwnership: Sendable {
   let worker: WorkerIdentity
   let coordinator: LaneCoordinator
   let publisher: MarkPublisher
+  let ledger: LedgerWatch
   let verification: LaneVerification
   let inspector: LaneInspector
   let claim: ClaimWatch
@@ -62,7 +63,10 @@ struct LaneOwnership: Sendable {
 
   /// Lanes of one server.
   private func takeUp(_ names: [String], of lanes: [String: LaneStart], at server: LaneServer, _ settings: WorkerSettings) async throws {
+    let committed = await coordinator.committed(names)
     var records = try await sink.lanes(named: names)
+    // A lane that was fenced off, or whose lease went with what Postgres lacks, shows only here that it did.
+    await ledger.report(committed.rewinds(in: records))
     let known = Set(records.map(\.name))
     let unknown = names.filter { !known.contains($0) }
     if !unknown.isEmpty {

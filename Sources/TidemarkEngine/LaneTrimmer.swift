@@ -1,14 +1,14 @@
 internal import Logging
 internal import TidemarkCore
 
-/// Removes from Redis what is durable, wanted by nobody and older than the kept window; and notices when another Postgres holds the ledger.
+/// Removes from Redis what is durable, wanted by nobody and older than the kept window.
 struct LaneTrimmer: Sendable {
   static let interval = Duration.seconds(1)
   /// Lanes of one round at most.
   static let portion = 64
 
   let source: any LaneSource
-  let sink: any ChangeSink
+  let ledger: LedgerWatch
   let inspector: LaneInspector
   let coordinator: LaneCoordinator
   let metrics: EngineMetrics
@@ -32,12 +32,8 @@ struct LaneTrimmer: Sendable {
     let settings = await coordinator.settings
     let owned = await coordinator.lanesToTrim(Self.portion)
     // Never by what we remember: the cursor that counts is the one that Postgres would give to the next owner.
-    let ledger = try await sink.ledger(of: owned.map(\.record.name))
-    guard await coordinator.isKnown(ledger.identity) else {
-      logger.error("postgres.changed", metadata: ["system": "\(ledger.identity.system)", "timeline": "\(ledger.identity.timeline)"])
-      return
-    }
-    let records = Dictionary(uniqueKeysWithValues: ledger.lanes.map { ($0.name, $0) })
+    guard let found = try await ledger.read(owned.map(\.record.name)) else { return }
+    let records = Dictionary(uniqueKeysWithValues: found.map { ($0.name, $0) })
     let lanes = owned.compactMap { flow in
       records[flow.record.name].flatMap { $0.fence == flow.record.fence ? (record: $0, flow: flow) : nil }
     }.filter { $0.record.cursor.position > .zero }

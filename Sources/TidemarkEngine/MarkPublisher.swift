@@ -38,6 +38,13 @@ final class MarkPublisher: Sendable {
     }
   }
 
+  /// Marks of these lanes that were not told yet are not true any more.
+  func withdraw(_ lanes: Set<String>) {
+    pending.withLock { pending in
+      for lane in lanes { pending[lane] = nil }
+    }
+  }
+
   /// Lanes whose marks wait.
   var waitingLanes: Set<String> { pending.withLock { Set($0.keys) } }
 

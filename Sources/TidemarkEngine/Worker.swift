@@ -45,13 +45,14 @@ package struct Worker: Service {
     let verification = LaneVerification(
       source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
     let claimWatch = ClaimWatch(claim: claim, coordinator: coordinator, logger: logger)
+    let ledger = LedgerWatch(sink: sink, coordinator: coordinator, publisher: publisher, metrics: metrics, logger: logger)
     let ownership = LaneOwnership(
-      source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, verification: verification,
-      inspector: inspector, claim: claimWatch, logger: logger)
+      source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, ledger: ledger,
+      verification: verification, inspector: inspector, claim: claimWatch, logger: logger)
     let leases = LeaseKeeper(source: source, sink: sink, worker: identity, coordinator: coordinator, metrics: metrics, logger: logger)
     let listener = LeaseListener(news: try sink.makeLeaseNews(), coordinator: coordinator, logger: logger)
     let trimmer = LaneTrimmer(
-      source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
+      source: source, ledger: ledger, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
     let pruner = EventIDPruner(source: source, sink: sink, coordinator: coordinator, logger: logger)
     let placer = LanePlacer(source: source, coordinator: coordinator, publisher: publisher, logger: logger)
     let committers = try await (0..<coordinator.settings.writers).map { _ in
@@ -77,6 +78,7 @@ package struct Worker: Service {
         background.addTask { await placer.run() }
         background.addTask { await trimmer.run() }
         background.addTask { await pruner.run() }
+        background.addTask { await ledger.run() }
         await flow(inspector, trust, publisher, committers)
         background.cancelAll()
       }

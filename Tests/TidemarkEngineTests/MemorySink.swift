@@ -37,6 +37,10 @@ final class MemorySink: ChangeSink {
     var milliseconds: Int64 = 0
     /// Positions whose producers' ids were forgotten, call by call.
     var forgotten: [(ranges: [Range<Int64>], place: EventIDPlace)] = []
+    /// How often all connections were ended.
+    var restarts = 0
+    /// What happens while the ledger's answer is on its way.
+    var meanwhile: (@Sendable () async -> Void)?
     /// Why streams turned out to be other ones, in the order in which it was recorded.
     var breaks: [String: [LaneGap.Cause]] = [:]
 
@@ -103,6 +107,7 @@ final class MemorySink: ChangeSink {
   func promote(_ lane: String, knowing count: Int, isNoticeable: Bool = true) {
     state.withLock { state in
       if isNoticeable { state.timeline += 1 }
+      state.restarts += 1
       let kept = Array((state.applied[lane] ?? []).prefix(count))
       state.applied[lane] = kept
       state.lanes[lane]?.cursor.position = kept.last ?? .zero
@@ -128,8 +133,13 @@ final class MemorySink: ChangeSink {
     }
   }
 
-  func ledger(of names: [String]) async throws -> (identity: LedgerIdentity, lanes: [LaneRecord]) {
-    (state.withLock { LedgerIdentity(system: "memory", timeline: "\($0.timeline)") }, try await lanes(named: names))
+  func ledger(of names: [String]) async throws -> LedgerReading {
+    let (timeline, restarts, meanwhile) = state.withLock { ($0.timeline, $0.restarts, $0.meanwhile) }
+    let reading = LedgerReading(
+      identity: LedgerIdentity(system: "memory", timeline: "\(timeline)"), connection: "\(timeline) \(restarts)",
+      lanes: try await lanes(named: names))
+    await meanwhile?()
+    return reading
   }
 
   func begin(_ incarnation: NewIncarnation) async throws {

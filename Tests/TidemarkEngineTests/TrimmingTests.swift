@@ -23,6 +23,8 @@ import TidemarkTestKit
     let written = (0..<20).map { _ in source.append(Self.lane) }
     try await withWorker { _ in
       try await waitUntil("everything is durable") { source.durable(Self.lane) == written.last }
+      // What it lacks is not committed again meanwhile.
+      sink.fail(Self.lane, [.refuseAlways(SinkError(.fault(.world), "the disk is full"))])
       sink.promote(Self.lane, knowing: 7, isNoticeable: false)
       source.setClock(1_000)
       let rounds = source.trimRounds

@@ -46,6 +46,10 @@ extension MetricCatalog {
       + "configuration, outcome_unknown (a commit without an answer), redis.")
   static let fenced = MetricDefinition(
     "fenced_total", .counter, of: .worker, "Lanes that this worker gave up in a commit because another owner or position held them.")
+  static let ledgerRewinds = MetricDefinition(
+    "ledger_rewinds_total", .counter, of: .worker,
+    "Lanes of which PostgreSQL had less than this worker had committed: it went back without another timeline. "
+      + "What Redis still has is committed again.")
   static let leaseChanges = MetricDefinition(
     "lease_changes_total", .counter, of: .worker, "Shards that this worker took, lost or gave back.")
   static let divergences = MetricDefinition(
@@ -56,8 +60,8 @@ extension MetricCatalog {
     "build_info", .gauge, .flag, labels: ["version"], of: .worker, "Always 1; its label tells the version.")
 
   static let workers: [MetricDefinition] = [
-    lanesByState, lagEntriesSum, lagSecondsMax, commitLag, batchEntries, batchBytes, batchDuration, retries, fenced, leaseChanges,
-    bufferBytes, backpressure, deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError, redisUp, postgresUp,
+    lanesByState, lagEntriesSum, lagSecondsMax, commitLag, batchEntries, batchBytes, batchDuration, retries, fenced, ledgerRewinds,
+    leaseChanges, bufferBytes, backpressure, deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError, redisUp, postgresUp,
     redisEvictionSafe, reloadSuccess, buildInfo,
   ]
 }

@@ -29,8 +29,8 @@ package protocol ChangeSink: Sendable {
   /// recorded.
   func begunLanes(of shards: [Int]) async throws -> [String]
 
-  /// Lanes by name, with which ledger it is that says so.
-  func ledger(of names: [String]) async throws -> (identity: LedgerIdentity, lanes: [LaneRecord])
+  /// Lanes by name, with which ledger it is that says so, and over which connection.
+  func ledger(of names: [String]) async throws -> LedgerReading
 
   /// Makes rows for lanes that have none; the others are left alone.
   func register(_ lanes: [NewLane]) async throws

@@ -10,3 +10,17 @@ package struct LedgerIdentity: Sendable, Equatable {
     self.timeline = timeline
   }
 }
+
+/// What the ledger says of lanes.
+package struct LedgerReading: Sendable {
+  package var identity: LedgerIdentity
+  /// Tells connections apart: a server that went back has ended all that it had.
+  package var connection: String
+  package var lanes: [LaneRecord]
+
+  package init(identity: LedgerIdentity, connection: String, lanes: [LaneRecord]) {
+    self.identity = identity
+    self.connection = connection
+    self.lanes = lanes
+  }
+}

@@ -63,6 +63,8 @@ package struct LaneTable: Sendable {
   private var nextOwnership = 0
   /// Transactions under way of lanes that were given up since: until they are decided, the lane has no other.
   private var departing: [String: Int] = [:]
+  /// The last known records of lanes that were given up, until they are taken again.
+  var abandoned: [String: LaneRecord] = [:]
   /// The ownership whose transaction carries an entry that is larger than a transaction's bytes.
   private var largeUnderWay: Int?
   /// No more reading: what waits is committed, then it is over.
@@ -81,6 +83,7 @@ package struct LaneTable: Sendable {
       guard known.record.fence != record.fence else { return place(record.name, at: server) }
       disown(record.name)
     }
+    abandoned[record.name] = nil
     lanes[record.name] = LaneFlow(record: record, ownership: nextOwnership, server: server)
     nextOwnership += 1
     withReads(of: record.name) { reads in
@@ -136,6 +139,7 @@ package struct LaneTable: Sendable {
   package mutating func disown(_ name: String) {
     leave(name)
     guard var flow = lanes.removeValue(forKey: name) else { return }
+    abandoned[name] = flow.record
     readyEntries -= flow.readyEntries
     release(flow.rewind())
     if flow.inFlight != nil {
@@ -276,6 +280,11 @@ package struct LaneTable: Sendable {
     let name = part.record.name
     if part.next == nil { departing[name] = departing[name].flatMap { $0 > 1 ? $0 - 1 : nil } }
     defer { queue(name) }
+    if case .committed(let record, _) = result, let known = abandoned[name], known.incarnation == record.incarnation,
+      known.ordinal < record.ordinal
+    {
+      abandoned[name] = record
+    }
     // Taken again under the same fence, from a cursor that was read before this commit.
     guard case .committed(let record, _) = result, var flow = lanes[name], flow.record.fence == record.fence,
       flow.record.incarnation == record.incarnation, flow.record.ordinal < record.ordinal

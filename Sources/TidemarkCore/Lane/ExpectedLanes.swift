@@ -21,6 +21,8 @@ package struct ExpectedLanes: Sendable {
     recalled.merge(grant.shards) { $1 }
   }
 
+  package func contains(_ lane: String) -> Bool { shards[lane] != nil }
+
   package mutating func insert(_ lane: String, of shard: Int) { shards[lane] = shard }
 
   package mutating func remove(_ lane: String) { shards[lane] = nil }

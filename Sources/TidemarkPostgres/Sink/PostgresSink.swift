@@ -54,13 +54,15 @@ package struct PostgresSink: ChangeSink {
     return (0..<result.rowCount).compactMap { result.string($0, "lane") }
   }
 
-  package func ledger(of names: [String]) async throws -> (identity: LedgerIdentity, lanes: [LaneRecord]) {
+  package func ledger(of names: [String]) async throws -> LedgerReading {
     // Before the lanes: where the server changes in between, they are a newer one's, and the identity does not say so.
     let identity = try await query(sql.identity)
     guard let system = identity.string(0, "system"), let timeline = identity.string(0, "timeline") else {
       throw SinkError(.fault(.world), "Postgres does not say which cluster it is")
     }
-    return (LedgerIdentity(system: system, timeline: timeline), try await lanes(named: names))
+    let lanes = try await lanes(named: names)
+    let connection = control.backend.map { "\($0.pid) \($0.startedAt)" } ?? ""
+    return LedgerReading(identity: LedgerIdentity(system: system, timeline: timeline), connection: connection, lanes: lanes)
   }
 
   package func register(_ lanes: [NewLane]) async throws {

@@ -33,6 +33,7 @@ final class PostgresInstance: Sendable {
   var socketFolder: String { state.withLock { $0.socketFolder } }
   var logPath: String { "\(folder)/postgres.log" }
   var dataFolder: String { "\(folder)/data" }
+  var copyFolder: String { "\(folder)/copy" }
   var process: SupervisedProcess? { state.withLock { $0.process?.isRunning == true ? $0.process : nil } }
 
   /// Where a standby finds this server, as libpq's key words. By the socket: that is there without a loopback port, too.

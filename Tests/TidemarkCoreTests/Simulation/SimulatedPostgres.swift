@@ -23,6 +23,8 @@ struct SimulatedPostgres {
 
   private(set) var content: Content
   private var standby: Content
+  /// A copy of its disk.
+  private var snapshot: (content: Content, leases: [String: Lease])
   private var leases: [String: Lease] = [:]
   private var fences: Int64 = 0
   private(set) var timeline = 1
@@ -35,6 +37,7 @@ struct SimulatedPostgres {
     for (index, lane) in lanes.enumerated() { records[lane] = .named(lane, id: Int32(index + 1), fence: 0) }
     content = Content(lanes: records)
     standby = content
+    snapshot = (content, [:])
     self.isPoison = isPoison
   }
 
@@ -156,6 +159,11 @@ struct SimulatedPostgres {
   // Faults
 
   mutating func replicate() { standby = content }
+
+  mutating func copyDisk() { snapshot = (content, leases) }
+
+  /// The copy of the disk takes its place, on the same timeline. Leases are part of it.
+  mutating func restoreDisk() { (content, leases) = snapshot }
 
   /// The standby takes over, with what it has. Leases are among it, and run out.
   mutating func promote() {

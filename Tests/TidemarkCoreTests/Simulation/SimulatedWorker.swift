@@ -42,6 +42,8 @@ struct SimulatedWorker {
   var endings = LaneEndings()
   /// `text.unstorable`, as it is set where the worker runs.
   let replacesNUL: Bool
+  /// What was known before the ledger was asked, and its answer.
+  var comparison: (committed: CommittedLanes, found: [LaneRecord]?)?
   /// Lanes whose streams discovery may not find.
   var expected = ExpectedLanes()
   /// Lanes that were owned when leases were looked at last.
@@ -54,6 +56,18 @@ struct SimulatedWorker {
     self.writers = (0..<writers).map { _ in Writer() }
     leaseDue = now
     self.timeline = timeline
+  }
+
+  /// The server has ended: what it had not executed it never will.
+  mutating func loseConnections() {
+    for index in writers.indices {
+      switch writers[index].sent {
+      case .commit(let batch, let mode), .lost(let batch, let mode, isExecuted: false):
+        writers[index].sent = .lost(batch, mode, isExecuted: true)
+      case .nothing, .answered, .lost: break
+      }
+    }
+    if comparison?.found == nil { comparison = nil }
   }
 
   /// Made once: it takes longer than a schedule.

@@ -47,7 +47,8 @@ import Testing
     print("simulated \(schedules) schedules: \(table)")
     // An idle simulation would prove nothing: each of these happened, and often.
     for kind in [
-      "MAXLEN", "XDEL", "DEL", "FLUSHALL", "rewind", "Postgres away", "crash", "freeze", "thaw", "promote", "lost reply", "lost commit",
+      "MAXLEN", "XDEL", "DEL", "FLUSHALL", "rewind", "Postgres away", "crash", "freeze", "thaw", "promote", "restored disk", "lost reply",
+      "lost commit",
       "lost answer", "late commit", "fenced", "resolved", "missing", "milestone", "incarnation", "another ledger", "trimmed",
       "dead letters",
       "stream gone", "set aside", "id from the future", "id in microseconds", "id beyond bigint",

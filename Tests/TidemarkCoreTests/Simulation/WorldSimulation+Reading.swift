@@ -65,6 +65,10 @@ extension WorldSimulation {
     expect(index, held)
     for lane in held where !patternLanes.contains(lane) || redis.streams[lane] != nil || workers[index].expected.names.contains(lane) {
       guard let record = postgres.lane(lane) else { continue }
+      if workers[index].table.lanes[lane] == nil {
+        let rewinds = workers[index].table.committed([lane]).rewinds(in: [record])
+        if !rewinds.isEmpty, !hasGoneBack, !hasPromoted { problem("a rewind of Postgres is seen where there was none: \(rewinds)") }
+      }
       if let known = workers[index].table.lanes[lane]?.record, known.fence != record.fence { workers[index].table.disown(lane) }
       if workers[index].table.lanes[lane] == nil { takeUp(index, record) }
     }
@@ -108,6 +112,26 @@ extension WorldSimulation {
     let started = postgres.begin(NewIncarnation(after: record, broken, LaneStart.oldest.begin(look.snapshot.stream)))
     note("incarnation", "\(record.name) \(broken.cause.rawValue) \(started)")
     if started, let next = postgres.lane(record.name) { redis.raiseFloor(record.name, to: next.furthest) }
+  }
+
+  /// As `LedgerWatch` does, with whatever happens between the question and the answer.
+  mutating func compare(_ index: Int) {
+    guard let (committed, found) = workers[index].comparison else {
+      guard !postgres.isDown, workers[index].timeline == postgres.timeline else { return }
+      workers[index].comparison = (workers[index].table.committed(lanes), nil)
+      return
+    }
+    guard let found else {
+      guard !postgres.isDown else { return workers[index].comparison = nil }
+      workers[index].comparison = (committed, lanes.compactMap { postgres.lane($0) })
+      return
+    }
+    workers[index].comparison = nil
+    let rewinds = committed.rewinds(in: found)
+    guard !rewinds.isEmpty else { return }
+    if !hasGoneBack, !hasPromoted { problem("a rewind of Postgres is seen where there was none: \(rewinds)") }
+    workers[index].table.wentBack(rewinds)
+    note("rewind seen", "\(rewinds)")
   }
 
   mutating func publish(_ index: Int) {

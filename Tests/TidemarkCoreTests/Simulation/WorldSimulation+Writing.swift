@@ -74,7 +74,7 @@ extension WorldSimulation {
     for (part, record) in zip(parts, records) {
       let mark = DurableMark(lane: record.name, durable: record.cursor.position, incarnation: record.incarnation, rejected: [])
       if let lane = postgres.lane(record.name), lane.incarnation == mark.incarnation, lane.cursor.position < mark.durable,
-        !hasPromoted
+        !hasPromoted, !hasGoneBack
       {
         problem("a mark of \(record.name) runs ahead: \(mark.durable), committed \(lane.cursor.position)")
       }

@@ -30,6 +30,8 @@ struct WorldSimulation {
   private var isHealing = false
   /// What a promoted standby lacked may be gone from Redis, and marks that were told before may be ahead of it.
   private(set) var hasPromoted = false
+  /// Postgres went back without another timeline, and marks that were told before may be ahead of it.
+  private(set) var hasGoneBack = false
   /// Lanes whose stream was taken away or set back; of them those where that can be told, because something of it had been read and its group
   /// was there, and those where it had been read and the group was not: what comes then may look like the old one (ops/promises.md).
   private var destroyed: Set<String> = []
@@ -83,7 +85,8 @@ struct WorldSimulation {
     }
     switch random.below(100) {
     case 0..<35: read(index)
-    case 35..<80: write(index, writer: random.below(workers[index].writers.count))
+    case 35..<77: write(index, writer: random.below(workers[index].writers.count))
+    case 77..<80: compare(index)
     case 80..<88: publish(index)
     case 88..<96: lease(index)
     default: trim(index)
@@ -164,8 +167,10 @@ struct WorldSimulation {
       let index = random.below(workers.count)
       workers[index].frozenUntil = now.advanced(by: .milliseconds(random.below(40_000)))
       note("freeze", "worker \(workers[index].name)")
-    case 80..<87: postgres.replicate()
-    case 87..<90:
+    case 80..<84: postgres.replicate()
+    case 84..<86: postgres.copyDisk()
+    case 86..<88: goBack()
+    case 88..<90:
       if !postgres.isDown, let value = postgres.replay(lane) { note("replayed", "\(value) of \(lane)") }
     case 90..<93:
       postgres.promote()
@@ -174,6 +179,14 @@ struct WorldSimulation {
     case 93..<97: if workers.count < 4 { start() }
     default: now = now.advanced(by: .seconds(random.below(30)))
     }
+  }
+
+  /// A copy of Postgres' disk is restored, and everything that was under way at the server ends with it.
+  private mutating func goBack() {
+    postgres.restoreDisk()
+    hasGoneBack = true
+    for index in workers.indices { workers[index].loseConnections() }
+    note("restored disk")
   }
 
   private mutating func destroy(_ lane: String, leaving added: UInt64) {
@@ -239,12 +252,17 @@ struct WorldSimulation {
       where !decided.contains(entry.value) && !ambiguous.contains(lane) {
         problem("\(lane): \(entry.value) is in Redis as \(entry.id) and was never applied")
       }
+      if let mark = redis.marks[lane], mark.incarnation == record.incarnation, mark.durable > record.cursor.position,
+        redis.streams[lane]?.entries.contains(where: { $0.id >= mark.durable }) == true
+      {
+        problem("\(lane): the mark stays ahead: \(mark.durable), committed \(record.cursor.position)")
+      }
       let missing = postgres.content.missing[lane] ?? 0
       let breaks = postgres.content.breaks[lane] ?? []
-      if !hasPromoted, !destroyed.contains(lane), lost.count != missing {
+      if !hasPromoted, !hasGoneBack, !destroyed.contains(lane), lost.count != missing {
         problem("\(lane): \(lost.count) are lost (\(lost.sorted())), \(missing) are counted as missing")
       }
-      if !hasPromoted, tellable.contains(lane), breaks.isEmpty { problem("\(lane): another stream, and not a word") }
+      if !hasPromoted, !hasGoneBack, tellable.contains(lane), breaks.isEmpty { problem("\(lane): another stream, and not a word") }
       counts["lost"] = counts["lost", default: 0] + lost.count
       counts["breaks"] = counts["breaks", default: 0] + breaks.count
       counts["applied"] = counts["applied", default: 0] + applied.count

@@ -1,0 +1,44 @@
+internal import TidemarkCore
+
+/// What is compared with the ledger.
+extension LaneCoordinator {
+  /// The lanes whose turn it is, of all that are this worker's.
+  func lanesToCompare(_ count: Int) -> [String] {
+    if comparing.isEmpty { comparing = laneNames }
+    defer { comparing.removeLast(min(count, comparing.count)) }
+    return comparing.suffix(count).filter { table.lanes[$0] != nil }
+  }
+
+  /// What is known to be committed of lanes, to be taken before the ledger is asked.
+  func committed(_ lanes: some Sequence<String>) -> CommittedLanes { table.committed(lanes) }
+
+  /// Whether the lanes were taken up from this ledger. Where another holds it now, what we believe to be committed may not be there: all lanes
+  /// are given up, and taken up again from where it says they stand.
+  func isKnown(_ identity: LedgerIdentity) -> Bool {
+    defer { ledger = identity }
+    guard let ledger, ledger != identity else { return true }
+    let names = laneNames
+    disown(names)
+    expect(names)
+    ownership.raise()
+    return false
+  }
+
+  /// Whether the ledger was asked over another connection than before.
+  func isNewConnection(_ connection: String) -> Bool {
+    defer { ledgerConnection = connection }
+    return ledgerConnection.map { $0 != connection } ?? false
+  }
+
+  /// The ledger has less of these lanes than was committed: they are given up, and taken up again from where it says they stand. Returns those of
+  /// which that is news.
+  func wentBack(_ rewinds: [LedgerRewind]) -> [LedgerRewind] {
+    let news = rewinds.filter { table.isNews($0) }
+    guard !news.isEmpty else { return [] }
+    disown(news.map(\.lane).filter { table.lanes[$0] != nil })
+    table.wentBack(news)
+    expect(news.map(\.lane))
+    ownership.raise()
+    return news
+  }
+}
