@@ -9,6 +9,7 @@ struct TLSTests {
   func mutual() async throws {
     let folder = try await ScratchSpace.current().folder("tls")
     let certificates = try await TestCertificates(in: folder)
+    for path in [folder, certificates.server, certificates.serverKey, certificates.authority] { try ServerUser.forRedis()?.own(path) }
     let port = try FreePort.next()
     let arguments = [
       "--tls-port", "\(port)", "--tls-cert-file", certificates.server, "--tls-key-file", certificates.serverKey,

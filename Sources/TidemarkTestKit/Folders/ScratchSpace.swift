@@ -41,21 +41,12 @@ package final class ScratchSpace: Sendable {
     "\(path)/\(kind)-\(next.wrappingAdd(1, ordering: .relaxed).oldValue)"
   }
 
-  /// Makes sure that `folder` is there, closed to others. What is made above it has the usual mode: another user may have
-  /// to pass through.
-  static func makeClosedFolder(_ folder: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    } catch {
-      throw TestKitError(.resource, "cannot make the folder \(folder): \(error.localizedDescription)")
-    }
-    chmod(folder, 0o700)
-  }
-
-  /// Removes a folder made by `folder(_:)`; what is gone already is no error.
-  package func remove(_ folder: String) {
+  /// Removes a folder in here; what is gone already is no error. Runs to its end even when the calling task is cancelled.
+  ///
+  /// By `rm`, which follows no link whatever happens meanwhile: the folder may belong to a server's user.
+  package func remove(_ folder: String) async {
     guard folder.hasPrefix(path + "/") else { return }
-    try? FileManager.default.removeItem(atPath: folder)
+    await Task { _ = try? await Program.find(["rm"], package: "coreutils").run(["-rf", "--", folder]) }.value
   }
 
   private static func make() async throws -> ScratchSpace {
@@ -65,8 +56,18 @@ package final class ScratchSpace: Sendable {
       throw TestKitError(.resource, "cannot make a folder in /tmp: \(String(cString: strerror(errno)))")
     }
     let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    chmod(path, 0o711)
+    try letOthersPass(path)
     _ = try await SupervisedProcess.launch(janitor: path)
     return ScratchSpace(path: path)
+  }
+
+  /// Through a descriptor: in a /tmp without its sticky bit the name could lead elsewhere by now.
+  private static func letOthersPass(_ path: String) throws {
+    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    defer { close(descriptor) }
+    var status = stat()
+    guard descriptor >= 0, fstat(descriptor, &status) == 0, status.st_uid == geteuid(), fchmod(descriptor, 0o711) == 0 else {
+      throw TestKitError(.resource, "cannot let other users pass \(path): somebody replaced it, or \(String(cString: strerror(errno)))")
+    }
   }
 }

@@ -29,16 +29,16 @@ package struct Program: Sendable, Hashable {
     throw TestKitError(.programMissing, "\(names.joined(separator: " or ")) is not installed (package \(hint))")
   }
 
-  /// Runs it to its end; standard input is `input` or empty. Does not throw for an exit code.
+  /// Runs it to its end; standard input is `input` or empty. Does not throw for an exit code. Of this process' environment it sees only
+  /// where programs are; `environment` is added to that.
   package func run(
     _ arguments: [String], input: String? = nil, environment: [String: String?] = [:], user: ServerUser? = nil,
     outputLimit: Int = 64 << 20
   ) async throws -> Outcome {
     let command = user?.command(path, arguments) ?? (program: path, arguments: arguments)
-    let settings = Environment.inherit.updating(
-      Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) }))
     let configuration = Configuration(
-      executable: .path(.init(command.program)), arguments: Arguments(command.arguments), environment: settings, workingDirectory: "/")
+      executable: .path(.init(command.program)), arguments: Arguments(command.arguments),
+      environment: ChildEnvironment.make(inherits: false, changes: environment), workingDirectory: "/")
     let result = try await Subprocess.run(
       configuration, input: .fileDescriptor(.init(rawValue: try await descriptor(of: input)), closeAfterSpawningProcess: true),
       output: .string(limit: outputLimit), error: .string(limit: 1 << 20))

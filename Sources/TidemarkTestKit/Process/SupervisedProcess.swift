@@ -10,8 +10,10 @@ package final class SupervisedProcess: Sendable {
   package struct Command: Sendable {
     package var executable: String
     package var arguments: [String]
-    /// Changes against our environment; nil removes.
+    /// Changes against what the child sees of our environment; nil removes.
     package var environment: [String: String?]
+    /// Whether the child sees all of our environment, secrets among it: for Tidemark itself, never for a server.
+    package var inheritsEnvironment = false
     package var workingDirectory: String = "/"
     /// The user to run as; nil is ours.
     package var user: ServerUser?
@@ -49,13 +51,15 @@ package final class SupervisedProcess: Sendable {
     let arguments =
       ["-c", Supervisor.server, "tidemark-supervisor", command.signalOnOrphan, "\(command.graceOnOrphan)"]
       + [command.standardOutput, command.standardError, command.executable] + command.arguments
-    return try await launch(
-      arguments: arguments, environment: command.environment, directory: command.workingDirectory, user: command.user)
+    let environment = ChildEnvironment.make(inherits: command.inheritsEnvironment, changes: command.environment)
+    return try await launch(arguments: arguments, environment: environment, directory: command.workingDirectory, user: command.user)
   }
 
   /// Starts the script that removes `folder` once this process is gone.
   static func launch(janitor folder: String) async throws -> SupervisedProcess {
-    try await launch(arguments: ["-c", Supervisor.janitor, "tidemark-janitor", folder], environment: [:], directory: "/", user: nil)
+    try await launch(
+      arguments: ["-c", Supervisor.janitor, "tidemark-janitor", folder], environment: ChildEnvironment.make(inherits: false, changes: [:]),
+      directory: "/", user: nil)
   }
 
   /// Whether it still runs.
@@ -102,15 +106,13 @@ package final class SupervisedProcess: Sendable {
   }
 
   private static func launch(
-    arguments: [String], environment: [String: String?], directory: String, user: ServerUser?
+    arguments: [String], environment: Environment, directory: String, user: ServerUser?
   ) async throws -> SupervisedProcess {
     var options = PlatformOptions()
     options.createSession = true
     let command = user?.command("/bin/sh", arguments) ?? (program: "/bin/sh", arguments: arguments)
-    let settings = Environment.inherit.updating(
-      Dictionary(uniqueKeysWithValues: environment.map { (Environment.Key(stringLiteral: $0.key), $0.value) }))
     let configuration = Configuration(
-      executable: .path(.init(command.program)), arguments: Arguments(command.arguments), environment: settings,
+      executable: .path(.init(command.program)), arguments: Arguments(command.arguments), environment: environment,
       workingDirectory: .init(directory), platformOptions: options)
 
     let (pids, announce) = AsyncThrowingStream<Int32, any Error>.makeStream(bufferingPolicy: .bufferingNewest(1))

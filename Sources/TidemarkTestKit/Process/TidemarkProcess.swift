@@ -40,6 +40,7 @@ package final class TidemarkProcess: Sendable {
     var command = SupervisedProcess.Command(
       executable: try path ?? binary(), arguments: arguments, environment: base.merging(environment) { $1 },
       standardOutput: "\(folder)/stdout", standardError: "\(folder)/stderr")
+    command.inheritsEnvironment = true
     command.workingDirectory = workingDirectory ?? folder
     command.signalOnOrphan = "KILL"
     return TidemarkProcess(child: try await SupervisedProcess.launch(command), folder: folder)

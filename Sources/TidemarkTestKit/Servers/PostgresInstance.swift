@@ -21,12 +21,6 @@ final class PostgresInstance: Sendable {
     self.primary = primary
   }
 
-  /// No PG* variable of the user's shell may lead a client or initdb elsewhere.
-  static var environment: [String: String?] {
-    let names = ProcessInfo.processInfo.environment.keys.filter { $0.hasPrefix("PG") }
-    return Dictionary(uniqueKeysWithValues: names.map { ($0, nil) })
-  }
-
   var port: Int { state.withLock { $0.port } }
   /// Holds `data` and the log.
   var folder: String { state.withLock { $0.folder } }
@@ -49,8 +43,7 @@ final class PostgresInstance: Sendable {
     if folder.isEmpty { try await makeFolders(user: user) }
     let fixedPort = port != 0 ? port : options.port
     let (port, process) = try await ServerStart.run("Postgres", port: fixedPort, logPath: logPath, giveUpSignal: SIGQUIT) { port in
-      try writeSettings(port: port)
-      return command(programs, user: user)
+      command(programs, port: port, user: user)
     } isReady: { port in
       try await isReady(programs, port: port)
     }
@@ -78,13 +71,13 @@ final class PostgresInstance: Sendable {
   func close() async {
     _ = await stop(options.persistent ? SIGINT : SIGQUIT)
     guard let space = try? await ScratchSpace.current() else { return }
-    for folder in Set([folder, socketFolder]) where !folder.isEmpty { space.remove(folder) }
+    for folder in Set([folder, socketFolder]) where !folder.isEmpty { await space.remove(folder) }
   }
 
   /// Runs `sql` as one psql script, stopping at the first error; returns unaligned rows without headers.
   func psql(_ sql: String, url: String) async throws -> String {
     try await PostgresPrograms.find().psql.output(
-      ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"], input: sql, environment: Self.environment)
+      ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"], input: sql)
   }
 
   private func isAlive(_ pid: Int32) -> Bool {
@@ -95,24 +88,18 @@ final class PostgresInstance: Sendable {
   private func isReady(_ programs: PostgresPrograms, port: Int) async throws -> Bool {
     // The socket too: a stranger's server could sit on our TCP port.
     let answer = try await programs.psql.run(
-      ["-X", "-A", "-t", "-h", socketFolder, "-p", "\(port)", "-U", "postgres", "-d", "postgres", "-c", "select 1"],
-      environment: Self.environment)
+      ["-X", "-A", "-t", "-h", socketFolder, "-p", "\(port)", "-U", "postgres", "-d", "postgres", "-c", "select 1"])
     return answer.exitCode == 0
   }
 
+  /// Whatever lies in the server's folder is made by its user: root does nothing there.
   private func makeFolders(user: ServerUser?) async throws {
     let space = try await ScratchSpace.current()
-    let folder = try options.directory ?? space.folder("postgres")
-    try ScratchSpace.makeClosedFolder(folder)
-    try user?.own(folder)
+    let folder = try PrivateFolder.make(options.directory ?? space.newPath("postgres"), for: user)
     let data = "\(folder)/data"
-    if let user { try await checkReach(folder, user: user) }
+    try await user?.requireReach(folder, server: "Postgres")
     if !FileManager.default.fileExists(atPath: "\(data)/PG_VERSION") {
-      try? FileManager.default.removeItem(atPath: data)
-      guard mkdir(data, 0o700) == 0 else {
-        throw TestKitError(.resource, "cannot make the folder \(data): \(String(cString: strerror(errno)))")
-      }
-      try user?.own(data)
+      try await Program.find(["rm"], package: "coreutils").output(["-rf", "--", data], user: user)
       if let primary {
         try await copy(primary, to: data, user: user)
       } else if options.persistent {
@@ -122,8 +109,7 @@ final class PostgresInstance: Sendable {
       }
     }
     // A Unix socket's path is at most 107 bytes; its name takes 17.
-    let socketFolder = folder.utf8.count < 88 ? folder : try space.folder("socket")
-    if socketFolder != folder { try user?.own(socketFolder) }
+    let socketFolder = folder.utf8.count < 88 ? folder : try PrivateFolder.make(space.newPath("socket"), for: user)
     state.withLock {
       $0.folder = folder
       $0.socketFolder = socketFolder
@@ -134,40 +120,20 @@ final class PostgresInstance: Sendable {
   private func copy(_ primary: PostgresInstance, to data: String, user: ServerUser?) async throws {
     try await PostgresPrograms.find().basebackup.output(
       ["-D", data, "-d", primary.replicationAddress, "-R", "-X", "stream", "-c", "fast"] + (options.persistent ? [] : ["--no-sync"]),
-      environment: Self.environment, user: user)
+      user: user)
   }
 
-  /// Root's own folders are closed to the user that Postgres runs as: say so, rather than let initdb fail obscurely.
-  private func checkReach(_ folder: String, user: ServerUser) async throws {
-    let outcome = try await Program.find(["test"], package: "coreutils").run(["-w", folder], user: user)
-    guard outcome.exitCode == 0 else {
-      throw TestKitError(
-        .resource, "the user \(user.name), which Postgres runs as, cannot reach \(folder): choose a folder below /var/tmp, for example")
-    }
-  }
-
-  private func writeSettings(port: Int) throws {
+  private func command(_ programs: PostgresPrograms, port: Int, user: ServerUser?) -> SupervisedProcess.Command {
     // One server serves all tests of a run; without a bound on their number they hold some 300 connections at once.
     var settings = [
       "port": "\(port)", "listen_addresses": options.listensOnLoopback ? "127.0.0.1" : "", "unix_socket_directories": socketFolder,
       "unix_socket_permissions": "0700", "max_connections": "500", "logging_collector": "off", "log_destination": "stderr",
     ]
     settings.merge(options.settings) { $1 }
-    let lines = settings.sorted { $0.key < $1.key }.map { "\($0.key) = '\($0.value.replacing("'", with: "''"))'" }
-    let main = "\(dataFolder)/postgresql.conf"
-    let include = "include 'private.conf'"
-    let text = try String(contentsOfFile: main, encoding: .utf8)
-    try (lines.joined(separator: "\n") + "\n").write(toFile: "\(dataFolder)/private.conf", atomically: false, encoding: .utf8)
-    chmod("\(dataFolder)/private.conf", 0o644)
-    if !text.contains(include) {
-      try (text + "\n" + include + "\n").write(toFile: main, atomically: false, encoding: .utf8)
-    }
-  }
-
-  private func command(_ programs: PostgresPrograms, user: ServerUser?) -> SupervisedProcess.Command {
+    // On the command line, not in a file of the data folder: that belongs to the server's user, who could let it lead elsewhere.
+    let arguments = settings.sorted { $0.key < $1.key }.flatMap { ["-c", "\($0.key)=\($0.value)"] }
     var command = SupervisedProcess.Command(
-      executable: programs.postgres.path, arguments: ["-D", dataFolder], standardOutput: logPath, standardError: logPath)
-    command.environment = Self.environment
+      executable: programs.postgres.path, arguments: ["-D", dataFolder] + arguments, standardOutput: logPath, standardError: logPath)
     command.user = user
     // Fast where the data stays, immediate where nobody will want it.
     command.signalOnOrphan = options.persistent ? "INT" : "QUIT"

@@ -11,7 +11,7 @@ package final class PostgresServer: Sendable {
     package var directory: String?
     /// Nil: a free one, kept over restarts.
     package var port: Int?
-    /// Of postgresql.conf; they win over the kit's own.
+    /// Of postgresql.conf, given on the command line: ALTER SYSTEM does not change them. They win over the kit's own.
     package var settings: [String: String]
     /// Whether its data are to last: files are synced when made, and its end is a proper shutdown.
     package var persistent: Bool

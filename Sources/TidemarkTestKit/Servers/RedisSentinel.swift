@@ -12,21 +12,23 @@ final class RedisSentinel: Sendable {
   private let state = Mutex(State())
 
   var port: Int { state.withLock { $0.port } }
+  var pid: Int32? { state.withLock { $0.process?.isRunning == true ? $0.process?.pid : nil } }
 
   /// Starts it and returns once it answers. `settings` are lines of its configuration file, behind those of its port.
   func start(settings: [String]) async throws {
     let program = try Program.find(["redis-server", "valkey-server"], package: "redis-server")
     let client = try RedisServer.client
-    let folder = try await ScratchSpace.current().folder("sentinel")
+    let user = try ServerUser.forRedis()
+    let folder = try PrivateFolder.make(await ScratchSpace.current().newPath("sentinel"), for: user)
     state.withLock { $0.folder = folder }
     let (log, socket, file) = ("\(folder)/sentinel.log", "\(folder)/sentinel.sock", "\(folder)/sentinel.conf")
     let (port, process) = try await ServerStart.run("Sentinel", port: nil, logPath: log, giveUpSignal: SIGKILL) { port in
       // A file of its own: it writes into it what it learns.
       let lines = ["port \(port)", "bind 127.0.0.1", "dir \(folder)", "unixsocket \(socket)", "sentinel announce-port \(port)"] + settings
-      try (lines.joined(separator: "\n") + "\n").write(toFile: file, atomically: false, encoding: .utf8)
+      try await PrivateFile.write(lines.joined(separator: "\n") + "\n", to: file, as: user)
       var command = SupervisedProcess.Command(
         executable: program.path, arguments: [file, "--sentinel"], standardOutput: log, standardError: log)
-      command.workingDirectory = folder
+      command.user = user
       command.signalOnOrphan = "KILL"
       return command
     } isReady: { _ in
@@ -47,6 +49,6 @@ final class RedisSentinel: Sendable {
   func close() async {
     let (folder, process) = state.withLock { ($0.folder, $0.process) }
     await process?.stop(SIGKILL)
-    if !folder.isEmpty, let space = try? await ScratchSpace.current() { space.remove(folder) }
+    if !folder.isEmpty, let space = try? await ScratchSpace.current() { await space.remove(folder) }
   }
 }

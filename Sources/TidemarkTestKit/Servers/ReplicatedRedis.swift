@@ -19,6 +19,8 @@ package final class ReplicatedRedis: Sendable {
 
   /// Where the sentinels listen, on 127.0.0.1.
   package var sentinelPorts: [Int] { sentinels.map(\.port) }
+  /// The pids of the sentinels that run.
+  package var sentinelPids: [Int32] { sentinels.compactMap(\.pid) }
 
   /// Starts all, and returns once the replicas are in step and the sentinels know them and each other.
   package func start() async throws {

@@ -10,12 +10,12 @@ enum ServerStart {
   ///   - giveUpSignal: ends a server that does not answer.
   static func run(
     _ name: String, port fixedPort: Int?, logPath: String, giveUpSignal: Int32,
-    command: (_ port: Int) throws -> SupervisedProcess.Command, isReady: (_ port: Int) async throws -> Bool
+    command: (_ port: Int) async throws -> SupervisedProcess.Command, isReady: (_ port: Int) async throws -> Bool
   ) async throws -> (port: Int, process: SupervisedProcess) {
     var attempt = 1
     while true {
       let port = try fixedPort ?? FreePort.next()
-      let process = try await SupervisedProcess.launch(command(port))
+      let process = try await SupervisedProcess.launch(await command(port))
       do {
         try await waitUntil("\(name) on port \(port) answers", within: .seconds(60)) {
           guard process.isRunning else {
@@ -27,7 +27,7 @@ enum ServerStart {
       } catch {
         await process.stop(giveUpSignal)
         guard fixedPort == nil, attempt < attempts, ServerLog.portIsTaken(logPath) else { throw error }
-        try? FileManager.default.removeItem(atPath: logPath)
+        unlink(logPath)
         attempt += 1
       }
     }

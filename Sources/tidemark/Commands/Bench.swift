@@ -130,16 +130,17 @@ struct Bench: AsyncParsableCommand {
       "state.enabled": "true", "lanes": "[]",
     ]
     do {
-      return (try given.applying(settings.map { Overlay(key: $0.key, value: $0.value, source: .flag("bench")) }), settings)
+      return (try given.applying(settings.map { Overlay(key: $0.key, value: $0.value, source: .command("bench")) }), settings)
     } catch {
       throw CommandFailure.wrong(error)
     }
   }
 
-  /// Any user may write into it, as into /tmp: the sticky bit keeps them from each other's files.
+  /// Any user may write into it, since nobody can say as whom the server runs. The sticky bit keeps them from each other's files, and
+  /// none of them may list the names.
   private static func serverFolder() async throws -> String {
     let folder = try await ScratchSpace.current().folder("copy")
-    chmod(folder, 0o1777)
+    chmod(folder, 0o1733)
     return folder
   }
 

@@ -13,8 +13,8 @@ struct Dev: AsyncParsableCommand {
 
   @OptionGroup var options: ConfigurationOptions
 
-  @Option(name: .long, help: "Where the servers keep their data.")
-  var dir = ".tidemark"
+  @Option(name: .long, help: "Where the servers keep their data. Default: .tidemark, or /var/lib/tidemark-dev as root.")
+  var dir: String?
 
   @Option(name: .customLong("for"), help: ArgumentHelp("End by itself after so many seconds, with a summary.", valueName: "seconds"))
   var seconds: Int?
@@ -37,7 +37,8 @@ struct Dev: AsyncParsableCommand {
   func run() async throws {
     // What is wrong with the configuration is said before anything is started.
     let given = try options.load()
-    let folder = URL(fileURLWithPath: dir).standardizedFileURL.path
+    // Root's servers run as other users, who cannot enter root's own folders.
+    let folder = URL(fileURLWithPath: dir ?? (geteuid() == 0 ? "/var/lib/tidemark-dev" : ".tidemark")).standardizedFileURL.path
     do {
       let servers = try await EmbeddedServers.start(in: folder)
       do {
@@ -78,7 +79,7 @@ struct Dev: AsyncParsableCommand {
     guard given.source(of: "http.listen") == .standard, case .address(_, let port) = given.configuration.http.listen,
       !LocalPort.isFree(port)
     else { return [] }
-    return [Overlay(key: "http.listen", value: "127.0.0.1:0", source: .flag("dev"))]
+    return [Overlay(key: "http.listen", value: "127.0.0.1:0", source: .command("dev"))]
   }
 
   private static func announce(_ page: String, _ servers: EmbeddedServers, _ composition: Composition) {
@@ -95,7 +96,7 @@ struct Dev: AsyncParsableCommand {
 
       Write a first change, and read it back:
 
-        redis-cli -u \(servers.redis.url) XADD '\(lane)' '*' type message.appended session hello role user content 'Hello, Tidemark'
+        REDISCLI_AUTH=\(servers.redis.password ?? "") redis-cli -p \(servers.redis.port) XADD '\(lane)' '*' type message.appended session hello role user content 'Hello, Tidemark'
         psql '\(servers.postgres.url)' -c "SELECT role, content, at FROM \(composition.schema).messages WHERE session_id = 'hello'"
 
       Ctrl-C stops everything.

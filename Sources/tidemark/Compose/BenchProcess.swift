@@ -14,6 +14,7 @@ struct BenchProcess: BenchWorker {
     var command = SupervisedProcess.Command(
       executable: try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"),
       arguments: ["run", "--listen", "off"] + sources + pairs, standardOutput: "/dev/null", standardError: log)
+    command.inheritsEnvironment = true
     command.workingDirectory = FileManager.default.currentDirectoryPath
     // Its schema goes with the benchmark.
     command.signalOnOrphan = "KILL"

@@ -8,6 +8,14 @@ struct CopyLimit: Sendable {
   let connection: PostgresConnection
   /// A folder that the server's user may write into; nil for COPY through the connection.
   let folder: String?
+  /// Nobody can guess the files' names: other users may write into the folder, too, and a link of theirs would lead the server elsewhere.
+  private let run = UUID().uuidString
+
+  init(place: BenchPlace, connection: PostgresConnection, folder: String?) {
+    self.place = place
+    self.connection = connection
+    self.folder = folder
+  }
 
   /// A table that a drain filled.
   struct Table: Sendable {
@@ -110,7 +118,7 @@ struct CopyLimit: Sendable {
     }
   }
 
-  private func path(_ table: String, _ order: CopyLimitResult.Order) -> String { "\(folder ?? "")/\(table)-\(order.rawValue)" }
+  private func path(_ table: String, _ order: CopyLimitResult.Order) -> String { "\(folder ?? "")/\(run)-\(table)-\(order.rawValue)" }
 
   private func file(_ table: Table, _ order: CopyLimitResult.Order) throws -> String {
     try PostgresIdentifier.literal(path(table.name, order))
