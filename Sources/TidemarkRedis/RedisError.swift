@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// A failure of a connection to Redis, or a refusal by the server where a reply was required.
 ///
 /// `description` is one line for people: what, where and, where there is one, the mend. It never holds a password or
@@ -52,7 +54,7 @@ package struct RedisError: Error, Sendable, CustomStringConvertible, CustomDebug
     }
   }
 
-  package var description: String { message }
+  package var description: String { ForeignText.line(message) }
 
   package var debugDescription: String {
     let cause = underlying.map { ", caused by \($0)" } ?? ""

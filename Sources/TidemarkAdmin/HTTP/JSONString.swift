@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// Text as JSON writes it.
 enum JSONString {
   static func quoted(_ text: String) -> String {
@@ -14,6 +16,6 @@ enum JSONString {
       default: quoted.unicodeScalars.append(scalar)
       }
     }
-    return quoted + "\""
+    return ForeignText.json(quoted + "\"")
   }
 }

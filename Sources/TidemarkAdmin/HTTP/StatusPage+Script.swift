@@ -12,6 +12,9 @@ extension StatusPage {
       if (className) element.className = className;
       return element;
     }
+    // What would turn the direction of writing, or has no width, is shown rather than obeyed.
+    const visible = (_, value) => typeof value === 'string'
+      ? value.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, character => `\\u{${character.codePointAt(0).toString(16).toUpperCase()}}`) : value;
     const number = value => value === null ? '?' : value.toLocaleString('en');
     function time(seconds) {
       if (seconds === null) return '?';
@@ -189,7 +192,7 @@ extension StatusPage {
           return ask(token ? 'The server refused this token.' : '');
         }
         if (!response.ok) throw new Error(`the worker answered ${response.status}`);
-        last = await response.json();
+        last = JSON.parse(await response.text(), visible);
         lastAt = Date.now();
         failure = null;
         $('login').hidden = true;

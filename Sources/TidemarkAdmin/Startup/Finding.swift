@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// What a check found: one line of what and where, and the mend.
 package struct Finding: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Severity: String, Sendable, Codable {
@@ -22,7 +24,6 @@ package struct Finding: Error, Sendable, Equatable, CustomStringConvertible {
   }
 
   package var description: String {
-    let line = "\(subject): \(text)\(mend.map { "; \($0)" } ?? "")"
-    return line.split(whereSeparator: \.isNewline).joined(separator: " ")
+    ForeignText.line("\(subject): \(text)\(mend.map { "; \($0)" } ?? "")")
   }
 }

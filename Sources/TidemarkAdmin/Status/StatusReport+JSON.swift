@@ -1,11 +1,12 @@
 internal import Foundation
+internal import TidemarkCore
 
 extension StatusReport {
   /// One JSON object, keys in order.
   package func json(pretty: Bool = false) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
+    return ForeignText.json(String(decoding: try encoder.encode(self), as: UTF8.self))
   }
 
   /// The moment, as reports write it.

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// The status for a terminal: aligned columns, then totals, workers, and what is wrong.
 package struct StatusTable {
   private let report: StatusReport
@@ -18,7 +20,7 @@ package struct StatusTable {
 
   private func servers() -> [String] {
     [("Postgres", report.postgres), ("Redis", report.redis)].compactMap { name, server in
-      server.isUp ? nil : "\(name) is away: \(Self.line(server.error ?? "no answer"))"
+      server.isUp ? nil : "\(name) is away: \(ForeignText.line(server.error ?? "no answer"))"
     }
   }
 
@@ -27,8 +29,8 @@ package struct StatusTable {
     let titles = ["LANE", "STATE", "LAG", "SECONDS", "READ", "APPLIED", "DEAD LETTERS", "OWNER"]
     var rows = report.lanes.map { lane in
       [
-        Self.line(lane.lane), lane.state, Self.number(lane.lagEntries), Self.seconds(lane.lagSeconds), String(lane.read),
-        String(lane.applied), Self.deadLetters(lane.deadLetters, open: lane.deadLettersOpen), Self.line(lane.owner ?? "-"),
+        ForeignText.line(lane.lane), lane.state, Self.number(lane.lagEntries), Self.seconds(lane.lagSeconds), String(lane.read),
+        String(lane.applied), Self.deadLetters(lane.deadLetters, open: lane.deadLettersOpen), ForeignText.line(lane.owner ?? "-"),
       ]
     }
     rows.append(totals())
@@ -53,7 +55,8 @@ package struct StatusTable {
     guard !report.workers.isEmpty else { return report.postgres.isUp ? ["No worker is running: `tidemark run` starts one."] : [] }
     let rows = report.workers.map { worker in
       [
-        Self.line(worker.worker), Self.line(worker.host ?? "-"), worker.pid.map { String($0) } ?? "-", worker.version ?? "-",
+        ForeignText.line(worker.worker), ForeignText.line(worker.host ?? "-"), worker.pid.map { String($0) } ?? "-",
+        ForeignText.line(worker.version ?? "-"),
         Self.number(worker.shards.map { Int64($0) }), Self.number(worker.lanes.map { Int64($0) }), worker.seenAt ?? "-",
         worker.isAlive == false ? "gone without a word" : "",
       ]
@@ -65,12 +68,12 @@ package struct StatusTable {
     report.lanes.compactMap { lane in
       guard lane.lastError != nil || lane.accountingError != 0 else { return nil }
       var parts: [String] = []
-      if let error = lane.lastError { parts.append(Self.line(error)) }
-      if let hint = lane.hint { parts.append(Self.line(hint)) }
+      if let error = lane.lastError { parts.append(ForeignText.line(error)) }
+      if let hint = lane.hint { parts.append(ForeignText.line(hint)) }
       if lane.accountingError != 0 {
         parts.append("the accounting is off by \(lane.accountingError): please report it, with the output of `tidemark status --json`")
       }
-      return "\(Self.line(lane.lane)): \(parts.joined(separator: "; "))"
+      return "\(ForeignText.line(lane.lane)): \(parts.joined(separator: "; "))"
     }
   }
 
@@ -92,10 +95,5 @@ package struct StatusTable {
     case 0?: "\(all)"
     case let open?: "\(all) (\(open) open)"
     }
-  }
-
-  /// Names and errors come from outside: nothing of theirs may move a terminal's cursor.
-  private static func line(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : $0 }))
   }
 }

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// All that is wrong with a configuration, not only the first of it.
 package struct ConfigurationError: Error, Equatable, Sendable {
   /// Those of the file by line, then environment, flags and `tune`. Never empty.
@@ -44,12 +46,6 @@ package struct Problem: Hashable, Sendable {
 extension Problem: CustomStringConvertible {
   /// Within one line, and without what could steer a terminal, whatever was typed.
   package var description: String {
-    let line = "\(source.place): \(what); \(mend)".unicodeScalars.map { scalar -> Character in
-      switch scalar.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator: " "
-      default: Character(scalar)
-      }
-    }
-    return String(line)
+    ForeignText.line("\(source.place): \(what); \(mend)")
   }
 }

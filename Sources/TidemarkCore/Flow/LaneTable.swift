@@ -302,7 +302,8 @@ package struct LaneTable: Sendable {
     guard inARow >= limits.haltAfterDeadLetters, lanes[lane]?.isEnding == false else { return }
     halt(
       lane, reason: "\(inARow) dead letters in a row",
-      hint: "look at `tidemark dead-letters list --lane \(lane)`, mend the producer or raise dead_letters.halt_after, then send SIGHUP",
+      hint: "look at `tidemark dead-letters list --lane \(ShellWord.quoted(lane))`, mend the producer or raise "
+        + "dead_letters.halt_after, then send SIGHUP",
       until: nil)
   }
 

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// A failure of Postgres or of the way to it.
 ///
 /// ``description`` is one line that may be logged: no row data and no secret. The server's DETAIL, CONTEXT and, for errors of
@@ -121,7 +123,7 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
     if sqlstateClass != "22" { line += ": \(message)" }
     if let hint { line += " (\(hint))" }
     if outcomeUnknown { line += " [outcome of the commit unknown]" }
-    return line.split(whereSeparator: \.isNewline).joined(separator: " ")
+    return ForeignText.line(line)
   }
 
   /// Everything, row data included. For a person at a debugger, never for a log.

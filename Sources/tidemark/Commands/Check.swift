@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import TidemarkAdmin
 import TidemarkConfiguration
+import TidemarkCore
 
 struct Check: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -69,6 +70,6 @@ enum FindingText {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let rows = findings.map { Row(severity: $0.severity.rawValue, subject: $0.subject, text: $0.text, mend: $0.mend) }
-    return String(decoding: try encoder.encode(["findings": rows]), as: UTF8.self)
+    return ForeignText.json(String(decoding: try encoder.encode(["findings": rows]), as: UTF8.self))
   }
 }

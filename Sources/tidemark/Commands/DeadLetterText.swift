@@ -1,11 +1,12 @@
 import Foundation
 import TidemarkAdmin
+import TidemarkCore
 
 /// Dead letters as text and as JSON.
 enum DeadLetterText {
   static func line(_ letter: DeadLetter) -> String {
-    "\(letter.id)  \(letter.lane)  \(letter.entry)  \(letter.reason)  \(letter.detail)"
-      + (letter.resolution.map { "  [\($0)]" } ?? "")
+    let texts = [letter.lane, "\(letter.entry)", letter.reason, letter.detail] + (letter.resolution.map { ["[\($0)]"] } ?? [])
+    return (["\(letter.id)"] + texts.map { ForeignText.escaped($0) }).joined(separator: "  ")
   }
 
   static func page(_ letter: DeadLetter) -> String {
@@ -15,7 +16,7 @@ enum DeadLetterText {
       "sqlstate    \(letter.sqlstate ?? "none")", "at          \(letter.at)",
       "resolved    \(letter.resolvedAt.map { "\($0), \(letter.resolution ?? "")" } ?? "no")",
       letter.isComplete ? "fields" : "fields (the first bytes of each)",
-    ]
+    ].map { ForeignText.escaped($0) }
     for (name, value) in fields(letter) { lines.append("  \(shown(name)): \(shown(value))") }
     return lines.joined(separator: "\n")
   }
@@ -64,7 +65,7 @@ enum DeadLetterText {
       id: letter.id, lane: letter.lane, entryID: "\(letter.entry)", sessionID: letter.session, reason: letter.reason,
       detail: letter.detail, sqlstate: letter.sqlstate, at: letter.at, resolvedAt: letter.resolvedAt, resolution: letter.resolution,
       rawComplete: letter.isComplete, fields: letter.raw.isEmpty ? nil : parts)
-    return String(decoding: try encoder.encode(row), as: UTF8.self)
+    return ForeignText.json(String(decoding: try encoder.encode(row), as: UTF8.self))
   }
 
   private static func fields(_ letter: DeadLetter) -> [([UInt8], [UInt8])] {
@@ -75,14 +76,9 @@ enum DeadLetterText {
     String(validating: bytes, as: UTF8.self) == nil ? Data(bytes).base64EncodedString() : nil
   }
 
-  /// Without what could steer a terminal, and not endless.
+  /// Not endless.
   private static func shown(_ bytes: [UInt8]) -> String {
-    let text = String(decoding: bytes.prefix(2048), as: UTF8.self).unicodeScalars.map { scalar -> String in
-      switch scalar.properties.generalCategory {
-      case .control, .format, .lineSeparator, .paragraphSeparator: scalar.escaped(asASCII: true)
-      default: String(scalar)
-      }
-    }.joined()
+    let text = ForeignText.escaped(bytes.prefix(2048))
     return bytes.count > 2048 ? "\(text)... (\(bytes.count) bytes)" : text
   }
 }

@@ -106,13 +106,13 @@ struct DeadLetters: AsyncParsableCommand {
           case .replayed(.alreadyThere):
             applied.append(id)
             Console.print("\(id) was there already")
-          case .replayed(.resolvedBefore(let resolution)): Console.print("\(id) is resolved already: \(resolution)")
+          case .replayed(.resolvedBefore(let resolution)): Console.print("\(id) is resolved already: \(ForeignText.escaped(resolution))")
           case .replayed(.rejectedAgain(let rejection)):
             failed += 1
-            Console.print("\(id) rejected again, \(rejection.reason.rawValue): \(rejection.detail)")
+            Console.print("\(id) rejected again, \(rejection.reason.rawValue): \(ForeignText.escaped(rejection.detail))")
           case .impossible(let why):
             failed += 1
-            Console.print("\(id) can't be replayed: \(why)")
+            Console.print("\(id) can't be replayed: \(ForeignText.line(why))")
           }
         }
         done += replays.count
@@ -133,7 +133,7 @@ struct DeadLetters: AsyncParsableCommand {
         for id in ids {
           switch try await store.discard(id, because: because) {
           case .discarded: Console.print("\(id) discarded")
-          case .resolvedBefore(let resolution): Console.print("\(id) is resolved already: \(resolution)")
+          case .resolvedBefore(let resolution): Console.print("\(id) is resolved already: \(ForeignText.escaped(resolution))")
           case nil: throw notFound(id)
           }
         }

@@ -25,8 +25,8 @@ struct Status: AsyncParsableCommand {
       do {
         let report = try await reader.read()
         let text = json ? try report.json(pretty: !watch) : StatusTable(report).render()
-        // Home and clear, so that the table stands still.
-        Console.print(watch && !json && Console.isTerminal ? "\u{1B}[H\u{1B}[2J\(text)" : text)
+        if watch, !json { Console.clear() }
+        Console.print(text)
       } catch let error as SinkError {
         let line = "postgres: \(error.description)\(error.hint.map { "; \($0)" } ?? "")"
         guard watch else { throw CommandFailure.found(line) }

@@ -1,22 +1,29 @@
 import Foundation
+import TidemarkCore
 
 /// Data goes to standard output, everything else to standard error.
+///
+/// Whatever is shown goes through here, and nothing that a producer or a server said can steer the terminal: what was not escaped where
+/// it was put into a line is escaped now.
 enum Console {
   static func print(_ text: String, terminator: String = "\n") {
-    StandardStream.output.write(text + terminator)
+    StandardStream.output.write(ForeignText.lines(text) + terminator)
   }
 
   /// One line of what, where and how to fix it.
   static func error(_ text: String) {
-    StandardStream.error.write("tidemark: " + text + "\n")
+    StandardStream.error.write("tidemark: " + ForeignText.line(text) + "\n")
   }
 
   /// For people who watch.
   static func note(_ text: String) {
-    StandardStream.error.write(text + "\n")
+    StandardStream.error.write(ForeignText.lines(text) + "\n")
   }
 
-  static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+  /// Empties a terminal and goes to its first line, so that what is printed anew stands still; nothing elsewhere.
+  static func clear() {
+    if isatty(STDOUT_FILENO) == 1 { StandardStream.output.write("\u{1B}[H\u{1B}[2J") }
+  }
 
   /// Whether more data can still reach a reader: a command that prints on and on ends when it can't.
   static var isReadable: Bool { StandardStream.output.firstFailure == nil }

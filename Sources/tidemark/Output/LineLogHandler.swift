@@ -1,8 +1,10 @@
 import Foundation
 import Logging
 import TidemarkConfiguration
+import TidemarkCore
 
-/// Log lines on stderr: one line an event, as text for people or as JSON for collectors.
+/// Log lines on stderr: one line an event, as text for people or as JSON for collectors. What comes from elsewhere can neither break a
+/// line nor steer a terminal.
 struct LineLogHandler: LogHandler {
   var logLevel: Logger.Level
   var metadata: Logger.Metadata = [:]
@@ -27,8 +29,10 @@ struct LineLogHandler: LogHandler {
     let now = Date().formatted(.iso8601.time(includingFractionalSeconds: true))
     switch format {
     case .text:
-      let pairs = all.sorted { $0.key < $1.key }.filter { !"\($0.value)".isEmpty }.map { "\($0.key)=\(Self.quoted("\($0.value)"))" }
-      return single(([now, level.rawValue.uppercased(), name] + pairs).joined(separator: " "))
+      let pairs = all.sorted { $0.key < $1.key }.filter { !"\($0.value)".isEmpty }.map {
+        "\(ForeignText.line($0.key))=\(Self.quoted(ForeignText.line("\($0.value)")))"
+      }
+      return ([now, level.rawValue.uppercased(), ForeignText.line(name)] + pairs).joined(separator: " ")
     case .json:
       var object: [String: String] = all.mapValues { "\($0)" }
       object["time"] = now
@@ -37,12 +41,9 @@ struct LineLogHandler: LogHandler {
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       // Texts can always be encoded.
-      return single(String(decoding: (try? encoder.encode(object)) ?? Data(), as: UTF8.self))
+      return ForeignText.json(String(decoding: (try? encoder.encode(object)) ?? Data(), as: UTF8.self))
     }
   }
-
-  /// One line, whatever newlines a server's words hold.
-  private func single(_ text: String) -> String { String(text.map { $0.isNewline ? " " : $0 }) }
 
   private static func quoted(_ value: String) -> String {
     value.contains(" ") ? "\"\(value.replacing("\"", with: "'"))\"" : value

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TidemarkCore
 
 /// One line on a terminal's standard error that says what is under way; nothing elsewhere.
 final class ProgressLine: Sendable {
@@ -13,7 +14,7 @@ final class ProgressLine: Sendable {
       return last != text
     }
     // From the beginning of the line; what is left of a longer text is erased.
-    if isNew { StandardStream.error.write("\r\(text)\u{1B}[K") }
+    if isNew { StandardStream.error.write("\r\(ForeignText.escaped(text))\u{1B}[K") }
   }
 
   func clear() {

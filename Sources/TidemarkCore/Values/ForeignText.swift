@@ -1,0 +1,75 @@
+/// Text that a producer, the name of a stream, or a server determines, made safe to be shown to a person.
+///
+/// A terminal obeys what it is sent: an escape sequence in a message's content could rewrite the lines above it, set the clipboard, or
+/// hide what follows. Directional marks and characters without width make one text look like another. All of these become visible
+/// escapes such as `\u{1B}`. Every other character stays as it is.
+package enum ForeignText {
+  /// Everything in one line; a line break becomes `\n`.
+  package static func escaped(_ text: some StringProtocol) -> String {
+    guard text.unicodeScalars.contains(where: isUnsafe) else { return String(text) }
+    var result = ""
+    for scalar in text.unicodeScalars {
+      if isUnsafe(scalar) { result += escape(scalar) } else { result.unicodeScalars.append(scalar) }
+    }
+    return result
+  }
+
+  /// Bytes of any kind, in one line; what is not UTF-8 becomes U+FFFD.
+  package static func escaped(_ bytes: some Sequence<UInt8>) -> String { escaped(String(decoding: Array(bytes), as: UTF8.self)) }
+
+  /// An error's text in one line: its line breaks become spaces.
+  package static func line(_ text: some StringProtocol) -> String {
+    escaped(text.split(whereSeparator: \.isNewline).joined(separator: " "))
+  }
+
+  /// Lines of our own, whose foreign parts may have been forgotten: line feeds and tabs stay.
+  package static func lines(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: { isUnsafe($0) && !isLayout($0) }) else { return text }
+    var result = ""
+    for scalar in text.unicodeScalars {
+      if isUnsafe(scalar), !isLayout(scalar) { result += escape(scalar) } else { result.unicodeScalars.append(scalar) }
+    }
+    return result
+  }
+
+  /// A JSON text with the same meaning, in which a terminal finds nothing to obey. JSON has such characters only within strings, where
+  /// they may be written as `\u001b`; the line feeds between its values stay.
+  package static func json(_ json: String) -> String {
+    guard json.unicodeScalars.contains(where: { isUnsafe($0) && !isLayout($0) }) else { return json }
+    var result = ""
+    for scalar in json.unicodeScalars {
+      if isUnsafe(scalar), !isLayout(scalar) {
+        for unit in String(scalar).utf16 { result += "\\u" + hex(UInt32(unit), digits: 4) }
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
+  /// Whether a terminal or a page may obey it rather than show it: C0, DEL and C1; directional and other characters without width; the
+  /// separators of lines and paragraphs.
+  static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
+    if scalar.isASCII { return scalar.value < 0x20 || scalar.value == 0x7F }
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator: return true
+    default: return false
+    }
+  }
+
+  private static func isLayout(_ scalar: Unicode.Scalar) -> Bool { scalar == "\n" || scalar == "\t" }
+
+  private static func escape(_ scalar: Unicode.Scalar) -> String {
+    switch scalar {
+    case "\n": "\\n"
+    case "\t": "\\t"
+    case "\r": "\\r"
+    default: "\\u{" + hex(scalar.value, digits: 2) + "}"
+    }
+  }
+
+  private static func hex(_ value: UInt32, digits: Int) -> String {
+    let text = String(value, radix: 16, uppercase: true)
+    return String(repeating: "0", count: max(0, digits - text.count)) + text
+  }
+}
