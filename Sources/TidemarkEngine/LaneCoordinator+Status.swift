@@ -79,6 +79,9 @@ extension LaneCoordinator {
     for lane in lanes { observation.moved(lane) }
   }
 
+  /// Returns once this actor is free: whoever holds it up holds up this call.
+  package func turn() {}
+
   package func status() -> WorkerStatus {
     WorkerStatus(
       lanes: table.lanes.values.map { status(of: $0) }.sorted { $0.record.name < $1.record.name }, bufferBytes: table.credit.used,

@@ -1,4 +1,5 @@
 import Logging
+import Metrics
 import Testing
 import TidemarkCore
 import TidemarkPostgres
@@ -18,8 +19,16 @@ import TidemarkTestKit
     discover: .seconds(1), leaseTTL: .seconds(10), checkpointInterval: .seconds(10), dedupeWindow: .seconds(60))
 
   private func source(_ coordinator: LaneCoordinator, redis: String, postgres: String) throws -> WorkerAdminSource {
-    try WorkerAdminSource(
-      identity: WorkerIdentity(name: "w1", host: "host-1", pid: 7), coordinator: coordinator, registry: PrometheusRegistry(),
+    try source({ await coordinator.status() }, { await coordinator.turn() }, redis: redis, postgres: postgres)
+  }
+
+  private func source(
+    _ status: @escaping @Sendable () async -> WorkerStatus, _ turn: @escaping @Sendable () async -> Void, redis: String, postgres: String
+  ) throws -> WorkerAdminSource {
+    let registry = PrometheusRegistry()
+    Counter(label: "tidemark_retries_total", dimensions: [("class", "transient")], factory: registry).increment()
+    return try WorkerAdminSource(
+      identity: WorkerIdentity(name: "w1", host: "host-1", pid: 7), worker: status, turn: turn, registry: registry,
       redis: try RedisConfiguration(url: redis), prefix: "tidemark", postgres: try PostgresConfiguration(url: postgres), schema: "tide",
       leaseTTL: .seconds(10), settings: { [:] }, version: "1.2.3", logger: Logger(label: "test"))
   }
@@ -47,7 +56,7 @@ import TidemarkTestKit
       await coordinator.own([record("a", read: 3)], at: .only)
       let ready = try source(coordinator, redis: servers.redis.url, postgres: servers.postgres.url)
       #expect(await ready.reasonsNotReady() == [])
-      #expect(await ready.isAlive())
+      #expect(ready.isAlive())
       let metrics = await ready.metrics().split(separator: "\n")
       for line in [
         "tidemark_redis_up 1", "tidemark_postgres_up 1", "tidemark_redis_eviction_safe 1", "tidemark_dead_letters_open 0",
@@ -59,7 +68,9 @@ import TidemarkTestKit
       // A busy machine may have taken longer than a lease for that.
       await coordinator.leaseRenewed()
       await coordinator.beginDrain()
-      #expect(await ready.reasonsNotReady() == ["worker: it is stopping; another one takes over"])
+      try await waitUntil("it says that it is stopping") {
+        await ready.reasonsNotReady() == ["worker: it is stopping; another one takes over"]
+      }
       await ready.close()
     }
   }
@@ -81,6 +92,28 @@ import TidemarkTestKit
     #expect(metrics.contains("tidemark_postgres_up 0\n"))
     #expect(!metrics.contains("tidemark_dead_letters_open"))
     #expect(!metrics.contains("tidemark_redis_eviction_safe"))
+    await source.close()
+  }
+
+  @Test func `a worker that is held up is alive for a while, and what it does not tell is absent`() async throws {
+    let (held, release) = AsyncStream.makeStream(of: Void.self)
+    let wait = Gate(held)
+    let source = try source(
+      {
+        await wait.pass(); return worker([])
+      }, { await wait.pass() }, redis: "redis://127.0.0.1:1/0",
+      postgres: "postgresql://nobody@127.0.0.1:1/none")
+    // However often somebody asks: it says what is known of it, and waits for nothing.
+    for _ in 0..<100 { #expect(source.isAlive()) }
+    let metrics = await source.metrics()
+    #expect(metrics.contains("tidemark_retries_total{class=\"transient\"} 1\n"))
+    #expect(metrics.contains("tidemark_redis_up 0\n"))
+    #expect(!metrics.contains("tidemark_lanes{"))
+    #expect(await source.reasonsNotReady().contains { $0.hasPrefix("worker: it has not answered within 2 s") })
+    let report = await source.status()
+    #expect(report.lanes.isEmpty && !report.redis.isUp && !report.postgres.isUp)
+    release.finish()
+    try await waitUntil("it tells again") { await source.metrics().contains("tidemark_lanes{") }
     await source.close()
   }
 
@@ -109,4 +142,15 @@ import TidemarkTestKit
     #expect(WorkerAdminSource.leaseProblem(.milliseconds(12_345), .seconds(10))?.hasPrefix("leases: renewed 12.345 s ago") == true)
     #expect(WorkerAdminSource.leaseProblem(nil, .seconds(10)) != nil)
   }
+}
+
+/// Lets nobody pass until its stream ends.
+private actor Gate {
+  private let opened: Task<Void, Never>
+
+  init(_ stream: AsyncStream<Void>) {
+    opened = Task { for await _ in stream {} }
+  }
+
+  func pass() async { await opened.value }
 }

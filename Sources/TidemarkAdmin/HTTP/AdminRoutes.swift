@@ -50,7 +50,7 @@ struct AdminRoutes: Sendable {
     switch request.path {
     case "/metrics":
       return Answer(status: 200, contentType: ExpositionText.contentType, body: await source.metrics())
-    case "/livez": return await source.isAlive() ? .text(200, "ok") : .text(503, "the worker does not turn")
+    case "/livez": return source.isAlive() ? .text(200, "ok") : .text(503, "the worker makes no progress")
     case "/readyz":
       let reasons = await source.reasonsNotReady()
       return .json(reasons.isEmpty ? 200 : 503, "{\"reasons\":\(Self.list(reasons))}")

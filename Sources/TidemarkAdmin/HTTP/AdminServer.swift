@@ -19,6 +19,7 @@ package struct AdminServer: Service {
   private let source: any AdminSource
   private let onListening: @Sendable (_ url: String) async -> Void
   private let logger: Logger
+  var limits = ConnectionLimits()
 
   /// - Parameter onListening: told the URL once the port is open; the port is the real one where the setting says 0.
   package init(
@@ -42,9 +43,7 @@ package struct AdminServer: Service {
     quiet.logLevel = .critical
     let application = Application(
       responder: responder, server: server,
-      configuration: ApplicationConfiguration(
-        address: .hostname(settings.host, port: settings.port),
-        availableConnectionsDelegate: MaximumAvailableConnections(256)),
+      configuration: ApplicationConfiguration(address: .hostname(settings.host, port: settings.port)),
       onServerRunning: { channel in
         let url = self.url(port: channel.localAddress?.port ?? settings.port)
         logger.info("http.listening", metadata: ["url": "\(url)"])
@@ -60,16 +59,29 @@ package struct AdminServer: Service {
   }
 
   private func makeServer() throws -> HTTPServerBuilder {
-    // Connections that say nothing end by themselves, so that they can't hold up a shutdown for long.
-    let http = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(30)))
-    guard let tls = settings.tls else { return http }
+    let limiter = ConnectionLimiter(limits)
+    func http(_ responder: @escaping HTTPChannelHandler.Responder) -> HTTP1Channel {
+      HTTP1Channel(
+        responder: { request, writer, channel in
+          limiter.requested(channel)
+          defer { limiter.answered(channel) }
+          try await responder(request, writer, channel)
+        },
+        configuration: .init(
+          httpDecoderConfiguration: .init(maxHeaderFieldSize: 8 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 100)))
+    }
+    guard let tls = settings.tls else {
+      return HTTPServerBuilder { LimitedChannel(base: http($0), limiter: limiter) }
+    }
     do {
       let chain = try NIOSSLCertificate.fromPEMFile(tls.certificateFile)
       let key = try NIOSSLPrivateKey(file: tls.keyFile, format: .pem)
       var configuration = TLSConfiguration.makeServerConfiguration(
         certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
       configuration.minimumTLSVersion = .tlsv12
-      return try .tls(http, tlsConfiguration: configuration)
+      return HTTPServerBuilder { [configuration] in
+        LimitedChannel(base: try TLSChannel(http($0), tlsConfiguration: configuration), limiter: limiter)
+      }
     } catch {
       throw AdminError(
         "http.tls: \(tls.certificateFile) and \(tls.keyFile) can't be used: \(error); "

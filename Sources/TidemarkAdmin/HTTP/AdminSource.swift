@@ -10,6 +10,6 @@ package protocol AdminSource: Sendable {
   /// In Prometheus' text format.
   func metrics() async -> String
 
-  /// Whether the worker's own machinery turns; says nothing of the servers.
-  func isAlive() async -> Bool
+  /// Whether the worker's own machinery makes progress; says nothing of the servers. Answers at once.
+  func isAlive() -> Bool
 }

@@ -35,24 +35,27 @@ package struct LaneExposition: Sendable {
     var lanes: [LaneStatus]
   }
 
-  private let status: WorkerStatus
+  private let status: WorkerStatus?
   private let facts: ServerFacts
 
-  package init(_ status: WorkerStatus, _ facts: ServerFacts) {
+  /// - Parameter status: nil where the worker did not tell in time.
+  package init(_ status: WorkerStatus?, _ facts: ServerFacts) {
     self.status = status
     self.facts = facts
   }
 
   package func render() -> String {
     var text = ExpositionText()
-    lanes(&text)
-    worker(&text)
+    if let status {
+      lanes(status, &text)
+      worker(status, &text)
+    }
     servers(&text)
     return text.text
   }
 
-  private func lanes(_ text: inout ExpositionText) {
-    let groups = self.groups()
+  private func lanes(_ status: WorkerStatus, _ text: inout ExpositionText) {
+    let groups = Self.groups(status)
     func family(_ definition: MetricDefinition, _ value: (Group) -> Double?) {
       text.family(definition, groups.compactMap { group in value(group).map { .init($0, [("lane", group.name)]) } })
     }
@@ -86,7 +89,7 @@ package struct LaneExposition: Sendable {
     family(MetricCatalog.checkpointTimestamp) { $0.lanes.compactMap(\.lastCheckpoint).min().map { Double($0) / 1000 } }
   }
 
-  private func worker(_ text: inout ExpositionText) {
+  private func worker(_ status: WorkerStatus, _ text: inout ExpositionText) {
     let lanes = status.lanes
     text.family(
       MetricCatalog.lanesByState,
@@ -112,7 +115,7 @@ package struct LaneExposition: Sendable {
     family(MetricCatalog.redisEvictionSafe, facts.redisIsEvictionSafe.map { $0 ? 1 : 0 })
   }
 
-  private func groups() -> [Group] {
+  private static func groups(_ status: WorkerStatus) -> [Group] {
     guard status.lanes.count > Self.labelled else { return status.lanes.map { Group(name: $0.record.name, lanes: [$0]) } }
     let ranked = status.lanes.sorted { left, right in
       let (l, r) = (Self.rank(left), Self.rank(right))

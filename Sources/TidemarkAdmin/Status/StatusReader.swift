@@ -56,9 +56,9 @@ package struct StatusReader: Sendable {
       redis: .init(isUp: redisError == nil, error: redisError ?? worker?.redisError))
   }
 
-  /// What a worker knows by itself, while Postgres is away.
-  package func remembered(_ worker: WorkerStatus, by identity: WorkerIdentity, postgresError: String) -> StatusReport {
-    let lanes = worker.lanes.map { status in
+  /// What a worker knows by itself, while Postgres is away; nil where it does not answer either.
+  package func remembered(_ worker: WorkerStatus?, by identity: WorkerIdentity, postgresError: String) -> StatusReport {
+    let lanes = (worker?.lanes ?? []).map { status in
       var lane = StatusReport.Lane(status.record, state: "", since: nil, lastError: nil, hint: nil, deadLettersOpen: nil)
       lane.overlay(status)
       return lane
@@ -68,7 +68,7 @@ package struct StatusReader: Sendable {
       shards: nil, lanes: lanes.count)
     return StatusReport(
       lanes: lanes, workers: [own], settings: settings(), at: StatusReport.now(), postgres: .init(isUp: false, error: postgresError),
-      redis: .init(isUp: worker.redisError == nil, error: worker.redisError))
+      redis: .init(isUp: worker.map { $0.redisError == nil } ?? false, error: worker.map(\.redisError) ?? "the worker does not answer"))
   }
 
   /// Lag by lane, and why it is not known where it isn't.

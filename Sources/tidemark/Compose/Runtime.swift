@@ -55,8 +55,9 @@ final class Runtime: Sendable {
         AdminServer(
           settings: settings,
           source: try WorkerAdminSource(
-            identity: identity, coordinator: worker.coordinator, registry: registry, redis: composition.redis,
-            prefix: composition.prefix, postgres: composition.postgres, schema: composition.schema,
+            identity: identity, worker: { await worker.coordinator.status() }, turn: { await worker.coordinator.turn() },
+            registry: registry, redis: composition.redis, prefix: composition.prefix, postgres: composition.postgres,
+            schema: composition.schema,
             leaseTTL: loaded.configuration.lease.ttl, settings: { StatusReport.settings(of: current.loaded) },
             version: Tidemark.version, logger: logger),
           logger: logger, onListening: { url in onListening(url) })

@@ -33,11 +33,33 @@ struct HTTPExchange {
   }
 
   private static func exchange(_ request: [UInt8], port: Int) throws -> String {
+    let socket = try open(request, port: port)
+    defer { close(socket) }
+    return String(decoding: rest(of: socket), as: UTF8.self)
+  }
+
+  /// All that comes until the server closes the connection; nothing more after half a minute of silence.
+  static func rest(of socket: Int32) -> [UInt8] {
+    var answer: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: 65_536)
+    while case let count = recv(socket, &piece, piece.count, 0), count > 0 { answer += piece[..<count] }
+    return answer
+  }
+
+  /// Whether the server closed the connection, rather than that nothing came for half a minute.
+  static func isClosed(_ socket: Int32) -> Bool {
+    var byte: UInt8 = 0
+    let count = recv(socket, &byte, 1, 0)
+    return count == 0 || (count < 0 && errno == ECONNRESET)
+  }
+
+  /// A socket over which these bytes were sent.
+  static func open(_ request: [UInt8], port: Int, receiveBuffer: Int32? = nil) throws -> Int32 {
     let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard socket >= 0 else { throw POSIXError(.EMFILE) }
-    defer { close(socket) }
     var limit = timeval(tv_sec: 30, tv_usec: 0)
     setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+    if var receiveBuffer { setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &receiveBuffer, socklen_t(MemoryLayout<Int32>.size)) }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = in_port_t(port).bigEndian
@@ -46,25 +68,26 @@ struct HTTPExchange {
     let connected = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, size) }
     }
-    guard connected == 0, write(socket, request, request.count) == request.count else { throw POSIXError(.ECONNREFUSED) }
-    var answer: [UInt8] = []
-    var piece = [UInt8](repeating: 0, count: 65_536)
-    while case let count = recv(socket, &piece, piece.count, 0), count > 0 { answer += piece[..<count] }
-    return String(decoding: answer, as: UTF8.self)
+    guard connected == 0, send(socket, request, request.count, Int32(MSG_NOSIGNAL.rawValue)) == request.count else {
+      close(socket)
+      throw POSIXError(.ECONNREFUSED)
+    }
+    return socket
   }
 }
 
 /// Runs `body` with a server on a free loopback port, which ends with it.
 func withAdminServer(
-  _ source: any AdminSource = SampleSource(), token: String? = nil, tls: AdminSettings.TLS? = nil,
+  _ source: any AdminSource = SampleSource(), token: String? = nil, tls: AdminSettings.TLS? = nil, limits: ConnectionLimits = .init(),
   _ body: @Sendable (_ port: Int) async throws -> Void
 ) async throws {
   let (urls, opened) = AsyncStream.makeStream(of: String.self)
-  let server = AdminServer(
+  var server = AdminServer(
     settings: try AdminSettings(host: "127.0.0.1", port: 0, token: token, tls: tls), source: source, logger: .init(label: "test")
   ) { opened.yield($0) }
+  server.limits = limits
   try await withThrowingTaskGroup { group in
-    group.addTask { try await server.run() }
+    group.addTask { [server] in try await server.run() }
     let port = await urls.first { _ in true }.flatMap { URL(string: $0)?.port } ?? 0
     try await body(port)
     group.cancelAll()

@@ -5,9 +5,10 @@ struct SampleSource: AdminSource {
   var report = TidemarkAdminTests.report([lane("tidemark:{0}:changes", read: 7)])
   var reasons: [String] = []
   var isTurning = true
+  var exposition = "# HELP tidemark_up x\n"
 
   func status() async -> StatusReport { report }
   func reasonsNotReady() async -> [String] { reasons }
-  func metrics() async -> String { "# HELP tidemark_up x\n" }
-  func isAlive() async -> Bool { isTurning }
+  func metrics() async -> String { exposition }
+  func isAlive() -> Bool { isTurning }
 }

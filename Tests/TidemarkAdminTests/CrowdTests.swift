@@ -1,0 +1,98 @@
+import Foundation
+import Testing
+import TidemarkTestKit
+
+@testable import TidemarkAdmin
+
+/// Real sockets that say half of what they want, or do not read what they get.
+@Suite(.serialized) struct CrowdTests {
+  /// Longer than any test: what is not pushed out stays.
+  private static let patient = ConnectionLimits(header: .seconds(3600), answer: .seconds(3600), idle: .seconds(3600))
+  private static let half = Array("GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ".utf8)
+  private static let whole = Array("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)
+
+  /// Sockets of a crowd, closed at the end.
+  private func withCrowd(
+    _ count: Int, _ request: [UInt8], port: Int, receiveBuffer: Int32? = nil, _ body: ([Int32]) async throws -> Void
+  ) async throws {
+    var sockets: [Int32] = []
+    defer { for socket in sockets { close(socket) } }
+    for _ in 0..<count { sockets.append(try HTTPExchange.open(request, port: port, receiveBuffer: receiveBuffer)) }
+    try await body(sockets)
+  }
+
+  /// On a thread that may block.
+  private func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { continuation in DispatchQueue.global().async { continuation.resume(returning: body()) } }
+  }
+
+  @Test func `three hundred half requests keep no probe from its answer`() async throws {
+    try await withAdminServer(limits: Self.patient) { port in
+      try await withCrowd(300, Self.half, port: port) { sockets in
+        for path in ["/livez", "/readyz", "/metrics", "/"] {
+          #expect(try await HTTPExchange.send("GET", path, port: port).status == 200, "\(path)")
+        }
+        // The first of them made room for the last.
+        #expect(await onThread { HTTPExchange.isClosed(sockets[0]) })
+      }
+    }
+  }
+
+  @Test func `readers that take nothing keep no probe from its answer`() async throws {
+    let source = SampleSource(exposition: String(repeating: "tidemark_x 1\n", count: 300_000))
+    try await withAdminServer(source, limits: Self.patient) { port in
+      try await withCrowd(60, Self.whole, port: port, receiveBuffer: 4096) { sockets in
+        #expect(try await HTTPExchange.send("GET", "/livez", port: port).body == "ok\n")
+        #expect(try await HTTPExchange.send("GET", "/metrics", port: port).body == source.exposition)
+        #expect(sockets.count == 60)
+      }
+    }
+  }
+
+  @Test func `half a header, a connection at rest and a slow reader are closed after their time`() async throws {
+    var limits = Self.patient
+    limits.header = .milliseconds(100)
+    try await withAdminServer(limits: limits) { port in
+      for request in [Self.half, []] {
+        try await withCrowd(1, request, port: port) { sockets in
+          #expect(await onThread { HTTPExchange.isClosed(sockets[0]) })
+        }
+      }
+    }
+    limits = Self.patient
+    limits.idle = .milliseconds(100)
+    try await withAdminServer(limits: limits) { port in
+      try await withCrowd(1, Self.whole, port: port) { sockets in
+        let answer = await onThread { String(decoding: HTTPExchange.rest(of: sockets[0]), as: UTF8.self) }
+        #expect(answer.hasSuffix("# HELP tidemark_up x\n"))
+      }
+    }
+    limits = Self.patient
+    limits.answer = .milliseconds(100)
+    let source = SampleSource(exposition: String(repeating: "tidemark_x 1\n", count: 2_000_000))
+    try await withAdminServer(source, limits: limits) { port in
+      try await withCrowd(1, Self.whole, port: port, receiveBuffer: 4096) { sockets in
+        let peer = sockets[0]
+        // Nothing is read until the server has closed its end.
+        try await waitUntil("the server gives up") { try !Self.isEstablished(at: port, with: peer) }
+        let length = await onThread { HTTPExchange.rest(of: peer).count }
+        #expect(length < source.exposition.utf8.count)
+      }
+    }
+  }
+
+  /// Whether the server's end of this connection is open: what it sent and we did not read hides from us that it was closed.
+  private static func isEstablished(at port: Int, with socket: Int32) throws -> Bool {
+    var address = sockaddr_in()
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    _ = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(socket, $0, &size) }
+    }
+    func suffix(_ port: Int) -> String { ":" + String(0x10000 + port, radix: 16, uppercase: true).dropFirst() }
+    let (own, peer) = (suffix(port), suffix(Int(UInt16(bigEndian: address.sin_port))))
+    return try String(contentsOfFile: "/proc/net/tcp", encoding: .utf8).split(separator: "\n").contains { line in
+      let fields = line.split(separator: " ")
+      return fields.count > 3 && fields[1].hasSuffix(own) && fields[2].hasSuffix(peer) && fields[3] == "01"
+    }
+  }
+}
