@@ -16,6 +16,19 @@ package struct PostgresCheck: Sendable {
 
   /// Everything that was found, problems and what is well. Throws nothing: what stops it is a finding.
   package func findings() async -> [Finding] {
+    await session() + (configuration.transport.risk.map { [Self.transport($0)] } ?? [])
+  }
+
+  /// What is said to a server on another machine, and by whom it can be read or changed on the way.
+  static func transport(_ risk: PostgresTransport.Risk) -> Finding {
+    let hosts = risk.hosts.joined(separator: ", ")
+    let effect = risk.isEncrypted ? "another server can take its place" : "it can be read and changed on the way"
+    return Finding(
+      .warning, "postgres.tls", "with sslmode=\(risk.sslmode) the certificate of \(hosts) is not checked: \(effect)",
+      mend: "write postgres.url with sslmode=verify-full, and sslrootcert=FILE with the certificate of its authority")
+  }
+
+  private func session() async -> [Finding] {
     do {
       let connection = try PostgresConnection(configuration: configuration, logger: logger)
       defer { Task { await connection.close() } }

@@ -15,6 +15,17 @@ package struct RedisCheck: Sendable {
   }
 
   package func findings() async -> [Finding] {
+    let hosts = configuration.hostsToldInClearText
+    return await session() + (hosts.isEmpty ? [] : [Self.clearText(hosts)])
+  }
+
+  static func clearText(_ hosts: [String]) -> Finding {
+    Finding(
+      .warning, "redis.tls", "the password goes to \(hosts.joined(separator: ", ")) in clear text: it can be read on the way",
+      mend: "let the server speak TLS and write redis.url with rediss://")
+  }
+
+  private func session() async -> [Finding] {
     do {
       let keyspace = RedisKeyspace(configuration, name: "tidemark-check")
       defer { Task { await keyspace.close() } }

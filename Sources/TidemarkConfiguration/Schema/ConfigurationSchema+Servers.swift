@@ -40,7 +40,8 @@ extension ConfigurationSchema {
     [
       ConfigurationKey(
         "postgres.url", \.postgres.url, .url(schemes: ["postgresql", "postgres"]), [],
-        "The database, as libpq reads it: `postgresql://user@host:5432/database?sslmode=verify-full`. Point it at the server "
+        "The database, as libpq reads it: `postgresql://user@host:5432/database?sslmode=verify-full&sslrootcert=FILE`. Without "
+          + "`verify-full` no certificate is checked, which `check` warns of where the host is another machine. Point it at the server "
           + "itself or at a pooler in session mode; one in transaction mode is refused. The database must store UTF8."),
       ConfigurationKey(
         "postgres.schema", \.postgres.schema, .identifier, [],

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// Where the HTTP server listens: `off`, or `host:port` with an IPv6 host in brackets.
 package enum ListenAddress: Hashable, Sendable {
   case off
@@ -26,14 +28,8 @@ package enum ListenAddress: Hashable, Sendable {
   package var isLoopback: Bool {
     switch self {
     case .off: true
-    case .address(let host, _): host == "localhost" || host == "::1" || Self.isLoopbackIPv4(host)
+    case .address(let host, _): LoopbackHost.contains(host)
     }
-  }
-
-  /// `127.0.0.1.example.org` is a name and may lead anywhere: all four parts have to be numbers.
-  private static func isLoopbackIPv4(_ host: String) -> Bool {
-    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-    return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
   }
 }
 

@@ -48,16 +48,14 @@ package struct PgBouncer: Sendable {
       return command
     } isReady: { port in
       let url = "postgresql://\(server.database)@127.0.0.1:\(port)/\(server.database)"
-      return try await PostgresPrograms.find().psql.run(
-        ["-X", "-A", "-t", "-d", url, "-c", "select 1"], environment: PostgresInstance.environment
-      ).exitCode == 0
+      return try await PostgresPrograms.find().psql.run(["-X", "-A", "-t", "-d", url, "-c", "select 1"]).exitCode == 0
     }
     return PgBouncer(port: port, database: server.database, process: process, folder: folder)
   }
 
   func close() async {
     await process.stop(SIGKILL)
-    if let space = try? await ScratchSpace.current() { space.remove(folder) }
+    if let space = try? await ScratchSpace.current() { await space.remove(folder) }
   }
 }
 
