@@ -94,8 +94,8 @@ extension LaneCoordinator {
     let redisError = redisErrors[flow.server]
     let state = flow.state == .idle && redisError != nil ? .waitingRedis : flow.state
     return LaneStatus(
-      record: flow.record, state: state, lastError: view?.error?.text ?? (state == .waitingRedis ? redisError : nil),
-      hint: view?.error?.hint, lag: view?.lag, oldestUncommitted: flow.oldestUncommitted, lastCommit: view?.commit,
+      record: flow.record, state: state, lastError: view?.error?.text ?? flow.halt?.reason ?? (state == .waitingRedis ? redisError : nil),
+      hint: view?.error?.hint ?? flow.halt?.hint, lag: view?.lag, oldestUncommitted: flow.oldestUncommitted, lastCommit: view?.commit,
       lastCheckpoint: view?.checkpoint, pressure: view?.pressure?.level,
       trimBlocked: (view?.trimBlockers ?? [:]).mapValues { $0.duration(to: .now) })
   }

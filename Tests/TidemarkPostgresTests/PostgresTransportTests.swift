@@ -1,5 +1,6 @@
 import Testing
-import TidemarkPostgres
+
+@testable import TidemarkPostgres
 
 @Suite struct PostgresTransportTests {
   private func risk(_ url: String) throws -> PostgresTransport.Risk? { try PostgresConfiguration(url: url).transport.risk }

@@ -60,14 +60,14 @@ package struct AdminServer: Service {
 
   private func makeServer() throws -> HTTPServerBuilder {
     let limiter = ConnectionLimiter(limits)
-    func http(_ responder: @escaping HTTPChannelHandler.Responder) -> HTTP1Channel {
+    @Sendable func http(_ responder: @escaping HTTPChannelHandler.Responder) -> HTTP1Channel {
       HTTP1Channel(
         responder: { request, writer, channel in
-          limiter.requested(channel)
           defer { limiter.answered(channel) }
           try await responder(request, writer, channel)
         },
         configuration: .init(
+          additionalChannelHandlers: [RequestWatch(limiter)],
           httpDecoderConfiguration: .init(maxHeaderFieldSize: 8 << 10, maxHeaderListSize: 16 << 10, maxHeaderFieldCount: 100)))
     }
     guard let tls = settings.tls else {

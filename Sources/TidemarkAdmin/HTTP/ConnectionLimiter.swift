@@ -5,10 +5,18 @@ internal import Synchronization
 
 /// Closes connections that take too long, and those that are too many.
 final class ConnectionLimiter: Sendable {
+  private struct Connection {
+    var channel: any Channel
+    var deadline: Scheduled<Void>?
+    var isAnswered = false
+    /// The answer is complete, and not all of it has been taken by the system yet.
+    var isLeaving = false
+  }
+
   private struct State {
     var table: ConnectionTable
     var numbers: [ObjectIdentifier: UInt64] = [:]
-    var open: [UInt64: (channel: any Channel, deadline: Scheduled<Void>?)] = [:]
+    var open: [UInt64: Connection] = [:]
   }
 
   private let limits: ConnectionLimits
@@ -23,25 +31,47 @@ final class ConnectionLimiter: Sendable {
     let evicted = state.withLock { state -> (any Channel)? in
       let (number, evicted) = state.table.open(from: Self.peer(channel.remoteAddress))
       state.numbers[ObjectIdentifier(channel)] = number
-      state.open[number] = (channel, Self.closing(channel, in: limits.header))
+      state.open[number] = Connection(channel: channel, deadline: Self.closing(channel, in: limits.header))
       return evicted.flatMap { state.open[$0]?.channel }
     }
     evicted?.close(promise: nil)
     channel.closeFuture.whenComplete { [weak self] _ in self?.closed(channel) }
   }
 
-  /// The header of a request is there.
-  func requested(_ channel: any Channel) { mark(channel, isAnswered: true, limit: limits.answer) }
+  /// The header of a request is there, or a part of its body: that gives no more time.
+  func requested(_ channel: any Channel) {
+    change(channel) { connection in connection.isAnswered ? nil : (isAnswered: true, limit: limits.answer) }
+  }
 
-  /// The answer is written.
-  func answered(_ channel: any Channel) { mark(channel, isAnswered: false, limit: limits.idle) }
+  /// The answer is complete. What it says is queued on the channel's event loop by now, before what is queued here.
+  func answered(_ channel: any Channel) {
+    channel.eventLoop.execute { [self] in
+      change(channel) { connection in
+        connection.isLeaving = !channel.isWritable
+        return connection.isLeaving ? nil : (isAnswered: false, limit: limits.idle)
+      }
+    }
+  }
 
-  private func mark(_ channel: any Channel, isAnswered: Bool, limit: Duration) {
+  /// The peer has taken nearly all that was written.
+  func taken(_ channel: any Channel) {
+    change(channel) { connection in
+      guard connection.isLeaving else { return nil }
+      connection.isLeaving = false
+      return (isAnswered: false, limit: limits.idle)
+    }
+  }
+
+  private func change(_ channel: any Channel, _ decide: (inout Connection) -> (isAnswered: Bool, limit: Duration)?) {
     state.withLock { state in
-      guard let number = state.numbers[ObjectIdentifier(channel)] else { return }
-      state.table.mark(number, isAnswered: isAnswered)
-      state.open[number]?.deadline?.cancel()
-      state.open[number]?.deadline = Self.closing(channel, in: limit)
+      guard let number = state.numbers[ObjectIdentifier(channel)], var connection = state.open[number] else { return }
+      if let next = decide(&connection) {
+        connection.isAnswered = next.isAnswered
+        state.table.mark(number, isAnswered: next.isAnswered)
+        connection.deadline?.cancel()
+        connection.deadline = Self.closing(channel, in: next.limit)
+      }
+      state.open[number] = connection
     }
   }
 
@@ -68,6 +98,29 @@ final class ConnectionLimiter: Sendable {
       return isMapped ? "\(bytes[12...])" : "\(bytes[..<8])"
     default: return ""
     }
+  }
+}
+
+/// Tells the limiter on the channel's own event loop, however busy the threads are that answer. Behind the decoder, so that what is read is
+/// a whole header.
+final class RequestWatch: ChannelInboundHandler, RemovableChannelHandler, Sendable {
+  typealias InboundIn = Any
+  typealias InboundOut = Any
+
+  private let limiter: ConnectionLimiter
+
+  init(_ limiter: ConnectionLimiter) {
+    self.limiter = limiter
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    limiter.requested(context.channel)
+    context.fireChannelRead(data)
+  }
+
+  func channelWritabilityChanged(context: ChannelHandlerContext) {
+    if context.channel.isWritable { limiter.taken(context.channel) }
+    context.fireChannelWritabilityChanged()
   }
 }
 

@@ -97,7 +97,7 @@ package struct WorkerAdminSource: AdminSource {
     if let status {
       if let problem = Self.leaseProblem(status.leaseAge, leaseTTL) { reasons.append(problem) }
     } else {
-      reasons.append("worker: it has not answered within \(StatusTable.seconds(Self.deadline.seconds)) s; its log may say why")
+      reasons.append("worker: it has not answered within \(Self.deadline.components.seconds) s; its log may say why")
     }
     return reasons
   }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import TidemarkTestKit
 
 @testable import TidemarkAdmin
@@ -68,7 +69,7 @@ struct HTTPExchange {
     let connected = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(socket, $0, size) }
     }
-    guard connected == 0, send(socket, request, request.count, Int32(MSG_NOSIGNAL.rawValue)) == request.count else {
+    guard connected == 0, Glibc.send(socket, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
       close(socket)
       throw POSIXError(.ECONNREFUSED)
     }
