@@ -270,17 +270,28 @@ BEGIN
   RETURN lost;
 END $$;
 
+-- Another number whenever rows of `sessions` were deleted. A writer knows of sessions that have a row already, and does not send them again:
+-- what it knows holds for one number. It begins with the time, so that a schema that is made anew has another one, too.
+CREATE TABLE {{schema}}.session_rows (version bigint NOT NULL);
+INSERT INTO {{schema}}.session_rows VALUES ((extract(epoch FROM clock_timestamp()) * 1000000)::bigint);
+
 -- Moves cursors from where the caller left them, or raises as fence() does, and adds what the batch counts. Where that is known before
 -- its rows are written, this comes first and is the fence. A quiet lane's change travels alone: one lane is moved without a join, in a
--- fifth of the time.
+-- fifth of the time. Raises (TM002) where the caller left sessions out whose rows may have been deleted since `known_version`; answers the
+-- version of now.
 CREATE FUNCTION {{schema}}.advance(
   lane_ids integer[], fences bigint[], from_mss bigint[], from_nos bigint[], from_ordinals bigint[], from_applied_nos bigint[],
   entry_mss bigint[], entry_nos bigint[], anchors bytea[], applied_nos bigint[], seals bytea[], reads bigint[], applied bigint[], duplicates bigint[],
   divergent bigint[], ephemeral bigint[], skipped bigint[], dead_letters bigint[], missings bigint[], rereads bigint[],
-  misrouted bigint[]) RETURNS void
+  misrouted bigint[], known_version bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE
+  current_version bigint := (SELECT r.version FROM {{schema}}.session_rows r);
 BEGIN
+  IF known_version <> current_version THEN
+    RAISE EXCEPTION 'rows of sessions were deleted' USING ERRCODE = 'TM002';
+  END IF;
   IF cardinality(lane_ids) = 1 THEN
     UPDATE {{schema}}.lanes l
        SET entry_ms = entry_mss[1], entry_no = entry_nos[1], anchor = anchors[1], applied_no = applied_nos[1], seal = seals[1],
@@ -292,12 +303,13 @@ BEGIN
            reread_total = l.reread_total + rereads[1], misrouted_total = l.misrouted_total + misrouted[1], last_error = NULL, hint = NULL, updated_at = now()
      WHERE l.lane_id = lane_ids[1] AND l.fence = fences[1] AND l.entry_ms = from_mss[1] AND l.entry_no = from_nos[1]
        AND l.ordinal = from_ordinals[1] AND l.applied_no = from_applied_nos[1];
-    IF FOUND THEN RETURN; END IF;
+    IF FOUND THEN RETURN current_version; END IF;
   END IF;
   PERFORM {{schema}}.fence(lane_ids, fences, from_mss, from_nos, from_ordinals, from_applied_nos);
   PERFORM {{schema}}.advance_all(
     lane_ids, entry_mss, entry_nos, anchors, applied_nos, seals, reads, applied, duplicates, divergent, ephemeral, skipped,
     dead_letters, missings, rereads, misrouted);
+  RETURN current_version;
 END $$;
 
 CREATE FUNCTION {{schema}}.advance_all(

@@ -1,7 +1,8 @@
 -- The state of agents, as readers see it, and the set functions that the built-in routes call. Every function decides by
 -- position, never by order of arrival: an entry that is applied late keeps its own place and never overwrites a later value. Late is
--- what comes by the exact path, a replay or a second reading. Between lanes no order is promised: of a session that is written to two of
--- them, a value that was removed by the one may come back by the other.
+-- what comes by the exact path, a replay or a second reading. A position is (entry_ms, entry_no, lane_id): ids are unique in their stream
+-- only, so the lane breaks ties. Between lanes no order is promised: of a session that is written to two of them, a value that was removed
+-- by the one may come back by the other.
 
 CREATE TABLE {{schema}}.sessions (
   session_id text COLLATE "C" PRIMARY KEY,
@@ -18,17 +19,51 @@ CREATE TABLE {{schema}}.sessions (
   ended_at   timestamptz,
   -- Of the last session.* change; 0-0 for a session that only its other changes made known.
   entry_ms   bigint NOT NULL DEFAULT 0,
-  entry_no   bigint NOT NULL DEFAULT 0
+  entry_no   bigint NOT NULL DEFAULT 0,
+  lane_id    integer NOT NULL DEFAULT 0,
+  -- For each field the position of the latest change that set it: `title`, `meta.KEY` or `ext.KEY` -> [entry_ms, entry_no, lane_id]. It tells
+  -- a late change what it may still set, whatever happened since.
+  set_at     jsonb NOT NULL DEFAULT '{}',
+  -- The lane of its first change, and whether it was changed by another one, too: then entries may arrive behind those that hid them.
+  first_lane integer,
+  is_shared  boolean NOT NULL DEFAULT false
 );
 
+-- Whoever deletes sessions, by hand or otherwise: the next change of each makes its row again.
+CREATE FUNCTION {{schema}}.count_session_rows() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE {{schema}}.session_rows SET version = version + 1;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER count_session_rows AFTER DELETE OR TRUNCATE OR UPDATE OF session_id ON {{schema}}.sessions
+  FOR EACH STATEMENT EXECUTE FUNCTION {{schema}}.count_session_rows();
+
 -- Any change makes its session known; its first change is its start.
-CREATE FUNCTION {{schema}}.ensure_sessions(session_ids text[], ats timestamptz[]) RETURNS void
+CREATE FUNCTION {{schema}}.ensure_sessions(session_ids text[], lane_ids integer[], ats timestamptz[]) RETURNS void
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE
+  inserted bigint;
 BEGIN
-  INSERT INTO {{schema}}.sessions (session_id, started_at)
-  SELECT n.session_id, n.at FROM unnest(session_ids, ats) AS n (session_id, at) ORDER BY n.session_id
+  INSERT INTO {{schema}}.sessions (session_id, started_at, first_lane)
+  SELECT n.session_id, n.at, n.lane_id FROM unnest(session_ids, lane_ids, ats) AS n (session_id, lane_id, at)
+   ORDER BY n.session_id, n.at, n.lane_id
   ON CONFLICT (session_id) DO NOTHING;
+  GET DIAGNOSTICS inserted = ROW_COUNT;
+  IF inserted < cardinality(session_ids) THEN PERFORM {{schema}}.share_sessions(session_ids, lane_ids); END IF;
+END $$;
+
+-- Notes which of these sessions another lane changed before. Hardly any: only their rows are locked.
+CREATE FUNCTION {{schema}}.share_sessions(session_ids text[], lane_ids integer[]) RETURNS void
+LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+  UPDATE {{schema}}.sessions s SET is_shared = true
+    FROM (SELECT k.session_id
+            FROM {{schema}}.sessions k JOIN unnest(session_ids, lane_ids) AS n (session_id, lane_id) ON n.session_id = k.session_id
+           WHERE NOT k.is_shared AND k.first_lane IS DISTINCT FROM n.lane_id
+           ORDER BY k.session_id FOR NO KEY UPDATE OF k) AS n
+   WHERE s.session_id = n.session_id;
 END $$;
 
 -- What one session.* change sets, by the names of its fields. What else its `fields` hold nobody knows: `ext`.
@@ -46,25 +81,44 @@ $$;
 
 -- session.started, session.updated, session.ended: each fills the fields it gives, in the order of positions.
 CREATE FUNCTION {{schema}}.apply_session_changes(
-  session_ids text[], entry_mss bigint[], entry_nos bigint[], ats timestamptz[], types text[], agents text[], users text[],
-  tenants text[], titles text[], parents text[], statuses text[], metas jsonb[], exts jsonb[]) RETURNS void
+  session_ids text[], entry_mss bigint[], entry_nos bigint[], lane_ids integer[], ats timestamptz[], types text[], agents text[],
+  users text[], tenants text[], titles text[], parents text[], statuses text[], metas jsonb[], exts jsonb[]) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   change record;
+  place jsonb;
+  -- The fields that it sets, each with this place.
+  given jsonb;
+  -- Those that a later change has set.
   later text[];
-  later_ext text[];
 BEGIN
   FOR change IN
-    SELECT * FROM unnest(session_ids, entry_mss, entry_nos, ats, types, agents, users, tenants, titles, parents, statuses, metas, exts)
-      AS c (session_id, entry_ms, entry_no, at, type, agent, usr, tenant, title, parent, status, meta, ext)
-      ORDER BY session_id, entry_ms, entry_no
+    SELECT * FROM unnest(session_ids, entry_mss, entry_nos, lane_ids, ats, types, agents, users, tenants, titles, parents, statuses, metas,
+                         exts)
+      AS c (session_id, entry_ms, entry_no, lane_id, at, type, agent, usr, tenant, title, parent, status, meta, ext)
+      ORDER BY session_id, entry_ms, entry_no, lane_id
   LOOP
+    place := jsonb_build_array(change.entry_ms, change.entry_no, change.lane_id);
+    given := jsonb_strip_nulls(jsonb_build_object(
+      'agent', CASE WHEN change.agent IS NOT NULL THEN place END, 'user', CASE WHEN change.usr IS NOT NULL THEN place END,
+      'tenant', CASE WHEN change.tenant IS NOT NULL THEN place END, 'title', CASE WHEN change.title IS NOT NULL THEN place END,
+      'parent', CASE WHEN change.parent IS NOT NULL THEN place END, 'status', CASE WHEN change.status IS NOT NULL THEN place END));
+    IF change.meta IS NOT NULL THEN
+      given := given || coalesce(
+        (SELECT jsonb_object_agg('meta.' || m.key, place) FROM jsonb_object_keys(change.meta) AS m (key)), '{}');
+    END IF;
+    IF change.ext IS NOT NULL THEN
+      given := given || coalesce(
+        (SELECT jsonb_object_agg('ext.' || e.key, place) FROM jsonb_object_keys(change.ext) AS e (key)), '{}');
+    END IF;
     INSERT INTO {{schema}}.sessions AS s
-      (session_id, agent_id, user_id, tenant, title, status, parent_id, meta, ext, started_at, updated_at, ended_at, entry_ms, entry_no)
+      (session_id, agent_id, user_id, tenant, title, status, parent_id, meta, ext, started_at, updated_at, ended_at, entry_ms, entry_no,
+       lane_id, set_at, first_lane)
     VALUES
       (change.session_id, change.agent, change.usr, change.tenant, change.title, coalesce(change.status, 'active'), change.parent,
        coalesce(change.meta, '{}'), change.ext, change.at, change.at,
-       CASE WHEN change.status IN ('completed', 'failed', 'cancelled') THEN change.at END, change.entry_ms, change.entry_no)
+       CASE WHEN change.status IN ('completed', 'failed', 'cancelled') THEN change.at END, change.entry_ms, change.entry_no,
+       change.lane_id, given, change.lane_id)
     ON CONFLICT (session_id) DO UPDATE SET
       agent_id = coalesce(excluded.agent_id, s.agent_id),
       user_id = coalesce(excluded.user_id, s.user_id),
@@ -78,21 +132,16 @@ BEGIN
       ext = CASE WHEN excluded.ext IS NULL THEN s.ext ELSE coalesce(s.ext, '{}') || excluded.ext END,
       updated_at = excluded.updated_at,
       entry_ms = excluded.entry_ms,
-      entry_no = excluded.entry_no
-    WHERE (s.entry_ms, s.entry_no) < (excluded.entry_ms, excluded.entry_no);
+      entry_no = excluded.entry_no,
+      lane_id = excluded.lane_id,
+      set_at = s.set_at || excluded.set_at
+    WHERE (s.entry_ms, s.entry_no, s.lane_id) < (excluded.entry_ms, excluded.entry_no, excluded.lane_id);
     CONTINUE WHEN FOUND;
 
-    -- A late one (a replay): it sets only what no later change has set. The audit trail knows which that is.
-    SELECT coalesce(array_agg(k.key) FILTER (WHERE NOT k.is_ext), '{}'), coalesce(array_agg(k.key) FILTER (WHERE k.is_ext), '{}')
-      INTO later, later_ext
-      FROM {{schema}}.change_log c
-     CROSS JOIN LATERAL {{schema}}.session_fields(c.type, c.fields) AS f (own)
-     CROSS JOIN LATERAL (
-       SELECT jsonb_object_keys(f.own), false UNION ALL SELECT jsonb_object_keys(c.fields - ARRAY(SELECT jsonb_object_keys(f.own))), true)
-       AS k (key, is_ext)
-     WHERE c.session_id = change.session_id AND c.type LIKE 'session.%'
-       AND c.type IN ('session.started', 'session.updated', 'session.ended')
-       AND (c.entry_ms, c.entry_no) > (change.entry_ms, change.entry_no);
+    -- A late one: it sets only what no later change has set.
+    later := ARRAY(
+      SELECT g.name FROM {{schema}}.sessions s CROSS JOIN jsonb_object_keys(given) AS g (name)
+       WHERE s.session_id = change.session_id AND s.set_at -> g.name > place);
     UPDATE {{schema}}.sessions s SET
       agent_id = CASE WHEN 'agent' = ANY (later) THEN s.agent_id ELSE coalesce(change.agent, s.agent_id) END,
       user_id = CASE WHEN 'user' = ANY (later) THEN s.user_id ELSE coalesce(change.usr, s.user_id) END,
@@ -104,7 +153,10 @@ BEGIN
                       WHEN change.status IN ('completed', 'failed', 'cancelled') THEN change.at END,
       meta = s.meta || (SELECT coalesce(jsonb_object_agg(m.key, m.value), '{}') FROM jsonb_each(change.meta) AS m
                          WHERE 'meta.' || m.key <> ALL (later)),
-      ext = CASE WHEN change.ext IS NULL THEN s.ext ELSE coalesce(s.ext, '{}') || (change.ext - later_ext) END
+      ext = CASE WHEN change.ext IS NULL THEN s.ext
+                 ELSE coalesce(s.ext, '{}') || (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(change.ext) AS e
+                                                 WHERE 'ext.' || e.key <> ALL (later)) END,
+      set_at = s.set_at || (given - later)
     WHERE s.session_id = change.session_id;
   END LOOP;
 END $$;

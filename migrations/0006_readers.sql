@@ -4,6 +4,7 @@ CREATE TABLE {{schema}}.outcomes (
   session_id text COLLATE "C" NOT NULL,
   entry_ms   bigint NOT NULL,
   entry_no   bigint NOT NULL,
+  lane_id    integer NOT NULL,
   label      text,
   score      double precision,
   scorer     text,
@@ -12,41 +13,47 @@ CREATE TABLE {{schema}}.outcomes (
   meta       jsonb,
   ext        jsonb,
   at         timestamptz NOT NULL,
-  PRIMARY KEY (session_id, entry_ms, entry_no)
+  PRIMARY KEY (session_id, entry_ms, entry_no, lane_id)
 );
 
 CREATE TABLE {{schema}}.snapshots (
   session_id text COLLATE "C" NOT NULL,
   entry_ms   bigint NOT NULL,
   entry_no   bigint NOT NULL,
+  lane_id    integer NOT NULL,
   seq        bigint,
   reason     text,
   taken_at   timestamptz NOT NULL,
   state      jsonb NOT NULL,
   digest     bytea NOT NULL,
-  PRIMARY KEY (session_id, entry_ms, entry_no)
+  -- The transaction that took it.
+  taken_by   xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  PRIMARY KEY (session_id, entry_ms, entry_no, lane_id)
 );
 
--- The session itself as it was at an entry: as it is, when nothing changed it since, else folded from its changes.
-CREATE FUNCTION {{schema}}.session_at_position(session text, at_ms bigint, at_no bigint) RETURNS jsonb
+-- The session itself as it was at an entry: as it is, when nothing changed it since, else folded from its changes, beginning with what an
+-- earlier snapshot says of it where one is given.
+CREATE FUNCTION {{schema}}.session_at_position(
+  session text, base {{schema}}.snapshots, at_ms bigint, at_no bigint, at_lane integer) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
   current {{schema}}.sessions;
   change record;
-  state jsonb := jsonb_build_object('status', 'active', 'meta', '{}'::jsonb);
+  state jsonb := coalesce(base.state -> 'session', jsonb_build_object('status', 'active', 'meta', '{}'::jsonb));
 BEGIN
   SELECT * INTO current FROM {{schema}}.sessions s WHERE s.session_id = session;
   IF NOT FOUND THEN RETURN NULL; END IF;
-  IF (current.entry_ms, current.entry_no) <= (at_ms, at_no) THEN
+  IF (current.entry_ms, current.entry_no, current.lane_id) <= (at_ms, at_no, at_lane) THEN
     RETURN jsonb_strip_nulls(jsonb_build_object(
       'agent', current.agent_id, 'user', current.user_id, 'tenant', current.tenant, 'title', current.title, 'parent', current.parent_id))
       || jsonb_build_object('status', current.status, 'meta', current.meta);
   END IF;
   FOR change IN
     SELECT {{schema}}.session_fields(c.type, c.fields) AS fields FROM {{schema}}.change_log c
-     WHERE c.session_id = session AND c.type LIKE 'session.%' AND (c.entry_ms, c.entry_no) <= (at_ms, at_no)
+     WHERE c.session_id = session AND c.type LIKE 'session.%' AND (c.entry_ms, c.entry_no, c.lane_id) <= (at_ms, at_no, at_lane)
+       AND (c.entry_ms, c.entry_no, c.lane_id) > (coalesce(base.entry_ms, -1), coalesce(base.entry_no, -1), coalesce(base.lane_id, -1))
        AND c.type IN ('session.started', 'session.updated', 'session.ended')
-     ORDER BY c.entry_ms, c.entry_no
+     ORDER BY c.entry_ms, c.entry_no, c.lane_id
   LOOP
     state := state
       || (SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}') FROM jsonb_each(change.fields) AS f WHERE f.key NOT LIKE 'meta.%')
@@ -58,82 +65,164 @@ BEGIN
 END $$;
 
 -- A session's state at an entry: itself, its context, its open calls, and where its messages stand. Of constant size in the number
--- of messages: they are append-only, so a count and a position say which.
-CREATE FUNCTION {{schema}}.state_at_position(session text, at_ms bigint, at_no bigint) RETURNS jsonb
-LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN {{schema}}.session_at_position(session, at_ms, at_no) IS NULL THEN NULL ELSE jsonb_build_object(
-    'session_id', session,
-    'entry_id', {{schema}}.entry_id(at_ms, at_no),
-    'session', {{schema}}.session_at_position(session, at_ms, at_no),
-    'context', coalesce((
-      SELECT jsonb_object_agg(h.key, jsonb_build_object('kind', h.kind, 'value', h.value)) FROM (
-        SELECT DISTINCT ON (key) key, kind, value, removed FROM {{schema}}.context_history
-         WHERE session_id = session AND (entry_ms, entry_no) <= (at_ms, at_no)
-         ORDER BY key, entry_ms DESC, entry_no DESC) AS h
-       WHERE NOT h.removed), '{}'),
-    'open_calls', coalesce((
-      SELECT jsonb_agg(jsonb_build_object('call_id', t.call_id, 'attempt', t.attempt, 'tool', t.tool, 'arguments', t.arguments)
-                       ORDER BY t.entry_ms, t.entry_no)
-        FROM {{schema}}.tool_calls t
-       WHERE t.session_id = session AND t.started_at IS NOT NULL AND (t.entry_ms, t.entry_no) <= (at_ms, at_no)
-         AND (t.finished_ms IS NULL OR (t.finished_ms, t.finished_no) > (at_ms, at_no))), '[]'),
-    'messages', (
-      SELECT jsonb_build_object('count', count(*), 'last', (array_agg({{schema}}.entry_id(m.entry_ms, m.entry_no)
-                                                          ORDER BY m.entry_ms DESC, m.entry_no DESC))[1])
-        FROM {{schema}}.messages m
-       WHERE m.session_id = session AND (m.entry_ms, m.entry_no) <= (at_ms, at_no)
-         AND (m.removed_ms IS NULL OR (m.removed_ms, m.removed_no) > (at_ms, at_no)))) END
-$$;
+-- of messages: they are append-only, so a count and a position say which. With an earlier snapshot, of which everything up to it is known
+-- to be there, only what came since is read; `calls` are all that may have been open, NULL where nobody knows.
+CREATE FUNCTION {{schema}}.state_since(
+  session text, base {{schema}}.snapshots, calls {{schema}}.tool_calls[], at_ms bigint, at_no bigint, at_lane integer) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+DECLARE
+  about jsonb := {{schema}}.session_at_position(session, base, at_ms, at_no, at_lane);
+  since_ms bigint := coalesce(base.entry_ms, -1);
+  since_no bigint := coalesce(base.entry_no, -1);
+  since_lane integer := coalesce(base.lane_id, -1);
+  context jsonb;
+  open_calls jsonb;
+  message_count bigint;
+  last_message {{schema}}.entry_position;
+BEGIN
+  IF about IS NULL THEN RETURN NULL; END IF;
+  SELECT coalesce(base.state -> 'context', '{}') - coalesce(array_agg(c.key) FILTER (WHERE c.removed), '{}')
+         || coalesce(jsonb_object_agg(c.key, jsonb_build_object('kind', c.kind, 'value', c.value)) FILTER (WHERE NOT c.removed), '{}')
+    INTO context
+    FROM (SELECT DISTINCT ON (h.key) h.key, h.kind, h.value, h.removed FROM {{schema}}.context_history h
+           WHERE h.session_id = session AND (h.entry_ms, h.entry_no, h.lane_id) <= (at_ms, at_no, at_lane)
+             AND (h.entry_ms, h.entry_no, h.lane_id) > (since_ms, since_no, since_lane)
+           ORDER BY h.key, h.entry_ms DESC, h.entry_no DESC, h.lane_id DESC) AS c;
+
+  SELECT coalesce(jsonb_agg(jsonb_build_object('call_id', t.call_id, 'attempt', t.attempt, 'tool', t.tool, 'arguments', t.arguments)
+                            ORDER BY t.entry_ms, t.entry_no, t.lane_id), '[]')
+    INTO open_calls
+    FROM (SELECT * FROM unnest(calls) UNION ALL SELECT * FROM {{schema}}.tool_calls c WHERE calls IS NULL AND c.session_id = session) AS t
+   WHERE t.started_at IS NOT NULL AND (t.entry_ms, t.entry_no, t.lane_id) <= (at_ms, at_no, at_lane)
+     AND (t.finished_ms IS NULL OR (t.finished_ms, t.finished_no, t.finished_lane) > (at_ms, at_no, at_lane));
+
+  SELECT count(*) INTO message_count FROM {{schema}}.messages m
+   WHERE m.session_id = session AND (m.entry_ms, m.entry_no, m.lane_id) <= (at_ms, at_no, at_lane)
+     AND (m.entry_ms, m.entry_no, m.lane_id) > (since_ms, since_no, since_lane)
+     AND (m.removed_ms IS NULL OR (m.removed_ms, m.removed_no, m.removed_lane) > (at_ms, at_no, at_lane));
+  IF base.entry_ms IS NULL THEN
+    SELECT m.entry_ms, m.entry_no, m.lane_id INTO last_message FROM {{schema}}.messages m
+     WHERE m.session_id = session AND (m.entry_ms, m.entry_no, m.lane_id) <= (at_ms, at_no, at_lane)
+       AND (m.removed_ms IS NULL OR (m.removed_ms, m.removed_no, m.removed_lane) > (at_ms, at_no, at_lane))
+     ORDER BY m.entry_ms DESC, m.entry_no DESC, m.lane_id DESC LIMIT 1;
+  ELSE
+    message_count := message_count + (base.state #>> '{messages,count}')::bigint - (
+      SELECT count(*) FILTER (WHERE (m.entry_ms, m.entry_no, m.lane_id) <= (since_ms, since_no, since_lane)) FROM {{schema}}.messages m
+       WHERE m.session_id = session AND m.removed_ms IS NOT NULL
+         AND (m.removed_ms, m.removed_no, m.removed_lane) > (since_ms, since_no, since_lane)
+         AND (m.removed_ms, m.removed_no, m.removed_lane) <= (at_ms, at_no, at_lane));
+    IF message_count > 0 THEN last_message := {{schema}}.last_visible_message(session, at_ms, at_no, at_lane); END IF;
+  END IF;
+  RETURN jsonb_build_object(
+    'session_id', session, 'entry_id', {{schema}}.entry_id(at_ms, at_no), 'session', about, 'context', context, 'open_calls', open_calls,
+    'messages', jsonb_build_object(
+      'count', message_count, 'last', {{schema}}.entry_id(last_message.entry_ms, last_message.entry_no)));
+END $$;
+
+CREATE FUNCTION {{schema}}.state_at_position(session text, at_ms bigint, at_no bigint, at_lane integer) RETURNS jsonb
+LANGUAGE sql STABLE AS $$ SELECT {{schema}}.state_since(session, NULL, NULL, at_ms, at_no, at_lane) $$;
 
 CREATE FUNCTION {{schema}}.state(session_id text) RETURNS jsonb
-LANGUAGE sql STABLE AS $$ SELECT {{schema}}.state_at_position($1, 9223372036854775807, 9223372036854775807) - 'entry_id' $$;
+LANGUAGE sql STABLE AS $$
+  SELECT {{schema}}.state_at_position($1, 9223372036854775807, 9223372036854775807, 2147483647) - 'entry_id'
+$$;
 
--- Takes an id as Redis does: without its second number, that is 0.
-CREATE FUNCTION {{schema}}.state_at_entry(session_id text, entry_id text) RETURNS jsonb
-LANGUAGE plpgsql STABLE STRICT AS $$
+-- Takes an id as Redis does: without its second number, that is 0. An id is unique in its lane only: without a lane the state is that after
+-- the entries of all lanes with this id.
+CREATE FUNCTION {{schema}}.state_at_entry(session_id text, entry_id text, lane text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
 DECLARE
   numbers text[] := regexp_match(entry_id, '^([0-9]{1,20})(?:-([0-9]{1,20}))?$');
   entry_ms numeric := numbers[1];
   entry_no numeric := coalesce(numbers[2], '0');
+  -- Beyond that of any lane.
+  lane_number integer := 2147483647;
 BEGIN
+  IF session_id IS NULL OR entry_id IS NULL THEN RETURN NULL; END IF;
   IF numbers IS NULL OR greatest(entry_ms, entry_no) > 18446744073709551615 THEN
     RAISE EXCEPTION 'state_at_entry: "%" is not the id of an entry; write it as Redis does, such as 1795389463124-98',
       left(regexp_replace(entry_id, '[[:cntrl:]]', ' ', 'g'), 60) USING ERRCODE = 'invalid_parameter_value';
   END IF;
+  IF lane IS NOT NULL THEN
+    SELECT l.lane_id INTO lane_number FROM {{schema}}.lanes l WHERE l.lane = state_at_entry.lane;
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'state_at_entry: there is no lane "%"; the table lanes has their names',
+        left(regexp_replace(lane, '[[:cntrl:]]', ' ', 'g'), 60) USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+  END IF;
   -- No position is beyond bigint.
   RETURN {{schema}}.state_at_position(
-    session_id, least(entry_ms, 9223372036854775807)::bigint, least(entry_no, 9223372036854775807)::bigint);
+    session_id, least(entry_ms, 9223372036854775807)::bigint, least(entry_no, 9223372036854775807)::bigint, lane_number);
 END $$;
 
 -- After the last entry that is not younger than the moment.
 CREATE FUNCTION {{schema}}.state_at(session_id text, moment timestamptz) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
-  SELECT {{schema}}.state_at_position($1, floor(extract(epoch FROM $2) * 1000)::bigint, 9223372036854775807) - 'entry_id'
+  SELECT {{schema}}.state_at_position($1, floor(extract(epoch FROM $2) * 1000)::bigint, 9223372036854775807, 2147483647) - 'entry_id'
 $$;
 
-CREATE FUNCTION {{schema}}.take_snapshots(
-  session_ids text[], entry_mss bigint[], entry_nos bigint[], seqs bigint[], reasons text[], ats timestamptz[]) RETURNS void
-LANGUAGE plpgsql AS $$
-#variable_conflict use_column
+-- The latest snapshot that this transaction took of a session at an earlier entry of a lane, for the exact path. Whatever another transaction
+-- took may lack what was applied late since then; so may one's own where the lane has passed the entry already: replays come in any order.
+CREATE FUNCTION {{schema}}.snapshot_before(session text, before_ms bigint, before_no bigint, before_lane integer) RETURNS {{schema}}.snapshots
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+DECLARE
+  latest {{schema}}.snapshots;
 BEGIN
-  INSERT INTO {{schema}}.snapshots (session_id, entry_ms, entry_no, seq, reason, taken_at, state, digest)
-  SELECT n.session_id, n.entry_ms, n.entry_no, n.seq, n.reason, n.at, s.state, sha256(convert_to(s.state::text, 'UTF8'))
-    FROM unnest(session_ids, entry_mss, entry_nos, seqs, reasons, ats) AS n (session_id, entry_ms, entry_no, seq, reason, at)
-   CROSS JOIN LATERAL (SELECT {{schema}}.state_at_position(n.session_id, n.entry_ms, n.entry_no) AS state) AS s;
+  SELECT * INTO latest FROM {{schema}}.snapshots s
+   WHERE s.session_id = session AND s.lane_id = before_lane AND (s.entry_ms, s.entry_no) < (before_ms, before_no)
+   ORDER BY s.entry_ms DESC, s.entry_no DESC, s.lane_id DESC LIMIT 1;
+  IF latest.taken_by <> pg_current_xact_id()
+     OR EXISTS (SELECT FROM {{schema}}.lanes l WHERE l.lane_id = before_lane AND (l.entry_ms, l.entry_no) >= (before_ms, before_no)) THEN
+    RETURN NULL;
+  END IF;
+  RETURN latest;
+END $$;
+
+-- Snapshots of a session in one transaction continue from one another: its past is read once.
+CREATE FUNCTION {{schema}}.take_snapshots(
+  session_ids text[], entry_mss bigint[], entry_nos bigint[], lane_ids integer[], seqs bigint[], reasons text[], ats timestamptz[])
+RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  wanted record;
+  base {{schema}}.snapshots;
+  calls {{schema}}.tool_calls[];
+  state jsonb;
+BEGIN
+  FOR wanted IN
+    SELECT * FROM unnest(session_ids, entry_mss, entry_nos, lane_ids, seqs, reasons, ats)
+      AS n (session_id, entry_ms, entry_no, lane_id, seq, reason, at)
+     ORDER BY session_id, entry_ms, entry_no, lane_id
+  LOOP
+    IF base.session_id IS DISTINCT FROM wanted.session_id THEN
+      base := {{schema}}.snapshot_before(wanted.session_id, wanted.entry_ms, wanted.entry_no, wanted.lane_id);
+      calls := ARRAY(
+        SELECT t FROM {{schema}}.tool_calls t
+         WHERE t.session_id = wanted.session_id AND t.started_at IS NOT NULL
+           AND (t.finished_ms IS NULL
+                OR (t.finished_ms, t.finished_no, t.finished_lane) > (wanted.entry_ms, wanted.entry_no, wanted.lane_id)));
+    END IF;
+    state := {{schema}}.state_since(wanted.session_id, base, calls, wanted.entry_ms, wanted.entry_no, wanted.lane_id);
+    INSERT INTO {{schema}}.snapshots (session_id, entry_ms, entry_no, lane_id, seq, reason, taken_at, state, digest)
+    VALUES (wanted.session_id, wanted.entry_ms, wanted.entry_no, wanted.lane_id, wanted.seq, wanted.reason, wanted.at, state,
+            sha256(convert_to(state::text, 'UTF8')))
+    RETURNING * INTO base;
+  END LOOP;
 END $$;
 
 -- A session's visible messages and its calls, in order.
 CREATE FUNCTION {{schema}}.transcript(session_id text)
-RETURNS TABLE (entry_ms bigint, entry_no bigint, kind text, role text, content text, body jsonb, at timestamptz)
+RETURNS TABLE (entry_ms bigint, entry_no bigint, lane_id integer, kind text, role text, content text, body jsonb, at timestamptz)
 LANGUAGE sql STABLE AS $$
-  SELECT m.entry_ms, m.entry_no, 'message', m.role, m.content,
+  SELECT m.entry_ms, m.entry_no, m.lane_id, 'message', m.role, m.content,
          jsonb_strip_nulls(jsonb_build_object('message_id', m.message_id, 'parent_id', m.parent_id, 'call_id', m.call_id,
            'parts', m.parts, 'model', m.model, 'tokens', m.tokens, 'usage', m.usage, 'meta', m.meta)), m.at
     FROM {{schema}}.messages m WHERE m.session_id = $1 AND m.removed_at IS NULL
   UNION ALL
-  SELECT t.entry_ms, t.entry_no, 'tool_call', NULL, NULL,
+  SELECT t.entry_ms, t.entry_no, t.lane_id, 'tool_call', NULL, NULL,
          jsonb_strip_nulls(jsonb_build_object('call_id', t.call_id, 'attempt', t.attempt, 'tool', t.tool, 'arguments', t.arguments,
            'status', t.status, 'result', t.result, 'error', t.error, 'cost', t.cost)), coalesce(t.started_at, t.finished_at)
     FROM {{schema}}.tool_calls t WHERE t.session_id = $1
-  ORDER BY 1, 2
+  ORDER BY 1, 2, 3
 $$;

@@ -12,26 +12,30 @@ import Testing
       [["agent", "a"], ["user", "u"], ["tenant", "t"], ["title", "T"], ["parent", "p"], ["meta.k", "[1]"], ["meta.n", "null"]],
       [
         "apply_session_changes": [
-          ["s", "1", "0", at, "session.started", "a", "u", "t", "T", "p", "active", #"{"k":[1],"n":null}"#, #"{"x":"y"}"#]
+          ["s", "1", "0", "1", at, "session.started", "a", "u", "t", "T", "p", "active", #"{"k":[1],"n":null}"#, #"{"x":"y"}"#]
         ]
       ]
     ),
     (
       "session.updated", [["title", "T"], ["status", "paused"], ["meta.k", "1"]],
-      ["apply_session_changes": [["s", "1", "0", at, "session.updated", nil, nil, nil, "T", nil, "paused", #"{"k":1}"#, #"{"x":"y"}"#]]]
+      [
+        "apply_session_changes": [
+          ["s", "1", "0", "1", at, "session.updated", nil, nil, nil, "T", nil, "paused", #"{"k":1}"#, #"{"x":"y"}"#]
+        ]
+      ]
     ),
     (
       "session.ended", [],
-      ["apply_session_changes": [["s", "1", "0", at, "session.ended", nil, nil, nil, nil, nil, "completed", nil, #"{"x":"y"}"#]]]
+      ["apply_session_changes": [["s", "1", "0", "1", at, "session.ended", nil, nil, nil, nil, nil, "completed", nil, #"{"x":"y"}"#]]]
     ),
     (
       "session.ended", [["status", "failed"]],
-      ["apply_session_changes": [["s", "1", "0", at, "session.ended", nil, nil, nil, nil, nil, "failed", nil, #"{"x":"y"}"#]]]
+      ["apply_session_changes": [["s", "1", "0", "1", at, "session.ended", nil, nil, nil, nil, nil, "failed", nil, #"{"x":"y"}"#]]]
     ),
     (
       "message.appended", [["role", "user"], ["content", ""], ["seq", "7"]],
       [
-        "messages": [["s", "1", "0", "7", nil, nil, nil, "user", "", nil, nil, nil, nil, nil, #"{"x":"y"}"#, at]],
+        "messages": [["s", "1", "0", "1", "7", nil, nil, nil, "user", "", nil, nil, nil, nil, nil, #"{"x":"y"}"#, at]],
         "hide_messages": [],
       ]
     ),
@@ -42,33 +46,34 @@ import Testing
         ["usage", "{}"], ["meta", "null"],
       ],
       [
-        "messages": [["s", "1", "0", nil, "m", "p", "c", nil, nil, "[1]", "gpt", "5", "{}", "null", #"{"x":"y"}"#, at]],
-        "hide_messages": [["s", "1", "0", at, "replace", "m"]],
+        "messages": [["s", "1", "0", "1", nil, "m", "p", "c", nil, nil, "[1]", "gpt", "5", "{}", "null", #"{"x":"y"}"#, at]],
+        "hide_messages": [["s", "1", "0", "1", at, "replace", "m"]],
       ]
     ),
-    ("message.removed", [["message_id", "m"]], ["hide_messages": [["s", "1", "0", at, "remove", "m"]], "messages": []]),
-    ("message.removed", [["last", "1"]], ["hide_messages": [["s", "1", "0", at, "last", nil]]]),
-    ("message.removed", [["message_id", "m"], ["last", "1"]], ["hide_messages": [["s", "1", "0", at, "remove", "m"]]]),
-    ("messages.cleared", [], ["hide_messages": [["s", "1", "0", at, "clear", nil]]]),
+    ("message.removed", [["message_id", "m"]], ["hide_messages": [["s", "1", "0", "1", at, "remove", "m"]], "messages": []]),
+    ("message.removed", [["last", "1"]], ["hide_messages": [["s", "1", "0", "1", at, "last", nil]]]),
+    ("message.removed", [["message_id", "m"], ["last", "1"]], ["hide_messages": [["s", "1", "0", "1", at, "remove", "m"]]]),
+    ("messages.cleared", [], ["hide_messages": [["s", "1", "0", "1", at, "clear", nil]]]),
     (
       "context.set", [["key", "k"], ["value", "{}"]],
       [
-        "context_history": [["s", "1", "0", "k", "note", "{}", "false", at]], "set_context": [["s", "k", "note", "{}", "1", "0", at]],
-        "remove_context": [],
+        "context_history": [["s", "1", "0", "1", "k", "note", "{}", "false", at]],
+        "set_context": [["s", "k", "note", "{}", "1", "0", "1", at]], "remove_context": [],
       ]
     ),
-    ("context.set", [["key", "k"], ["value", "1"], ["kind", "goal"]], ["set_context": [["s", "k", "goal", "1", "1", "0", at]]]),
+    ("context.set", [["key", "k"], ["value", "1"], ["kind", "goal"]], ["set_context": [["s", "k", "goal", "1", "1", "0", "1", at]]]),
     (
       "context.removed", [["key", "k"]],
       [
-        "context_history": [["s", "1", "0", "k", nil, nil, "true", at]], "remove_context": [["s", "k", "1", "0"]], "set_context": [],
+        "context_history": [["s", "1", "0", "1", "k", nil, nil, "true", at]],
+        "remove_context": [["s", "k", "1", "0", "1"]], "set_context": [],
       ]
     ),
     (
       "tool.started", [["call_id", "c"], ["tool", "t"], ["arguments", "{}"], ["idempotency_key", "i"]],
       [
         "apply_tool_calls": [
-          ["s", "c", "1", "0", at, "t", "{}", "i", #"{"x":"y"}"#, nil, nil, nil, nil, nil, nil, nil, nil, nil]
+          ["s", "c", "1", "0", "1", at, "t", "{}", "i", #"{"x":"y"}"#, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil]
         ]
       ]
     ),
@@ -76,16 +81,16 @@ import Testing
       "tool.finished", [["call_id", "c"], ["status", "ok"], ["result", "1"], ["error", "e"], ["cost", "0.5"], ["usage", "{}"]],
       [
         "apply_tool_calls": [
-          ["s", "c", nil, nil, nil, nil, nil, nil, nil, "1", "0", at, "ok", "1", "e", "0.5", "{}", #"{"x":"y"}"#]
+          ["s", "c", nil, nil, nil, nil, nil, nil, nil, nil, "1", "0", "1", at, "ok", "1", "e", "0.5", "{}", #"{"x":"y"}"#]
         ]
       ]
     ),
     (
       "outcome.recorded",
       [["label", "l"], ["score", "0.5"], ["scorer", "me"], ["message_id", "m"], ["call_id", "c"], ["meta", "{}"]],
-      ["outcomes": [["s", "1", "0", "l", "0.5", "me", "m", "c", "{}", #"{"x":"y"}"#, at]]]
+      ["outcomes": [["s", "1", "0", "1", "l", "0.5", "me", "m", "c", "{}", #"{"x":"y"}"#, at]]]
     ),
-    ("snapshot.requested", [["reason", "r"], ["seq", "3"]], ["take_snapshots": [["s", "1", "0", "3", "r", at]]]),
+    ("snapshot.requested", [["reason", "r"], ["seq", "3"]], ["take_snapshots": [["s", "1", "0", "1", "3", "r", at]]]),
     ("billing.charged", [], ["apply_session_changes": [], "messages": []]),
   ]
 
@@ -94,7 +99,7 @@ import Testing
     let batch = ChangeBatch.of(numbered([change(type, fields + [["x", "y"]])]))
     #expect(batch.entries.map(\.disposition) == [.apply])
     for (destination, rows) in expected { #expect(batch.rows(destination) == rows, "\(type) into \(destination)") }
-    #expect(batch.rows("ensure_sessions") == [["s", Self.at]])
+    #expect(batch.rows("ensure_sessions") == [["s", "1", Self.at]])
     // And nothing else.
     let full = Set(expected.filter { !$0.value.isEmpty }.keys).union(["ensure_sessions"])
     if type != "context.set" { #expect(Set(batch.rowSets.filter { $0.rowCount > 0 }.map(\.destination.name)) == full) }
@@ -102,7 +107,7 @@ import Testing
 
   @Test func `without extras the column is NULL`() {
     let batch = ChangeBatch.of(numbered([change("tool.started", [["call_id", "c"], ["tool", "t"]])]))
-    #expect(batch.rows("apply_tool_calls").first?[8] == .some(nil))
+    #expect(batch.rows("apply_tool_calls").first?[9] == .some(nil))
   }
 
   @Test func `the ledger keeps the envelope`() {

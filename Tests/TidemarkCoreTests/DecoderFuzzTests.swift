@@ -110,9 +110,9 @@ import TidemarkTestKit
     for seed in FuzzInputs(test: "json", byDefault: 6_000) {
       var generator = EntryGenerator(seed: seed, .damaged)
       var document = Array(generator.document(depth: 0).utf8)
-      if let problem = document.withUnsafeBufferPointer({ JSONCheck.problem(in: $0) }) { Issue.record("seed \(seed): \(problem)") }
+      if let problem = JSONCheck.problem(in: document, entryBytes: 1 << 20) { Issue.record("seed \(seed): \(problem)") }
       for _ in 0..<1 + generator.random.below(3) { generator.random.damage(&document, tokens: Self.tokens) }
-      let problems = (0..<2).map { _ in document.withUnsafeBufferPointer { JSONCheck.problem(in: $0) } }
+      let problems = (0..<2).map { _ in JSONCheck.problem(in: document, entryBytes: 1 << 20) }
       if problems[0] != problems[1] || problems[0]?.isEmpty == true { Issue.record("seed \(seed): \(problems)") }
     }
   }
@@ -140,7 +140,7 @@ extension ChangeBatch {
 
   fileprivate func isJSON(_ cell: Cell) -> Bool {
     guard let text = text(of: cell) else { return true }
-    return isStorable(cell) && text.withUnsafeBufferPointer { JSONCheck.problem(in: $0) } == nil
+    return isStorable(cell) && JSONCheck.problem(in: Array(text), entryBytes: 1 << 20) == nil
   }
 
   /// Everything that is sent, as text.

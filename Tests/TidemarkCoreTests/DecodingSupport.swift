@@ -39,3 +39,11 @@ func decode(_ block: EntryBlock, maxEntryBytes: Int = 1 << 20, replacesNUL: Bool
 func change(_ type: String, _ fields: [RawField] = []) -> [RawField] { [["type", type], ["session", "s"]] + fields }
 
 func text(_ count: Int) -> String { String(repeating: "x", count: count) }
+
+extension JSONCheck {
+  /// What is wrong with a value that is all of an entry, or that has room for any numbers.
+  static func problem(in bytes: [UInt8], wantsArray: Bool = false, entryBytes: Int? = nil) -> String? {
+    var room = NumberRoom(entryBytes: entryBytes ?? bytes.count)
+    return bytes.withUnsafeBufferPointer { problem(in: $0, wantsArray: wantsArray, room: &room) }
+  }
+}

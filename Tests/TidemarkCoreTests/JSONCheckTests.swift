@@ -4,8 +4,7 @@ import TidemarkTestKit
 @testable import TidemarkCore
 
 func jsonProblem(_ text: String, wantsArray: Bool = false) -> String? {
-  var text = text
-  return text.withUTF8 { JSONCheck.problem(in: $0, wantsArray: wantsArray) }
+  JSONCheck.problem(in: Array(text.utf8), wantsArray: wantsArray)
 }
 
 @Suite struct JSONCheckTests {
@@ -66,6 +65,43 @@ func jsonProblem(_ text: String, wantsArray: Bool = false) -> String? {
     #expect(jsonProblem("[1,{\"a\":1e131072}]")?.contains("numeric") == true)
   }
 
+  @Test func `numbers whose digits are far longer than the value are refused, doubles and long integers are not`() {
+    func array(_ number: String, _ count: Int) -> String { "[" + Array(repeating: number, count: count).joined(separator: ",") + "]" }
+    #expect(jsonProblem("[1e131071]") == nil)
+    let problem = "has numbers that take more than 147792 bytes when their digits are written out at byte 18"
+    #expect(jsonProblem("[1e131071,1e131071,1]") == problem)
+    for number in ["1e131071", "1e-16383", "9e9999", "[0e-16383]"] {
+      #expect(jsonProblem(array(number, 20_000))?.contains("written out") == true, "\(number)")
+    }
+    for number in ["4.9406564584124654e-324", "1.7976931348623157e308", "-1e15", "0.1", "12345678901234567890", "1e9"] {
+      #expect(jsonProblem(array(number, 20_000)) == nil, "\(number)")
+    }
+    #expect(jsonProblem(array(String(repeating: "7", count: 131_072), 10)) == nil)
+    // The whole has a bound that no length raises.
+    #expect(jsonProblem(array("4.9406564584124654e-324", 250_000))?.contains("more than 67108864 bytes") == true)
+  }
+
+  @Test func `the numbers of all fields of an entry share its room`() {
+    let largest = "1e131071"
+    #expect(decode(change("session.updated", [["meta.a", largest]])).change != nil)
+    for second in [["meta.b", largest], ["meta.b", "[\(largest)]"]] as [RawField] {
+      let rejection = decode(change("session.updated", [["meta.a", largest], second])).rejection
+      #expect(rejection?.reason == .badJSON)
+      #expect(rejection?.detail.hasPrefix("the field 'meta.b' has numbers that take more than ") == true, "\(rejection?.detail ?? "")")
+    }
+    #expect(
+      decode(change("tool.finished", [["call_id", "c"], ["status", "ok"], ["result", largest], ["usage", largest]])).change == nil)
+  }
+
+  @Test func `what a number takes when it is printed is known`() {
+    for (text, printed) in [
+      ("0", "0"), ("-0", "0"), ("7", "7"), ("1e3", "1000"), ("12.5e1", "125"), ("1.50", "1.50"), ("1e-3", "0.001"), ("0e-2", "0.00"),
+      ("12e-1", "1.2"), ("0.05", "0.05"), ("100", "100"), ("0e5", "0"), ("123456e-2", "1234.56"),
+    ] {
+      #expect(Array(text.utf8).withUnsafeBufferPointer { NumberScan(prefixOf: $0)?.printedLength } == printed.count, "\(text)")
+    }
+  }
+
   @Test func `nesting has a limit, and hostile nesting doesn't exhaust the stack`() {
     func arrays(_ depth: Int) -> String { String(repeating: "[", count: depth) + String(repeating: "]", count: depth) }
     func objects(_ depth: Int) -> String { String(repeating: "{\"a\":", count: depth) + "1" + String(repeating: "}", count: depth) }
@@ -117,7 +153,7 @@ func jsonProblem(_ text: String, wantsArray: Bool = false) -> String? {
       guard let first = text.utf8.first, !"-0123456789".utf8.contains(first) else { continue }
       let bytes = Array(text.utf8)
       for end in bytes.indices {
-        let problem = bytes[..<end].withUnsafeBufferPointer { JSONCheck.problem(in: $0) }
+        let problem = JSONCheck.problem(in: Array(bytes[..<end]))
         if problem == nil { Issue.record("round \(round): the first \(end) bytes of \(text) were taken") }
       }
     }
@@ -129,7 +165,7 @@ func jsonProblem(_ text: String, wantsArray: Bool = false) -> String? {
       var bytes = Array(Self.document(&random, depth: 3).utf8)
       guard !bytes.isEmpty else { continue }
       bytes[random.below(bytes.count)] = UInt8(random.below(128))
-      let problem = bytes.withUnsafeBufferPointer { JSONCheck.problem(in: $0) }
+      let problem = JSONCheck.problem(in: bytes)
       let brackets = "[]{}".utf8
       if !bytes.contains(UInt8(ascii: "\"")), problem == nil {
         #expect(bytes.count { $0 == brackets.first } == bytes.count { $0 == UInt8(ascii: "]") })

@@ -7,6 +7,7 @@ import TidemarkTestKit
   private struct Row: Equatable {
     var key: [String?]
     var position: EntryID
+    var lane: Int32
     var index: Int
   }
 
@@ -18,13 +19,15 @@ import TidemarkTestKit
     var batch = ChangeBatch(destinations: [Destination("d", .call, key: keys, coalescing: coalescing, columns)])
     var rows: [Row] = []
     let texts: [String?] = ["", "a", "ab", "b", "é", "aa", "B", nil]
+    // Lanes come in any order, and their ids are often the same.
+    let laneIDs = ([1, 2, 3] as [Int32]).shuffled(using: &random)
     for lane in 0..<random.below(4) {
-      var id = EntryID(ms: 1 + UInt64(random.below(20)), no: 0)
+      batch.segments.append(.of(laneIDs[lane]))
+      var id = EntryID(ms: 1 + UInt64(random.below(8)), no: 0)
       for _ in 0..<random.below(12) {
-        id.ms += UInt64(random.below(3))
-        id.no += 1
+        id.ms += UInt64(1 + random.below(2))
         batch.entries.append(BatchEntry(lane: lane, id: id, block: 0, indexInBlock: 0, disposition: .apply))
-        var row = Row(key: [], position: id, index: rows.count)
+        var row = Row(key: [], position: id, lane: laneIDs[lane], index: rows.count)
         for column in 0..<3 {
           var text = column == 2 ? "\(rows.count)" : texts[random.below(texts.count)]
           // A session is never NULL.
@@ -68,7 +71,7 @@ import TidemarkTestKit
       var model = rows.sorted { left, right in
         if Self.isBefore(left.key, right.key) { return true }
         if Self.isBefore(right.key, left.key) { return false }
-        return left.position == right.position ? left.index < right.index : left.position < right.position
+        return (left.position, left.lane, left.index) < (right.position, right.lane, right.index)
       }
       func sameKey(_ a: Row, _ b: Row) -> Bool { !Self.isBefore(a.key, b.key) && !Self.isBefore(b.key, a.key) }
       if let coalescing {
@@ -79,6 +82,17 @@ import TidemarkTestKit
       }
       #expect(batch.rowSets[0].ordered(in: batch) == model.map { RowSet.Ordered(row: $0.index) }, "seed \(seed)")
     }
+  }
+
+  @Test func `rows of one session and one lane keep the order of arrival, of the lanes each keeps its first`() {
+    let entries = (1...3).map { (EntryID(ms: $0, no: 0), change("a")) }
+    let batch = ChangeBatch.of([
+      (LaneRecord.named("one", id: 2), entries), (LaneRecord.named("two", id: 1), Array(entries.dropFirst())),
+    ])
+    let rows = batch.rowSets[0]
+    #expect(rows.destination.name == "ensure_sessions")
+    let sent = rows.ordered(in: batch).map { row in (0..<3).map { batch.text(rows.cell(row, column: $0)) } }
+    #expect(sent == [["s", "1", "1970-01-01 00:00:00.002+00"], ["s", "2", "1970-01-01 00:00:00.001+00"]])
   }
 
   /// Rows of one key, each given by the columns behind the key that it fills.
@@ -111,5 +125,14 @@ import TidemarkTestKit
     #expect(Self.joined([[1, 3], [2, 4]]) == [[0, nil, 0, nil], [nil, 1, nil, 1]])
     // Two are joined, not three.
     #expect(Self.joined([[1], [2], [3]]) == [[0, 1, nil, nil], [nil, nil, 2, nil]])
+  }
+}
+
+extension ChangeBatch.Segment {
+  /// The part of a lane of which only the number matters.
+  fileprivate static func of(_ laneID: Int32) -> ChangeBatch.Segment {
+    ChangeBatch.Segment(
+      laneID: laneID, lane: "lane \(laneID)", fence: 1, incarnation: 1, before: LaneCursor(position: .zero, appliedNo: 0, seal: []),
+      ordinalBefore: 0, furthest: .zero, entries: 0..<0, gaps: [])
   }
 }

@@ -2,18 +2,19 @@
 
 from ground import Ground
 
-# Tidemark's tables; lanes by name, because their numbers depend on the order in which they were met. Not `committed_at`, and of the
-# cursors not who holds them.
+# Tidemark's tables; lanes by name, because their numbers depend on the order in which they were met. Not `committed_at`, of the cursors not
+# who holds them, and of the sessions not what only late changes need.
 TIDEMARK = {
     "change_log":
         "select l.lane, no, c.entry_ms, c.entry_no, session_id, seq, epoch, event_id, type, actor, trace, v, occurred_at, digest, fields "
         "from tidemark.change_log c join tidemark.lanes l using (lane_id) order by lane, no",
-    "sessions": "select * from tidemark.sessions order by session_id",
-    "messages": "select * from tidemark.messages order by session_id, entry_ms, entry_no",
-    "context": "select * from tidemark.context order by session_id, key",
-    "context_history": "select * from tidemark.context_history order by session_id, entry_ms, entry_no",
-    "tool_calls": "select * from tidemark.tool_calls order by session_id, call_id, attempt",
-    "outcomes": "select * from tidemark.outcomes order by session_id, entry_ms, entry_no",
+    "sessions": "select to_jsonb(s) - '{lane_id,first_lane,set_at}'::text[] from tidemark.sessions s order by session_id",
+    "messages": "select to_jsonb(m) - 'lane_id' from tidemark.messages m order by session_id, entry_ms, entry_no",
+    "context": "select to_jsonb(c) - 'lane_id' from tidemark.context c order by session_id, key",
+    "context_history": "select to_jsonb(h) - 'lane_id' from tidemark.context_history h order by session_id, entry_ms, entry_no",
+    "tool_calls": 
+        "select to_jsonb(t) - '{lane_id,finished_lane}'::text[] from tidemark.tool_calls t order by session_id, call_id, attempt",
+    "outcomes": "select to_jsonb(o) - 'lane_id' from tidemark.outcomes o order by session_id, entry_ms, entry_no",
     "lanes":
         "select lane, entry_ms, entry_no, ordinal, anchor, applied_no, seal, read_total, applied_total from tidemark.lanes "
         "where read_total > 0 order by lane",

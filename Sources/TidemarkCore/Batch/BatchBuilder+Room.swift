@@ -29,7 +29,7 @@ extension BatchBuilder {
         case .extras where !hasExtras:
           hasExtras = true
           size += decoded.extras.isEmpty ? 0 : JSONText.size(texts: decoded.extras, of: block.bytes)
-        case .extras, .integerSlot, .constant, .session, .entryMilliseconds, .entryNumber, .time, .seq, .type, .null: break
+        case .extras, .integerSlot, .constant, .session, .entryMilliseconds, .entryNumber, .laneID, .time, .seq, .type, .null: break
         }
       }
     }

@@ -9,6 +9,8 @@ package struct BatchBuilder: ~Copyable {
   private(set) var decoded = DecodedEntry()
   private var batch: ChangeBatch
   private var constants: [Cell] = []
+  /// The lane whose entries are being added.
+  private var laneID = Cell.null
   /// For each session of the batch the built-in lane that it belongs to.
   private var partitions: [Int] = []
 
@@ -35,6 +37,7 @@ package struct BatchBuilder: ~Copyable {
     let start = batch.entries.count
     let lane = batch.segments.count
     let partition = builtIn?.partition(of: record.name)
+    laneID = .integer(Int64(record.laneID))
     for chunk in chunks {
       batch.blocks.append(chunk.block)
       batch.byteCount += chunk.byteCount
@@ -110,6 +113,7 @@ package struct BatchBuilder: ~Copyable {
         case .session: cell = entry.session
         case .entryMilliseconds: cell = .integer(Int64(clamping: entry.id.ms))
         case .entryNumber: cell = .integer(Int64(clamping: entry.id.no))
+        case .laneID: cell = laneID
         case .time: cell = entry.occurredAt
         case .seq: cell = entry.seq
         case .type: cell = entry.type

@@ -14,13 +14,14 @@ package enum Cell: Sendable, Equatable {
 
   /// What a column of a typed row holds; a cell of that kind needs no parsing by Postgres.
   package enum Kind: Sendable, Equatable {
-    case bytes, integer, time, boolean
+    case bytes, integer, shortInteger, time, boolean
 
     /// The kind of a Postgres type. Nil for types that only Postgres' own input function reads.
     package init?(type: String) {
       switch type {
       case "text", "jsonb": self = .bytes
       case "bigint": self = .integer
+      case "integer": self = .shortInteger
       case "timestamptz": self = .time
       case "boolean": self = .boolean
       default: return nil

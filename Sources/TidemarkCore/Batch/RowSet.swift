@@ -9,10 +9,13 @@ package struct RowSet: Sendable {
   init(destination: Destination) {
     self.destination = destination
     columnCount = destination.columns.count
+    isSortedFurther = destination.columns[..<destination.keyColumns].dropFirst().contains { !$0.isLaneID }
   }
 
   package var rowCount: Int { entries.count }
   package let columnCount: Int
+  /// Whether the key has columns in which rows of one session and one lane differ.
+  private let isSortedFurther: Bool
 
   /// Room for so many rows. What is not used is never touched, and so costs nothing.
   mutating func reserve(_ rows: Int) {
@@ -80,7 +83,7 @@ package struct RowSet: Sendable {
   private func sortRun(_ rows: inout [Int], _ run: Range<Int>, in batch: ChangeBatch) {
     let lane = batch.entries[Int(entries[rows[run.lowerBound]])].lane
     let isMixed = run.contains { batch.entries[Int(entries[rows[$0]])].lane != lane }
-    guard isMixed || destination.keyColumns > 1 else { return }
+    guard isMixed || isSortedFurther else { return }
     rows[run].sort { isBefore($0, $1, in: batch) }
   }
 
@@ -92,7 +95,9 @@ package struct RowSet: Sendable {
     let order = compareKeys(left, right, in: batch)
     guard order == 0 else { return order < 0 }
     let (a, b) = (batch.entries[Int(entries[left])], batch.entries[Int(entries[right])])
-    return a.lane == b.lane || a.id == b.id ? left < right : a.id < b.id
+    guard a.lane != b.lane else { return left < right }
+    // Ids are unique in their stream only.
+    return (a.id, batch.segments[a.lane].laneID) < (b.id, batch.segments[b.lane].laneID)
   }
 
   private func compareKeys(_ left: Int, _ right: Int, in batch: ChangeBatch) -> Int {

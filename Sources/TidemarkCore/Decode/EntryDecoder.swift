@@ -47,7 +47,8 @@ package struct EntryDecoder: ~Copyable {
         guard entry.id.fitsLedger else { throw Rejection.unstorableID }
         decoded.digest = digest(fields, shape.order, bytes)
         try readEnvelope(fields, shape, bytes, entry, &decoded)
-        try checkFields(bytes, &decoded)
+        var room = NumberRoom(entryBytes: EntryBlock.size(of: fields))
+        try checkFields(bytes, &room, &decoded)
         return nil
       } catch {
         if decoded.session.count > ChangeCatalog.sessionLimit { decoded.session = 0..<0 }
@@ -152,7 +153,9 @@ package struct EntryDecoder: ~Copyable {
   }
 
   /// Holds the type's fields against their rules.
-  private func checkFields(_ bytes: UnsafeBufferPointer<UInt8>, _ decoded: inout DecodedEntry) throws(Rejection) {
+  private func checkFields(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ room: inout NumberRoom, _ decoded: inout DecodedEntry
+  ) throws(Rejection) {
     guard let index = decoded.type else { return }
     let type = catalog[index]
     // What is required comes before what is given: an empty role is a missing one.
@@ -165,10 +168,10 @@ package struct EntryDecoder: ~Copyable {
         continue
       }
       if rule.isRequired, value.isEmpty { throw Rejection(.missingField, "the field \(rule.name) is empty") }
-      if try !FieldCheck.keeps(value, of: rule, in: bytes) { decoded.values[slot] = nil }
+      if try !FieldCheck.keeps(value, of: rule, in: bytes, room: &room) { decoded.values[slot] = nil }
     }
     for field in decoded.prefixed {
-      if let problem = JSONCheck.problem(in: UnsafeBufferPointer(rebasing: bytes[field.value])) {
+      if let problem = JSONCheck.problem(in: UnsafeBufferPointer(rebasing: bytes[field.value]), room: &room) {
         throw Rejection(.badJSON, "the field \(FieldNames.shown(bytes, field.name)) \(problem)")
       }
     }

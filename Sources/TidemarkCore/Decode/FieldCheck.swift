@@ -1,12 +1,16 @@
 /// Holds one value against its rule.
 enum FieldCheck {
   /// False when the value means the same as no value (a flag that is 0). Throws what is wrong with it.
-  static func keeps(_ value: Range<Int>, of rule: FieldRule, in bytes: UnsafeBufferPointer<UInt8>) throws(Rejection) -> Bool {
+  static func keeps(
+    _ value: Range<Int>, of rule: FieldRule, in bytes: UnsafeBufferPointer<UInt8>, room: inout NumberRoom
+  ) throws(Rejection) -> Bool {
     if let limit = rule.maxLength { try EntryDecoder.checkName(value, rule.name, limit) }
     switch rule.kind {
     case .text: return true
     case .json, .jsonArray:
-      if let problem = JSONCheck.problem(in: UnsafeBufferPointer(rebasing: bytes[value]), wantsArray: rule.kind == .jsonArray) {
+      if let problem = JSONCheck.problem(
+        in: UnsafeBufferPointer(rebasing: bytes[value]), wantsArray: rule.kind == .jsonArray, room: &room)
+      {
         throw Rejection(.badJSON, "the field \(rule.name) \(problem)")
       }
       return true

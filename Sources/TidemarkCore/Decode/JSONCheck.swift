@@ -1,7 +1,7 @@
 /// Whether bytes are one JSON value that Postgres' jsonb will take.
 ///
-/// RFC 8259, and what jsonb refuses beyond it: `\u0000`, lone surrogates, numbers that numeric can't hold, deep nesting. It does not
-/// recurse, so that a hostile value can't exhaust the stack. The bytes must be valid UTF-8 already.
+/// RFC 8259, and what jsonb refuses beyond it: `\u0000`, lone surrogates, numbers that numeric can't hold, deep nesting. Also what jsonb takes
+/// and nobody can read again: numbers whose digits, written out, are far longer than the value. It does not recurse, so that a hostile value can't exhaust the stack. The bytes must be valid UTF-8 already.
 package struct JSONCheck {
   /// Levels of arrays and objects at most. Postgres' own parser recurses and gives up at a depth that depends on the server's stack;
   /// the limit keeps well inside of its default.
@@ -14,14 +14,19 @@ package struct JSONCheck {
   private var at = 0
   /// A bit for every open level, set for an object.
   private var objects: [Bool] = []
+  private var room: NumberRoom
 
-  private init(_ bytes: UnsafeBufferPointer<UInt8>) {
+  private init(_ bytes: UnsafeBufferPointer<UInt8>, _ room: NumberRoom) {
     self.bytes = bytes
+    self.room = room
   }
 
   /// Nil when jsonb will take it, else what is wrong and at which byte.
-  package static func problem(in bytes: UnsafeBufferPointer<UInt8>, wantsArray: Bool = false) -> String? {
-    var check = JSONCheck(bytes)
+  ///
+  /// - Parameter room: what is left for the numbers of the entry that the value is part of.
+  package static func problem(in bytes: UnsafeBufferPointer<UInt8>, wantsArray: Bool = false, room: inout NumberRoom) -> String? {
+    var check = JSONCheck(bytes, room)
+    defer { room = check.room }
     do throws(Problem) {
       check.skipSpace()
       if wantsArray, check.peek != UInt8(ascii: "[") { throw Problem("is not an array") }
@@ -189,6 +194,9 @@ package struct JSONCheck {
     at += scan.length
     guard scan.fitsNumeric(maxIntegerDigits: Self.maxIntegerDigits, maxFractionDigits: Self.maxFractionDigits) else {
       throw Problem("has a number that numeric can't hold")
+    }
+    guard room.take(scan.printedLength) else {
+      throw Problem("has numbers that take more than \(room.limit) bytes when their digits are written out")
     }
   }
 }

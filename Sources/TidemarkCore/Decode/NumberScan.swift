@@ -60,6 +60,11 @@ package struct NumberScan: Sendable, Equatable {
     fractionDigits = max(0, fraction - exponent)
   }
 
+  /// Bytes, a sign aside, that numeric prints for it: `1e3` comes back as `1000`.
+  package var printedLength: Int {
+    max(1, (magnitude ?? 0) + 1) + (fractionDigits > 0 ? 1 + fractionDigits : 0)
+  }
+
   package func fitsNumeric(maxIntegerDigits: Int, maxFractionDigits: Int) -> Bool {
     (magnitude ?? 0) < maxIntegerDigits && fractionDigits <= maxFractionDigits && abs(exponent) < Self.exponentLimit
   }

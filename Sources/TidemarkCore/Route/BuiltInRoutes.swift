@@ -2,10 +2,11 @@
 package enum BuiltInRoutes {
   private typealias Column = Destination.Column
 
-  private static let position = [Column("entry_ms", "bigint"), Column("entry_no", "bigint")]
+  private static let position = [Column("entry_ms", "bigint"), Column("entry_no", "bigint"), Column("lane_id", "integer")]
 
   private static let ensuredSessions = Destination(
-    "ensure_sessions", .call, key: 1, coalescing: .keepFirst, oncePerKey: true, [Column("session_id"), Column("at", "timestamptz")])
+    "ensure_sessions", .call, key: 2, coalescing: .keepFirst, oncePerKey: true,
+    [Column("session_id"), Column("lane_id", "integer"), Column("at", "timestamptz")])
 
   private static let sessionChanges = Destination(
     "apply_session_changes", .call, key: 1,
@@ -43,9 +44,10 @@ package enum BuiltInRoutes {
     "apply_tool_calls", .call, key: 2, coalescing: .join,
     [
       Column("session_id"), Column("call_id"), Column("started_ms", "bigint"), Column("started_no", "bigint"),
-      Column("started_at", "timestamptz"), Column("tool"), Column("arguments", "jsonb"), Column("idempotency_key"),
-      Column("started_ext", "jsonb"), Column("finished_ms", "bigint"), Column("finished_no", "bigint"),
-      Column("finished_at", "timestamptz"), Column("status"), Column("result", "jsonb"), Column("error"), Column("cost", "numeric"),
+      Column("started_lane", "integer"), Column("started_at", "timestamptz"), Column("tool"), Column("arguments", "jsonb"),
+      Column("idempotency_key"), Column("started_ext", "jsonb"), Column("finished_ms", "bigint"), Column("finished_no", "bigint"),
+      Column("finished_lane", "integer"), Column("finished_at", "timestamptz"), Column("status"), Column("result", "jsonb"),
+      Column("error"), Column("cost", "numeric"),
       Column("usage", "jsonb"), Column("finished_ext", "jsonb"),
     ])
 
@@ -62,76 +64,79 @@ package enum BuiltInRoutes {
     [Column("session_id")] + position + [Column("seq", "bigint"), Column("reason"), Column("at", "timestamptz")])
 
   package static let all: [Route] = [
-    Route(nil, into: ensuredSessions, [.session, .time]),
+    Route(nil, into: ensuredSessions, [.session, .laneID, .time]),
     Route(
       ["session.started"], into: sessionChanges,
       [
-        .session, .entryMilliseconds, .entryNumber, .time, .type, .field("agent"), .field("user"), .field("tenant"), .field("title"),
+        .session, .entryMilliseconds, .entryNumber, .laneID, .time, .type, .field("agent"), .field("user"), .field("tenant"),
+        .field("title"),
         .field("parent"), .constant("active"), .prefixed, .extras,
       ]),
     Route(
       ["session.updated"], into: sessionChanges,
       [
-        .session, .entryMilliseconds, .entryNumber, .time, .type, .null, .null, .null, .field("title"), .null, .field("status"),
+        .session, .entryMilliseconds, .entryNumber, .laneID, .time, .type, .null, .null, .null, .field("title"), .null, .field("status"),
         .prefixed, .extras,
       ]),
     Route(
       ["session.ended"], into: sessionChanges,
       [
-        .session, .entryMilliseconds, .entryNumber, .time, .type, .null, .null, .null, .null, .null,
+        .session, .entryMilliseconds, .entryNumber, .laneID, .time, .type, .null, .null, .null, .null, .null,
         .fieldOr("status", default: "completed"), .null, .extras,
       ]),
     Route(
       ["message.appended"], into: messages,
       [
-        .session, .entryMilliseconds, .entryNumber, .seq, .field("message_id"), .field("parent_id"), .field("call_id"), .field("role"),
+        .session, .entryMilliseconds, .entryNumber, .laneID, .seq, .field("message_id"), .field("parent_id"), .field("call_id"),
+        .field("role"),
         .field("content"), .field("parts"), .field("model"), .field("tokens"), .field("usage"), .field("meta"), .extras, .time,
       ]),
     Route(
       ["message.appended"], with: "message_id", into: hiddenMessages,
-      [.session, .entryMilliseconds, .entryNumber, .time, .constant("replace"), .field("message_id")]),
+      [.session, .entryMilliseconds, .entryNumber, .laneID, .time, .constant("replace"), .field("message_id")]),
     Route(
       ["message.removed"], with: "message_id", into: hiddenMessages,
-      [.session, .entryMilliseconds, .entryNumber, .time, .constant("remove"), .field("message_id")]),
+      [.session, .entryMilliseconds, .entryNumber, .laneID, .time, .constant("remove"), .field("message_id")]),
     Route(
       ["message.removed"], without: "message_id", into: hiddenMessages,
-      [.session, .entryMilliseconds, .entryNumber, .time, .constant("last"), .null]),
+      [.session, .entryMilliseconds, .entryNumber, .laneID, .time, .constant("last"), .null]),
     Route(
       ["messages.cleared"], into: hiddenMessages,
-      [.session, .entryMilliseconds, .entryNumber, .time, .constant("clear"), .null]),
+      [.session, .entryMilliseconds, .entryNumber, .laneID, .time, .constant("clear"), .null]),
     Route(
       ["context.set"], into: contextHistory,
       [
-        .session, .entryMilliseconds, .entryNumber, .field("key"), .fieldOr("kind", default: "note"), .field("value"),
+        .session, .entryMilliseconds, .entryNumber, .laneID, .field("key"), .fieldOr("kind", default: "note"), .field("value"),
         .constant("false"), .time,
       ]),
     Route(
       ["context.removed"], into: contextHistory,
-      [.session, .entryMilliseconds, .entryNumber, .field("key"), .null, .null, .constant("true"), .time]),
+      [.session, .entryMilliseconds, .entryNumber, .laneID, .field("key"), .null, .null, .constant("true"), .time]),
     Route(
       ["context.set"], into: contextValues,
-      [.session, .field("key"), .fieldOr("kind", default: "note"), .field("value"), .entryMilliseconds, .entryNumber, .time]),
-    Route(["context.removed"], into: removedContext, [.session, .field("key"), .entryMilliseconds, .entryNumber]),
+      [.session, .field("key"), .fieldOr("kind", default: "note"), .field("value"), .entryMilliseconds, .entryNumber, .laneID, .time]),
+    Route(["context.removed"], into: removedContext, [.session, .field("key"), .entryMilliseconds, .entryNumber, .laneID]),
     Route(
       ["tool.started"], into: toolCalls,
       [
-        .session, .field("call_id"), .entryMilliseconds, .entryNumber, .time, .field("tool"), .field("arguments"),
-        .field("idempotency_key"), .extras, .null, .null, .null, .null, .null, .null, .null, .null, .null,
+        .session, .field("call_id"), .entryMilliseconds, .entryNumber, .laneID, .time, .field("tool"), .field("arguments"),
+        .field("idempotency_key"), .extras, .null, .null, .null, .null, .null, .null, .null, .null, .null, .null,
       ]),
     Route(
       ["tool.finished"], into: toolCalls,
       [
-        .session, .field("call_id"), .null, .null, .null, .null, .null, .null, .null, .entryMilliseconds, .entryNumber, .time,
+        .session, .field("call_id"), .null, .null, .null, .null, .null, .null, .null, .null, .entryMilliseconds, .entryNumber, .laneID,
+        .time,
         .field("status"), .field("result"), .field("error"), .field("cost"), .field("usage"), .extras,
       ]),
     Route(
       ["outcome.recorded"], into: outcomes,
       [
-        .session, .entryMilliseconds, .entryNumber, .field("label"), .field("score"), .field("scorer"), .field("message_id"),
+        .session, .entryMilliseconds, .entryNumber, .laneID, .field("label"), .field("score"), .field("scorer"), .field("message_id"),
         .field("call_id"), .field("meta"), .extras, .time,
       ]),
     Route(
       ["snapshot.requested"], into: snapshots,
-      [.session, .entryMilliseconds, .entryNumber, .seq, .field("reason"), .time]),
+      [.session, .entryMilliseconds, .entryNumber, .laneID, .seq, .field("reason"), .time]),
   ]
 }

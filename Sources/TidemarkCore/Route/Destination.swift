@@ -6,6 +6,8 @@ package struct Destination: Sendable, Equatable {
     package var type: String
     /// Whether all cells that the routes make for it are of the type's own kind, so that they can be sent in binary.
     package internal(set) var isTyped = false
+    /// Whether all routes fill it with the number of the entry's lane.
+    package internal(set) var isLaneID = false
 
     package init(_ name: String, _ type: String = "text") {
       self.name = name
@@ -34,7 +36,7 @@ package struct Destination: Sendable, Equatable {
   /// The first columns of the key by which rows are sorted, so that writers never deadlock and indexes are hit in order.
   package var keyColumns: Int
   package var coalescing: Coalescing?
-  /// One committed row a key is enough for ever: a writer that knows of it sends no other. The key is the first column.
+  /// One committed row a key is enough for ever: a writer that knows of it sends no other.
   package var isOncePerKey: Bool
   /// The function that takes a row on the exact path, one value for each column; there a row that comes late must find its place among
   /// the others.

@@ -11,6 +11,8 @@ package struct Route: Sendable {
     case session
     case entryMilliseconds
     case entryNumber
+    /// The number of the entry's lane: ids are unique in their stream only, so it is a part of every position.
+    case laneID
     /// When it happened.
     case time
     case seq

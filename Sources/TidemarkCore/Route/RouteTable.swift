@@ -7,13 +7,14 @@ package struct RouteTable: Sendable {
     case integerSlot(Int)
     case slotOr(Int, default: Int)
     case constant(Int)
-    case session, entryMilliseconds, entryNumber, time, seq, type, prefixed, extras, null
+    case session, entryMilliseconds, entryNumber, laneID, time, seq, type, prefixed, extras, null
 
     /// What cells it makes; nil makes NULL only.
     func kind(_ constants: [Constant]) -> Cell.Kind? {
       switch self {
       case .slot, .slotOr, .session, .type, .prefixed, .extras: .bytes
       case .integerSlot, .entryMilliseconds, .entryNumber, .seq: .integer
+      case .laneID: .shortInteger
       case .time: .time
       case .constant(let index): if case .boolean = constants[index] { .boolean } else { .bytes }
       case .null: nil
@@ -67,6 +68,7 @@ package struct RouteTable: Sendable {
         case .session: return .session
         case .entryMilliseconds: return .entryMilliseconds
         case .entryNumber: return .entryNumber
+        case .laneID: return .laneID
         case .time: return .time
         case .seq: return .seq
         case .type: return .type
@@ -94,6 +96,7 @@ package struct RouteTable: Sendable {
       for (column, kind) in destination.columns.map({ Cell.Kind(type: $0.type) }).enumerated() {
         let kinds = sources.compactMap { $0[column].kind(constants) }
         destination.columns[column].isTyped = kind != nil && kinds.allSatisfy { $0 == kind }
+        destination.columns[column].isLaneID = sources.allSatisfy { if case .laneID = $0[column] { true } else { false } }
       }
       return destination
     }

@@ -35,7 +35,8 @@ struct BatchParameters {
     ]
   }
 
-  func advance(_ settlement: Settlement) -> [PostgresValue] {
+  /// - Parameter knownVersion: that of the sessions' rows for which the batch leaves out what is committed; nil leaves out nothing.
+  func advance(_ settlement: Settlement, knownVersion: Int64?) -> [PostgresValue] {
     let lanes = settlement.lanes
     func counts(_ column: (LaneCounts) -> Int) -> PostgresValue { .integerArray(lanes.map { Int64(column($0.counts)) }) }
     return fence() + [
@@ -45,7 +46,7 @@ struct BatchParameters {
       .integerArray(lanes.map(\.cursor.appliedNo)),
       .byteaArray(lanes.map { $0.cursor.seal[...] }),
       counts(\.read), counts(\.applied), counts(\.duplicates), counts(\.divergent), counts(\.ephemeral), counts(\.skipped),
-      counts(\.deadLetters), counts(\.missing), counts(\.reread), counts(\.misrouted),
+      counts(\.deadLetters), counts(\.missing), counts(\.reread), counts(\.misrouted), .integer(knownVersion),
     ]
   }
 

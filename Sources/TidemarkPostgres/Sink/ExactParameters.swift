@@ -15,7 +15,7 @@ extension BatchParameters {
     for (statement, set) in batch.rowSets.enumerated() {
       for row in 0..<set.rowCount {
         guard let place = places[Int(set.entries[row])] else { continue }
-        if set.destination.isOncePerKey, committed.contains(set.cell(row: row, column: 0), destination: statement, in: batch) { continue }
+        if set.destination.isOncePerKey, committed.contains(row, of: set, destination: statement, in: batch) { continue }
         rows.append((place, statement, row))
       }
     }

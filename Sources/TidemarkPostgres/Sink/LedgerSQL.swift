@@ -82,7 +82,7 @@ struct LedgerSQL: Sendable {
       """
     fence = "SELECT \(schema).fence(\(Self.parameters(Self.fenceTypes)))"
     advance =
-      "SELECT \(schema).advance(\(Self.parameters(Self.fenceTypes + ["bigint", "bigint", "bytea", "bigint", "bytea"] + Array(repeating: "bigint", count: 10))))"
+      "SELECT \(schema).advance(\(Self.parameters(Self.fenceTypes + ["bigint", "bigint", "bytea", "bigint", "bytea"] + Array(repeating: "bigint", count: 10))), $22::bigint)"
     let values = Self.changeColumns.enumerated().map { "$\($0 + 1)::\($1.type.rawValue)" }.joined(separator: ", ")
     appendChange = "INSERT INTO \(schema).change_log (\(columns)) VALUES (\(values))"
     appendChanges =

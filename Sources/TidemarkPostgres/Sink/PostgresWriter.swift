@@ -35,18 +35,12 @@ package actor PostgresWriter: ChangeWriter {
       throw SinkError(error)
     }
     do {
-      switch mode {
-      case .fast:
-        let settlement = Settlement(batch)
-        if batch.entries.count <= Self.pipelineLimit.entries, batch.byteCount <= Self.pipelineLimit.bytes {
-          try await commitInPipeline(batch, settlement)
-        } else {
-          try await commitByCopy(batch, settlement)
-        }
-        keys.committed(batch)
-        deadline.ended(nil)
-        return settlement
-      case .exact, .isolating: return try await commitExactly(batch, isolating: mode == .isolating)
+      do {
+        return try await apply(batch, mode)
+      } catch let error as PostgresError where error.sqlstate == CommittedKeys.deletedState {
+        await connection.rollback()
+        keys.forget()
+        return try await apply(batch, mode)
       }
     } catch let error as PostgresError {
       deadline.ended(error)
@@ -63,8 +57,18 @@ package actor PostgresWriter: ChangeWriter {
     }
   }
 
-  /// One round trip.
-  private func commitInPipeline(_ batch: ChangeBatch, _ settlement: Settlement) async throws {
+  private func apply(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> Settlement {
+    guard mode == .fast else { return try await commitExactly(batch, isolating: mode == .isolating) }
+    let settlement = Settlement(batch)
+    let isSmall = batch.entries.count <= Self.pipelineLimit.entries && batch.byteCount <= Self.pipelineLimit.bytes
+    let version = isSmall ? try await commitInPipeline(batch, settlement) : try await commitByCopy(batch, settlement)
+    keys.committed(batch, version: version)
+    deadline.ended(nil)
+    return settlement
+  }
+
+  /// One round trip. Answers the version of the sessions' rows.
+  private func commitInPipeline(_ batch: ChangeBatch, _ settlement: Settlement) async throws -> Int64? {
     let parameters = BatchParameters(batch: batch)
     var pipeline = [begin, advance(settlement, parameters)]
     if settlement.numbers.count == 1 {
@@ -75,13 +79,13 @@ package actor PostgresWriter: ChangeWriter {
     }
     pipeline += rows(batch, parameters, copied: false)
     pipeline += closing(settlement, parameters, remembersEventIDs: true)
-    _ = try await connection.pipeline(pipeline, deadline: deadline.limit(statements: pipeline.count))
+    return Self.version(try await connection.pipeline(pipeline, deadline: deadline.limit(statements: pipeline.count)))
   }
 
-  /// A few round trips, amortised over a large batch.
-  private func commitByCopy(_ batch: ChangeBatch, _ settlement: Settlement) async throws {
+  /// A few round trips, amortised over a large batch. Answers the version of the sessions' rows.
+  private func commitByCopy(_ batch: ChangeBatch, _ settlement: Settlement) async throws -> Int64? {
     let parameters = BatchParameters(batch: batch)
-    _ = try await connection.pipeline([begin, advance(settlement, parameters)], deadline: deadline.limit(statements: 2))
+    let beginning = try await connection.pipeline([begin, advance(settlement, parameters)], deadline: deadline.limit(statements: 2))
     if !settlement.numbers.isEmpty {
       try await naming(settlement.numbers.count) {
         settlement.numbers[$0].entry
@@ -109,6 +113,12 @@ package actor PostgresWriter: ChangeWriter {
     }
     let rest = rows(batch, parameters, copied: true) + closing(settlement, parameters, remembersEventIDs: true)
     _ = try await connection.pipeline(rest, deadline: deadline.limit(statements: rest.count))
+    return Self.version(beginning)
+  }
+
+  /// What `advance` answered, which is the second statement.
+  private static func version(_ results: [PostgresResult]) -> Int64? {
+    results.count > 1 ? results[1].int64(0, "advance") : nil
   }
 
   private func commitExactly(_ batch: ChangeBatch, isolating: Bool) async throws -> Settlement {
@@ -138,7 +148,7 @@ package actor PostgresWriter: ChangeWriter {
 
   /// Moves the lanes' cursors from where we left them, or fails: the fence, which comes before any row.
   private func advance(_ settlement: Settlement, _ parameters: BatchParameters) -> PostgresStatement {
-    PostgresStatement(sql: sql.advance, name: "advance", parameters: parameters.advance(settlement))
+    PostgresStatement(sql: sql.advance, name: "advance", parameters: parameters.advance(settlement, knownVersion: keys.version))
   }
 
   private func rows(_ batch: ChangeBatch, _ parameters: BatchParameters, copied: Bool) -> [PostgresStatement] {

@@ -42,7 +42,7 @@ class Batch:
     calls_finished: list[Row] = field(default_factory=list)
     cursors: list[Row] = field(default_factory=list)
     # Only the first change of a session and the last one of a context key leave a trace.
-    first_seen: dict[str, str] = field(default_factory=dict)
+    first_seen: dict[str, tuple[int, str]] = field(default_factory=dict)
     context: dict[tuple[str, str], Row] = field(default_factory=dict)
     removed: dict[tuple[str, str], Row] = field(default_factory=dict)
 
@@ -62,39 +62,41 @@ class Batch:
 
     def _apply(self, lane: Lane, fields: Fields) -> None:
         session, kind, get = fields["session"], fields["type"], fields.get
-        milliseconds, number = lane.entry_ms, lane.entry_no
+        milliseconds, number, lane_id = lane.entry_ms, lane.entry_no, lane.lane_id
         at = timestamp(milliseconds)
         kept = None
-        self.first_seen.setdefault(session, at)
+        self.first_seen.setdefault(session, (lane_id, at))
         if kind == "message.appended":
             self.messages.append((
-                session, milliseconds, number, get("seq"), get("message_id"), get("parent_id"), get("call_id"), get("role"),
+                session, milliseconds, number, lane_id, get("seq"), get("message_id"), get("parent_id"), get("call_id"), get("role"),
                 get("content"), get("parts"), get("model"), get("tokens"), get("usage"), get("meta"), at))
         elif kind == "context.set":
             key, value, note = fields["key"], fields["value"], get("kind", "note")
-            self.context_history.append((session, milliseconds, number, key, note, value, False, at))
-            self.context[session, key] = (session, key, note, value, milliseconds, number, at)
+            self.context_history.append((session, milliseconds, number, lane_id, key, note, value, False, at))
+            self.context[session, key] = (session, key, note, value, milliseconds, number, lane_id, at)
             self.removed.pop((session, key), None)
         elif kind == "context.removed":
             key = fields["key"]
-            self.context_history.append((session, milliseconds, number, key, None, None, True, at))
-            self.removed[session, key] = (session, key, milliseconds, number)
+            self.context_history.append((session, milliseconds, number, lane_id, key, None, None, True, at))
+            self.removed[session, key] = (session, key, milliseconds, number, lane_id)
             self.context.pop((session, key), None)
         elif kind == "tool.started":
             self.calls_started.append((
-                session, fields["call_id"], milliseconds, number, fields["tool"], get("arguments"), get("idempotency_key"), at))
+                session, fields["call_id"], milliseconds, number, lane_id, fields["tool"], get("arguments"), get("idempotency_key"),
+                at))
         elif kind == "tool.finished":
             self.calls_finished.append((
                 fields["status"], get("result"), get("error"), get("cost"), get("usage"), at, milliseconds, number,
-                session, fields["call_id"], session, fields["call_id"], milliseconds, number))
+                lane_id, session, fields["call_id"], session, fields["call_id"], milliseconds, number, lane_id))
         elif kind == "outcome.recorded":
             self.outcomes.append((
-                session, milliseconds, number, get("label"), get("score"), get("scorer"), get("message_id"), get("call_id"),
+                session, milliseconds, number, lane_id, get("label"), get("score"), get("scorer"), get("message_id"), get("call_id"),
                 get("meta"), at))
         elif kind == "session.updated":
             kept = session_fields(fields)
             self.session_updates.append((
-                get("title"), get("status"), json_object(fields, "meta."), at, milliseconds, number, session, milliseconds, number))
+                get("title"), get("status"), json_object(fields, "meta."), at, milliseconds, number, lane_id, session, milliseconds,
+                number, lane_id))
         else:
             raise ValueError(f"no change of the data sets: {kind}")
         self.change_log.append((

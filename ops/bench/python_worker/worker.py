@@ -78,7 +78,7 @@ class Worker:
 
     def _change_state(self, batch: Batch) -> None:
         """What is updated in place."""
-        self._many(ENSURE_SESSION, [one for one in batch.first_seen.items() if one[0] not in self._known])
+        self._many(ENSURE_SESSION, [(session, *first) for session, first in batch.first_seen.items() if session not in self._known])
         self._many(UPDATE_SESSION, batch.session_updates)
         self._many(SET_CONTEXT, list(batch.context.values()))
         self._many(REMOVE_CONTEXT, list(batch.removed.values()))
