@@ -21,7 +21,7 @@ private let sample = """
   pressure: { slow: 5s, stop: 60s, memory: 80%, enforce: false }
   reconcile: { interval: 1m, rate: 2000 }                               # sessions a second at most
   hot:      { messages: 200, evict_idle_after: 0s }                     # 0: never
-  limits:   { max_entry_bytes: 32MiB }
+  limits:   { max_entry_bytes: 32MiB, max_fields: 10000 }
   text:     { unstorable: reject }                                      # or replace
   retention: { checkpoints: 30d, snapshots_per_session: 3, dead_letters_resolved: 90d }   # changes, messages: for ever unless set
   http:     { listen: "127.0.0.1:9847" }                                # token_file, tls
