@@ -28,7 +28,6 @@ import TidemarkTestKit
           select tidemark.entry_id(entry_ms, entry_no), reason, raw_complete, cardinality(raw),
             detail like '%1000002 fields, more than limits.max_fields (10000)%sha256 %' from tidemark.dead_letters
           """) == ["\(large)|entry_too_large|f|2000|t"])
-      #expect(try await product.redis.command("HGET", "tidemark:{0}:rejected", large) == "entry_too_large")
       for number in 0..<2 {
         let last = try await cursor(product, number)
         try await waitUntil("all of lane \(number) is told") { try await durable(product, number) == last }
