@@ -2,7 +2,7 @@ import Testing
 import TidemarkTestKit
 
 /// An installation behind PgBouncer.
-@Suite(.serialized, .enabled(if: PgBouncer.isInstalled, "pgbouncer is not installed: ops/setup installs it"))
+@Suite(.serialized, .enabled(if: PgBouncer.isInstalled, "pgbouncer is not installed: ops/setup --tests installs it"))
 struct PoolerTests {
   @Test func `behind a pooler of transactions nothing runs, and one line says how to fix it`() async throws {
     try await withProduct { product in

@@ -5,7 +5,7 @@ import TidemarkTestKit
 @testable import TidemarkPostgres
 
 /// Sessions behind PgBouncer.
-@Suite(.enabled(if: PgBouncer.isInstalled, "pgbouncer is not installed: ops/setup installs it"))
+@Suite(.enabled(if: PgBouncer.isInstalled, "pgbouncer is not installed: ops/setup --tests installs it"))
 struct PoolerProbeTests {
   private func makeConnection(_ url: String) throws -> PostgresConnection {
     try PostgresConnection(configuration: try PostgresConfiguration(url: url), logger: Logger(label: "test"))
