@@ -173,7 +173,8 @@ BEGIN
    WHERE s.session_id = session AND s.lane_id = before_lane AND (s.entry_ms, s.entry_no) < (before_ms, before_no)
    ORDER BY s.entry_ms DESC, s.entry_no DESC, s.lane_id DESC LIMIT 1;
   IF latest.taken_by <> pg_current_xact_id()
-     OR EXISTS (SELECT FROM {{schema}}.lanes l WHERE l.lane_id = before_lane AND (l.entry_ms, l.entry_no) >= (before_ms, before_no)) THEN
+     OR EXISTS (SELECT FROM {{schema}}.lanes l WHERE l.lane_id = before_lane
+                   AND (l.entry_ms < 0, l.entry_ms, l.entry_no < 0, l.entry_no) >= (false, before_ms, false, before_no)) THEN
     RETURN NULL;
   END IF;
   RETURN latest;
