@@ -26,8 +26,7 @@ struct LaneVerification: Sendable {
       records.map { LaneCheck($0, after: endings.ending(of: $0)) }, mayBeDeferred: false)
     let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0) })
     let refused = Dictionary(uniqueKeysWithValues: inspection.refused.map { ($0.lane.lane, $0.error) })
-    // Marks may be at a server that does not answer; then one that is refused tells, later.
-    let told = (try? await source.marks(of: records.map(\.name))) ?? records.map { _ in nil }
+    let told = try await told(records.map(\.name))
     var verified: [Verified] = []
     for (found, told) in zip(records, told) {
       guard let record = try await raised(found, above: told) else { continue }
@@ -42,6 +41,17 @@ struct LaneVerification: Sendable {
       if let lane = try await mend(record, broken, look.snapshot.stream, settings) { verified.append(lane) }
     }
     return verified
+  }
+
+  /// What agents were told of these lanes. No lane is taken up before that is known, or a mark that is ahead of the ledger would stay: Redis
+  /// ignores a lower one. Only marks that stand at another server than their lanes, which may be away for long, are done without.
+  private func told(_ lanes: [String]) async throws -> [DurableMark?] {
+    do {
+      return try await source.marks(of: lanes)
+    } catch {
+      guard try await source.markServers(of: lanes) != source.servers(of: lanes) else { throw error }
+      return lanes.map { _ in nil }
+    }
   }
 
   /// The lane under an incarnation that agents take marks of. Nil where the lane was moved meanwhile.
