@@ -20,14 +20,19 @@ extension LaneCoordinator {
     let names = laneNames
     disown(names)
     expect(names)
+    expected.recallAgain()
     ownership.raise()
     return false
   }
 
-  /// Whether the ledger was asked over another connection than before.
+  /// Whether the ledger was asked over another connection than before. Then it may have gone back, also in what it says of lanes that are set
+  /// aside: it is asked again which lanes it knows.
   func isNewConnection(_ connection: String) -> Bool {
     defer { ledgerConnection = connection }
-    return ledgerConnection.map { $0 != connection } ?? false
+    guard let ledgerConnection, ledgerConnection != connection else { return false }
+    expected.recallAgain()
+    ownership.raise()
+    return true
   }
 
   /// The ledger has less of these lanes than was committed: they are given up, and taken up again from where it says they stand. Returns those of
@@ -38,6 +43,7 @@ extension LaneCoordinator {
     disown(news.map(\.lane).filter { table.lanes[$0] != nil })
     table.wentBack(news)
     expect(news.map(\.lane))
+    expected.recallAgain()
     ownership.raise()
     return news
   }

@@ -42,6 +42,8 @@ struct LedgerWatch: Sendable {
     let reading = try await sink.ledger(of: lanes)
     guard await coordinator.isKnown(reading.identity) else {
       logger.error("postgres.changed", metadata: ["system": "\(reading.identity.system)", "timeline": "\(reading.identity.timeline)"])
+      // What the ledger from before had committed, and was not told yet, this one may not have.
+      publisher.withdraw(publisher.waitingLanes)
       return nil
     }
     var isBack = await report(committed.rewinds(in: reading.lanes))

@@ -17,7 +17,9 @@ struct PendingMark: Sendable {
   }
 
   func held(until: ContinuousClock.Instant) -> PendingMark {
-    PendingMark(record: record, rejected: rejected, heldUntil: until)
+    var mark = self
+    mark.heldUntil = until
+    return mark
   }
 
   /// Both marks of one lane as one: the place that is further on, both ones' rejections. A transaction of a lane that was given up and

@@ -111,4 +111,46 @@ import TidemarkTestKit
       #expect(source.durable("lane1") == EntryID(ms: 10, no: 0))
     }
   }
+
+  @Test func `behind a promoted standby no mark of the ledger before it is told`() async throws {
+    try await withWatch(lanes: 2) { watch, coordinator, publisher in
+      for number in 0..<2 {
+        for _ in 0..<10 { _ = source.append("lane\(number)") }
+        let record = try #require(await coordinator.table.lanes["lane\(number)"]?.record)
+        publisher.publish([PendingMark(record: record)])
+      }
+      _ = try await watch.read(["lane0", "lane1"])
+      sink.promote("lane0", knowing: 4)
+      let found = try await watch.read(["lane0", "lane1"])
+      #expect(found == nil)
+      _ = await publisher.flush(.all)
+      #expect(source.durable("lane0") == nil)
+      #expect(source.durable("lane1") == nil)
+    }
+  }
+
+  @Test func `a ledger that may be an older one is asked again which lanes it knows`() async throws {
+    try await withWatch(lanes: 2) { watch, coordinator, _ in
+      func recall() async { await coordinator.recalled([], of: [1], under: coordinator.grant) }
+      var settings = HandOverTests.settings
+      settings.lanes = [.init(streams: "lane*", start: .oldest)]
+      await coordinator.apply(settings)
+      _ = try await watch.read(["lane0"])
+      await recall()
+      #expect(await coordinator.shardsToRecall == [])
+      // Its connections were ended: a disk that was set back does the same.
+      sink.state.withLock { $0.restarts += 1 }
+      _ = try await watch.read(["lane0"])
+      #expect(await coordinator.shardsToRecall == [1])
+      await recall()
+      sink.promote("lane1", knowing: 10)
+      _ = try await watch.read(["lane0"])
+      #expect(await coordinator.shardsToRecall == [1])
+    }
+  }
+
+  @Test func `a mark that is held stays the one that it was`() {
+    let record = HandOverTests.record("a", shard: 1)
+    #expect(PendingMark(record: record, isGone: true).held(until: .now).isGone)
+  }
 }

@@ -16,6 +16,9 @@ package struct ExpectedLanes: Sendable {
     grant.shards.filter { recalled[$0.key] != $0.value }.map(\.key).sorted()
   }
 
+  /// The ledger may be an older one: what it was asked for before says nothing of what it knows now.
+  package mutating func recallAgain() { recalled = [:] }
+
   /// The ledger was asked under these fencing tokens.
   package mutating func recalled(_ grant: LeaseGrant) {
     recalled.merge(grant.shards) { $1 }
