@@ -2,8 +2,9 @@ import Foundation
 
 /// A Redis with two replicas, and three sentinels that make one of them master when it dies.
 ///
-/// A master is taken for dead after a second without an answer; a failover takes some two seconds more. Replication is
-/// asynchronous: `stopReplication` makes a failover lose what the master acknowledges meanwhile.
+/// A master is taken for dead after four seconds without an answer; a failover takes some two seconds more. Replication is
+/// asynchronous: `stopReplication` makes a failover lose what the master acknowledges meanwhile. No replica is promoted whose link to the master
+/// was down for ten times those four seconds before it died: with one second a busy machine had no replica left.
 package final class ReplicatedRedis: Sendable {
   /// The name that the sentinels know the group by.
   package let serviceName = "tidemark"
@@ -133,7 +134,7 @@ package final class ReplicatedRedis: Sendable {
   private func watch() async throws {
     let settings = [
       "sentinel announce-ip 127.0.0.1", "sentinel resolve-hostnames no", "sentinel monitor \(serviceName) 127.0.0.1 \(servers[0].port) 2",
-      "sentinel down-after-milliseconds \(serviceName) 1000", "sentinel failover-timeout \(serviceName) 3000",
+      "sentinel down-after-milliseconds \(serviceName) 4000", "sentinel failover-timeout \(serviceName) 3000",
     ]
     for sentinel in sentinels { try await sentinel.start(settings: settings) }
     for sentinel in sentinels {
