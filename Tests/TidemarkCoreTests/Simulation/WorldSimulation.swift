@@ -198,8 +198,14 @@ struct WorldSimulation {
       ambiguous.insert(lane)
       return
     }
-    // An older copy that grows past the cursor before anybody looks, and has lost the cursor's entry by then, looks trimmed.
-    if record.isMirrored, added == 0 { tellable.insert(lane) } else { ambiguous.insert(lane) }
+    if record.isMirrored, added == 0 {
+      tellable.insert(lane)
+    } else {
+      // An older copy that grows past the cursor before anybody looks, and has lost the cursor's entry by then, looks trimmed; and so does
+      // whatever took its place before, if nobody recorded that.
+      tellable.remove(lane)
+      ambiguous.insert(lane)
+    }
   }
 
   /// Ends all faults, and lets everything come to rest.
