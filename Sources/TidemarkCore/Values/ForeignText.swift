@@ -6,12 +6,7 @@
 package enum ForeignText {
   /// Everything in one line; a line break becomes `\n`.
   package static func escaped(_ text: some StringProtocol) -> String {
-    guard text.unicodeScalars.contains(where: isUnsafe) else { return String(text) }
-    var result = ""
-    for scalar in text.unicodeScalars {
-      if isUnsafe(scalar) { result += escape(scalar) } else { result.unicodeScalars.append(scalar) }
-    }
-    return result
+    rewritten(text, where: isUnsafe, by: escape)
   }
 
   /// Bytes of any kind, in one line; what is not UTF-8 becomes U+FFFD.
@@ -24,25 +19,24 @@ package enum ForeignText {
 
   /// Lines of our own, whose foreign parts may have been forgotten: line feeds and tabs stay.
   package static func lines(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: { isUnsafe($0) && !isLayout($0) }) else { return text }
-    var result = ""
-    for scalar in text.unicodeScalars {
-      if isUnsafe(scalar), !isLayout(scalar) { result += escape(scalar) } else { result.unicodeScalars.append(scalar) }
-    }
-    return result
+    rewritten(text, where: isUnsafeBesideLayout, by: escape)
   }
 
   /// A JSON text with the same meaning, in which a terminal finds nothing to obey. JSON has such characters only within strings, where
   /// they may be written as `\u001b`; the line feeds between its values stay.
   package static func json(_ json: String) -> String {
-    guard json.unicodeScalars.contains(where: { isUnsafe($0) && !isLayout($0) }) else { return json }
+    rewritten(json, where: isUnsafeBesideLayout) { scalar in
+      String(scalar).utf16.map { "\\u" + hex(UInt32($0), digits: 4) }.joined()
+    }
+  }
+
+  private static func rewritten(
+    _ text: some StringProtocol, where isRewritten: (Unicode.Scalar) -> Bool, by escape: (Unicode.Scalar) -> String
+  ) -> String {
+    guard text.unicodeScalars.contains(where: isRewritten) else { return String(text) }
     var result = ""
-    for scalar in json.unicodeScalars {
-      if isUnsafe(scalar), !isLayout(scalar) {
-        for unit in String(scalar).utf16 { result += "\\u" + hex(UInt32(unit), digits: 4) }
-      } else {
-        result.unicodeScalars.append(scalar)
-      }
+    for scalar in text.unicodeScalars {
+      if isRewritten(scalar) { result += escape(scalar) } else { result.unicodeScalars.append(scalar) }
     }
     return result
   }
@@ -57,7 +51,9 @@ package enum ForeignText {
     }
   }
 
-  private static func isLayout(_ scalar: Unicode.Scalar) -> Bool { scalar == "\n" || scalar == "\t" }
+  private static func isUnsafeBesideLayout(_ scalar: Unicode.Scalar) -> Bool {
+    isUnsafe(scalar) && scalar != "\n" && scalar != "\t"
+  }
 
   private static func escape(_ scalar: Unicode.Scalar) -> String {
     switch scalar {
