@@ -30,6 +30,7 @@ struct LaneTrimmer: Sendable {
 
   private func trim() async throws {
     let settings = await coordinator.settings
+    guard settings.trim.isEnabled else { return }
     let owned = await coordinator.lanesToTrim(Self.portion)
     // Never by what we remember: the cursor that counts is the one that Postgres would give to the next owner.
     guard let found = try await ledger.read(owned.map(\.record.name)) else { return }
@@ -37,7 +38,7 @@ struct LaneTrimmer: Sendable {
     let lanes = owned.compactMap { flow in
       records[flow.record.name].flatMap { $0.fence == flow.record.fence ? (record: $0, flow: flow) : nil }
     }.filter { $0.record.cursor.position > .zero }
-    guard !lanes.isEmpty, settings.trim.isEnabled else { return }
+    guard !lanes.isEmpty else { return }
     let servers = try await source.byServer(lanes) { $0.record.name }
     try await servers.forEachAtOnce { try await trim($0.items, on: $0.server, settings) }
   }
