@@ -89,9 +89,6 @@ final class MarkTrust: Sendable {
     state.withLock { $0.known[server]?.lanes.formIntersection(owned) }
   }
 
-  /// How many lanes may be published to without another look.
-  var knownCount: Int { state.withLock { $0.known.values.reduce(0) { $0 + $1.lanes.count } } }
-
   /// This lane's stream is another one.
   func distrust(_ lane: String) {
     state.withLock { state in
