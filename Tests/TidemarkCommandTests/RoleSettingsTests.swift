@@ -8,7 +8,7 @@ import TidemarkTestKit
     "extra_float_digits": "-15", "transform_null_equals": "on", "search_path": "public", "row_security": "off",
     "timezone": "Asia/Kathmandu", "datestyle": "German, DMY", "intervalstyle": "iso_8601",
     "default_transaction_isolation": "serializable", "default_transaction_read_only": "on", "exit_on_error": "on",
-    "plpgsql.extra_errors": "all", "idle_session_timeout": "1s", "statement_timeout": "1ms", "synchronous_commit": "off",
+    "plpgsql.extra_errors": "all", "idle_session_timeout": "20s", "statement_timeout": "2s", "synchronous_commit": "off",
   ]
 
   @Test func `whatever a role, an address and an environment say of sessions, every good entry arrives as it was written`() async throws {
