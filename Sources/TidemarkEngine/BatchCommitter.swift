@@ -36,8 +36,7 @@ struct BatchCommitter: Sendable {
       case .apart: plan.takeApart()
       case .condemned(let entry, let rejection): plan.condemn(entry, rejection)
       case .unproven:
-        // It holds up nothing. Read again, with what may follow it by then.
-        for part in plan.leaveOut(step.lanes) { await coordinator.finish(part, .lost) }
+        for part in plan.leaveOut(step.lanes) { await coordinator.finish(part, .unproven) }
       case .halted(let reason, let hint):
         for part in plan.leaveOut(step.lanes) {
           logger.error("lane.halted", metadata: ["lane": "\(part.record.name)", "reason": "\(reason)", "hint": "\(hint ?? "")"])
@@ -104,12 +103,16 @@ struct BatchCommitter: Sendable {
       case .cutOut(let culprit):
         batch.reject([culprit.entry: culprit.rejection])
         action = .attempt(machine.mode)
-      case .resolveFence(let lanes):
-        // Where they can't be read now, whoever takes them up again reads them.
-        guard let records = try? await writer.settledLanes(lanes) else { return .without(Set(lanes)) }
-        switch FenceResolution(batch, fenced: lanes, records) {
-        case .renumber(let records): return .renumbered(records)
-        case .lost(let lanes): return .without(Set(lanes))
+      case .resolveFence(let lanes, let wait):
+        if let wait { await coordinator.pause(for: wait) }
+        do {
+          switch FenceResolution(batch, fenced: lanes, try await writer.settledLanes(lanes)) {
+          case .renumber(let records): return .renumbered(records)
+          case .lost(let lanes): return .without(Set(lanes))
+          }
+        } catch {
+          action = machine.resolveFenceFailed(lanes, random: .random(in: 0..<1))
+          await waits(parts, after: Self.sinkError(error), action)
         }
       case .split: return .eachAlone
       case .takeApart:
@@ -167,7 +170,7 @@ struct BatchCommitter: Sendable {
   /// Tells whoever watches that Postgres is waited for, where the action is to wait.
   private func waits(_ parts: [Part], after error: SinkError, _ action: CommitMachine.Action) async {
     switch action {
-    case .retry(let wait, _), .resolve(let wait), .rehearse(let wait):
+    case .retry(let wait, _), .resolve(let wait), .resolveFence(_, after: let wait?), .rehearse(let wait):
       metrics.retried(error.isOutcomeUnknown ? "outcome_unknown" : "\(error.className)")
       logger.warning("commit.retry", metadata: ["reason": "\(error.description)", "wait": "\(wait)", "lanes": "\(parts.count)"])
       await coordinator.waitsForPostgres(parts.map(\.record.name), error.description)

@@ -70,6 +70,9 @@ extension LaneCoordinator {
     return released
   }
 
+  /// The incarnation of a lane that is about to be taken up was raised in the ledger. What is to follow may fail, and then begins anew.
+  func raised(_ record: LaneRecord, to incarnation: Int64) { endings.raised(record, to: incarnation) }
+
   var ownsNothing: Bool { table.lanes.isEmpty }
 
   /// Whether this worker can serve lanes: it is not draining, Redis was not away for longer than a lease lasts, and belongs to the ledger.

@@ -64,6 +64,10 @@ import TidemarkTestKit
       Issue.record("the lanes are read again until they are read")
       return
     }
+    guard case .resolveFence([3], after: .some) = machine.resolveFenceFailed([3], random: 0.5) else {
+      Issue.record("the lanes that the fence named are read again until they are read")
+      return
+    }
   }
 
   @Test(arguments: [true, false]) func `the fifth interruption takes the entries apart, whether or not its outcome had to be read`(

@@ -33,6 +33,15 @@ import Testing
     #expect(look.broken(after: nil) == nil)
   }
 
+  @Test func `a finding stays when the lane's incarnation is raised above the one that agents know, and with it only`() {
+    var endings = Self.endings
+    endings.raised(Self.record(incarnation: 4), to: 9)
+    #expect(endings.ending(of: Self.record()) != nil)
+    endings.raised(Self.record(), to: 7)
+    #expect(endings.ending(of: Self.record(incarnation: 7))?.broken == LaneBreak(.rewound, atLeast: 3))
+    #expect(endings.ending(of: Self.record()) == nil)
+  }
+
   @Test
   func `what was known of a stream is held against it when its lane is taken again, and not against the next one, nor once another had it`()
   {

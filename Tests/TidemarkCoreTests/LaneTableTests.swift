@@ -80,7 +80,8 @@ extension LaneTable.Work.Part {
     #expect(table.takeWork()?.parts.map(\.record.name) == ["a", "b"])
   }
 
-  @Test func `a lane whose stream is gone keeps what was read when it is halted, and is released once that is committed`() throws {
+  @Test(arguments: [LaneTable.PartResult.halted(reason: "permission denied", hint: nil), .unproven])
+  func `a lane whose stream is gone keeps what was read until it is committed, and is released then`(result: LaneTable.PartResult) throws {
     var table = Self.owning()
     table.readOne([10, 10])
     let check = try #require(table.lanes["a"]?.check)
@@ -88,14 +89,25 @@ extension LaneTable.Work.Part {
     #expect(table.checked(LaneLook(check, gone, anchor: .gone)) == .broken(LaneBreak(.flushed, atLeast: 0)))
     #expect(table.lanes["a"]?.closing == .replaced)
     let part = try wanted(table.takeWork()?.parts.first)
-    table.finish(part, .halted(reason: "permission denied", hint: nil), now: epoch)
-    #expect(table.lanes["a"]?.state == .halted)
-    #expect(table.takeWork() == nil)
+    table.finish(part, result, now: epoch)
     #expect(table.credit.used > 0)
-    #expect(table.revive(now: epoch.advanced(by: .seconds(5))) == ["a"])
+    if result != .unproven {
+      #expect(table.lanes["a"]?.state == .halted)
+      #expect(table.takeWork() == nil)
+      #expect(table.revive(now: epoch.advanced(by: .seconds(5))) == ["a"])
+    }
     let again = try wanted(table.takeWork()?.parts.first)
     #expect(again.ids == part.ids)
     table.finish(again, .committed(again.committed, deadLettersInARow: 0), now: epoch)
+    #expect(table.lanes["a"] == nil)
+    #expect(table.credit.used == 0)
+  }
+
+  @Test func `what is not proven to be bad is read again where its stream is there`() throws {
+    var table = Self.owning()
+    table.readOne([10])
+    let part = try wanted(table.takeWork()?.parts.first)
+    table.finish(part, .unproven, now: epoch)
     #expect(table.lanes["a"] == nil)
     #expect(table.credit.used == 0)
   }

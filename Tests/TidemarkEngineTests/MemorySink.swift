@@ -31,6 +31,8 @@ final class MemorySink: ChangeSink {
     var workers: [String: Bool] = [:]
     /// The lanes that a worker owned when it last said that it can't serve any.
     var lanesWhenUnable: [String: Set<String>] = [:]
+    /// How many times lanes can't be read that the fence named.
+    var unansweredReadings = 0
     /// Lanes whose transactions do not come to an end.
     var stuck: Set<String> = []
     var timeline = 1
@@ -225,7 +227,13 @@ private struct MemoryWriter: ChangeWriter {
   }
 
   func settledLanes(_ laneIDs: [Int32]) async throws -> [LaneRecord] {
-    sink.state.withLock { state in state.lanes.values.filter { laneIDs.contains($0.laneID) } }
+    try sink.state.withLock { state in
+      guard state.unansweredReadings == 0 else {
+        state.unansweredReadings -= 1
+        throw SinkError(.fault(.world), "the connection is gone")
+      }
+      return state.lanes.values.filter { laneIDs.contains($0.laneID) }
+    }
   }
 
   func rejected(_ lane: String, after: EntryID, through: EntryID) async throws -> [DurableMark.Rejection] { [] }

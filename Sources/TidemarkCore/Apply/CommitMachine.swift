@@ -8,9 +8,9 @@ package struct CommitMachine: Sendable {
     case retry(after: Duration, CommitMode)
     /// It is not known whether the batch is in: read the lanes, and see whether the batch is in.
     case resolve(after: Duration)
-    /// These lanes are not as the batch expects. Read them and see ``FenceResolution``: the batch is made again with new numbers, or they are
-    /// left out of it and the rest is tried again.
-    case resolveFence([Int32])
+    /// These lanes are not as the batch expects. Read them, after a wait where one is given, and see ``FenceResolution``: the batch is made
+    /// again with new numbers, or they are left out of it and the rest is tried again.
+    case resolveFence([Int32], after: Duration? = nil)
     /// Commit each lane alone, to learn which one it is.
     case split
     /// This entry is a dead letter. Mark it in the batch, then ``attempt`` in the machine's mode.
@@ -79,6 +79,12 @@ package struct CommitMachine: Sendable {
 
   package mutating func resolveFailed(random: Double) -> Action {
     .resolve(after: nextWait(random))
+  }
+
+  /// The lanes that the fence named could not be read. They may be ours all the same, and what was read of a stream that is gone could not be
+  /// read again: it is not given up for that.
+  package mutating func resolveFenceFailed(_ lanes: [Int32], random: Double) -> Action {
+    .resolveFence(lanes, after: nextWait(random))
   }
 
   /// The lanes were read, and the batch is not in.

@@ -36,6 +36,8 @@ package struct LaneTable: Sendable {
     case committed(LaneRecord, deadLettersInARow: Int)
     /// It is not ours any more, or somebody moved it: whoever owns it reads again from the ledger's cursor.
     case lost
+    /// One entry fails alone, and nothing tells whether others would pass. It is read again, with what may follow it by then.
+    case unproven
     case halted(reason: String, hint: String?)
   }
 
@@ -153,6 +155,8 @@ package struct LaneTable: Sendable {
   /// Lanes of which a transaction is under way that began before they were given up.
   package var departingLanes: some Collection<String> { departing.keys }
 
+  package func isDeparting(_ name: String) -> Bool { departing[name] != nil }
+
   // Committing
 
   package mutating func nextWork(now: ContinuousClock.Instant) -> NextWork {
@@ -238,7 +242,8 @@ package struct LaneTable: Sendable {
 
   /// One lane of a transaction is decided.
   package mutating func finish(_ part: Work.Part, _ result: PartResult, now: ContinuousClock.Instant) {
-    if !isPutBack(part, result) { release(part.chunks) }
+    let isPutBack = isPutBack(part, result)
+    if !isPutBack { release(part.chunks) }
     if largeUnderWay == part.ownership { largeUnderWay = nil }
     let name = part.record.name
     guard var flow = lanes[name], flow.ownership == part.ownership else { return departed(part, result) }
@@ -260,8 +265,10 @@ package struct LaneTable: Sendable {
       }
       countDeadLetters(deadLetters, of: part.entryCount, lane: name)
     case .lost: disown(name)
+    case .unproven where isPutBack: lanes[name]?.putBack(part, now: now)
+    case .unproven: disown(name)
     case .halted(let reason, let hint):
-      if isPutBack(part, result) { lanes[name]?.putBack(part, now: now) }
+      if isPutBack { lanes[name]?.putBack(part, now: now) }
       halt(name, reason: reason, hint: hint, until: now.advanced(by: limits.haltRest))
     }
     queue(name)
@@ -271,7 +278,11 @@ package struct LaneTable: Sendable {
 
   /// Whether a part that was not committed waits to be tried again, because its stream is gone.
   private func isPutBack(_ part: Work.Part, _ result: PartResult) -> Bool {
-    guard case .halted = result, let flow = lanes[part.record.name], flow.ownership == part.ownership else { return false }
+    switch result {
+    case .committed, .lost: return false
+    case .unproven, .halted: break
+    }
+    guard let flow = lanes[part.record.name], flow.ownership == part.ownership else { return false }
     return flow.closing == .replaced
   }
 

@@ -35,6 +35,12 @@ package struct LaneEndings: Sendable {
     endings[record.name].flatMap { $0.incarnation == record.incarnation && $0.fence == record.fence ? $0 : nil }
   }
 
+  /// The lane goes on under a later incarnation of the same stream, because agents were told of that one: what was found still holds.
+  package mutating func raised(_ record: LaneRecord, to incarnation: Int64) {
+    guard ending(of: record) != nil else { return }
+    endings[record.name]?.incarnation = incarnation
+  }
+
   /// The lane is not served until its stream appears again.
   package mutating func forget(_ lane: String) { endings[lane] = nil }
 

@@ -118,7 +118,7 @@ extension WorldSimulation {
     case .resolve: break
     case .cutOut(let culprit):
       workers[index].writers[number].batch?.reject([culprit.entry: culprit.rejection])
-    case .resolveFence(let ids): resolveFence(index, number, ids)
+    case .resolveFence(let ids, after: _): resolveFence(index, number, ids)
     case .split:
       workers[index].writers[number].plan?.split()
       workers[index].writers[number].machine = nil
