@@ -31,6 +31,8 @@ extension LaneCoordinator {
     }
   }
 
+  var servers: Set<LaneServer> { Set(table.servers) }
+
   func knows(_ server: LaneServer) -> Bool { table.knows(server) }
 
   /// These servers hold these lanes from now on. Those that hold none any more are forgotten.

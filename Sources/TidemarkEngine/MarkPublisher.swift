@@ -11,7 +11,7 @@ final class MarkPublisher: Sendable {
 
   private let pending = Mutex<[String: PendingMark]>([:])
   private let changed = ChangeSignal()
-  /// Marks wait that another server takes than their lane's.
+  /// Marks may wait that no loop of their lane's server tells: another server takes them, or that one holds no lane of ours.
   private let strayed = ChangeSignal()
   private let source: any LaneSource
   private let coordinator: LaneCoordinator
@@ -30,6 +30,7 @@ final class MarkPublisher: Sendable {
   func publish(_ marks: [PendingMark]) {
     add(marks)
     changed.raise()
+    if marks.contains(where: \.isGone) { strayed.raise() }
   }
 
   private func add(_ marks: [PendingMark]) {
@@ -69,7 +70,7 @@ final class MarkPublisher: Sendable {
   enum Portion: Equatable {
     /// Of the lanes of a server that takes their marks itself.
     case server(LaneServer)
-    /// Those that another server takes.
+    /// Those that another server takes, and those of lanes at servers that hold none of ours.
     case strays
     case all
   }
@@ -80,10 +81,11 @@ final class MarkPublisher: Sendable {
     var taker: LaneServer
     var isStray: Bool { lane != taker }
 
-    func belongs(to portion: Portion) -> Bool {
+    /// - Parameter served: the servers that hold lanes of ours.
+    func belongs(to portion: Portion, _ served: Set<LaneServer>) -> Bool {
       switch portion {
       case .server(let server): lane == server && !isStray
-      case .strays: isStray
+      case .strays: isStray || !served.contains(lane)
       case .all: true
       }
     }
@@ -91,6 +93,7 @@ final class MarkPublisher: Sendable {
 
   private func run(_ portion: Portion) async {
     let signal = portion == .strays ? strayed : changed
+    defer { if portion != .strays { strayed.raise() } }
     var lastWait: Duration?
     while !Task.isCancelled, await isServed(portion) {
       let (seen, now) = (signal.generation, ContinuousClock.now)
@@ -124,7 +127,8 @@ final class MarkPublisher: Sendable {
       let servers = try await source.servers(of: lanes)
       let routes = zip(servers, try await source.markServers(of: lanes)).map { Route(lane: $0, taker: $1) }
       if case .server(let server) = portion, routes.contains(where: { $0.lane == server && $0.isStray }) { strayed.raise() }
-      let chosen = Dictionary(grouping: zip(lanes, routes).filter { $0.1.belongs(to: portion) }, by: \.1)
+      let served = await coordinator.servers
+      let chosen = Dictionary(grouping: zip(lanes, routes).filter { $0.1.belongs(to: portion, served) }, by: \.1)
       try await chosen.forEachAtOnce { [self] route, lanes in try await publish(lanes.map(\.0), by: route) }
       return true
     } catch {

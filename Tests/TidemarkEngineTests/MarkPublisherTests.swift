@@ -108,6 +108,18 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `the marks of a server that holds no lane of ours any more are told as well`() async throws {
+    try await withPublisher { publisher, source, coordinator in
+      source.place("a", at: south, marks: south)
+      await coordinator.disown(["a"])
+      #expect(await !coordinator.knows(south))
+      var last = mark("a", 5)
+      last.isGone = true
+      publisher.publish([last])
+      try await waitUntil("nothing waits") { publisher.waitingLanes.isEmpty }
+    }
+  }
+
   @Test func `two marks of a lane become one, that of the place further on, whichever was told first`() {
     let rejection = DurableMark.Rejection(id: EntryID(ms: 2, no: 0), reason: "bad_json")
     let until = ContinuousClock.now
