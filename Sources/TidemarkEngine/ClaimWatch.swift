@@ -4,29 +4,34 @@ internal import TidemarkCore
 /// Compares the installation's ids in both servers while the worker runs: every second, before lanes are acquired, and when a lane's marks turn
 /// out to be another installation's.
 ///
-/// An emptied Redis gets the claim back. Where Redis and the ledger don't belong together any more, all lanes are released, and nothing is
+/// An emptied Redis gets the claim back, and marks that bear another id than the claim get the claim's. Where Redis and the ledger don't belong together any more, all lanes are released, and nothing is
 /// read, published or trimmed until they do. A server that does not answer changes nothing: that is not what this watches.
 struct ClaimWatch: Sendable {
   static let interval = Duration.seconds(1)
 
-  let claim: @Sendable () async throws -> Void
+  /// Compares both servers. Its argument: marks bear another installation's id.
+  let claim: @Sendable (Bool) async throws -> Void
   let coordinator: LaneCoordinator
   let logger: Logger
 
   /// Until cancelled.
   func run() async {
+    var seen = coordinator.claimDoubted.generation
+    var areMarksForeign = false
     while !Task.isCancelled {
-      let seen = coordinator.claimDoubted.generation
-      await confirm()
+      await confirm(areMarksForeign: areMarksForeign)
       await coordinator.claimDoubted.wait(after: seen, until: .now.advanced(by: Self.interval))
+      let generation = coordinator.claimDoubted.generation
+      areMarksForeign = generation != seen
+      seen = generation
     }
   }
 
   /// Compares now. False where lanes may not be served.
   @discardableResult
-  func confirm() async -> Bool {
+  func confirm(areMarksForeign: Bool = false) async -> Bool {
     do {
-      try await claim()
+      try await claim(areMarksForeign)
       if await coordinator.claimConfirmed() { logger.info("installation.confirmed") }
     } catch let refusal as ClaimRefused {
       if await coordinator.claimRefused(refusal) {

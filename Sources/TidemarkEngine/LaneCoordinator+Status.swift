@@ -28,13 +28,14 @@ extension LaneCoordinator {
   }
 
   /// What the agents of these lanes are to be told, now that their lag is known.
-  func press(_ lags: [String: LaneLag], memory: Double?) -> [String: PressureLevel] {
-    var levels: [String: PressureLevel] = [:]
-    for (lane, lag) in lags where table.lanes[lane] != nil && settings.builtIn?.partition(of: lane) != nil {
+  func press(_ lags: [String: LaneLag], memory: Double?) -> [LanePressure] {
+    var levels: [LanePressure] = []
+    for (lane, lag) in lags where settings.builtIn?.partition(of: lane) != nil {
+      guard let record = table.lanes[lane]?.record else { continue }
       var gauge = views[lane]?.pressure ?? PressureGauge()
       gauge.observe(lag: lag.seconds, memory: memory, limits: settings.pressure)
       views[lane, default: LaneView()].pressure = gauge
-      levels[lane] = gauge.level
+      levels.append(LanePressure(lane: lane, level: gauge.level, installation: record.installation))
     }
     return levels
   }

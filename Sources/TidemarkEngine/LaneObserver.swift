@@ -96,7 +96,8 @@ struct LaneObserver: Sendable {
     let turn = Duration.seconds(3 * builtIn.partitions / ObservationPlan.quietPortion)
     let refused = try await source.press(levels, until: now + UInt64(max(settings.leaseTTL, turn).seconds * 1000))
     for (lane, error) in refused { inspector.refusals.note(error, of: lane, .pressure) }
-    inspector.refusals.clear(levels.keys.lazy.filter { refused[$0] == nil }, .pressure)
+    inspector.refusals.clear(levels.lazy.map(\.lane).filter { refused[$0] == nil }, .pressure)
+    await coordinator.refused(refused)
   }
 
   /// The ledger knows of a group before its absence can mean anything. One that is made says that this is the stream that was read: it is

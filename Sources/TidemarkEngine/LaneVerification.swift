@@ -58,6 +58,7 @@ struct LaneVerification: Sendable {
   private func raised(_ record: LaneRecord, above told: DurableMark?) async throws -> LaneRecord? {
     guard let told, let incarnation = record.incarnation(above: told) else { return record }
     guard try await sink.raiseIncarnation(of: record, to: incarnation) else { return nil }
+    await coordinator.raised(record, to: incarnation)
     logger.error(
       "ledger.behind",
       metadata: [
@@ -104,7 +105,7 @@ struct LaneVerification: Sendable {
   /// New ids shall follow all that were ever used: by their order readers know what came later. As far as Redis allows it.
   private func raiseFloor(_ record: LaneRecord, _ stream: LaneInspection?) async {
     guard let stream, stream.lastGeneratedID < record.furthest else { return }
-    let isRaised = (try? await source.raiseFloor(record.name, to: record.furthest)) ?? false
+    let isRaised = (try? await source.raiseFloor(record.name, to: record.furthest, for: record.installation)) ?? false
     if !isRaised {
       logger.warning(
         "lane.floor",

@@ -16,14 +16,14 @@ package struct Worker: Service {
   private let sink: any ChangeSink
   private let routes: RouteTable
   private let metrics: EngineMetrics
-  private let claim: @Sendable () async throws -> Void
+  private let claim: @Sendable (Bool) async throws -> Void
   private let logger: Logger
 
   /// - Parameter claim: compares the installation's ids in both servers, and claims a Redis that bears none; throws ``ClaimRefused`` where they
-  ///   don't belong together.
+  ///   don't belong together. Its argument: marks were found that bear another id than the ledger's.
   package init(
     identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
-    metrics: EngineMetrics, claim: @escaping @Sendable () async throws -> Void = {}, logger: Logger
+    metrics: EngineMetrics, claim: @escaping @Sendable (Bool) async throws -> Void = { _ in }, logger: Logger
   ) {
     self.identity = identity
     self.source = source

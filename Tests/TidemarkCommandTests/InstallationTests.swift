@@ -136,6 +136,26 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `marks that another installation left behind are taken over by whoever has the claim`() async throws {
+    try await withProduct { product in
+      let worker = try await product.startWorker()
+      try await product.addMessages(5)
+      try await product.waitUntilCaughtUp()
+      let id = try await ids(product).postgres
+      try await product.redis.command("HSET", "tidemark:{0}:lane", "installation", "another", "durable", "1-1", "incarnation", "0")
+      try await product.addMessages(5, from: 6)
+      let last = try await product.redis.command("XREVRANGE", "tidemark:{0}:changes", "+", "-", "COUNT", "1").split(separator: "\n")[0]
+      try await waitUntil("the mark is ours again", within: .seconds(60)) {
+        try await product.redis.command("HMGET", "tidemark:{0}:lane", "installation", "durable") == "\(id)\n\(last)"
+      }
+      #expect(try await worker.stop() == 0)
+      // And at once where somebody says so.
+      try await product.redis.command("HSET", "tidemark:{0}:lane", "installation", "another")
+      #expect(try await product.run("migrate", "--adopt").exitCode == 0)
+      #expect(try await product.redis.command("HGET", "tidemark:{0}:lane", "installation") == id)
+    }
+  }
+
   @Test func `another installation gets no prefix whose claim was flushed a moment ago, while a worker is there`() async throws {
     try await withProduct { product in
       let worker = try await product.startWorker()

@@ -13,11 +13,14 @@ import TidemarkTestKit
   private final class Servers: Sendable {
     let error = Mutex<(any Error)?>(nil)
     let comparisons = Mutex(0)
+    /// How many of them were told that marks bear another installation's id.
+    let foreignMarks = Mutex(0)
 
     func set(_ error: (any Error)?) { self.error.withLock { $0 = error } }
 
-    func compare() throws {
+    func compare(_ areMarksForeign: Bool) throws {
       comparisons.withLock { $0 += 1 }
+      if areMarksForeign { foreignMarks.withLock { $0 += 1 } }
       if let error = error.withLock({ $0 }) { throw error }
     }
   }
@@ -27,7 +30,7 @@ import TidemarkTestKit
 
   private func withWorker(_ servers: Servers, _ body: (Worker) async throws -> Void) async throws {
     var running = RunningWorker(source: source, sink: sink)
-    running.claim = { try servers.compare() }
+    running.claim = { try servers.compare($0) }
     try await running.run(body)
   }
 
@@ -44,6 +47,7 @@ import TidemarkTestKit
       let asked = servers.comparisons.withLock { $0 }
       try await waitUntil("it was compared since") { servers.comparisons.withLock { $0 } > asked + 1 }
       #expect(sink.applied("a") == [first] && source.durable("a") == first)
+      #expect(servers.foreignMarks.withLock { $0 } == 0)
       servers.set(nil)
       try await waitUntil("all is served again") { source.durable("a") == second }
       #expect(await worker.coordinator.status().redisError == nil)
@@ -73,6 +77,7 @@ import TidemarkTestKit
       }
       let other = source.append("b")
       try await waitUntil("the other lane goes on") { source.durable("b") == other }
+      try await waitUntil("the claim's holder is asked to take the marks over") { servers.foreignMarks.withLock { $0 } > 0 }
       source.refuseMarks(of: "a", nil)
       let last = source.append("a")
       try await waitUntil("it goes on where it does not any more") { source.durable("a") == last }

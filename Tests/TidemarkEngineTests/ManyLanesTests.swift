@@ -31,7 +31,7 @@ private final class WatchedSource: LaneSource {
     return try await source.read(request)
   }
 
-  func press(_ levels: [String: PressureLevel], until: UInt64) async throws -> [String: SourceError] {
+  func press(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] {
     try await source.press(levels, until: until)
   }
   func memoryShare(beside lane: String) async throws -> Double? { try await source.memoryShare(beside: lane) }
@@ -49,7 +49,9 @@ private final class WatchedSource: LaneSource {
   func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> {
     try await source.mirror(cursors, over: connection)
   }
-  func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool { try await source.raiseFloor(lane, to: floor) }
+  func raiseFloor(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool {
+    try await source.raiseFloor(lane, to: floor, for: installation)
+  }
   func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings { try await source.rings(prefixes, on: server) }
   func inspect(_ lanes: [LaneCheck]) async throws -> [LaneObservation] { try await source.inspect(lanes) }
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }

@@ -133,7 +133,7 @@ final class MemorySource: LaneSource {
 
   func readConnection(to server: LaneServer) -> Int { state.withLock { $0.connections } }
 
-  func press(_ levels: [String: PressureLevel], until: UInt64) async throws -> [String: SourceError] { [:] }
+  func press(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] { [:] }
   func memoryShare(beside lane: String) async throws -> Double? { nil }
   var groupName: String { "tidemark" }
 
@@ -161,7 +161,7 @@ final class MemorySource: LaneSource {
   func setClock(_ milliseconds: UInt64) { state.withLock { $0.milliseconds = milliseconds } }
 
   func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> { Set(cursors.map(\.lane)) }
-  func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool { true }
+  func raiseFloor(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool { true }
 
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
   func discover(_ pattern: String) async throws -> [String] {

@@ -15,7 +15,7 @@ struct RunningWorker {
   var builtIn: BuiltInLanes?
   var trim = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: [])
   var name = "worker"
-  var claim: @Sendable () async throws -> Void = {}
+  var claim: @Sendable (Bool) async throws -> Void = { _ in }
 
   /// Runs it, and ends it gracefully after the body.
   func run(_ body: (Worker) async throws -> Void) async throws {

@@ -147,12 +147,12 @@ import TidemarkTestKit
   @Test func `the floor of ids is raised, never lowered`() async throws {
     try await withSource { server, source in
       try await server.command("XADD", "lane", "5-0", "k", "v")
-      #expect(try await source.raiseFloor("lane", to: EntryID(ms: 90_000_000_000_000, no: 0)))
+      #expect(try await source.raiseFloor("lane", to: EntryID(ms: 90_000_000_000_000, no: 0), for: ours))
       #expect(try await server.command("XADD", "lane", "*", "k", "v") == "90000000000000-1")
       // It is above that already.
-      #expect(try await source.raiseFloor("lane", to: EntryID(ms: 7, no: 0)))
+      #expect(try await source.raiseFloor("lane", to: EntryID(ms: 7, no: 0), for: ours))
       #expect(try await server.command("XADD", "lane", "*", "k", "v") == "90000000000000-2")
-      #expect(try await !source.raiseFloor("absent", to: EntryID(ms: 7, no: 0)))
+      #expect(try await !source.raiseFloor("absent", to: EntryID(ms: 7, no: 0), for: ours))
     }
   }
 }

@@ -129,7 +129,7 @@ struct PublishingTests {
       #expect(refused.mapValues(\.kind) == ["orders": .laneRefused("orders"), lanes[2]: .laneRefused(lanes[2])])
       #expect(refused["orders"]?.description.contains("mine:durable") == true)
       #expect(try await server.command("HGET", "mine:{0}:lane", "durable") == "1-0")
-      let levels: [String: PressureLevel] = [lanes[1]: .slow, lanes[2]: .slow]
+      let levels = lanes[1...].map { LanePressure(lane: $0, level: .slow, installation: ours) }
       #expect(try await source.press(levels, until: 5).mapValues(\.kind) == [lanes[2]: .laneRefused(lanes[2])])
       #expect(try await server.command("HGET", "mine:{0}:lane", "pressure") == "slow")
     }

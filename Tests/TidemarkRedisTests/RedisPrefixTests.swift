@@ -54,10 +54,14 @@ struct RedisPrefixTests {
       #expect(try await server.command("HGET", "p:durable", "installation:") == "other")
       #expect(try await server.command("HEXISTS", "p:{1}:lane", "installation") == "0")
       #expect(try await prefix.claim(partitions: 4) == Self.other)
+      // The one before did not know yet, and wrote its id once more.
+      try await server.command("HSET", "p:{1}:lane", "installation", "ours")
+      try await prefix.relabel(InstallationID("other"), 2)
+      #expect(try await server.command("HGET", "p:{1}:lane", "installation") == "other")
     }
   }
 
-  @Test func `what is told, trimmed or mirrored of a lane is its installation's`() async throws {
+  @Test func `what is written to a lane is its installation's`() async throws {
     try await withSource { server, source in
       let other = InstallationID("other")
       for lane in ["tidemark:{3}:changes", "orders"] {
@@ -87,6 +91,9 @@ struct RedisPrefixTests {
           }
           #expect(error.kind == .otherInstallation(lane))
           #expect(try await source.mirror(mirror(by: installation), over: nil) == [])
+          #expect(try await !source.raiseFloor(lane, to: EntryID(ms: 99, no: 0), for: installation))
+          let pressed = try await source.press([LanePressure(lane: lane, level: .stop, installation: installation)], until: 7)
+          #expect(pressed.mapValues(\.kind) == (lane == "orders" ? [:] : [lane: .otherInstallation(lane)]))
         }
         // A ledger that does not know its installation writes nothing, also where no id stands.
         try await isRefused(by: .unknown)
@@ -103,6 +110,7 @@ struct RedisPrefixTests {
         #expect(try await server.command("XINFO", "GROUPS", lane).contains("2-0"))
         #expect(try await server.command("HLEN", "tidemark:{3}:rejected") == "1")
         try await isRefused(by: .unknown)
+        #expect(try await source.raiseFloor(lane, to: EntryID(ms: 99, no: 0), for: ours))
       }
     }
   }

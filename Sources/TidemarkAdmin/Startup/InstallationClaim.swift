@@ -42,8 +42,10 @@ package actor InstallationClaim {
 
   /// Compares both servers, and claims Redis where that is allowed.
   ///
+  /// - Parameter areMarksForeign: marks bear another installation's id. Where the claim is ours they follow it: they are left from somebody who
+  ///   had the prefix in between.
   /// - Throws: ``ClaimVerdict/Refusal``, or what kept it from comparing; ``finding(of:)`` says it to people.
-  package func confirm(isAdopting: Bool = false) async throws {
+  package func confirm(isAdopting: Bool = false, areMarksForeign: Bool = false) async throws {
     var hasWaited = false
     // Who is overtaken by another one finds what that one wrote when it compares again.
     for _ in 0..<4 {
@@ -51,6 +53,7 @@ package actor InstallationClaim {
       switch judge(ledger, try await redis.claim(partitions: partitions), isAdopting) {
       case .held:
         if let claim = ledger.claim { confirmed.insert(claim) }
+        if isAdopting || areMarksForeign { try await redis.relabel(ledger.id, partitions) }
         return
       case .refused(let refusal): throw refusal
       case .take:

@@ -56,8 +56,9 @@ package protocol LaneSource: Sendable {
   /// lane; the next call goes on with the next part. Other lanes are left out.
   func forgetRejected(_ cuts: [(lane: String, below: EntryID)]) async throws
 
-  /// Makes sure that ids to come are above one, where the stream exists and the user has the right. Answers whether they are.
-  func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool
+  /// Makes sure that ids to come are above one, where the stream exists, its marks bear no other installation's id, and the user has the right.
+  /// Answers whether they are.
+  func raiseFloor(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool
 
   /// How many entries a stream holds after one id and up to another. Reads them all: for the rare start in the middle.
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64
@@ -85,7 +86,7 @@ package protocol LaneSource: Sendable {
 
   /// Tells agents how hard to hold back, and until when that is somebody's word; on Redis' clock, Unix milliseconds. Lanes that are not
   /// built in are left out. Answers those that could not be told, as ``publish(_:over:)`` does.
-  func press(_ levels: [String: PressureLevel], until: UInt64) async throws -> [String: SourceError]
+  func press(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError]
 
   /// Used memory over `maxmemory` of the server that holds a lane; nil where there is no limit, or where the server does not tell.
   func memoryShare(beside lane: String) async throws -> Double?

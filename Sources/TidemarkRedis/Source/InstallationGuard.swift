@@ -25,6 +25,15 @@ enum InstallationGuard {
     )
   }
 
+  /// The keys of a call about a stream, with how many they are before them, and the field that holds the id: the stream and, where it is of the
+  /// same slot, the hash of the lane's marks. Those of lanes that are not built in are of another slot in a Cluster: nothing but the worker's
+  /// watch over the claim protects such lanes.
+  static func keys(of lane: String, prefix: String, isCluster: Bool) -> (keys: [RedisArgument], field: RedisArgument) {
+    let (hash, field) = place(of: lane, prefix: prefix)
+    let isElsewhere = isCluster && DurableScript.builtInBase(of: lane, prefix: prefix) == nil
+    return (isElsewhere ? ["1", .text(lane)] : ["2", .text(lane), hash], field)
+  }
+
   /// Whether an error of the server is such a refusal.
   static func refuses(_ message: String) -> Bool { message.hasPrefix(word) }
 }

@@ -19,15 +19,11 @@ enum MirrorScript {
     return redis.pcall('XGROUP', ARGV[3], KEYS[1], ARGV[4], ARGV[5], 'ENTRIESREAD', ARGV[6])
     """)
 
-  /// - Parameter isCluster: the marks of lanes that are not built in are of another slot then; nothing but the worker's watch over the claim
-  ///   protects their groups.
   static func call(
     _ step: Step, _ cursors: [LaneMirror], prefix: String, isCluster: Bool, on connection: RedisConnection
   ) async throws -> [RedisReply] {
     let calls = cursors.map { cursor -> [RedisArgument] in
-      let (hash, field) = InstallationGuard.place(of: cursor.lane, prefix: prefix)
-      let isShared = isCluster && DurableScript.builtInBase(of: cursor.lane, prefix: prefix) == nil
-      let keys: [RedisArgument] = isShared ? ["1", .text(cursor.lane)] : ["2", .text(cursor.lane), hash]
+      let (keys, field) = InstallationGuard.keys(of: cursor.lane, prefix: prefix, isCluster: isCluster)
       return keys + [
         .text(cursor.installation.text), field, .text(step.rawValue), .text(prefix), .text(cursor.position.description),
         .integer(Int64(clamping: cursor.ordinal)),

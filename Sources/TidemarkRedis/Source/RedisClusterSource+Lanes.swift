@@ -63,8 +63,8 @@ extension RedisClusterSource {
     }
   }
 
-  package func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool {
-    try await ask([lane], key: { $0 }) { source, _ in [try await source.raiseFloor(lane, to: floor)] }.first ?? false
+  package func raiseFloor(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool {
+    try await ask([lane], key: { $0 }) { source, _ in [try await source.raiseFloor(lane, to: floor, for: installation)] }.first ?? false
   }
 
   package func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 {
@@ -105,11 +105,11 @@ extension RedisClusterSource {
     Dictionary(lanes.compactMap { lane, error in error.map { (lane, $0) } }) { first, _ in first }
   }
 
-  package func press(_ levels: [String: PressureLevel], until: UInt64) async throws -> [String: SourceError] {
-    let key = { @Sendable [prefix] in DurableScript.hash(of: $0, prefix: prefix) }
-    let refused = try await ask(Array(levels.keys), key: key) { source, lanes in
-      let refused = try await source.press(levels.filter { lanes.contains($0.key) }, until: until)
-      return lanes.map { ($0, refused[$0]) }
+  package func press(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] {
+    let key = { @Sendable [prefix] (level: LanePressure) in DurableScript.hash(of: level.lane, prefix: prefix) }
+    let refused = try await ask(levels, key: key) { source, levels in
+      let refused = try await source.press(levels, until: until)
+      return levels.map { ($0.lane, refused[$0.lane]) }
     }
     return Self.refusals(refused)
   }

@@ -73,10 +73,10 @@ extension RedisLaneSource {
     }
   }
 
-  package func raiseFloor(_ lane: String, to floor: EntryID) async throws -> Bool {
-    try await onCommands { connection in
+  package func raiseFloor(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool {
+    try await onCommands { [prefix, isCluster = configuration.clusterManners != nil] connection in
       // Refused where there is no such stream or no such right: then the ids are what they are.
-      let reply = try await connection.send(["XSETID", .text(lane), .text(floor.description)])
+      let reply = try await FloorScript.raise(lane, to: floor, for: installation, prefix: prefix, isCluster: isCluster, on: connection)
       guard case .error(let message) = reply else { return true }
       if redirection(message) != nil { throw RedisError(.server, message) }
       // Something was written above it meanwhile, and so is all that follows.

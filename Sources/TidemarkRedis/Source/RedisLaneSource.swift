@@ -113,7 +113,7 @@ package struct RedisLaneSource: RedisSource {
     }
   }
 
-  package func press(_ levels: [String: PressureLevel], until: UInt64) async throws -> [String: SourceError] {
+  package func press(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] {
     try await onCommands { [prefix] in try await PressureScript.tell(levels, until: until, prefix: prefix, on: $0) }
   }
 

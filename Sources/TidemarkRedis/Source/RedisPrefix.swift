@@ -59,13 +59,26 @@ package struct RedisPrefix: Sendable {
   package func write(_ claim: PrefixClaim, over expected: PrefixClaim) async throws -> Bool {
     guard let installation = claim.installation else { return false }
     let partitions = max(claim.partitions ?? 0, expected.partitions ?? 0)
-    // First: from then on nothing of another installation is published or trimmed any more.
-    if expected.installation != installation {
-      let commands = markHashes(partitions).map { hash, field -> (key: String, command: [RedisArgument]) in
-        (hash, ["EVAL", .text(Self.replaceScript), "1", .text(hash), .text(field), .text(installation.text)])
-      }
-      for reply in try await keyspace.pipeline(commands) { _ = try reply.orThrow() }
+    let isTakenOver = expected.installation != installation
+    // Before: from then on nothing of another installation is published or trimmed any more. After: until it learns of the claim, the other one
+    // takes its marks for its own again.
+    if isTakenOver { try await relabel(installation, partitions) }
+    guard try await write(claim, installation, over: expected) else { return false }
+    if isTakenOver { try await relabel(installation, partitions) }
+    return true
+  }
+
+  /// Writes the id of the installation that holds the prefix beside all marks that bear another one.
+  ///
+  /// - Parameter partitions: of the lanes whose marks are looked at.
+  package func relabel(_ installation: InstallationID, _ partitions: Int) async throws {
+    let commands = markHashes(partitions).map { hash, field -> (key: String, command: [RedisArgument]) in
+      (hash, ["EVAL", .text(Self.replaceScript), "1", .text(hash), .text(field), .text(installation.text)])
     }
+    for reply in try await keyspace.pipeline(commands) { _ = try reply.orThrow() }
+  }
+
+  private func write(_ claim: PrefixClaim, _ installation: InstallationID, over expected: PrefixClaim) async throws -> Bool {
     let values = [
       installation.text, claim.claim ?? "", claim.schema ?? "", "\(claim.partitions ?? 0)", expected.claim ?? "",
     ]

@@ -41,9 +41,9 @@ final class Runtime: Sendable {
     worker = Worker(
       identity: identity, settings: composition.workerSettings, source: composition.makeSource(), sink: sink,
       routes: composition.routes, metrics: EngineMetrics(factory: registry),
-      claim: {
+      claim: { areMarksForeign in
         do {
-          try await claim.confirm()
+          try await claim.confirm(areMarksForeign: areMarksForeign)
         } catch let refusal as ClaimVerdict.Refusal {
           let finding = claim.finding(of: refusal)
           throw ClaimRefused("\(finding.subject): \(finding.text)", hint: finding.mend ?? "")
