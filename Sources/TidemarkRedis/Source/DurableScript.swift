@@ -10,7 +10,6 @@ enum DurableScript {
   /// incarnation, and `gone` where the stream does not exist any more; then entry, reason, ... of the rejected entries, which come with a
   /// single mark. Answers, for each mark that was refused because the hash knows a later incarnation, its number from 1 and that incarnation.
   ///
-  /// Lua's numbers are doubles and round above 2^53, so decimal text is compared: by length, then by character.
   /// Rejected entries come with the mark but also where it stands already: a repeated call must complete the first.
   ///
   /// It is told a server that is full, too: a mark takes the place of the one before it, and the note of a rejected entry is smaller than the
@@ -21,16 +20,7 @@ enum DurableScript {
     \(InstallationGuard.lua)
     local refusal = foreign(KEYS[1], ARGV[2], ARGV[1])
     if refusal then return refusal end
-    local function after(a, b)
-      if #a ~= #b then return #a > #b end
-      return a > b
-    end
-    local function follows(id, other)
-      local ms, no = string.match(id, '^(%d+)-(%d+)$')
-      local otherMs, otherNo = string.match(other, '^(%d+)-(%d+)$')
-      if not ms or not otherMs then return not otherMs end
-      return after(ms, otherMs) or (ms == otherMs and after(no, otherNo))
-    end
+    \(EntryIDOrder.lua)
     local refused = {}
     local rejected = 5 + 5 * tonumber(ARGV[4])
     for i = 5, rejected - 1, 5 do
@@ -38,7 +28,7 @@ enum DurableScript {
       local now = redis.call('HMGET', KEYS[1], ARGV[i], ARGV[i + 1])
       local held, incarnation = now[1], now[2]
       if not incarnation or not string.find(incarnation, '^%d+$') then incarnation = '0' end
-      if after(incarnation, to) then
+      if above(incarnation, to) then
         refused[#refused + 1] = i / 5
         refused[#refused + 1] = incarnation
       elseif ARGV[i + 4] == 'gone' then

@@ -14,19 +14,11 @@ enum ObservationScript {
   /// length, last-generated-id, entries-added, max-deleted-entry-id, id of the first entry or '', id of the last or '', of the cursor's entry
   /// '' where it is gone, `large` or its digest (see ``AnchorDigest``), id of the first entry behind the cursor or '', for each group its name, its
   /// last-delivered-id and the id of its oldest pending entry or '', the number of strings that were carried, their bytes, and the cheap
-  /// facts where these were many. Lua's numbers are doubles and round above 2^53, so decimal text is compared: by length, then by character.
+  /// facts where these were many.
   private static let script = RedisScript(
     """
     #!lua flags=no-writes,allow-oom
-    local function above(a, b)
-      if #a ~= #b then return #a > #b end
-      return a > b
-    end
-    local function follows(a, b)
-      local aMs, aNo = string.match(a, '^(%d+)-(%d+)$')
-      local bMs, bNo = string.match(b, '^(%d+)-(%d+)$')
-      return above(aMs, bMs) or (aMs == bMs and above(aNo, bNo))
-    end
+    \(EntryIDOrder.lua)
     local function named(list)
       local values = {}
       for i = 1, #list - 1, 2 do values[list[i]] = list[i + 1] end
