@@ -68,11 +68,10 @@ package struct EntryDecoder: ~Copyable {
     _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ entry: EntryBlock.Entry, _ block: EntryBlock
   ) throws(Rejection) {
     if let oversized = block.oversized(entry) {
-      let digest = oversized.restDigest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
       throw Rejection(
         .entryTooLarge,
         "the entry has \(oversized.fieldCount) fields, more than limits.max_fields (\(limits.maxFields)); "
-          + "behind the first \(fields.count) are \(oversized.restBytes) bytes, sha256 \(digest)")
+          + "behind the first \(fields.count) are \(oversized.restBytes) bytes, sha256 \(Hex.text(oversized.restDigest))")
     }
     guard fields.count <= limits.maxFields else {
       throw Rejection(.entryTooLarge, "the entry has \(fields.count) fields, more than limits.max_fields (\(limits.maxFields))")

@@ -75,9 +75,7 @@ extension BatchParameters {
     let fields = zip(fieldIndices(entry), block.fields(of: block.entries[entry.indexInBlock])).prefix(32).map { index, field in
       let name = String(decoding: block.bytes[field.name.prefix(64)].filter { $0 >= 0x20 }, as: UTF8.self)
       guard let whole = block.truncations.first(where: { $0.field == index }) else { return "\(name) \(field.valueLength) bytes" }
-      var digest: [UInt8] = []
-      Hex.append(whole.digest, to: &digest)
-      return "\(name) \(whole.length) bytes, sha256 \(String(decoding: digest, as: UTF8.self))"
+      return "\(name) \(whole.length) bytes, sha256 \(Hex.text(whole.digest))"
     }
     return ": " + fields.joined(separator: "; ")
   }

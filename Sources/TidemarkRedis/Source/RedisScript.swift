@@ -1,4 +1,5 @@
 internal import Crypto
+internal import TidemarkCore
 
 /// A script that a server keeps under its digest.
 ///
@@ -11,8 +12,7 @@ struct RedisScript: Sendable {
 
   init(_ source: String) {
     self.source = source
-    let digits = Array("0123456789abcdef")
-    digest = String(Insecure.SHA1.hash(data: Array(source.utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    digest = Hex.text(Insecure.SHA1.hash(data: Array(source.utf8)))
   }
 
   /// Makes calls, all sent together: each the number of its keys, its keys, its arguments. An error of the server is a value.
