@@ -15,17 +15,7 @@ struct LaneTrimmer: Sendable {
   let logger: Logger
 
   func run() async {
-    var isFailing = false
-    while !Task.isCancelled {
-      do {
-        try await trim()
-        isFailing = false
-      } catch {
-        if !isFailing, !Task.isCancelled { logger.debug("trim.waiting", metadata: ["reason": "\(error)"]) }
-        isFailing = true
-      }
-      try? await Task.sleep(for: Self.interval)
-    }
+    await SteadyTurns(interval: Self.interval, event: "trim.waiting", logger: logger).run { try await trim() }
   }
 
   private func trim() async throws {

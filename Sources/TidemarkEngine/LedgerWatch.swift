@@ -21,16 +21,8 @@ struct LedgerWatch: Sendable {
 
   /// Until cancelled.
   func run() async {
-    var isFailing = false
-    while !Task.isCancelled {
-      do {
-        _ = try await read(await coordinator.lanesToCompare(Self.portion))
-        isFailing = false
-      } catch {
-        if !isFailing, !Task.isCancelled { logger.debug("ledger.waiting", metadata: ["reason": "\(error)"]) }
-        isFailing = true
-      }
-      try? await Task.sleep(for: Self.interval)
+    await SteadyTurns(interval: Self.interval, event: "ledger.waiting", logger: logger).run {
+      _ = try await read(await coordinator.lanesToCompare(Self.portion))
     }
   }
 
