@@ -15,9 +15,7 @@ extension LaneCoordinator {
   func claimRefused(_ refusal: ClaimRefused) -> Bool {
     let isNew = claimRefusal?.description != refusal.description
     claimRefusal = refusal
-    let names = Array(table.lanes.keys)
-    disown(names)
-    expect(names)
+    disown(laneNames)
     leasesStirred.raise()
     return isNew
   }

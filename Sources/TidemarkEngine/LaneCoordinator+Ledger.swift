@@ -17,9 +17,7 @@ extension LaneCoordinator {
   func isKnown(_ identity: LedgerIdentity) -> Bool {
     defer { ledger = identity }
     guard let ledger, ledger != identity else { return true }
-    let names = laneNames
-    disown(names)
-    expect(names)
+    disown(laneNames)
     expected.recallAgain()
     ownership.raise()
     return false

@@ -231,6 +231,7 @@ package actor LaneCoordinator {
 
   // Ownership
 
+  /// Gives lanes up. Those of shards that may be served are expected to be taken up again.
   func disown(_ lanes: [String]) {
     guard !lanes.isEmpty else { return }
     let away = redisAwaySince
@@ -240,6 +241,7 @@ package actor LaneCoordinator {
       observation.remove(lane)
       views[lane] = nil
     }
+    expect(lanes)
     committable.raise()
     readable.raise()
     population.raise()
