@@ -121,7 +121,7 @@ import TidemarkTestKit
 
   @Test func `where Redis is away for all, nobody gives up a lane`() async throws {
     // They notice one after the other, within this time.
-    let ttl = Duration.seconds(2)
+    let ttl = Duration.seconds(6)
     try await withWorker("a", ttl: ttl) { _ in
       try await withWorker("b", ttl: ttl) { _ in
         try await waitForShares("a", "b")
