@@ -103,19 +103,16 @@ private final class WatchedSource: LaneSource {
       try await write(server, to: lanes)
       try await waitUntil("everything is applied") { applied(lanes) == 200 }
       try await waitUntilListening(server, source)
-      var rung: Set<String> = []
       for lane in ["many:7", "many:150"] {
-        rung.insert(lane)
-        // A slice of the sweep, or all of them once somebody listens, may come first. What a lane has is asked for once more, perhaps late.
+        // A slice of the sweep, or all of them once somebody listens, may come first.
         var reads: [[String]] = []
         for _ in 0..<50 where !reads.contains([lane]) {
           let written = sink.applied(lane).count + 1
           try await write(server, to: [lane])
           try await waitUntil("it is applied") { sink.applied(lane).count == written }
-          reads = source.takeReads().filter { $0.count < 100 }
+          reads = source.takeReads()
         }
         #expect(reads.contains([lane]))
-        #expect(rung.isSuperset(of: reads.joined()))
       }
     }
   }
