@@ -6,8 +6,7 @@ internal import TidemarkCore
 /// one with a fixed name is: what was read is committed, and the break is recorded. Only then is the lane set aside until its stream appears
 /// again.
 extension LaneCoordinator {
-  /// Answers the lanes to take up: those that were found or are expected, of shards that this worker may serve, and that it does not own. Not
-  /// those of which a transaction is still under way that began before they were given up: its end wakes whoever takes lanes up.
+  /// Answers the lanes to take up: those that were found or are expected, of shards that this worker may serve, and that it does not own.
   ///
   /// - Parameter isComplete: every stream there is was found. Owned lanes without one are compared soon.
   func lanesToTakeUp(_ found: [String: LaneStart], isComplete: Bool) -> [String] {
@@ -18,9 +17,7 @@ extension LaneCoordinator {
       table.forgetAbandoned { found[$0] != nil || expected.contains($0) }
     }
     let names = found.keys.filter { table.lanes[$0] == nil } + expected.names.filter { table.lanes[$0] == nil && found[$0] == nil }
-    // What the ledger says of a lane beside its own commit under way may be older than the mark that follows that commit.
-    let settled = names.filter { !table.isDeparting($0) }
-    return settled.filter { grant.shards[Shard.of($0, builtIn: settings.builtIn)] != nil }.sorted()
+    return names.filter { grant.shards[Shard.of($0, builtIn: settings.builtIn)] != nil }.sorted()
   }
 
   /// The shards of which the ledger has not been asked yet which lanes it knows; none where every lane has a fixed name.

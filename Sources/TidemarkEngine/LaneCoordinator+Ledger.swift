@@ -12,6 +12,10 @@ extension LaneCoordinator {
   /// What is known to be committed of lanes, to be taken before the ledger is asked.
   func committed(_ lanes: some Sequence<String>) -> CommittedLanes { table.committed(lanes) }
 
+  /// Which of these lanes have a transaction under way from before they were given up, to be taken before the ledger is asked: its answer may be
+  /// older than what is committed and told a moment later.
+  func departing(_ lanes: [String]) -> Set<String> { Set(table.departingLanes).intersection(lanes) }
+
   /// Whether the lanes were taken up from this ledger. Where another holds it now, what we believe to be committed may not be there: all lanes
   /// are given up, and taken up again from where it says they stand.
   func isKnown(_ identity: LedgerIdentity) -> Bool {

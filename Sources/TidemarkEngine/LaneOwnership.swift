@@ -63,7 +63,7 @@ struct LaneOwnership: Sendable {
 
   /// Lanes of one server.
   private func takeUp(_ names: [String], of lanes: [String: LaneStart], at server: LaneServer, _ settings: WorkerSettings) async throws {
-    let committed = await coordinator.committed(names)
+    let (committed, departing) = await (coordinator.committed(names), coordinator.departing(names))
     var records = try await sink.lanes(named: names)
     // A lane that was fenced off, or whose lease went with what Postgres lacks, shows only here that it did.
     await ledger.report(committed.rewinds(in: records))
@@ -79,7 +79,7 @@ struct LaneOwnership: Sendable {
       // Shards with lanes are balanced apart from those without.
       coordinator.leasesStirred.raise()
     }
-    let verified = try await verification.verified(records.filter { $0.owner == worker.name }, settings)
+    let verified = try await verification.verified(records.filter { $0.owner == worker.name }, departing, settings)
     let gone = verified.filter { !$0.hasStream && $0.halt == nil && !settings.names($0.record.name) }
     await coordinator.setAside(gone.map(\.record.name))
     let goneNames = Set(gone.map(\.record.name))

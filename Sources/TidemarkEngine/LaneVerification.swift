@@ -19,8 +19,10 @@ struct LaneVerification: Sendable {
     var hasStream: Bool
   }
 
-  /// Nothing of these lanes is under way. A lane that can't be taken up now is left out.
-  func verified(_ records: [LaneRecord], _ settings: WorkerSettings) async throws -> [Verified] {
+  /// A lane that can't be taken up now is left out.
+  ///
+  /// - Parameter departing: lanes of which a transaction was under way, from before they were given up, when the records were asked for.
+  func verified(_ records: [LaneRecord], _ departing: Set<String>, _ settings: WorkerSettings) async throws -> [Verified] {
     let endings = await coordinator.endings
     let inspection = try await inspector.look(
       records.map { LaneCheck($0, after: endings.ending(of: $0)) }, mayBeDeferred: false)
@@ -29,7 +31,7 @@ struct LaneVerification: Sendable {
     let told = try await told(records.map(\.name))
     var verified: [Verified] = []
     for (found, told) in zip(records, told) {
-      guard let record = try await raised(found, above: told) else { continue }
+      guard let record = try await raised(found, above: told, isDeparting: departing.contains(found.name)) else { continue }
       if let error = refused[record.name] {
         verified.append(Verified(record: record, halt: .refused(error, rest: settings.flow.haltRest), hasStream: true))
       }
@@ -54,9 +56,11 @@ struct LaneVerification: Sendable {
     }
   }
 
-  /// The lane under an incarnation that agents take marks of. Nil where the lane was moved meanwhile.
-  private func raised(_ record: LaneRecord, above told: DurableMark?) async throws -> LaneRecord? {
+  /// The lane under an incarnation that agents take marks of. Nil where the lane was moved meanwhile, and where agents may have been told of
+  /// its own transaction after the record was read.
+  private func raised(_ record: LaneRecord, above told: DurableMark?, isDeparting: Bool) async throws -> LaneRecord? {
     guard let told, let incarnation = record.incarnation(above: told) else { return record }
+    guard !isDeparting else { return nil }
     guard try await sink.raiseIncarnation(of: record, to: incarnation) else { return nil }
     await coordinator.raised(record, to: incarnation)
     logger.error(

@@ -48,17 +48,6 @@ import TidemarkCore
     #expect(await coordinator.ownsNothing)
   }
 
-  @Test func `a lane is taken up again once its own transaction is decided, and not beside it`() async throws {
-    let coordinator = try await reading()
-    let work = try #require(await coordinator.nextWork())
-    await coordinator.disown(["a"])
-    #expect(await coordinator.lanesToTakeUp(["a": .oldest], isComplete: true) == [])
-    let seen = coordinator.ownership.generation
-    await coordinator.finish(work.parts[0], .lost)
-    #expect(coordinator.ownership.generation != seen)
-    #expect(await coordinator.lanesToTakeUp(["a": .oldest], isComplete: true) == ["a"])
-  }
-
   private static func check(knownAdded: UInt64) -> LaneCheck {
     LaneCheck(
       lane: "a", cursor: EntryID(ms: 5, no: 0), anchor: nil, isMirrored: true, hasRead: true, readPosition: EntryID(ms: 6, no: 0),

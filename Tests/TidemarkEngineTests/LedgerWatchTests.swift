@@ -57,6 +57,21 @@ import TidemarkTestKit
     try await body(watch, coordinator, publisher)
   }
 
+  @Test func `a mark that follows a lane's own commit under way is not taken for one of a ledger that went back`() async throws {
+    try await withWatch(lanes: 1) { watch, coordinator, _ in
+      let record = try #require(sink.record("lane0"))
+      source.tell(DurableMark(lane: "lane0", durable: EntryID(ms: 11, no: 0), incarnation: 1, rejected: []))
+      let verification = LaneVerification(
+        source: source, sink: sink, inspector: LaneInspector(source: source, refusals: LaneRefusals(logger: Self.silent)),
+        coordinator: coordinator, metrics: watch.metrics, logger: Self.silent)
+      #expect(try await verification.verified([record], ["lane0"], HandOverTests.settings).isEmpty)
+      #expect(sink.record("lane0")?.incarnation == 1)
+      let raised = try await verification.verified([record], [], HandOverTests.settings)
+      #expect(raised.map(\.record.incarnation) == [2])
+      #expect(sink.record("lane0")?.incarnation == 2)
+    }
+  }
+
   @Test func `every lane has its turn`() async throws {
     try await withWatch(lanes: 600) { watch, coordinator, _ in
       sink.promote("lane599", knowing: 0, isNoticeable: false)

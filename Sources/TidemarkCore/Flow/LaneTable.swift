@@ -155,8 +155,6 @@ package struct LaneTable: Sendable {
   /// Lanes of which a transaction is under way that began before they were given up.
   package var departingLanes: some Collection<String> { departing.keys }
 
-  package func isDeparting(_ name: String) -> Bool { departing[name] != nil }
-
   // Committing
 
   package mutating func nextWork(now: ContinuousClock.Instant) -> NextWork {

@@ -70,7 +70,7 @@ extension WorldSimulation {
         if !rewinds.isEmpty, !hasGoneBack, !hasPromoted { problem("a rewind of Postgres is seen where there was none: \(rewinds)") }
       }
       if let known = workers[index].table.lanes[lane]?.record, known.fence != record.fence { workers[index].table.disown(lane) }
-      if workers[index].table.lanes[lane] == nil, !workers[index].table.isDeparting(lane) { takeUp(index, record) }
+      if workers[index].table.lanes[lane] == nil { takeUp(index, record) }
     }
     workers[index].owned = Set(workers[index].table.lanes.keys)
     _ = workers[index].table.revive(now: now, all: true)
