@@ -41,6 +41,24 @@ struct ReplyParserTests {
       ])
   }
 
+  @Test("A reply that ends in an entry of too many fields ends where it does, in any chunking")
+  func tooManyFieldsAtTheEnd() throws {
+    let fields = (0..<40).map { ("f\($0)", [UInt8](repeating: 13, count: $0)) }
+    let reply = RESP.streams([("a", [RESP.entry("1-1", [("k", [1])]), RESP.entry("1-2", fields)])])
+    let request = LaneReadRequest.of("a", maxFields: 3)
+    var generator = SeededGenerator(seed: 7)
+    for longest in [1, 2, 7, 60, .max] {
+      let input = reply + reply + RESP.streams([("a", [RESP.entry("1-3", [("k", [1])])])])
+      let replies = try parse(longest == .max ? [input] : input.chunks(upTo: longest, using: &generator), .entries(request))
+      let blocks = try replies.map { reply in
+        guard case .entries(let result) = reply else { return EntryBlock?.none }
+        return try result.get().block
+      }
+      #expect(blocks.map { $0?.entries.count } == [2, 2, 1], "chunks up to \(longest)")
+      for block in blocks.prefix(2) { #expect(block?.entries.last.flatMap { block?.oversized($0)?.fieldCount } == 40) }
+    }
+  }
+
   @Test("What a small reply leaves takes no room that a large one made before it")
   func exactlyItsRoom() throws {
     let value = [UInt8](repeating: 7, count: 20_000)

@@ -57,7 +57,7 @@ struct BulkLimiter {
   /// Elements left of the list of fields at which passing it on ends; nil where no list is cut.
   private var leavesOutFrom: Int?
   /// What comes is left out, and hashed.
-  private var isLeavingOut = false
+  private(set) var isLeavingOut = false
   private var restHasher = SHA256()
 
   /// The cut bulk of that ordinal, and forgets it.

@@ -58,6 +58,8 @@ final class ReplyParser {
     var entries = EntryBlockBuilder()
     /// Of the reply that is coming in.
     var shape: ReplyShape?
+    /// hiredis has it whole, and what is left out of its last list of fields is still coming in.
+    var isAhead = false
     /// Replies that are still to come of those that make one.
     var repliesLeft = 0
     var bulks: UInt64 = 0
@@ -125,13 +127,24 @@ final class ReplyParser {
       }
       at += used
       var token: UnsafeMutableRawPointer?
-      guard isFed, redisReaderGetReply(reader, &token) == REDIS_OK, !arena.pointee.limiter.isBroken, (token != nil) == isComplete else {
+      guard isFed, redisReaderGetReply(reader, &token) == REDIS_OK, !arena.pointee.limiter.isBroken, isAsExpected(token, isComplete) else {
         throw failure()
       }
       guard isComplete else { continue }
       arena.pointee.shape = nil
       if let reply = finish(current) { deliver(reply) }
     }
+  }
+
+  /// Whether hiredis has a reply where the limiter sees its end. Of one that ends in a list of fields that is cut it has all before the end.
+  private func isAsExpected(_ token: UnsafeMutableRawPointer?, _ isComplete: Bool) -> Bool {
+    if isComplete {
+      defer { arena.pointee.isAhead = false }
+      return (token != nil) != arena.pointee.isAhead
+    }
+    guard token != nil else { return true }
+    defer { arena.pointee.isAhead = true }
+    return arena.pointee.limiter.isLeavingOut && !arena.pointee.isAhead
   }
 
   private func begin(_ shape: ReplyShape) {
