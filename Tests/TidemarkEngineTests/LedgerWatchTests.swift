@@ -60,6 +60,7 @@ import TidemarkTestKit
   @Test func `a mark that follows a lane's own commit under way is not taken for one of a ledger that went back`() async throws {
     try await withWatch(lanes: 1) { watch, coordinator, _ in
       let record = try #require(sink.record("lane0"))
+      for _ in 0..<11 { _ = source.append("lane0") }
       source.tell(DurableMark(lane: "lane0", durable: EntryID(ms: 11, no: 0), incarnation: 1, rejected: []))
       let verification = LaneVerification(
         source: source, sink: sink, inspector: LaneInspector(source: source, refusals: LaneRefusals(logger: Self.silent)),
