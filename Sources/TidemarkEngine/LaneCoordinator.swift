@@ -91,7 +91,7 @@ package actor LaneCoordinator {
       // The finding may be the end of it here.
       let record = table.lanes[look.lane.lane]?.record
       let finding = table.checked(look)
-      if let record { endings.note(finding, look.lane, record) }
+      if let record { endings.note(finding, look, record) }
       // Nothing of it was ever seen, and nothing is there. Whoever takes lanes up makes sure of it once more.
       if finding == .sound, look.snapshot.stream == nil, !settings.names(look.lane.lane) { _ = table.setAside(look.lane.lane) }
       return finding

@@ -40,7 +40,7 @@ struct LaneVerification: Sendable {
         verified.append(Verified(record: record, halt: nil, hasStream: look.snapshot.stream != nil))
         continue
       }
-      if let lane = try await mend(record, broken, look.snapshot.stream, settings) { verified.append(lane) }
+      if let lane = try await mend(record, broken, look, endings.ending(of: found), settings) { verified.append(lane) }
     }
     return verified
   }
@@ -78,8 +78,9 @@ struct LaneVerification: Sendable {
 
   /// What the policy wants with a stream that is another one. Nil where the lane was moved meanwhile.
   private func mend(
-    _ record: LaneRecord, _ broken: LaneBreak, _ stream: LaneInspection?, _ settings: WorkerSettings
+    _ record: LaneRecord, _ broken: LaneBreak, _ look: LaneLook, _ ending: LaneEndings.Ending?, _ settings: WorkerSettings
   ) async throws -> Verified? {
+    let stream = look.snapshot.stream
     logger.error(
       "lane.broken",
       metadata: [
@@ -95,7 +96,7 @@ struct LaneVerification: Sendable {
     case .reseed: start = .newest
     }
     do {
-      try await sink.begin(NewIncarnation(after: record, broken, start.begin(stream)))
+      try await sink.begin(NewIncarnation(after: record, broken, start.begin(look, after: ending)))
     } catch let error as SinkError {
       guard case .fenced = error.kind else { throw error }
       return nil

@@ -13,7 +13,8 @@ import Testing
   /// What was found of the lane: a rewind, after Redis had told of nine entries.
   private static var endings: LaneEndings {
     var endings = LaneEndings()
-    endings.note(.broken(LaneBreak(.rewound, atLeast: 3)), LaneCheck(record(), knownAdded: 9), record())
+    let look = LaneLook(LaneCheck(record(), knownAdded: 9), LaneSnapshot(stream: nil, hasGroup: false, anchor: .gone), anchor: .gone)
+    endings.note(.broken(LaneBreak(.rewound, atLeast: 3)), look, record())
     return endings
   }
 
@@ -31,6 +32,28 @@ import Testing
     let look = Self.look(record, added: 12, after: ending)
     #expect(look.broken(after: ending) == LaneBreak(.rewound, atLeast: 3))
     #expect(look.broken(after: nil) == nil)
+  }
+
+  @Test func `what goes from a new stream after it was found is missing, and not what came before its start`() {
+    func look(added: UInt64, length: UInt64, hasGroup: Bool = false) -> LaneLook {
+      let stream = LaneInspection(
+        length: length, lastGeneratedID: EntryID(ms: 20, no: 0), entriesAdded: added, maxDeletedID: .zero,
+        firstID: EntryID(ms: 15, no: 0), lastID: EntryID(ms: 20, no: 0))
+      let snapshot = LaneSnapshot(stream: stream, hasGroup: hasGroup, anchor: .gone)
+      return LaneLook(LaneCheck(Self.record(), knownAdded: 6), snapshot, anchor: .gone)
+    }
+    var endings = LaneEndings()
+    endings.note(.broken(LaneBreak(.recreated, atLeast: 0)), look(added: 5, length: 4), Self.record())
+    let ending = endings.ending(of: Self.record())
+    func baseline(_ start: LaneStart, _ look: LaneLook, after ending: LaneEndings.Ending?) -> UInt64 {
+      start.begin(look, after: ending).baseline
+    }
+    #expect(baseline(.oldest, look(added: 7, length: 4), after: ending) == 1)
+    #expect(baseline(.oldest, look(added: 7, length: 4), after: nil) == 3)
+    #expect(baseline(.newest, look(added: 7, length: 4), after: ending) == 7)
+    // A third one by now, and an older copy of ours.
+    #expect(baseline(.oldest, look(added: 4, length: 2), after: ending) == 2)
+    #expect(baseline(.oldest, look(added: 70, length: 4, hasGroup: true), after: ending) == 66)
   }
 
   @Test func `a finding stays when the lane's incarnation is raised above the one that agents know, and with it only`() {

@@ -19,4 +19,16 @@ package enum LaneStart: Sendable, Equatable {
     case .after(let id): return (id, stream.entriesAdded - min(following, stream.entriesAdded))
     }
   }
+
+  /// Where the next incarnation begins in the stream that replaced the one that was read. What has gone from it since it was found is missing,
+  /// and not what came before the start.
+  package func begin(_ look: LaneLook, after ending: LaneEndings.Ending?) -> (position: EntryID, baseline: UInt64) {
+    var start = begin(look.snapshot.stream)
+    // With our group in it, it is an older copy of ours, of which we trimmed; and it may be a third one by now.
+    guard case .oldest = self, let ending, let stream = look.snapshot.stream, look.lane.isMirrored, !look.snapshot.hasGroup,
+      stream.entriesAdded >= ending.foundAdded
+    else { return start }
+    start.baseline = min(start.baseline, ending.foundGone)
+    return start
+  }
 }

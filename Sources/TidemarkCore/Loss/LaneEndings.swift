@@ -9,6 +9,9 @@ package struct LaneEndings: Sendable {
     package var broken: LaneBreak
     /// What Redis had added to the old stream when it was asked last.
     package var knownAdded: UInt64
+    /// What Redis had added to the stream that was found instead, and how many of these entries were gone already. 0 where there was none.
+    package var foundAdded: UInt64
+    package var foundGone: UInt64
   }
 
   private var endings: [String: Ending] = [:]
@@ -23,10 +26,11 @@ package struct LaneEndings: Sendable {
   }
 
   /// What was found of a lane under this record.
-  package mutating func note(_ finding: LaneFinding, _ check: LaneCheck, _ record: LaneRecord) {
+  package mutating func note(_ finding: LaneFinding, _ look: LaneLook, _ record: LaneRecord) {
     guard case .broken(let broken) = finding else { return }
     endings[record.name] = Ending(
-      incarnation: record.incarnation, fence: record.fence, broken: broken, knownAdded: check.knownAdded)
+      incarnation: record.incarnation, fence: record.fence, broken: broken, knownAdded: look.lane.knownAdded,
+      foundAdded: look.snapshot.stream?.entriesAdded ?? 0, foundGone: LaneStart.oldest.begin(look.snapshot.stream).baseline)
   }
 
   /// What was found in this incarnation and under this fence. Another worker may have had the lane since: then it has judged, and perhaps begun

@@ -25,9 +25,10 @@ extension WorldSimulation {
       if random.chance(5) { return note("lost reply", "of a check") }
       for (check, snapshot) in zip(checks, snapshots) {
         let record = workers[index].table.lanes[check.lane]?.record
-        let finding = workers[index].table.checked(LaneLook(check, snapshot))
+        let look = LaneLook(check, snapshot)
+        let finding = workers[index].table.checked(look)
         tell(finding, check)
-        if let record { workers[index].endings.note(finding, check, record) }
+        if let record { workers[index].endings.note(finding, look, record) }
         if finding == .sound, !check.isMirrored, snapshot.stream != nil { mirror(index, check.lane) }
         if finding == .sound, snapshot.stream == nil, patternLanes.contains(check.lane) {
           _ = workers[index].table.setAside(check.lane)
@@ -109,7 +110,7 @@ extension WorldSimulation {
       workers[index].endings.takenUp(record)
       return note("taken up", "\(record.name) by worker \(workers[index].name) at \(record.cursor.position)")
     }
-    let started = postgres.begin(NewIncarnation(after: record, broken, LaneStart.oldest.begin(look.snapshot.stream)))
+    let started = postgres.begin(NewIncarnation(after: record, broken, LaneStart.oldest.begin(look, after: ending)))
     note("incarnation", "\(record.name) \(broken.cause.rawValue) \(started)")
     if started, let next = postgres.lane(record.name) { redis.raiseFloor(record.name, to: next.furthest) }
   }
