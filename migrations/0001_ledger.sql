@@ -174,10 +174,14 @@ CREATE TABLE {{schema}}.dead_letters (
   sqlstate     text,
   raw          bytea[] NOT NULL,
   raw_complete boolean NOT NULL,
+  -- As in changes; null where the entry was cut when it was read.
+  digest       bytea,
   at           timestamptz NOT NULL DEFAULT now(),
   resolved_at  timestamptz,
   resolution   text
 );
+-- An entry that is read again is the same dead letter.
+CREATE INDEX dead_letters_position ON {{schema}}.dead_letters (lane, entry_ms, entry_no);
 CREATE INDEX dead_letters_open ON {{schema}}.dead_letters (lane, id) WHERE resolved_at IS NULL;
 -- What may be replayed must find the ids that it was repeated under, however long ago that was.
 CREATE INDEX dead_letters_event_ids ON {{schema}}.dead_letters (event_id, session_id) WHERE resolved_at IS NULL AND event_id IS NOT NULL;

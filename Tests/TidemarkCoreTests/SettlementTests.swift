@@ -120,9 +120,8 @@ import Testing
     var record = Self.record(appliedNo: 0, seal: [])
     record.furthest = EntryID(ms: 3, no: 0)
     let batch = ChangeBatch.of(numbered([Self.good, Self.bad, Self.bad, Self.bad]), record: record)
-    #expect(batch.deadLettersThatMayRepeat == [1, 2])
+    #expect(batch.entriesThatMayRepeat == [0, 1, 2])
     #expect(batch.entries[1].digest != .none)
-    #expect(batch.entries[3].digest == .none)
     let settlement = Settlement(
       batch, outcomes: [EntryOutcome(entry: 1, kind: .reread), EntryOutcome(entry: 2, kind: .divergent)])
     #expect(settlement.lanes[0].counts.reread == 1)
@@ -131,6 +130,32 @@ import Testing
     #expect(settlement.lanes[0].counts.read == 3)
     #expect(settlement.lanes[0].rejected.map(\.id.ms) == [3, 4])
     #expect(settlement.deadLetters.map(\.entry) == [2, 3])
+  }
+
+  @Test func `what is known of entries that are read again decides what becomes of them`() {
+    var record = Self.record(appliedNo: 0, seal: [])
+    record.furthest = EntryID(ms: 9, no: 0)
+    let batch = ChangeBatch.of(numbered([Self.good, Self.good, Self.good, Self.bad, Self.bad, Self.bad]), record: record)
+    let refused = EntryOutcome.Kind.rejected(Rejection(.constraint, "no", sqlstate: "23514"))
+    let tried = [(0, refused), (1, refused), (2, .divergent)].map { EntryOutcome(entry: $0, kind: $1) }
+    func known(_ entry: Int, isChange: Bool = false, isSame: Bool = false, isLetter: Bool = false) -> KnownEntry {
+      KnownEntry(entry: entry, isChange: isChange, isSame: isSame, isLetter: isLetter)
+    }
+    let outcomes = EntryOutcome.all(
+      tried,
+      known: [
+        known(0, isLetter: true), known(2, isChange: true, isLetter: true), known(3, isChange: true, isSame: true),
+        known(4, isChange: true), known(5, isLetter: true),
+      ], in: batch)
+    let kinds = Dictionary(uniqueKeysWithValues: outcomes.map { ($0.entry, $0.kind) })
+    guard case .rejected(let bad) = batch.entries[5].disposition, case .rejected(let no) = refused else { return #expect(Bool(false)) }
+    #expect(
+      kinds == [0: .rereadLetter(no), 1: refused, 2: .rereadLetter(.divergent), 3: .reread, 4: .divergent, 5: .rereadLetter(bad)])
+    let settlement = Settlement(batch, outcomes: outcomes)
+    #expect(settlement.lanes[0].counts.reread == 4 && settlement.deadLetters.map(\.entry) == [1, 4])
+    // Whoever wrote them learns it again: what Redis knew of them may be gone.
+    #expect(settlement.lanes[0].rejected.map(\.id.ms) == [1, 2, 3, 5, 6])
+    #expect(EntryOutcome.all(tried, known: [], in: batch) == tried)
   }
 
   @Test func `the digest of an entry is the same whether it is accepted or not`() throws {

@@ -124,6 +124,29 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a dead letter that is read again is no second one, unless it is another`() async throws {
+    try await withSink { sink in
+      try await sink.server.psql(
+        """
+        create function tide.refuse() returns trigger language plpgsql as $$ begin raise 'no' using errcode = '22000'; end $$;
+        create trigger refuse before insert on tide.messages for each row execute function tide.refuse()
+        """)
+      let refused = HandMade(7, "message.appended", "s", [("role", "user"), ("content", "x")])
+      let entries = [HandMade(5, "message.appended", "s", [("content", "no role")]), HandMade(6, "messages.cleared"), refused]
+      try await sink.commit(entries, .exact)
+      for round in 1...2 {
+        let ended = try await sink.lane()
+        try await sink.sink.begin(NewIncarnation(ended: ended, cause: .recreated, atLeast: 0, start: .zero, startOrdinal: 0))
+        var again = entries
+        if round == 2 { again[0] = HandMade(5, "message.appended", "s", [("content", "another without")]) }
+        try await sink.commit(again, .exact)
+        let totals = try await sink.lane().totals
+        #expect([totals.reread, totals.deadLetters, totals.applied, totals.read] == (round == 1 ? [3, 0, 0, 0] : [2, 1, 0, 1]))
+      }
+      #expect(try await sink.rows("select entry_ms from tide.dead_letters order by id") == [["5"], ["7"], ["5"]])
+    }
+  }
+
   @Test(arguments: [CommitMode.fast, .exact])
   func `a position that bigint can't hold is kept exactly, and the next stream may begin below it`(mode: CommitMode) async throws {
     try await withSink { sink in

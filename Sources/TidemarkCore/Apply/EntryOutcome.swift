@@ -3,6 +3,8 @@ package struct EntryOutcome: Sendable, Equatable {
   package enum Kind: Sendable, Equatable {
     /// Already there, with the same content.
     case reread
+    /// It is a dead letter already, with the same content; why it would be one again.
+    case rereadLetter(Rejection)
     /// Another content is there at this position.
     case divergent
     /// The producer's id is known, with the same content.

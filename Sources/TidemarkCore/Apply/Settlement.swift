@@ -58,6 +58,11 @@ package struct Settlement: Sendable, Equatable {
       // Read before, so only counted here.
       lane.counts.read -= 1
       lane.counts.reread += 1
+    case (.rejected, .rereadLetter(let rejection)), (.apply, .rereadLetter(let rejection)):
+      lane.counts.read -= 1
+      lane.counts.reread += 1
+      // Redis may have forgotten it with the stream that was read before.
+      lane.rejected.append(DurableMark.Rejection(id: batch.entries[index].id, reason: rejection.reason.rawValue))
     case (.rejected, .divergent), (.apply, .divergent):
       lane.counts.divergent += 1
       divergent.append(index)

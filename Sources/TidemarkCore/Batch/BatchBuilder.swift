@@ -41,7 +41,7 @@ package struct BatchBuilder: ~Copyable {
     for chunk in chunks {
       batch.blocks.append(chunk.block)
       batch.byteCount += chunk.byteCount
-      for index in chunk.entries { append(chunk.block, index, lane: lane, partition: partition, furthest: record.furthest) }
+      for index in chunk.entries { append(chunk.block, index, lane: lane, partition: partition) }
     }
     guard batch.entries.count > start || !gaps.isEmpty else { return }
     let last = chunks.last.flatMap { chunk in chunk.entries.last.map { (chunk.block, chunk.block.entries[$0]) } }
@@ -57,7 +57,7 @@ package struct BatchBuilder: ~Copyable {
     return batch
   }
 
-  private mutating func append(_ block: EntryBlock, _ index: Int, lane: Int, partition: Int?, furthest: EntryID) {
+  private mutating func append(_ block: EntryBlock, _ index: Int, lane: Int, partition: Int?) {
     let source = block.entries[index]
     var entry = BatchEntry(lane: lane, id: source.id, block: batch.blocks.count - 1, indexInBlock: index, disposition: .apply)
     do throws(Rejection) {
@@ -65,7 +65,7 @@ package struct BatchBuilder: ~Copyable {
       if decoded.isEphemeral { entry.disposition = .ephemeral } else { try makeRoom(source, block) }
     } catch {
       entry.disposition = .rejected(error)
-      if source.id <= furthest { entry.digest = decoder.digest(of: source, in: block) ?? .none }
+      entry.digest = decoder.digest(of: source, in: block) ?? .none
       if !decoded.session.isEmpty, error.reason != .badUTF8, error.reason != .unstorableText {
         entry.session = session(of: block)
         entry.eventID = text(decoded.eventID, of: block)

@@ -79,14 +79,11 @@ package struct ChangeBatch: Sendable {
     }
   }
 
-  /// Dead letters, by index, at positions that were read before, in another incarnation: an entry that Postgres has stays what it is there,
-  /// though today's rules would refuse it. Its digest is ``ContentDigest/none`` where it was cut when it was read.
-  package var deadLettersThatMayRepeat: [Int] {
+  /// Entries, by index, at positions that were read before, in another incarnation: one that Postgres has stays what it is there, whatever
+  /// today's rules say of it. The digest is ``ContentDigest/none`` of those that were cut when they were read.
+  package var entriesThatMayRepeat: [Int] {
     segments.flatMap { segment in
-      segment.entries.filter { index in
-        guard entries[index].id <= segment.furthest, case .rejected = entries[index].disposition else { return false }
-        return true
-      }
+      segment.entries.filter { entries[$0].id <= segment.furthest && entries[$0].disposition != .ephemeral }
     }
   }
 

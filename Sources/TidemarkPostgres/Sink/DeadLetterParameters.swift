@@ -26,6 +26,7 @@ extension BatchParameters {
       .textArray(strings: rejected.map { $0.rejection.detail + lengths(batch.entries[$0.entry], $0.rejection) }),
       .textArray(strings: rejected.map(\.rejection.sqlstate)),
       .textArray(strings: isComplete.map { $0 ? "t" : "f" }),
+      .byteaArray(entries.map { $0.digest == .none ? nil : $0.digest.bytes[...] }),
       .integerArray(bounds.map(\.first)),
       .integerArray(bounds.map(\.last)),
       .byteaArray(parts),

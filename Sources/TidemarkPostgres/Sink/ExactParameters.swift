@@ -61,11 +61,14 @@ extension BatchParameters {
     ]
   }
 
-  /// Which of these entries are in the audit trail. One that was cut when it was read has no digest: then its position alone tells.
-  func alreadyThere(_ indices: [Int], _ result: PostgresResult) -> [EntryOutcome] {
+  /// Which of these entries are in the audit trail, or are dead letters. One that was cut when it was read has no digest: then its position alone
+  /// tells.
+  func alreadyThere(_ indices: [Int], _ result: PostgresResult) -> [KnownEntry] {
     (0..<result.rowCount).compactMap { row in
       guard let place = result.int64(row, "place"), indices.indices.contains(Int(place) - 1) else { return nil }
-      return EntryOutcome(entry: indices[Int(place) - 1], kind: result.bool(row, "is_same") == true ? .reread : .divergent)
+      return KnownEntry(
+        entry: indices[Int(place) - 1], isChange: result.bool(row, "is_change") == true, isSame: result.bool(row, "is_same") == true,
+        isLetter: result.bool(row, "is_letter") == true)
     }
   }
 

@@ -93,10 +93,12 @@ struct LedgerSQL: Sendable {
       SELECT * FROM unnest(\(Self.parameters(["text", "text", "bigint", "bytea"]))) ORDER BY 1, 2
       """
     deadLetters = """
-      INSERT INTO \(schema).dead_letters (lane, entry_ms, entry_no, session_id, event_id, reason, detail, sqlstate, raw, raw_complete)
-      SELECT d.lane, d.ms, d.no, d.session, d.event, d.reason, d.detail, d.sqlstate, ($12::bytea[])[d.first:d.last], d.complete
-        FROM unnest(\(Self.parameters(["text", "bigint", "bigint", "text", "text", "text", "text", "text", "boolean", "bigint", "bigint"])))
-          AS d (lane, ms, no, session, event, reason, detail, sqlstate, complete, first, last)
+      INSERT INTO \(schema).dead_letters
+             (lane, entry_ms, entry_no, session_id, event_id, reason, detail, sqlstate, raw, raw_complete, digest)
+      SELECT d.lane, d.ms, d.no, d.session, d.event, d.reason, d.detail, d.sqlstate, ($13::bytea[])[d.first:d.last], d.complete, d.digest
+        FROM unnest(\(Self.parameters(
+          ["text", "bigint", "bigint", "text", "text", "text", "text", "text", "boolean", "bytea", "bigint", "bigint"])))
+          AS d (lane, ms, no, session, event, reason, detail, sqlstate, complete, digest, first, last)
       """
     divergences = """
       INSERT INTO \(schema).divergences (lane, session_id, kind, detail)
@@ -132,9 +134,15 @@ struct LedgerSQL: Sendable {
         $17::boolean)
       """
     alreadyThere = """
-      SELECT w.place, coalesce(c.digest = w.digest, true) AS is_same
-        FROM unnest(\(Self.parameters(["integer", "bigint", "bigint", "bytea"]))) WITH ORDINALITY AS w (lane_id, entry_ms, entry_no, digest, place)
-        JOIN \(schema).change_log c USING (lane_id, entry_ms, entry_no)
+      SELECT * FROM (
+        SELECT w.place, c.entry_ms IS NOT NULL AS is_change, c.entry_ms IS NOT NULL AND coalesce(c.digest = w.digest, true) AS is_same,
+               EXISTS (SELECT FROM \(schema).dead_letters d JOIN \(schema).lanes l USING (lane)
+                        WHERE l.lane_id = w.lane_id AND d.entry_ms = w.entry_ms AND d.entry_no = w.entry_no
+                          AND d.digest IS NOT DISTINCT FROM w.digest) AS is_letter
+          FROM unnest(\(Self.parameters(["integer", "bigint", "bigint", "bytea"])))
+               WITH ORDINALITY AS w (lane_id, entry_ms, entry_no, digest, place)
+          LEFT JOIN \(schema).change_log c USING (lane_id, entry_ms, entry_no)) AS known
+       WHERE is_change OR is_letter
       """
     lanesByID = "SELECT \(lane) FROM \(schema).lanes WHERE lane_id = ANY ($1::integer[]) ORDER BY lane_id"
     lanesByName = "SELECT \(lane) FROM \(schema).lanes WHERE lane = ANY ($1::text[]) ORDER BY lane"

@@ -52,7 +52,8 @@ package struct PostgresReplayer: Sendable {
     let kinds = Dictionary(outcomes.map { ($0.entry, $0.kind) }, uniquingKeysWith: { first, _ in first })
     for (index, (letter, entry)) in zip(open, batch.entries).enumerated() {
       switch (entry.disposition, kinds[index]) {
-      case (.rejected(let rejection), _), (_, .rejected(let rejection)): replays[letter] = .rejectedAgain(rejection)
+      case (.rejected(let rejection), _), (_, .rejected(let rejection)), (_, .rereadLetter(let rejection)):
+        replays[letter] = .rejectedAgain(rejection)
       case (_, .divergent): replays[letter] = .rejectedAgain(.divergent)
       case (_, .reread), (_, .duplicate): replays[letter] = .alreadyThere
       case (_, nil): replays[letter] = .applied

@@ -125,18 +125,19 @@ package actor PostgresWriter: ChangeWriter {
     let parameters = BatchParameters(batch: batch)
     let fence = PostgresStatement(sql: sql.fence, name: "fence", parameters: parameters.fence())
     // What Postgres has decides before today's rules do: before anything of the batch is written, as `apply_exactly` would not know either.
-    let repeated = batch.deadLettersThatMayRepeat
+    let repeated = batch.entriesThatMayRepeat
     let results = try await connection.pipeline(
       [
         begin, fence, PostgresStatement(sql: sql.alreadyThere, name: "already_there", parameters: parameters.positions(repeated)),
-        // Without a name of their own: they are as large as the batch, and are gone before its dead letters are sent.
+        // Its parameters are no value of their own here: they are as large as the batch, and are gone before its dead letters are sent.
         PostgresStatement(
           sql: sql.applyExactly, name: "apply_exactly",
           parameters: parameters.exact(
             batch.applied, statements: statements.map(\.row), committed: keys, window: settings.dedupeWindow, isolating: isolating)),
       ], deadline: deadline.limit(statements: 4))
     let known = parameters.alreadyThere(repeated, results[2])
-    let settlement = Settlement(batch, outcomes: known + parameters.outcomes(batch.applied, results[3]))
+    let tried = parameters.outcomes(batch.applied, results[3])
+    let settlement = Settlement(batch, outcomes: EntryOutcome.all(tried, known: known, in: batch))
     let rest = [advance(settlement, parameters)] + closing(settlement, parameters, remembersEventIDs: false)
     _ = try await connection.pipeline(rest, deadline: deadline.limit(statements: rest.count))
     keys.committed(Set(settlement.numbers.map(\.entry)), of: batch)

@@ -15,6 +15,8 @@ struct SimulatedPostgres {
     /// In the order of their numbers.
     var applied: [String: [Int]] = [:]
     var deadLetters: [String: Set<Int>] = [:]
+    /// The contents that are dead letters, by position.
+    var letters: [String: [EntryID: Set<ContentDigest>]] = [:]
     var missing: [String: Int] = [:]
     var breaks: [String: [LaneGap.Cause]] = [:]
     /// Dead letters of what was a change at the same position already.
@@ -87,11 +89,15 @@ struct SimulatedPostgres {
     }
     // As the writer does, which asks only on the exact path.
     if mode != .fast {
-      for index in batch.deadLettersThatMayRepeat {
-        let entry = batch.entries[index]
-        guard let known = content.changes[batch.segments[entry.lane].lane]?[entry.id] else { continue }
-        outcomes.append(EntryOutcome(entry: index, kind: entry.digest == .none || known.digest == entry.digest ? .reread : .divergent))
+      let known = batch.entriesThatMayRepeat.compactMap { index -> KnownEntry? in
+        let (entry, lane) = (batch.entries[index], batch.segments[batch.entries[index].lane].lane)
+        let change = content.changes[lane]?[entry.id]
+        let isLetter = content.letters[lane]?[entry.id]?.contains(entry.digest) ?? false
+        guard change != nil || isLetter else { return nil }
+        let isSame = change.map { entry.digest == .none || $0.digest == entry.digest } ?? false
+        return KnownEntry(entry: index, isChange: change != nil, isSame: isSame, isLetter: isLetter)
       }
+      outcomes = EntryOutcome.all(outcomes, known: known, in: batch)
     }
     if mode == .fast, !outcomes.isEmpty { return .failure(SinkError(.fault(.record), "a record is refused")) }
     let settlement = Settlement(batch, outcomes: outcomes)
@@ -105,6 +111,7 @@ struct SimulatedPostgres {
       let entry = batch.entries[letter.entry]
       let lane = batch.segments[entry.lane].lane
       content.deadLetters[lane, default: []].insert(value(of: entry, batch))
+      content.letters[lane, default: [:]][entry.id, default: []].insert(entry.digest)
       if let known = content.changes[lane]?[entry.id], known.value == value(of: entry, batch) {
         content.rejectedThoughApplied[lane, default: []].insert(known.value)
       }
