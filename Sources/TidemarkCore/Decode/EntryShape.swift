@@ -46,9 +46,13 @@ final class EntryShape: Sendable {
     names = fields.flatMap { bytes[$0.name] }
   }
 
-  /// Places of the fields in the order of their names.
+  /// Places of the fields in the order of their names; of a name that is given twice, of their values.
   static func order(of fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> [Int] {
-    (0..<fields.count).sorted { ByteOrder.isLess(bytes, fields[$0].name, fields[$1].name) }
+    (0..<fields.count).sorted { left, right in
+      let (first, second) = (fields[left], fields[right])
+      let order = ByteOrder.compare(bytes, first.name, second.name)
+      return order == 0 ? ByteOrder.isLess(bytes, first.value, second.value) : order < 0
+    }
   }
 
   /// Bytes that it keeps.
