@@ -79,7 +79,7 @@ struct LaneOwnership: Sendable {
       // Shards with lanes are balanced apart from those without.
       coordinator.leasesStirred.raise()
     }
-    let verified = try await verification.verified(records.filter { $0.owner == worker.name }, departing, settings)
+    let verified = try await verification.verified(try await owned(records), departing, settings)
     let gone = verified.filter { !$0.hasStream && $0.halt == nil && !settings.names($0.record.name) }
     await coordinator.setAside(gone.map(\.record.name))
     let goneNames = Set(gone.map(\.record.name))
@@ -97,6 +97,16 @@ struct LaneOwnership: Sendable {
     await coordinator.place(ownNames, at: try await source.servers(of: ownNames))
     if !ours.isEmpty { logger.info("lanes.owned", metadata: ["lanes": "\(ours.count)", "new": "\(unknown.count)"]) }
     if !gone.isEmpty { logger.info("lanes.gone", metadata: ["lanes": "\(gone.count)"]) }
+  }
+
+  /// The lanes whose rows say that they are ours, which is reclaimed where our leases say so and the rows don't.
+  private func owned(_ records: [LaneRecord]) async throws -> [LaneRecord] {
+    let ours = records.filter { $0.owner == worker.name }
+    let others = records.filter { $0.owner != worker.name }.map(\.name)
+    guard !others.isEmpty else { return ours }
+    let reclaimed = try await sink.reclaim(others, for: worker)
+    if !reclaimed.isEmpty { logger.info("lanes.reclaimed", metadata: ["lanes": "\(reclaimed.count)"]) }
+    return ours + reclaimed
   }
 
   /// All lanes by name, with where each begins when it has no cursor; and why some of those that match a pattern may be missing.

@@ -107,4 +107,23 @@ private actor MemoryNews: LeaseNews {
   }
 
   func close() async {}
+
+  func reclaim(_ lanes: [String], for worker: WorkerIdentity) async throws -> [LaneRecord] {
+    state.withLock { state in
+      lanes.compactMap { name in
+        guard let lane = state.lanes[name], state.holders[lane.shard]?.worker == worker.name else { return nil }
+        state.lanes[name]?.owner = worker.name
+        state.lanes[name]?.fence += 1
+        return state.lanes[name]
+      }
+    }
+  }
+
+  /// The row of a lane says that it is nobody's, though its shard is somebody's.
+  func orphan(_ lane: String) {
+    state.withLock { state in
+      state.lanes[lane]?.owner = nil
+      state.lanes[lane]?.fence += 1
+    }
+  }
 }

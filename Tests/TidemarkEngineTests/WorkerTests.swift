@@ -104,6 +104,17 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a lane whose row misses that its shard is ours is served all the same`() async throws {
+    var written = write(5)
+    try await withWorker { _ in
+      try await expectApplied(written)
+      sink.orphan("a")
+      written = written.merging(write(5)) { $0 + $1 }
+      try await expectApplied(written)
+      #expect(sink.owner(of: "a") == "worker")
+    }
+  }
+
   @Test func `a lane that somebody moved is read again from the ledger's cursor`() async throws {
     let first = write(5)
     try await withWorker { _ in

@@ -35,6 +35,23 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `rows that miss that their shard has changed hands are reclaimed by whoever holds it, and by nobody else`() async throws {
+    try await withSink(lanes: ["one", "two", "three"]) { sink in
+      let other = try SinkFixture.makeSink(sink.server)
+      _ = try await other.renew(Self.second, isAble: true, for: Self.ttl)
+      let before = try await sink.lane("one")
+      _ = try await sink.one("update tide.lanes set owner = null where lane = 'one'")
+      _ = try await sink.one("update tide.lanes set owner = 'w0' where lane = 'two'")
+      #expect(try await other.reclaim(["one", "two", "three"], for: Self.second) == [])
+      let reclaimed = try await sink.sink.reclaim(["one", "two"], for: SinkFixture.worker)
+      #expect(reclaimed.map(\.name).sorted() == ["one", "two"])
+      let after = try await sink.lane("one")
+      #expect(after.owner == "w1" && after.fence > before.fence && after.cursor == before.cursor)
+      let untouched = try await sink.lane("three")
+      #expect(try await sink.sink.reclaim(["three"], for: SinkFixture.worker) == [untouched])
+    }
+  }
+
   @Test func `the table shows holders, what is free, where lanes are, and who lives`() async throws {
     try await withSink { sink in
       let other = try SinkFixture.makeSink(sink.server)

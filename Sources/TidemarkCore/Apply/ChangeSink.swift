@@ -35,6 +35,10 @@ package protocol ChangeSink: Sendable {
   /// Makes rows for lanes that have none; the others are left alone.
   func register(_ lanes: [NewLane]) async throws
 
+  /// Makes this worker the owner of those of the lanes whose shards it holds, where their rows say something else: a row that is made while its
+  /// shard changes hands may miss that. Answers them under their new fencing tokens.
+  func reclaim(_ lanes: [String], for worker: WorkerIdentity) async throws -> [LaneRecord]
+
   /// Ends a lane's incarnation and begins the next, with a gap row. Fenced as a commit is.
   func begin(_ incarnation: NewIncarnation) async throws
 

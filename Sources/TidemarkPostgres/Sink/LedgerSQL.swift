@@ -29,6 +29,7 @@ struct LedgerSQL: Sendable {
   let leave: String
   let listen: String
   let register: String
+  let reclaim: String
   let note: String
   let checkpoint: String
   let eventIDLanes: String
@@ -182,6 +183,12 @@ struct LedgerSQL: Sendable {
         JOIN \(schema).leases l USING (shard)
        ORDER BY n.lane
       ON CONFLICT (lane) DO NOTHING
+      """
+    // The lease is locked, so that nobody takes the shard meanwhile.
+    reclaim = """
+      UPDATE \(schema).lanes l SET owner = $1, fence = \(schema).next_fence(l.fence), updated_at = now()
+        FROM (SELECT shard FROM \(schema).leases WHERE worker = $1 ORDER BY shard FOR SHARE) AS held
+       WHERE l.shard = held.shard AND l.lane = ANY ($2::text[]) AND l.owner IS DISTINCT FROM $1
       """
     // In the order in which a commit's fence locks them, or the two could wait for each other. A lane that was given back is left alone:
     // whoever takes it ends the backend that it finds at its row.

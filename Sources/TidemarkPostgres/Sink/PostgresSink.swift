@@ -75,6 +75,11 @@ package struct PostgresSink: ChangeSink {
       ])
   }
 
+  package func reclaim(_ lanes: [String], for worker: WorkerIdentity) async throws -> [LaneRecord] {
+    try await query(sql.reclaim, [.string(worker.name), .textArray(strings: lanes)])
+    return try await self.lanes(named: lanes).filter { $0.owner == worker.name }
+  }
+
   package func note(_ states: [LaneNote]) async throws {
     try await query(
       sql.note,
