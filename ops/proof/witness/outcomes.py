@@ -1,0 +1,114 @@
+"""What became of each entry, and which fault or sentence explains one that is not there."""
+
+from collections import defaultdict
+
+NOBODY_KNOWS = "What Redis acknowledged and lost before any worker read it, nobody can know."
+TOO_LATE = "After a worker died within a second of reading past something that had been deleted, it may begin too late; the number is right all the same."
+DESTROYED = "there is no stream | gaps, flushed, at_least what was seen to wait; a new incarnation"
+
+
+def decide(evidence):
+    """Sets each entry's outcome: applied, dead, replayed, duplicate, ephemeral, refused, lost, uncertain."""
+    events = defaultdict(list)
+    for entry in evidence.entries.values():
+        if entry.event:
+            events[entry.session, entry.event].append(entry)
+    evidence.events = events
+    for entry in evidence.entries.values():
+        entry.outcome = outcome_of(entry, events, evidence.window)
+
+
+def outcome_of(entry, events, window):
+    if entry.rows:
+        return "replayed" if any(letter["resolution"] == "replayed" for letter in entry.letters) else "applied"
+    if entry.letters:
+        return "dead"
+    if entry.refused:
+        return "refused"
+    if entry.expect == "ephemeral":
+        return "ephemeral"
+    if entry.position is None:
+        return "uncertain"
+    if entry.event and any(other.content == entry.content for other in neighbours(entry, events, window) if other.rows):
+        return "duplicate"
+    return "lost"
+
+
+def neighbours(entry, events, window):
+    """Entries with its event whose ids are less than one window away."""
+    return [other for other in events[entry.session, entry.event]
+            if other is not entry and other.position and abs(other.position[0] - entry.position[0]) < window]
+
+
+class Losses:
+    """Explains entries that are not there: by what the testimony says was done to Redis, and by the rows of `gaps`."""
+
+    def __init__(self, evidence):
+        self._evidence = evidence
+        self._removed = defaultdict(set)
+        self._unsure = defaultdict(list)
+        self._destroyed, self._tails, self._back = defaultdict(list), [], []
+        for harm in evidence.harms:
+            for lane in harm["lanes"]:
+                if harm["what"] in ("deleted", "trimmed"):
+                    self._removed[lane].update(harm["ids"])
+                    if not harm["sure"]:
+                        self._unsure[lane].append(harm)
+                elif harm["what"] == "destroyed":
+                    self._destroyed[lane].append(harm)
+            if harm["what"] == "redis-tail":
+                self._tails.append(harm)
+            if harm["what"] == "postgres-back":
+                self._back.append(harm)
+        self._applied = defaultdict(list)
+        for entry in evidence.entries.values():
+            for row in entry.rows:
+                if entry.id:
+                    self._applied[row["lane"]].append((entry.position, entry.sent, float(row["committed"])))
+
+    def removed_ids(self, lane):
+        return self._removed[lane]
+
+    def is_unsure(self, lane):
+        return bool(self._unsure[lane])
+
+    def destructions(self, lane, since):
+        """Those that began or ended after this moment."""
+        return [harm for harm in self._destroyed[lane] + self._destroyed["*"] if harm["ended"] >= since]
+
+    def was_removed(self, entry):
+        """Exactly known to have been removed, or perhaps, by a call that was not answered."""
+        if f"{entry.position[0]}-{entry.position[1]}" in self._removed[entry.lane]:
+            return True
+        return any(harm["ended"] >= entry.sent for harm in self._unsure[entry.lane])
+
+    def destruction(self, entry):
+        """The destruction that may have taken it; none where reading had passed it before, for then it had to be in Postgres."""
+        for harm in self.destructions(entry.lane, entry.sent):
+            passed = any(at > entry.position and sent > entry.at and committed < harm["began"]
+                         for at, sent, committed in self._applied[entry.lane])
+            if not passed:
+                return harm
+        return None
+
+    def tail(self, entry):
+        return next((harm for harm in self._tails if harm["began"] <= entry.at and entry.sent <= harm["ended"]), None)
+
+    def back(self, entry):
+        return next((harm for harm in self._back if entry.sent <= harm["ended"]), None)
+
+    def exact_row(self, entry):
+        """The row of `gaps` whose range holds it."""
+        for row in self._evidence.gaps[entry.lane]:
+            before = (row["before_ms"] % (1 << 64), row["before_no"] % (1 << 64)) if row["before_ms"] is not None else (1 << 65, 0)
+            if row["missing"] is not None and (row["after_ms"] % (1 << 64), row["after_no"] % (1 << 64)) < entry.position < before:
+                return row
+        return None
+
+    def later_exact_row(self, entry):
+        """A row that begins behind it and was written after it: its range may begin too late."""
+        return next((row for row in self._evidence.gaps[entry.lane]
+                     if row["missing"] and (row["after_ms"] % (1 << 64), row["after_no"]) >= entry.position and float(row["detected"]) >= entry.sent), None)
+
+    def break_row(self, lane, since):
+        return next((row for row in self._evidence.gaps[lane] if row["missing"] is None and float(row["detected"]) >= since), None)
