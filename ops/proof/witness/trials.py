@@ -105,9 +105,13 @@ class Trials:
     def setting(self):
         """Workers come back with settings that would refuse what is at the cursor; nothing that is there changes, and no lane breaks."""
         session = "witness setting"
+        lane = own_lane(session, self.site.options["partitions"])
         identity = self._write(session, ["message.appended", ("role", "user"), ("content", "y" * 60_000)])
         there = self._await(session, identity)
-        before = self._query("select count(*) from tidemark.lane_incarnations") + self._query("select count(*) from tidemark.divergences where kind = 'content'")
+        count = (f"select (select count(*) from tidemark.lane_incarnations where lane = '{lane}'), "
+                 f"(select count(*) from tidemark.divergences where kind = 'content' and lane = '{lane}')")
+        before = self._query(count)
+        began = time.time()
         for worker in self.site.workers:
             worker.terminate()
             worker.environment["TIDEMARK_LIMITS_MAX_ENTRY_BYTES"] = "32KiB"
@@ -120,9 +124,11 @@ class Trials:
             worker.terminate()
             del worker.environment["TIDEMARK_LIMITS_MAX_ENTRY_BYTES"]
             worker.start()
+        # What others wrote meanwhile may have been too large, too.
+        self._testimony.note("limits", began=began - 10, ended=time.time())
         last = self._write(session, ["message.appended", ("role", "user"), ("content", "last")])
         there = self._await(session, last) and there
-        after = self._query("select count(*) from tidemark.lane_incarnations") + self._query("select count(*) from tidemark.divergences where kind = 'content'")
+        after = self._query(count)
         self._testimony.note("setting", what="limits below what is at the cursor", holds=there and before == after,
                              found=f"all there {there}, {refused} refused, incarnations and divergences {before}, then {after}")
 

@@ -218,7 +218,7 @@ class Writer(threading.Thread):
         for _ in range(self._random.randrange(1, 25)):
             self._ordinary(story)
         if "removals" in self._options["features"]:
-            self._stopped.wait(self._random.choice((0, 0, 0.5, 3)))
+            self._stopped.wait(self._random.choice((0, 0, 0.5, 3, 12)))
             destroy(self._places.redis, self._testimony, [lane])
 
 
