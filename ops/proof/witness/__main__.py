@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 from pgwire import PostgresError
@@ -19,10 +18,9 @@ from . import spoils
 from .harm import Harm
 from .judge import PROMISES, judge
 from .site import Site
-from .testimony import Testimony, position, read
+from .testimony import Testimony, read
+from .threads import Threads, caught_up
 from .trials import Trials
-from .watchers import CountWatcher, MarkWatcher, Newest, SlowReader, ToldWatcher
-from .writers import Writer
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 FAULTS = ("worker-kill", "worker-freeze", "postgres-crash", "postgres-terminate", "redis-kill", "redis-cut", "deleted", "trimmed", "destroyed", "flushall")
@@ -71,30 +69,6 @@ def find_binary(given):
     raise SystemExit(f"no executable at {' or '.join(candidates)}: run swift build -c release --product tidemark")
 
 
-class Threads:
-    """All that write and look."""
-
-    def __init__(self, site_options, testimony):
-        self.stop_writing, self.stop_looking = threading.Event(), threading.Event()
-        self.newest = Newest()
-        self.writers = [Writer(n, site_options, testimony, self.stop_writing, self.newest) for n in range(site_options["writers"])]
-        self.reader = SlowReader(site_options, testimony, self.stop_looking)
-        self.watchers = [MarkWatcher(site_options, testimony, self.stop_looking, self.newest),
-                         ToldWatcher(site_options, testimony, self.stop_looking, self.newest),
-                         CountWatcher(site_options, testimony, self.stop_looking), self.reader]
-
-    def start(self):
-        for thread in self.writers + self.watchers:
-            thread.start()
-
-    def end(self, event, threads):
-        event.set()
-        for thread in threads:
-            thread.join(120)
-            if thread.is_alive() or thread.failure:
-                raise RuntimeError(f"{type(thread).__name__} {'does not end' if thread.is_alive() else thread.failure}")
-
-
 def prove(options, seed, folder):
     site = Site(folder, find_binary(options.binary), seed, writers=3, rate=options.rate)
     testimony = Testimony(f"{folder}/testimony.jsonl")
@@ -107,12 +81,12 @@ def prove(options, seed, folder):
         threads.end(threads.stop_writing, threads.writers)
         say("written; waiting for the workers and the other group")
         threads.reader.is_slow = False
-        wait_for("all is committed", 300, lambda: caught_up(site))
+        wait_for("all is committed", 300, lambda: caught_up(site.places))
         wait_for("the other group has read all", 300, lambda: threads.reader.idle_turns > 5)
         if not options.no_trials:
             trials.cost()
             trials.resolve()
-            wait_for("all is committed", 300, lambda: caught_up(site))
+            wait_for("all is committed", 300, lambda: caught_up(site.places))
             wait_for("the other group has read all", 300, lambda: threads.reader.idle_turns > 5)
         time.sleep(5)
         threads.end(threads.stop_looking, threads.watchers)
@@ -172,23 +146,6 @@ def meet(options, site, testimony, threads, trials, chance):
             for worker in site.workers:
                 worker.signal(number)
         trials.full(threads.reader, lambda: signal_all(signal.SIGSTOP), lambda: signal_all(signal.SIGCONT))
-
-
-def caught_up(site):
-    """Each stream's last id is its lane's cursor, and the marks are there."""
-    try:
-        cursors = {row[0]: (int(row[1]) % (1 << 64), int(row[2]) % (1 << 64)) for row in site.places.query("select lane, entry_ms, entry_no from tidemark.lanes")}
-        redis = site.places.redis
-        for lane, cursor in cursors.items():
-            if not redis.call(lane, "EXISTS", lane):
-                continue
-            info = redis.call(lane, "XINFO", "STREAM", lane)
-            about = {info[i].decode(): info[i + 1] for i in range(0, len(info), 2)}
-            if about["entries-added"] and position(about["last-generated-id"].decode()) != cursor:
-                return False
-        return True
-    except (OSError, PostgresError, RespError):
-        return False
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def durable_means_committed(evidence, losses, verdict):
                 verdict.excuse(BACK)
             else:
                 lost = entry.outcome == "lost" and (losses.exact_row(entry) or losses.destruction(entry) or losses.tail(entry))
-                moved = losses.destructions(lane, entry.sent) or losses.tail(entry)
+                moved = losses.may_have_destroyed(entry) or losses.tail(entry)
                 verdict.check(lost or moved, "claimed entries that a fault took", lambda: f"{name(entry)} {shown(entry)} in {lane} was claimed and not there")
     for lane, stream in evidence.streams.items():
         row = evidence.lanes.get(lane)
@@ -140,7 +140,7 @@ def one_writer(evidence, losses, verdict):
                 continue
             known = owners.setdefault((lane, fence), owner)
             verdict.check(known == owner, "looks at who owns a lane", lambda: f"{lane}: {known} and {owner} with the token {fence}")
-            verdict.check(fence >= highest.get(lane, 0) or losses._back, "tokens that do not fall", lambda: f"{lane}: {fence} after {highest[lane]}")
+            verdict.check(fence >= highest.get(lane, 0) or losses.postgres_went_back, "tokens that do not fall", lambda: f"{lane}: {fence} after {highest[lane]}")
             highest[lane] = max(fence, highest.get(lane, 0))
 
 

@@ -40,6 +40,10 @@ def neighbours(entry, events, window):
             if other is not entry and other.position and abs(other.position[0] - entry.position[0]) < window]
 
 
+def shown(position):
+    return f"{position[0]}-{position[1]}"
+
+
 class Losses:
     """Explains entries that are not there: by what the testimony says was done to Redis, and by the rows of `gaps`."""
 
@@ -73,18 +77,23 @@ class Losses:
         return bool(self._unsure[lane])
 
     def destructions(self, lane, since):
-        """Those that began or ended after this moment."""
-        return [harm for harm in self._destroyed[lane] + self._destroyed["*"] if harm["ended"] >= since]
+        """Those that ended after this moment."""
+        found = self._destroyed[lane] + self._destroyed["*"] + (self._destroyed["witness:*"] if lane.startswith("witness:") else [])
+        return [harm for harm in found if harm["ended"] >= since]
+
+    def may_have_destroyed(self, entry):
+        """The destructions that may have taken it from Redis; where the ids are known that one took, only if it is among them."""
+        return [harm for harm in self.destructions(entry.lane, entry.sent) if "ids" not in harm or shown(entry.position) in harm["ids"]]
 
     def was_removed(self, entry):
         """Exactly known to have been removed, or perhaps, by a call that was not answered."""
-        if f"{entry.position[0]}-{entry.position[1]}" in self._removed[entry.lane]:
+        if shown(entry.position) in self._removed[entry.lane]:
             return True
         return any(harm["ended"] >= entry.sent for harm in self._unsure[entry.lane])
 
     def destruction(self, entry):
         """The destruction that may have taken it; none where reading had passed it before, for then it had to be in Postgres."""
-        for harm in self.destructions(entry.lane, entry.sent):
+        for harm in self.may_have_destroyed(entry):
             passed = any(at > entry.position and sent > entry.at and committed < harm["began"]
                          for at, sent, committed in self._applied[entry.lane])
             if not passed:
@@ -92,10 +101,22 @@ class Losses:
         return None
 
     def tail(self, entry):
-        return next((harm for harm in self._tails if harm["began"] <= entry.at and entry.sent <= harm["ended"]), None)
+        """The moment at which Redis came back without its last entries, if this may have been one of them."""
+        for harm in self._tails:
+            kept = harm.get("kept", {}).get(entry.lane)
+            if kept and tuple(kept) < entry.position and entry.sent <= harm["ended"]:
+                return harm
+            if not kept and harm["began"] <= entry.at and entry.sent <= harm["ended"]:
+                return harm
+        return None
 
-    def back(self, entry):
-        return next((harm for harm in self._back if entry.sent <= harm["ended"]), None)
+    @property
+    def has_tails(self):
+        return bool(self._tails)
+
+    @property
+    def postgres_went_back(self):
+        return bool(self._back)
 
     def exact_row(self, entry):
         """The row of `gaps` whose range holds it."""
@@ -107,8 +128,14 @@ class Losses:
 
     def later_exact_row(self, entry):
         """A row that begins behind it and was written after it: its range may begin too late."""
-        return next((row for row in self._evidence.gaps[entry.lane]
-                     if row["missing"] and (row["after_ms"] % (1 << 64), row["after_no"]) >= entry.position and float(row["detected"]) >= entry.sent), None)
+        for row in self._evidence.gaps[entry.lane]:
+            began = row["after_ms"] % (1 << 64), row["after_no"] % (1 << 64)
+            detected = float(row["detected"])
+            if row["missing"] and began >= entry.position and detected >= entry.sent:
+                # One of another stream speaks of that one's entries.
+                if not any(entry.at <= harm["began"] <= detected for harm in self.destructions(entry.lane, entry.sent)):
+                    return row
+        return None
 
     def break_row(self, lane, since):
         return next((row for row in self._evidence.gaps[lane] if row["missing"] is None and float(row["detected"]) >= since), None)
