@@ -136,6 +136,8 @@ def meet(options, site, testimony, threads, trials, chance):
                 worker.keep_up()
         if not options.no_trials and round_number < 3:
             trials.session_comes_back(round_number)
+            if round_number == 0:
+                trials.many_fields()
             if round_number == 1:
                 trials.apart(int(time.time()))
         round_number += 1

@@ -111,6 +111,11 @@ class Losses:
         return None
 
     @property
+    def tails(self):
+        """The moments at which Redis came back without its last entries."""
+        return self._tails
+
+    @property
     def has_tails(self):
         return bool(self._tails)
 

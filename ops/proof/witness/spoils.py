@@ -26,7 +26,7 @@ def testimony(change):
 
 def one_more_write(records):
     """An entry that Redis acknowledged and that is nowhere."""
-    extra = copy.deepcopy(next(record for record in records if record["kind"] == "write" and record["id"] and record["expect"] == "good"
+    extra = copy.deepcopy(next(record for record in reversed(records) if record["kind"] == "write" and record["id"] and record["expect"] == "good"
                                and " own " in dict(record["fields"])["session"] and "event_id" not in dict(record["fields"])))
     last = max(record["serial"] for record in records if record["kind"] == "write") + 7
     ms, no = extra["id"].split("-")
@@ -49,7 +49,7 @@ def refused(records):
 
 
 def unseen_by_group(records):
-    found = next(record for record in records if record["kind"] == "seen" and record["entries"])
+    found = next(record for record in reversed(records) if record["kind"] == "seen" and record["entries"])
     found["entries"] = found["entries"][1:]
     return records
 

@@ -24,9 +24,10 @@ def is_shared(history):
     return len({row["lane"] for _, _, row, _ in history}) > 1
 
 
-def has_late(evidence, history):
-    """Whether something may have come after what is behind it: then snapshots keep what was known when they were taken."""
-    return any(entry.outcome == "replayed" or evidence.lanes[row["lane"]]["incarnation"] > 1 for _, _, row, entry in history)
+def has_late(history):
+    """Whether something came after what is behind it, by the numbers of one lane: then snapshots keep what was known when they were taken."""
+    numbers = [row["no"] for _, _, row, _ in history]
+    return numbers != sorted(numbers) or any(entry.outcome == "replayed" for _, _, _, entry in history)
 
 
 def compare(evidence, verdict):
@@ -47,10 +48,10 @@ def compare(evidence, verdict):
         if not shared:
             compare_calls(verdict, session, model, rows["tool_calls"][session])
         compare_outcomes(verdict, session, model, rows["outcomes"][session])
-        late = has_late(evidence, history)
+        late = has_late(history)
         compare_snapshots(verdict, session, model, rows["snapshots"][session], shared or late)
         if session not in deleted:
-            compare_session(verdict, session, model, rows["sessions"][session], history, shared or late)
+            compare_session(verdict, session, model, rows["sessions"][session], history)
         chain(verdict, session, history, rows["messages"][session])
     for table in ("messages", "context", "tool_calls", "outcomes", "snapshots"):
         for session in set(rows[table]) - set(all_histories):
@@ -140,7 +141,7 @@ def state_of(state):
             "status": state["session"]["status"]}
 
 
-def compare_session(verdict, session, model, found, history, is_late):
+def compare_session(verdict, session, model, found, history):
     if len(found) != 1:
         verdict.fault(f"sessions has {len(found)} rows of {session!r}")
         return

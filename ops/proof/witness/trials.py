@@ -102,6 +102,19 @@ class Trials:
         if kept:
             redis.call(odd, "HSET", odd, *kept)
 
+    def many_fields(self):
+        """An entry with one field more than may be, and one in each other lane at the same moment: those are committed all the same."""
+        session = "witness fields 0"
+        lane = own_lane(session, self.site.options["partitions"])
+        waiting = []
+        self._write(session, ["message.appended", ("role", "user"), ("content", "x"), *((f"f{place}", "1") for place in range(9_996))], "entry_too_large")
+        for place in range(1, 12):
+            other = f"witness fields {place}"
+            if own_lane(other, self.site.options["partitions"]) != lane:
+                waiting.append((other, self._write(other, ["message.appended", ("role", "user"), ("content", "beside it")])))
+        held_up = [other for other, identity in waiting if not self._await(other, identity)]
+        self._testimony.note("apart", what="beside an entry of 10,001 fields", holds=not held_up, found=str(held_up))
+
     def setting(self):
         """Workers come back with settings that would refuse what is at the cursor; nothing that is there changes, and no lane breaks."""
         session = "witness setting"
