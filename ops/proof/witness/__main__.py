@@ -111,7 +111,7 @@ def prove(options, seed, folder):
         site.close()
 
 
-TRIED = ("a change costs what it changes", "sessions come back", "a full Redis is emptied", "a setting loses nothing", "one lane holds up no other",
+TRIED = ("a change costs what it changes", "sessions come back", "a full Redis is emptied", "a setting loses nothing", "one lane holds up no other", "every lane is served",
          "one installation", "each dead letter resolved once")
 
 
@@ -122,6 +122,7 @@ def meet(options, site, testimony, threads, trials, chance):
     plan, deadline = list(kinds), time.monotonic() + options.seconds
     chance.shuffle(plan)
     if not options.no_trials:
+        trials.served()
         trials.strangers()
     round_number = 0
     while plan or time.monotonic() < deadline:

@@ -94,6 +94,13 @@ class Evidence:
         self.rows = {table: [parsed(row[0]) for row in places.query(f"select to_jsonb(t)::text from tidemark.{table} t where session_id like 'witness %'")]
                      for table in TABLES}
 
+        self.states = {row[0]: parsed(row[1]) for row in places.query(
+            "select session_id, tidemark.state(session_id)::text from tidemark.sessions where session_id like 'witness %'")}
+        self.transcripts = defaultdict(list)
+        for row in places.query("select s.session_id, t.kind, t.entry_ms, t.entry_no, t.lane_id from tidemark.sessions s, tidemark.transcript(s.session_id) t "
+                                "where s.session_id like 'witness %'"):
+            self.transcripts[row[0]].append((row[1], (int(row[2]), int(row[3]), int(row[4]))))
+
     def _place_letter(self, letter):
         """Its raw bytes name the entry; of one whose bytes were cut, its place does."""
         raw = [bytes.fromhex(part or "") for part in letter["names"] or []]

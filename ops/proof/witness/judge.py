@@ -23,6 +23,7 @@ PROMISES = {
     "a full Redis is emptied": ledger.tried("full", "filled"),
     "a setting loses nothing": ledger.tried("setting", "changed"),
     "one lane holds up no other": ledger.tried("apart", "marks of the others came"),
+    "every lane is served": ledger.tried("served", "read"),
     "bounded memory": ledger.tried("memory", "workers"),
     "one installation": ledger.tried("stranger", "refused"),
     "one writer": ledger.one_writer,

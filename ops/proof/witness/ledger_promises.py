@@ -1,7 +1,7 @@
 """One function for each row of the table in ops/promises.md that marks, the ledger's numbers, and what was tried in a run show."""
 
 from .outcomes import Losses
-from .promises import name, shown
+from .promises import explained, name, shown
 from .testimony import position
 
 BACK = "Until then, about a second for a server that answers, durable marks may be ahead of Postgres."
@@ -103,8 +103,8 @@ def ours(evidence, losses, verdict, lane, row):
     entries = [entry for entry in evidence.entries.values() if entry.lane == lane]
     count = lambda outcome: sum(1 for entry in entries if entry.outcome == outcome)  # noqa: E731
     doubtful = sum(1 for entry in entries if entry.id is None and not entry.seen and not entry.refused and not entry.rows and not entry.letters)
-    removed = sum(1 for entry in entries if entry.position and shown(entry) in losses.removed_ids(lane)
-                  and entry.outcome in ("duplicate", "ephemeral"))
+    # A repetition that a fault took looks like one that was left out.
+    removed = sum(1 for entry in entries if entry.position and entry.outcome in ("duplicate", "ephemeral") and explained(entry, losses))
     # An entry whose content differs and whose first one is gone may have been refused for an event_id; it is among the dead letters then.
     for key, exact in (("applied", count("applied") + count("replayed")), ("dead_letters", count("dead") + count("replayed"))):
         found = row[key] + (count("replayed") if key == "applied" else 0)

@@ -166,7 +166,8 @@ SPOILS = {
     "read does not add up": ("accounting", {"status": "read"}),
     "missing does not add up": ("accounting", {"status": "missing"}),
     "duplicates are not ours": ("accounting", {"status": "duplicates"}),
-    "break without a cause": ("streams that lose entries", sql("insert into tidemark.gaps (lane, incarnation, after_ms, after_no, at_least, cause) values ('witness:steady:0', 1, 0, 0, 0, 'rewound')")),
+    "break without a cause": ("streams that lose entries", sql("insert into tidemark.gaps (lane, incarnation, after_ms, after_no, at_least, cause) "
+                                                             "select 'witness:steady:0', 1, 0, 0, 0, 'rewound' from generate_series(1, 50)")),
     "gap too large": ("streams that lose entries", sql("insert into tidemark.gaps (lane, incarnation, after_ms, after_no, before_ms, before_no, missing, cause) "
                                                        "values ('witness:steady:0', 1, 0, 0, 9, 9, 100000, 'deleted')")),
     "at_least too large": ("streams that lose entries", sql("insert into tidemark.gaps (lane, incarnation, after_ms, after_no, at_least, cause) values ('witness:steady:1', 1, 0, 0, 100000, 'flushed')")),
@@ -178,6 +179,7 @@ SPOILS = {
     "full Redis stays full": ("a full Redis is emptied", trial("full")),
     "setting loses": ("a setting loses nothing", trial("setting")),
     "others held up": ("one lane holds up no other", trial("apart")),
+    "lane unserved": ("every lane is served", trial("served")),
     "too much memory": ("bounded memory", trial("memory")),
     "stranger let in": ("one installation", trial("stranger")),
     "two owners of a token": ("one writer", testimony(two_owners)),

@@ -52,6 +52,8 @@ def compare(evidence, verdict):
         compare_snapshots(verdict, session, model, rows["snapshots"][session], shared or late)
         if session not in deleted:
             compare_session(verdict, session, model, rows["sessions"][session], history)
+        if not shared and session not in deleted:
+            compare_readers(evidence, verdict, session, model)
         chain(verdict, session, history, rows["messages"][session])
     for table in ("messages", "context", "tool_calls", "outcomes", "snapshots"):
         for session in set(rows[table]) - set(all_histories):
@@ -152,6 +154,18 @@ def compare_session(verdict, session, model, found, history):
     real = {key: row[key] for key in names}
     wanted["at"], real["at"] = (changed[-1] if changed else (0, 0, 0)), place(row)
     compare_rows(verdict, "sessions", session, {session: wanted}, {session: real})
+
+
+def compare_readers(evidence, verdict, session, model):
+    """What everyone reads: `tidemark.state` and `tidemark.transcript`."""
+    wanted, found = model.state(), evidence.states.get(session)
+    found = found and state_of(found)
+    verdict.check(wanted == found, "states", lambda: f"state of {session!r}: should be {differing(wanted, found or {})}")
+    shown = [("message", at) for at, row in model.messages.items() if not row["hidden"]]
+    shown += [("tool_call", attempt["position"]) for attempts in model.calls.values() for attempt in attempts]
+    read = evidence.transcripts[session]
+    verdict.check(sorted(shown, key=lambda each: each[1]) == sorted(read, key=lambda each: each[1]), "transcripts", lambda: f"transcript of {session!r}")
+    verdict.check([at for _, at in read] == sorted(at for _, at in read), "transcripts in order", lambda: f"transcript of {session!r} is out of order")
 
 
 def chain(verdict, session, history, found):

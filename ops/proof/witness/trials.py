@@ -46,6 +46,18 @@ class Trials:
         except TimeoutError:
             return False
 
+    def served(self):
+        """Lanes that appear while workers start and share them: each is read by somebody, without any of them being written to again."""
+        for place in range(40):
+            self._write(f"witness first {place}", ["message.appended", ("role", "user"), ("content", "first")], lane=f"witness:first:{place}")
+        unread = "select lane, owner, fence from tidemark.lanes where lane like 'witness:first:%' and entry_ms = 0"
+        try:
+            wait_for("all lanes are read", 60, lambda: self._query("select count(*) from tidemark.lanes where lane like 'witness:first:%' and entry_ms > 0") == [["40"]])
+        except TimeoutError:
+            pass
+        left = self._query(unread)
+        self._testimony.note("served", what="lanes that appear while workers start", holds=not left, found=f"{len(left)} are read by nobody: {left[:5]}")
+
     def strangers(self):
         """Another schema, prefix or Redis by mistake is refused, and nothing of ours is written under its id."""
         worker = self.site.workers[0]
