@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 
+from .testimony import position
+
 NOBODY_KNOWS = "What Redis acknowledged and lost before any worker read it, nobody can know."
 TOO_LATE = "After a worker died within a second of reading past something that had been deleted, it may begin too late; the number is right all the same."
 DESTROYED = "there is no stream | gaps, flushed, at_least what was seen to wait; a new incarnation"
@@ -40,8 +42,8 @@ def neighbours(entry, events, window):
             if other is not entry and other.position and abs(other.position[0] - entry.position[0]) < window]
 
 
-def shown(position):
-    return f"{position[0]}-{position[1]}"
+def shown(at):
+    return f"{at[0]}-{at[1]}"
 
 
 class Losses:
@@ -64,6 +66,10 @@ class Losses:
                 self._tails.append(harm)
             if harm["what"] == "postgres-back":
                 self._back.append(harm)
+        self._marks = defaultdict(list)
+        for record in evidence.records["marks"]:
+            for lane, (mark, *_) in record["marks"].items():
+                self._marks[lane].append((record["taken"], position(mark)))
         self._applied = defaultdict(list)
         for entry in evidence.entries.values():
             for row in entry.rows:
@@ -96,9 +102,14 @@ class Losses:
         for harm in self.may_have_destroyed(entry):
             passed = any(at > entry.position and sent > entry.at and committed < harm["began"]
                          for at, sent, committed in self._applied[entry.lane])
-            if not passed:
+            if not passed and not self._was_marked(entry, harm):
                 return harm
         return None
+
+    def _was_marked(self, entry, harm):
+        """Whether its lane's mark was seen to have passed it before; ids that producers make may fall behind an older stream's mark."""
+        return entry.asked == "*" and any(
+            at >= entry.position for taken, at in self._marks[entry.lane] if entry.at < taken < harm["began"])
 
     def tail(self, entry):
         """The moment at which Redis came back without its last entries, if this may have been one of them."""
