@@ -137,7 +137,7 @@ class Evidence:
         flat = redis.call("tidemark:durable", "HGETALL", "tidemark:durable")
         others = {flat[i].decode(): flat[i + 1].decode() for i in range(0, len(flat), 2)}
         for lane, mark in others.items():
-            if lane.startswith("witness:"):
+            if lane and not lane.startswith(("incarnation:", "installation:")):
                 self.marks[lane] = mark, int(others.get(f"incarnation:{lane}", 0))
 
     def is_sole_writer(self, lane):

@@ -7,6 +7,7 @@ from .testimony import position
 BACK = "Until then, about a second for a server that answers, durable marks may be ahead of Postgres."
 # The hash that holds the mark is part of the copy.
 OLDER_COPY = "an older copy: failover to a replica without the tail, a restored snapshot"
+FORGOTTEN = "the ledger's incarnation is raised above the one that Redis knows"
 # How long an answering Postgres may be behind after it went back. Generous, for machines that are busy.
 BACK_SECONDS = 45
 
@@ -50,6 +51,8 @@ def durable_means_committed(evidence, losses, verdict):
                 falls = before and (incarnation, position(mark)) < (before[0], before[1])
                 if falls and any(before[2] <= harm["ended"] + 1 and harm["ended"] - 1 <= record["at"] for harm in losses.tails):
                     verdict.excuse(OLDER_COPY)
+                elif falls and was_forgotten(losses, lane, before[2], record["at"], backs):
+                    verdict.excuse(FORGOTTEN)
                 else:
                     verdict.check(not falls, "marks that do not fall within an incarnation",
                                   lambda: f"{lane}: {before} and then {mark} ({incarnation}) at {record['taken']:.3f}")
@@ -72,6 +75,12 @@ def durable_means_committed(evidence, losses, verdict):
         mark = evidence.marks.get(lane)
         verdict.check(mark is not None and position(mark[0]) == cursor and mark[1] == row["incarnation"], "marks at the end are the cursors",
                       lambda: f"{lane}: mark {mark}, cursor {cursor} ({row['incarnation']})")
+
+
+def was_forgotten(losses, lane, since, until, backs):
+    """Whether Redis lost the mark and Postgres the commits that it told of: then neither knows the incarnation that agents know."""
+    return (any(harm["began"] <= until for harm in losses.destructions(lane, since))
+            and any(began <= until and ended >= since for began, ended in backs))
 
 
 def unsigned(at):

@@ -100,26 +100,35 @@ class Losses:
     def destruction(self, entry):
         """The destruction that may have taken it; none where reading had passed it before, for then it had to be in Postgres."""
         for harm in self.may_have_destroyed(entry):
-            passed = any(at > entry.position and sent > entry.at and committed < harm["began"]
-                         for at, sent, committed in self._applied[entry.lane])
-            if not passed and not self._was_marked(entry, harm):
+            if not self._was_passed(entry, harm["began"]) and not self._was_marked(entry, harm):
                 return harm
         return None
 
+    def _was_passed(self, entry, moment):
+        """Whether something behind it was applied before: entries are read in their order, so it had been read, too."""
+        return any(at > entry.position and sent > entry.at and committed < moment for at, sent, committed in self._applied[entry.lane])
+
     def _was_marked(self, entry, harm):
-        """Whether its lane's mark was seen to have passed it before; ids that producers make may fall behind an older stream's mark."""
-        return entry.asked == "*" and any(
+        """Whether its lane's mark was seen to have passed it before; ids that producers make may fall behind an older stream's mark.
+
+        A Postgres that went back may lack what the mark spoke of, and Redis what would have been committed again."""
+        was_lost = any(back["ended"] >= entry.at for back in self._back)
+        return entry.asked == "*" and not was_lost and any(
             at >= entry.position for taken, at in self._marks[entry.lane] if entry.at < taken < harm["began"])
 
     def tail(self, entry):
         """The moment at which Redis came back without its last entries, if this may have been one of them."""
         for harm in self._tails:
             kept = harm.get("kept", {}).get(entry.lane)
-            if kept and tuple(kept) < entry.position and entry.sent <= harm["ended"]:
-                return harm
-            if not kept and harm["began"] <= entry.at and entry.sent <= harm["ended"]:
+            is_behind = tuple(kept) < entry.position if kept else harm["began"] <= entry.at
+            if is_behind and entry.sent <= harm["ended"]:
                 return harm
         return None
+
+    def lost_with_tail(self, entry):
+        """Whether it went so before it was read."""
+        harm = self.tail(entry)
+        return harm is not None and not self._was_passed(entry, harm["ended"])
 
     @property
     def tails(self):

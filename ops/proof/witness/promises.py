@@ -64,16 +64,12 @@ def each_change_once(evidence, losses, verdict):
                 verdict.fault(f"{name(entry)} repeats {event} and is a dead letter for {entry.letters[0]['reason']}")
             elif all(same):
                 verdict.check(not is_letter, "the same again, without effect", lambda: f"{name(entry)} repeats {event} exactly and is a dead letter")
-            elif not any(same) and entry.outcome == "lost" and losses_explain(entry, losses):
+            elif entry.outcome == "lost":
                 continue
             elif not any(same):
                 verdict.check(is_letter, "another content, a dead letter", lambda: f"{name(entry)} uses {event} for another content and is none")
                 noted = any(row["kind"] == "id_reused" and row["lane"] == entry.lane and shown(entry) in row["detail"] for row in evidence.divergences)
                 verdict.check(noted or not is_letter, "another content, a divergence", lambda: f"{name(entry)} is in no row of divergences")
-
-
-def losses_explain(entry, losses):
-    return losses.exact_row(entry) or losses.break_row(entry.lane, entry.sent) or losses.later_exact_row(entry)
 
 
 def in_order(evidence, losses, verdict):
@@ -119,7 +115,7 @@ def nothing_vanishes_silently(evidence, losses, verdict):
         if row:
             verdict.ok(f"counted exactly as {row['cause']}")
             continue
-        harm, tail = losses.destruction(entry), losses.tail(entry)
+        harm, tail = losses.destruction(entry), losses.lost_with_tail(entry)
         if harm and losses.break_row(entry.lane, harm["began"]):
             verdict.ok("destroyed, with a row of gaps")
             verdict.excuse(DESTROYED)

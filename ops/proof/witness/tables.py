@@ -178,10 +178,12 @@ def chain(verdict, session, history, found):
         if words[0] == "step" and len(words) > 5:
             steps.append((int(words[1]), int(words[3]), int(words[5])))
     written = {entry.serial for _, fields, _, entry in history if fields.get("content", "").startswith("step ")}
+    # What was written again stands where it was written again.
+    again = {int(fields["content"].split(" ")[3]) for _, fields, _, entry in history
+             if fields.get("content", "").startswith("step ") and int(fields["content"].split(" ")[3]) != entry.serial}
     repeated = {entry.event for _, _, _, entry in history if entry.event and len([1 for _, _, _, other in history if other.event == entry.event]) > 1}
     for one, other in zip(steps, steps[1:]):
-        # A repetition beyond the window, and one whose first writing was lost, stand where they were written again.
-        if repeated or other[2] not in written:
+        if repeated or other[2] not in written or again & {one[1], other[1], other[2]}:
             continue
         verdict.check(one[1] == other[2], "links of chains of messages", lambda: f"{session!r}: {other} stands behind {one}")
 
