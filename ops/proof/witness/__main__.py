@@ -143,6 +143,8 @@ def meet(options, site, testimony, threads, trials, chance):
                 trials.apart(int(time.time()))
         round_number += 1
     if not options.no_trials:
+        # A stream that the last fault destroyed is noticed a second after something of the next one was read: not in the middle of this.
+        time.sleep(5)
         trials.setting()
 
         def signal_all(number):
