@@ -64,7 +64,7 @@ def durable_means_committed(evidence, losses, verdict):
             elif was_back:
                 verdict.excuse(BACK)
             else:
-                lost = entry.outcome == "lost" and (losses.exact_row(entry) or losses.destruction(entry) or losses.tail(entry))
+                lost = entry.outcome == "lost" and (losses.exact_row(entry) or losses.later_exact_row(entry) or losses.destruction(entry) or losses.tail(entry))
                 moved = any(harm["began"] <= record["at"] for harm in [*losses.may_have_destroyed(entry), losses.tail(entry)] if harm)
                 verdict.check(lost or moved, "claimed entries that a fault took", lambda: f"{name(entry)} {shown(entry)} in {lane} was claimed and not there")
     for lane, stream in evidence.streams.items():
