@@ -10,10 +10,16 @@ class Events:
     def __init__(self, folder):
         self._file = open(f"{folder}/events.log", "a", encoding="utf-8")
         self._begun = time.monotonic()
-        self.lines = []
+        self.lines, self._begins = [], []
 
     def begin(self, number, kind):
+        self._begins.append((kind, time.time()))
         self.note(f"#{number} {kind}")
+
+    def spans(self):
+        """(kind, its beginning, the beginning of what came next), in seconds since 1970."""
+        ends = [began for _, began in self._begins[1:]] + [time.time()]
+        return [(kind, began, ended) for (kind, began), ended in zip(self._begins, ends)]
 
     def note(self, text):
         now = datetime.now(timezone.utc)

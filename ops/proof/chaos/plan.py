@@ -11,11 +11,13 @@ from chaos.cluster import take_mounts_along
 from chaos.faults import PERSISTENCE, PGBOUNCER, PROXY, SMALL_DISK, STANDBY, STREAMS, WINDOW, chosen
 from chaos.pooler import find_pgbouncer
 from chaos.proxies import find_proxy
-from chaos.world import SHORT_WINDOW_SECONDS, STREAM_PATTERNS
+from chaos.witnessed import PATTERN
+from chaos.world import SHORT_WINDOW_SECONDS, STREAM_PATTERNS, TRIM_KEEP_SECONDS
 from proof import find_binary, say
 
 # From this length on all faults belong to a run that names none; a shorter one takes the cheap ones.
 MINUTES_FOR_ALL = 3
+DEFAULT_WINDOW_SECONDS = 24 * 3600
 # Of what could not be injected at its time.
 ATTEMPTS = 3
 
@@ -23,6 +25,7 @@ ATTEMPTS = 3
 class Plan:
     def __init__(self, options, seed):
         self._seed = seed
+        self._has_witness = options.workload == "witness"
         self.binary, self.proxy = find_binary(options.binary), find_proxy(options.proxy)
         self.faults = chosen(options.faults or ("all" if options.minutes >= MINUTES_FOR_ALL else "cheap"), options.redis)
         self.skipped = []
@@ -45,7 +48,16 @@ class Plan:
             settings |= {"lanes": [{"streams": pattern} for pattern in STREAM_PATTERNS], "discover": "500ms"}
         if self._wants(WINDOW):
             settings |= {"dedupe": {"window": f"{SHORT_WINDOW_SECONDS}s"}}
+        if self._has_witness:
+            settings["lanes"] = settings.get("lanes", []) + [{"streams": PATTERN}]
         return settings
+
+    keep_seconds = TRIM_KEEP_SECONDS
+
+    @property
+    def window_seconds(self):
+        """How far apart two entries with one event id count as one change."""
+        return SHORT_WINDOW_SECONDS if self._wants(WINDOW) else DEFAULT_WINDOW_SECONDS
 
     def _wants(self, need):
         return any(need in fault.needs for fault in self.faults)

@@ -77,6 +77,19 @@ class Report:
         print(f"\nseed {self._seed}; {decisive}")
         print("PASSED" if verdict.is_clean else "FAILED")
 
+    def finish_witness(self, verdict, waits_of_others, has_passed, testimony):
+        """The same where the witness wrote and judged."""
+        for kind, count in self._injected.items():
+            if not count:
+                verdict.add("process", f"{kind} was not injected")
+        passed = has_passed and verdict.is_clean
+        self._result = {"passed": passed, "differences": verdict.counts, "examples": verdict.examples, "witness": testimony}
+        self._waits_of_others = waits_of_others
+        self._print_faults()
+        print_differences(verdict)
+        print(f"\nseed {self._seed}")
+        print("PASSED" if passed else "FAILED")
+
     def _print_faults(self):
         print(f"{'faults injected':<24} {'times':>6} {'recovery p50':>13} {'p99':>9} {'max':>9}")
         for kind, count in self._injected.items():

@@ -45,6 +45,9 @@ def arguments():
     parser.add_argument("--faults", help="kinds, all, cheap or none, with commas (default: all from 3 minutes on, else cheap)")
     parser.add_argument("--report", help="where the report goes, as JSON (default: a new file below the folder for temporary files)")
     parser.add_argument("--deadline", type=float, default=120, help="seconds to catch up at the end (default %(default)s)")
+    parser.add_argument(
+        "--workload", default="producers", choices=("producers", "witness"),
+        help="who writes and who judges: the producers and the checker, or the witness in their place (default %(default)s)")
     parser.add_argument("--spoil", choices=KINDS, help="break the result before it is compared, to see that this difference is found")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs and ledgers, also when all is well")
     return parser.parse_args()
@@ -67,6 +70,9 @@ def prove(options, seed, folder):
         sampler.stop()
         if sampler.failure:
             raise RuntimeError(f"the sampler failed: {sampler.failure!r}")
+        if options.workload == "witness":
+            report.finish_witness(verdict, world.waits_of_others, *world.witness.judge(world))
+            return report.is_passed
         entries = read_ledgers(f"{folder}/ledgers")
         say(f"comparing {len(entries)} entries")
         checker = Checker(world.cluster, entries, world.removals, verdict, world.redis.lanes)

@@ -20,6 +20,7 @@ from chaos.one_redis import OneRedis
 from chaos.proxies import WorkerProxies
 from chaos.removals import Removals, now_ms
 from chaos.sentinel_redis import SentinelRedis
+from chaos.witnessed import Witness
 from pgwire import PostgresError
 from proof import migrate
 from resp import RespError
@@ -113,6 +114,11 @@ class World:
         migrate(self.workers[0])
         for worker in self.workers:
             worker.start()
+        if self._options.workload == "witness":
+            self.witness = Witness(self.folder, plan, self._options, self.redis.url, [node.port for node in self.cluster.nodes],
+                                   plan.rng("witness").getrandbits(32))
+            self.producers.append(self.witness.start())
+            return
         seeds = plan.rng("producers")
         for number in range(1, PRODUCERS + 1):
             self.producers.append(subprocess.Popen(
