@@ -134,7 +134,7 @@ def lose_commits(world, rng):
     try:
         world.rest(rng.uniform(2, 5))
         world.freeze_all()
-        marks = read_marks(world.redis, list(world.redis.lanes))
+        marks = read_marks(world.redis, world.lanes_with_cursors)
         primary.crash()
         primary.start()
         known = cursors(primary)
