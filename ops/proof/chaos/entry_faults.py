@@ -20,7 +20,7 @@ CLEARS = 10_000
 MEBIBYTE = 1 << 20
 
 
-@fault("two-lanes", weight=4)
+@fault("two-lanes", weight=4, cheap=True)
 def write_to_two_lanes(world, rng):
     """One session in its own lane and in another, as by a producer that goes astray: both with the same ids."""
     sessions = [f"two-lanes-{rng.getrandbits(32):08x}" for _ in range(rng.randint(1, 3))]
@@ -59,18 +59,18 @@ def write_with_ids(world, rng, lane, first_ms):
         end()
 
 
-@fault("ids-ahead", weight=2, needs=[STREAMS])
+@fault("ids-ahead", weight=2, needs=[STREAMS], cheap=True)
 def write_ahead(world, rng):
     """A day ahead of the clock, in a stream of their own."""
     write_with_ids(world, rng, world.new_stream("ids"), now_ms() + DAY_MILLISECONDS)
 
 
-@fault("ids-microseconds", weight=2, needs=[STREAMS])
+@fault("ids-microseconds", weight=2, needs=[STREAMS], cheap=True)
 def write_microseconds(world, rng):
     write_with_ids(world, rng, world.new_stream("ids"), time.time_ns() // 1000)
 
 
-@fault("ids-beyond", weight=2, needs=[STREAMS])
+@fault("ids-beyond", weight=2, needs=[STREAMS], cheap=True)
 def write_beyond(world, rng):
     """Good entries, and then some whose ids no bigint holds: each of these is a dead letter, and neither is lost nor keeps others waiting."""
     lane = world.new_stream("ids")
@@ -96,7 +96,7 @@ def write_fields(world, rng, kind, counts):
     world.expect_others_soon(kind, [lane_of(session)])
 
 
-@fault("fields-at-limit", weight=2)
+@fault("fields-at-limit", weight=2, cheap=True)
 def write_at_limit(world, rng):
     write_fields(world, rng, "fields-at-limit", [MOST_FIELDS, MOST_FIELDS + 1])
 

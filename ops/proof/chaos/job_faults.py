@@ -64,7 +64,7 @@ def wait_for_rows(world, lanes):
         world.events.note(str(error))
 
 
-@fault("jobs", weight=3, needs=[STREAMS], alone=True)
+@fault("jobs", weight=3, needs=[STREAMS], cheap=True, alone=True)
 def end_jobs(world, rng):
     return finish(world, rng, begin(world, rng), are_watched=True)
 
@@ -94,7 +94,7 @@ def end_jobs_without_connections(world, rng):
     return wait_for_ends
 
 
-@fault("jobs-no-worker", weight=3, needs=[STREAMS], alone=True)
+@fault("jobs-no-worker", weight=3, needs=[STREAMS], cheap=True, alone=True)
 def end_jobs_without_workers(world, rng):
     lanes = begin(world, rng)
     with world.without(world.workers):

@@ -89,7 +89,7 @@ def read_levels(world, levels):
             pass
 
 
-@fault("wrong-key", weight=2, alone=True)
+@fault("wrong-key", weight=2, cheap=True, alone=True)
 def take_hash(world, rng):
     """Somebody writes a text where a lane's mark stands. The marks of all other lanes come on as ever."""
     lane = rng.choice(LANES)
