@@ -90,23 +90,6 @@ extension MemorySink {
   }
 
   func makeLeaseNews() throws -> any LeaseNews { MemoryNews(told: told) }
-}
-
-private actor MemoryNews: LeaseNews {
-  private let told: ChangeSignal
-  private var seen: UInt64?
-
-  init(told: ChangeSignal) {
-    self.told = told
-  }
-
-  func next() async throws {
-    if let seen { await told.wait(after: seen) }
-    try Task.checkCancellation()
-    seen = told.generation
-  }
-
-  func close() async {}
 
   func reclaim(_ lanes: [String], for worker: WorkerIdentity) async throws -> [LaneRecord] {
     state.withLock { state in
@@ -126,4 +109,21 @@ private actor MemoryNews: LeaseNews {
       state.lanes[lane]?.fence += 1
     }
   }
+}
+
+private actor MemoryNews: LeaseNews {
+  private let told: ChangeSignal
+  private var seen: UInt64?
+
+  init(told: ChangeSignal) {
+    self.told = told
+  }
+
+  func next() async throws {
+    if let seen { await told.wait(after: seen) }
+    try Task.checkCancellation()
+    seen = told.generation
+  }
+
+  func close() async {}
 }
