@@ -53,6 +53,16 @@ CREATE TABLE {{schema}}.lanes (
   updated_at         timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 20, autovacuum_vacuum_threshold = 100, autovacuum_vacuum_scale_factor = 0);
 
+-- The items of `lanes`, by name or pattern, and when each first took effect: what it says of where reading begins is for the streams that existed
+-- then. Lanes of streams that could be looked at have their rows since; the others are `unmeasured`. One row an item that was ever configured.
+CREATE TABLE {{schema}}.lane_items (
+  streams        text COLLATE "C" PRIMARY KEY,
+  start          text NOT NULL,
+  took_effect_at timestamptz NOT NULL DEFAULT now(),
+  worker         text NOT NULL,
+  unmeasured     text[] NOT NULL DEFAULT '{}'
+);
+
 -- What a lane came to before its stream was recreated or rewound: the accounting is that of one incarnation.
 CREATE TABLE {{schema}}.lane_incarnations (
   lane               text COLLATE "C" NOT NULL,
@@ -131,6 +141,7 @@ CREATE TABLE {{schema}}.change_log (
   v            integer NOT NULL DEFAULT 1,
   occurred_at  timestamptz NOT NULL,
   committed_at timestamptz NOT NULL DEFAULT now(),
+  -- Over all fields of the entry: what is read again under its id is the same entry exactly when its digest is.
   digest       bytea NOT NULL,
   fields       jsonb,
   PRIMARY KEY (lane_id, entry_ms, entry_no)
@@ -143,7 +154,8 @@ CREATE VIEW {{schema}}.changes AS
          c.occurred_at, c.committed_at, c.digest, c.fields
     FROM {{schema}}.change_log c JOIN {{schema}}.lanes l USING (lane_id);
 
--- The producers' ids of the last `dedupe.window`, each with the latest position at which it was applied. By event_id first: ids that rise with
+-- The producers' ids of the last `dedupe.window`, each with the latest position at which it was applied and the digest of the change's content
+-- there: of all fields but event_id, ts and trace, which a producer that repeats a change may write anew. By event_id first: ids that rise with
 -- time (UUIDv7, ULID) append. There is no index by position: what is old is found by going over the table, page by page.
 CREATE TABLE {{schema}}.event_ids (
   event_id   text COLLATE "C" NOT NULL,
@@ -555,7 +567,7 @@ END $$;
 -- `large_columns` and `large_cells` say where each belongs, in the order of the rows.
 CREATE FUNCTION {{schema}}.apply_exactly(
   statements text[], lanes integer[], entry_mss bigint[], entry_nos bigint[], sessions text[], event_ids text[], digests bytea[],
-  row_entries integer[], row_statements integer[], row_values text[], large_rows integer[], large_columns integer[], large_cells integer[],
+  content_digests bytea[], row_entries integer[], row_statements integer[], row_values text[], large_rows integer[], large_columns integer[], large_cells integer[],
   large_values text[], first_nos jsonb, dedupe_window_ms bigint, isolate_ambiguous boolean)
 RETURNS TABLE (entry integer, outcome text, failed_sqlstate text, failed_message text, failed_constraint text)
 LANGUAGE plpgsql AS $$
@@ -601,7 +613,7 @@ BEGIN
 
     BEGIN
       IF event_ids[i] IS NOT NULL THEN
-        outcome := {{schema}}.claim_event_id(event_ids[i], sessions[i], entry_mss[i], digests[i], dedupe_window_ms);
+        outcome := {{schema}}.claim_event_id(event_ids[i], sessions[i], entry_mss[i], content_digests[i], dedupe_window_ms);
         IF outcome IS NOT NULL THEN
           RETURN NEXT;
           CONTINUE;

@@ -57,7 +57,8 @@ import TidemarkTestKit
     Bad("a session that is not UTF-8", "bad_utf8", "'session'", ["type": "messages.cleared"]).with("session", [0xC3, 0x28]),
     .message("tokens that are no number", "bad_number", "tokens", "tokens", "many"),
     .message("tokens beyond 64 bits", "bad_number", "tokens", "tokens", "9223372036854775808"),
-    .message("a time below zero", "bad_number", "ts", "ts", "-1"),
+    .message("a time below zero", "invalid_field", "milliseconds", "ts", "-1"),
+    .message("a time in seconds", "invalid_field", "seconds", "ts", "1795389463"),
     .message("a repeated field", "repeated_field", "'role'", "role", "assistant"),
     Bad(
       "no such status", "invalid_field", "ok, error, cancelled",

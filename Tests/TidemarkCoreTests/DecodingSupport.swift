@@ -42,8 +42,11 @@ func text(_ count: Int) -> String { String(repeating: "x", count: count) }
 
 extension JSONCheck {
   /// What is wrong with a value that is all of an entry, or that has room for any numbers.
-  static func problem(in bytes: [UInt8], wantsArray: Bool = false, entryBytes: Int? = nil) -> String? {
+  static func problem(
+    in bytes: [UInt8], wantsArray: Bool = false, entryBytes: Int? = nil, replacing: Bool = false
+  ) -> String? {
     var room = NumberRoom(entryBytes: entryBytes ?? bytes.count)
-    return bytes.withUnsafeBufferPointer { problem(in: $0, wantsArray: wantsArray, room: &room) }
+    var escapes = UnstorableEscapes(areReplaced: replacing)
+    return bytes.withUnsafeBufferPointer { problem(in: $0, wantsArray: wantsArray, room: &room, escapes: &escapes) }
   }
 }

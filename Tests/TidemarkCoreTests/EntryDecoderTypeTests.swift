@@ -58,7 +58,6 @@ import Testing
     ("message.appended", [["content", "x"], ["rol", "user"]], .missingField, "rol"),
     ("message.appended", [["role", "user"], ["contents", "x"]], .missingField, "contents"),
     ("message.appended", [["parts", "{}"]], .badJSON, "not an array"),
-    ("message.appended", [["parts", ""]], .badJSON, "parts"),
     ("message.appended", [["parts", "[1,]"], ["role", "u"], ["content", "x"]], .badJSON, "parts"),
     ("message.appended", [["role", text(513)], ["content", "x"]], .tooLong, "role"),
     ("message.appended", [["parts", "[]"], ["message_id", text(513)]], .tooLong, "message_id"),
@@ -68,7 +67,6 @@ import Testing
     ("message.appended", [["parts", "[]"], ["tokens", "many"]], .badNumber, "tokens"),
     ("message.appended", [["parts", "[]"], ["tokens", "1.5"]], .badNumber, "tokens"),
     ("message.appended", [["parts", "[]"], ["tokens", "1e3"]], .badNumber, "tokens"),
-    ("message.appended", [["parts", "[]"], ["tokens", ""]], .badNumber, "tokens"),
     ("message.appended", [["parts", "[]"], ["tokens", "9223372036854775808"]], .badNumber, "tokens"),
     ("message.appended", [["parts", "[]"], ["usage", "{"]], .badJSON, "usage"),
     ("message.appended", [["parts", "[]"], ["meta", "\"\\u0000\""]], .badJSON, "meta"),
@@ -79,7 +77,7 @@ import Testing
     ("session.ended", [["status", "done"]], .invalidField, "completed, failed, cancelled"),
     ("session.ended", [["status", ""]], .invalidField, "status"),
     ("session.started", [["meta.a", "nope"]], .badJSON, "'meta.a'"),
-    ("session.updated", [["meta.", "1"], ["meta.x", ""]], .badJSON, "'meta.x'"),
+    ("session.updated", [["meta.", "1"], ["meta.x", " "]], .badJSON, "'meta.x'"),
     ("context.set", [["value", "1"]], .missingField, "key is missing"),
     ("context.set", [["key", ""], ["value", "1"]], .missingField, "key is empty"),
     ("context.set", [["key", "k"]], .missingField, "value is missing"),
@@ -106,7 +104,7 @@ import Testing
     ("outcome.recorded", [["score", "1e400"]], .badNumber, "score"),
     ("outcome.recorded", [["score", "1e-400"]], .badNumber, "score"),
     ("outcome.recorded", [["score", "Infinity"]], .badNumber, "score"),
-    ("outcome.recorded", [["score", ""]], .badNumber, "score"),
+    ("outcome.recorded", [["score", " "]], .badNumber, "score"),
     ("outcome.recorded", [["score", "0x1p3"]], .badNumber, "score"),
   ]
 
@@ -161,7 +159,9 @@ import Testing
   @Test func `one decoder serves entries one after another without remembering the last`() throws {
     let full: [RawField] = change(
       "session.started",
-      [["meta.a", "1"], ["x", "y"], ["event_id", "e"], ["seq", "1"], ["epoch", "2"], ["v", "3"], ["ts", "4"], ["actor", "a"]])
+      [
+        ["meta.a", "1"], ["x", "y"], ["event_id", "e"], ["seq", "1"], ["epoch", "2"], ["v", "3"], ["ts", "1795389463124"], ["actor", "a"],
+      ])
     let bad = change("context.set")
     let plain = change("messages.cleared")
     let block = EntryBlock.of(numbered([full, bad, plain]))

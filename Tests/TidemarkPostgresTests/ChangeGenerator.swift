@@ -21,7 +21,9 @@ struct ChangeGenerator {
   mutating func change(_ id: EntryID) -> [String: String] {
     let type = random.one(of: types)
     var fields = ["type": type, "session": random.one(of: sessions)]
-    if random.chance(15) { fields["ts"] = "\(Int(id.ms) + random.below(2_000) - 1_000)" }
+    // Small ids tell no time, and then any may be given.
+    let time = Int(id.ms) < 1_000_000_000_000 ? 1_700_000_000_000 + Int(id.ms) : Int(id.ms)
+    if random.chance(15) { fields["ts"] = "\(time + random.below(2_000) - 1_000)" }
     if random.chance(50) { fields["seq"] = "\(random.below(1_000))" }
     if random.chance(20) { fields["event_id"] = "e\(id.ms)" }
     fill(type, &fields)

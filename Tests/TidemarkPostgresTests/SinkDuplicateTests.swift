@@ -46,6 +46,38 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a repeat with a new time or trace is a duplicate, on each path`() async throws {
+    try await withSink { sink in
+      func set(_ ms: UInt64, _ value: String, _ more: [(String, String)]) -> HandMade {
+        HandMade(ms, "context.set", "s", [("key", "k"), ("value", value), ("event_id", "e")] + more)
+      }
+      try await sink.commit([set(1, "1", [("ts", "1700000000001")])])
+      let settlement = try await sink.commit(
+        [
+          set(2, "1", [("ts", "1700000000002")]), set(3, "1", [("trace", "t")]), set(4, "1", []),
+          set(5, "2", [("ts", "1700000000001")]), set(6, "1", [("actor", "a")]),
+        ], .exact)
+      #expect(settlement.counts.duplicates == 3)
+      #expect(settlement.deadLetters.map(\.entry) == [3, 4])
+      #expect(settlement.deadLetters.map(\.rejection.reason) == [.idReused, .idReused])
+    }
+  }
+
+  @Test func `an entry id that comes again with another time, trace or producer's id is a divergence`() async throws {
+    let first = HandMade(1, "context.set", "s", [("key", "k"), ("value", "1"), ("event_id", "e"), ("ts", "1700000000001")])
+    for (name, value) in [("event_id", "f"), ("ts", "1700000000002"), ("trace", "t")] {
+      try await withSink { sink in
+        try await sink.commit([first])
+        var again = first
+        again.fields.removeAll { $0.name == Array(name.utf8) }
+        again.fields.append((Array(name.utf8), Array(value.utf8)))
+        // The lane is behind: what comes is read again.
+        try await sink.connection.script("update tide.lanes set entry_ms = 0, applied_no = 0, furthest_ms = 1", deadline: generous)
+        #expect(try await sink.commit([again], .exact).counts.divergent == 1, "\(name)")
+      }
+    }
+  }
+
   @Test func `the window counts by positions, and in both directions`() async throws {
     try await withSink(lanes: ["one", "two"], dedupeWindow: .seconds(1)) { sink in
       try await sink.commit([Self.set(11_000, "1", event: "e")])

@@ -8,7 +8,8 @@ import TidemarkTestKit
   private static func isTaken(_ text: String) -> Bool {
     var text = text
     var room = NumberRoom(entryBytes: text.utf8.count)
-    return text.withUTF8 { JSONCheck.problem(in: $0, room: &room) == nil }
+    var escapes = UnstorableEscapes(areReplaced: false)
+    return text.withUTF8 { JSONCheck.problem(in: $0, room: &room, escapes: &escapes) == nil }
   }
 
   /// Documents put together from pieces, most of them broken somewhere, and the numbers at the edges of numeric.
@@ -40,6 +41,30 @@ import TidemarkTestKit
       #expect(settlement.deadLetters.map(\.rejection.reason) == [.badJSON, .badJSON])
       #expect(try await sink.one("select length(tide.state('s') #>> '{context,b,value}')") == "131074")
       #expect(try await sink.one("select detail from tide.dead_letters where entry_ms = 1")?.contains("written out") == true)
+    }
+  }
+
+  @Test func `what jsonb can't hold is stored as U+FFFD where that is asked for, on each path`() async throws {
+    for mode in [CommitMode.fast, .exact] {
+      try await withSink { sink in
+        var sink = sink
+        sink.limits.replacesNUL = true
+        let unstorable = #"{"a\u0000": ["\ud83dx", "\\u0000", 1.50]}"#
+        let settlement = try await sink.commit(
+          [
+            HandMade(1, "context.set", "s", [("key", "k"), ("value", unstorable)]),
+            HandMade(2, "session.started", "s", [("meta.m", unstorable)]),
+            HandMade(3, "tool.started", "s", [("call_id", "c"), ("tool", "t"), ("arguments", unstorable)]),
+            HandMade(4, "message.appended", "s", [("parts", "[\(unstorable)]"), ("usage", unstorable)]),
+          ], mode)
+        #expect(settlement.counts.applied == 4)
+        let stored = "{\"a\u{FFFD}\": [\"\u{FFFD}x\", \"\\\\u0000\", 1.50]}"
+        #expect(try await sink.one("select value from tide.context") == stored)
+        #expect(try await sink.one("select meta -> 'm' from tide.sessions") == stored)
+        #expect(try await sink.one("select fields -> 'meta.m' from tide.changes where entry_ms = 2") == stored)
+        #expect(try await sink.one("select arguments from tide.tool_calls") == stored)
+        #expect(try await sink.rows("select parts -> 0, usage from tide.messages") == [[stored, stored]])
+      }
     }
   }
 

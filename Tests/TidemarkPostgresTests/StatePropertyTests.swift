@@ -126,11 +126,13 @@ import TidemarkTestKit
       return totals == [expected] ? nil : "totals: expected \(expected), found \(totals)"
     }
 
-    /// The digest by its definition: SHA-256 over lengths and bytes of names and values, in the order of the names.
+    /// The digest by its definition: SHA-256 over lengths and bytes of names and values, in the order of the names; first of the content,
+    /// then, where there is more, of that digest and the rest.
     private func digests(_ changes: [Applied]) async throws -> [String?] {
-      let canonical = changes.map { change in
+      func canonical(_ change: Applied, delivery: Bool) -> String {
         var hex: [UInt8] = []
-        for (name, value) in change.fields.sorted(by: { Array($0.key.utf8).lexicographicallyPrecedes(Array($1.key.utf8)) }) {
+        for (name, value) in change.fields.sorted(by: { Array($0.key.utf8).lexicographicallyPrecedes(Array($1.key.utf8)) })
+        where ["event_id", "trace", "ts"].contains(name) == delivery {
           for part in [name, value] {
             withUnsafeBytes(of: UInt32(part.utf8.count).littleEndian) { Hex.append($0, to: &hex) }
             Hex.append(part.utf8, to: &hex)
@@ -140,8 +142,15 @@ import TidemarkTestKit
       }
       let result = try await sink.connection.query(
         """
-        select encode(substr(sha256(decode(hex, 'hex')), 1, 16), 'hex') from unnest($1::text[]) with ordinality t (hex, n) order by n
-        """, [.textArray(strings: canonical)], deadline: generous)
+        select encode(case when rest = '' then content else substr(sha256(content || decode(rest, 'hex')), 1, 16) end, 'hex')
+          from (select substr(sha256(decode(t.hex, 'hex')), 1, 16) as content, t.rest, t.n
+                  from unnest($1::text[], $2::text[]) with ordinality t (hex, rest, n)) as c
+         order by n
+        """,
+        [
+          .textArray(strings: changes.map { canonical($0, delivery: false) }),
+          .textArray(strings: changes.map { canonical($0, delivery: true) }),
+        ], deadline: generous)
       return (0..<result.rowCount).map { result.string($0, 0) }
     }
 

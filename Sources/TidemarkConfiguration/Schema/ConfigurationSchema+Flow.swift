@@ -111,7 +111,8 @@ extension ConfigurationSchema {
     [
       ConfigurationKey(
         "text.unstorable", \.text.unstorable, .choice(Configuration.UnstorableText.allCases.map(\.rawValue)), [],
-        "What becomes of a NUL in a text: `reject` makes a dead letter, `replace` stores U+FFFD in its place.")
+        "What becomes of a NUL in a text, and of `\\u0000` and lone surrogates in JSON: `reject` makes a dead letter, `replace` stores U+FFFD in "
+          + "their place.")
     ])
 
   static let trim = Section(

@@ -24,7 +24,8 @@ extension BatchBuilder {
     for route in table.routes(for: decoded.type) where takes(route) {
       for source in route.sources {
         switch source {
-        case .slot(let slot), .slotOr(let slot, _): size += replacedSize(decoded.values[slot], block)
+        case .slot(let slot), .slotOr(let slot, _):
+          size += isReplacedJSON(slot) ? decoded.values[slot]?.count ?? 0 : replacedSize(decoded.values[slot], block)
         case .prefixed: size += decoded.prefixed.isEmpty ? 0 : JSONText.size(values: decoded.prefixed, of: block.bytes)
         case .extras where !hasExtras:
           hasExtras = true
@@ -42,8 +43,7 @@ extension BatchBuilder {
     for (slot, value) in decoded.values.enumerated() {
       guard let value else { continue }
       let rule = table.catalog[type].fields[slot]
-      let isJSON = rule.kind == .json || rule.kind == .jsonArray
-      size += 4 + rule.name.utf8.count + (isJSON ? value.count : JSONText.size(ofString: block.bytes[value]))
+      size += 4 + rule.name.utf8.count + (rule.isJSON ? value.count : JSONText.size(ofString: block.bytes[value]))
     }
     return size
   }

@@ -81,6 +81,7 @@ package struct BatchBuilder: ~Copyable {
 
   private mutating func fillLedger(_ entry: inout BatchEntry, _ block: EntryBlock) {
     entry.digest = decoded.digest
+    entry.contentDigest = decoded.contentDigest
     entry.session = session(of: block)
     entry.type = text(decoded.typeName, of: block)
     entry.eventID = text(decoded.eventID, of: block)
@@ -105,10 +106,10 @@ package struct BatchBuilder: ~Copyable {
       for source in route.sources {
         let cell: Cell
         switch source {
-        case .slot(let slot): cell = text(decoded.values[slot], of: block)
+        case .slot(let slot): cell = value(slot, of: block)
         case .integerSlot(let slot): cell = integer(decoded.values[slot], of: block)
         case .slotOr(let slot, let fallback):
-          cell = decoded.values[slot] == nil ? constants[fallback] : text(decoded.values[slot], of: block)
+          cell = decoded.values[slot] == nil ? constants[fallback] : value(slot, of: block)
         case .constant(let index): cell = constants[index]
         case .session: cell = entry.session
         case .entryMilliseconds: cell = .integer(Int64(clamping: entry.id.ms))
@@ -140,7 +141,19 @@ package struct BatchBuilder: ~Copyable {
   /// Room for so many bytes that are made, and no more: growing by halves would take a large entry's bytes several times.
   mutating func reserve(_ bytes: Int) { batch.made.reserveCapacity(batch.made.count + bytes) }
 
-  /// A value as it was read, where Postgres can store it as it is.
+  /// Whether the value of a field of the type is JSON that must be changed.
+  func isReplacedJSON(_ slot: Int) -> Bool {
+    guard decoded.hasUnstorableEscapes, let type = decoded.type else { return false }
+    return table.catalog[type].fields[slot].isJSON
+  }
+
+  /// The value of a field of the type.
+  private mutating func value(_ slot: Int, of block: EntryBlock) -> Cell {
+    guard let range = decoded.values[slot], isReplacedJSON(slot) else { return text(decoded.values[slot], of: block) }
+    return make { JSONText.appendValue(block.bytes[range], replacing: true, to: &$0) }
+  }
+
+  /// A text as it was read, where Postgres can store it as it is.
   private mutating func text(_ range: Range<Int>?, of block: EntryBlock) -> Cell {
     guard let range else { return .null }
     guard decoded.hasNUL else {
@@ -189,8 +202,8 @@ package struct BatchBuilder: ~Copyable {
 
   private mutating func prefixed(_ block: EntryBlock) -> Cell {
     guard let type = decoded.type, let prefix = table.catalog[type].jsonPrefix, !decoded.prefixed.isEmpty else { return .null }
-    let fields = decoded.prefixed
-    return make { JSONText.appendObject(values: fields, of: block.bytes, droppingPrefix: prefix.utf8.count, to: &$0) }
+    let (fields, replacing) = (decoded.prefixed, decoded.hasUnstorableEscapes)
+    return make { JSONText.appendObject(values: fields, of: block.bytes, droppingPrefix: prefix.utf8.count, replacing: replacing, to: &$0) }
   }
 
   /// Everything that the change says, as one JSON object.
@@ -205,13 +218,15 @@ package struct BatchBuilder: ~Copyable {
         if bytes.count > start { bytes.append(UInt8(ascii: ",")) }
         JSONText.appendString(rule.name.utf8, to: &bytes)
         bytes.append(UInt8(ascii: ":"))
-        if rule.kind == .json || rule.kind == .jsonArray {
-          bytes.append(contentsOf: block.bytes[value])
+        if rule.isJSON {
+          JSONText.appendValue(block.bytes[value], replacing: decoded.hasUnstorableEscapes, to: &bytes)
         } else {
           JSONText.appendString(block.bytes[value], to: &bytes)
         }
       }
-      JSONText.appendMembers(values: decoded.prefixed, of: block.bytes, droppingPrefix: 0, isFirst: bytes.count == start, to: &bytes)
+      JSONText.appendMembers(
+        values: decoded.prefixed, of: block.bytes, droppingPrefix: 0, replacing: decoded.hasUnstorableEscapes,
+        isFirst: bytes.count == start, to: &bytes)
       JSONText.appendMembers(texts: decoded.extras, of: block.bytes, isFirst: bytes.count == start, to: &bytes)
       bytes.append(UInt8(ascii: "}"))
     }

@@ -14,7 +14,10 @@ package struct BatchEntry: Sendable {
   package var block: Int
   package var indexInBlock: Int
   package var disposition: Disposition
+  /// Over all fields: by it an entry that is read again is known.
   package var digest = ContentDigest.none
+  /// Over the content: by it a change that its producer writes again is known.
+  package var contentDigest = ContentDigest.none
   package var isMisrouted = false
   package var session = Cell.null
   package var eventID = Cell.null

@@ -9,10 +9,10 @@ enum JSONText {
 
   /// An object of values that are JSON themselves.
   static func appendObject(
-    values fields: [EntryBlock.Field], of bytes: [UInt8], droppingPrefix prefix: Int, to output: inout [UInt8]
+    values fields: [EntryBlock.Field], of bytes: [UInt8], droppingPrefix prefix: Int, replacing: Bool, to output: inout [UInt8]
   ) {
     output.append(UInt8(ascii: "{"))
-    appendMembers(values: fields, of: bytes, droppingPrefix: prefix, isFirst: true, to: &output)
+    appendMembers(values: fields, of: bytes, droppingPrefix: prefix, replacing: replacing, isFirst: true, to: &output)
     output.append(UInt8(ascii: "}"))
   }
 
@@ -28,7 +28,8 @@ enum JSONText {
   }
 
   static func appendMembers(
-    values fields: [EntryBlock.Field], of bytes: [UInt8], droppingPrefix prefix: Int, isFirst: Bool, to output: inout [UInt8]
+    values fields: [EntryBlock.Field], of bytes: [UInt8], droppingPrefix prefix: Int, replacing: Bool, isFirst: Bool,
+    to output: inout [UInt8]
   ) {
     var isFirst = isFirst
     for field in fields {
@@ -36,7 +37,31 @@ enum JSONText {
       isFirst = false
       appendString(bytes[field.name].dropFirst(prefix), to: &output)
       output.append(UInt8(ascii: ":"))
-      output.append(contentsOf: bytes[field.value])
+      appendValue(bytes[field.value], replacing: replacing, to: &output)
+    }
+  }
+
+  /// A JSON value as it was written.
+  ///
+  /// - Parameter replacing: escapes that jsonb can't hold become that of U+FFFD, which is as long; nothing else changes.
+  static func appendValue(_ value: ArraySlice<UInt8>, replacing: Bool, to output: inout [UInt8]) {
+    guard replacing else { return output.append(contentsOf: value) }
+    value.withUnsafeBufferPointer { value in
+      var at = 0
+      while at < value.count {
+        let escape = value[at] == UInt8(ascii: "\\") ? JSONEscape(at: at, in: value) : nil
+        switch escape {
+        case .nul, .loneSurrogate:
+          output.append(contentsOf: "\\uFFFD".utf8)
+          at += 6
+        case .character(let length):
+          output.append(contentsOf: value[at..<at + length])
+          at += length
+        case nil:
+          output.append(value[at])
+          at += 1
+        }
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 internal import Crypto
 
-/// What two entries share exactly when their fields do, in whatever order they came: the first 16 bytes of a SHA-256.
+/// What two entries share exactly when their fields do, in whatever order they came: the first 16 bytes of a SHA-256 (see ``EntryHasher``).
 package struct ContentDigest: Hashable, Sendable {
   package var high: UInt64
   package var low: UInt64

@@ -15,14 +15,18 @@ package struct DecodedEntry: Sendable {
   package var isEphemeral = false
   /// Some text holds a NUL that is to be replaced.
   package var hasNUL = false
+  /// Some JSON holds an escape that jsonb can't hold and that is to be replaced.
+  package var hasUnstorableEscapes = false
   /// The type's fields, in the catalog's order.
   package var values: [Range<Int>?] = []
   /// Fields under the type's JSON prefix.
   package var prefixed: [EntryBlock.Field] = []
   /// Fields that nobody knows; they are kept.
   package var extras: [EntryBlock.Field] = []
-  /// The first half of the SHA-256 over all fields, sorted by name.
+  /// Over all fields.
   package var digest = ContentDigest.none
+  /// Over the content: all fields but `event_id`, `ts` and `trace`.
+  package var contentDigest = ContentDigest.none
 
   package init() {}
 
@@ -36,6 +40,7 @@ package struct DecodedEntry: Sendable {
     version = 1
     isEphemeral = false
     hasNUL = false
+    hasUnstorableEscapes = false
     values.removeAll(keepingCapacity: true)
     prefixed.removeAll(keepingCapacity: true)
     extras.removeAll(keepingCapacity: true)

@@ -1,5 +1,3 @@
-internal import Crypto
-
 /// Turns an entry's fields into a change, or says why it is none.
 ///
 /// Finds every fault that can be seen without Postgres. Holds scratch space: one decoder a task, not shared, and never copied, which an
@@ -8,7 +6,7 @@ package struct EntryDecoder: ~Copyable {
   package struct Limits: Sendable {
     package var maxEntryBytes: Int
     package var maxFields: Int
-    /// `text.unstorable: replace`: a NUL in a text becomes U+FFFD.
+    /// `text.unstorable: replace`: what Postgres can't store in a text becomes U+FFFD, also within JSON.
     package var replacesNUL: Bool
 
     package init(maxEntryBytes: Int, maxFields: Int = FlowLimits.defaultMaxFields, replacesNUL: Bool) {
@@ -18,13 +16,10 @@ package struct EntryDecoder: ~Copyable {
     }
   }
 
-  /// The last moment that a timestamp may name: the end of the year 9999.
-  static let lastMillisecond: Int64 = 253_402_300_799_999
-
   private let catalog: [ChangeType]
   private let limits: Limits
   private var shapes: EntryShapes
-  private var canonical: [UInt8] = []
+  private var hasher = EntryHasher()
 
   package init(catalog: [ChangeType] = ChangeCatalog.builtIn, limits: Limits) {
     self.catalog = catalog
@@ -45,7 +40,8 @@ package struct EntryDecoder: ~Copyable {
         try assign(fields, shape, bytes, &decoded)
         if decoded.isEphemeral { return nil }
         guard entry.id.fitsLedger else { throw Rejection.unstorableID }
-        decoded.digest = digest(fields, shape.order, bytes)
+        let digests = hasher.digests(fields, shape.order, bytes)
+        (decoded.digest, decoded.contentDigest) = (digests.entry, digests.content)
         try readEnvelope(fields, shape, bytes, entry, &decoded)
         var room = NumberRoom(entryBytes: EntryBlock.size(of: fields))
         try checkFields(bytes, &room, &decoded)
@@ -58,10 +54,10 @@ package struct EntryDecoder: ~Copyable {
     if let outcome { throw outcome }
   }
 
-  /// The digest of an entry's content, whether it would be accepted or not. Nil for one that was cut when it was read.
+  /// The digest of all of an entry's fields, whether it would be accepted or not. Nil for one that was cut when it was read.
   mutating func digest(of entry: EntryBlock.Entry, in block: EntryBlock) -> ContentDigest? {
     guard block.isWhole(entry) else { return nil }
-    return block.withFields(of: entry) { fields, bytes in digest(fields, EntryShape.order(of: fields, bytes), bytes) }
+    return block.withFields(of: entry) { fields, bytes in hasher.digests(fields, FieldOrder(of: fields, bytes), bytes).entry }
   }
 
   private func checkSize(
@@ -133,9 +129,10 @@ package struct EntryDecoder: ~Copyable {
     try required(session, "session", fields, bytes)
     try Self.checkLength(typeName, "type", ChangeCatalog.typeLimit)
     try Self.checkLength(session, "session", ChangeCatalog.sessionLimit)
-    decoded.occurredMilliseconds = Int64(clamping: min(entry.id.ms, UInt64(Self.lastMillisecond)))
+    decoded.occurredMilliseconds = Int64(clamping: min(entry.id.ms, UInt64(EntryTime.last)))
     for (field, role) in zip(fields, shape.roles) {
       guard case .envelope(let slot) = role else { continue }
+      if field.value.isEmpty, slot.isNumber { continue }
       switch slot {
       case .eventID:
         try Self.checkName(field.value, "event_id")
@@ -145,7 +142,11 @@ package struct EntryDecoder: ~Copyable {
       case .seq: decoded.seq = try Self.integer(bytes, field.value, "seq")
       case .epoch: decoded.epoch = try Self.integer(bytes, field.value, "epoch")
       case .version: decoded.version = try Self.integer(bytes, field.value, "v", within: 0...Int64(Int32.max))
-      case .time: decoded.occurredMilliseconds = try Self.integer(bytes, field.value, "ts", within: 0...Self.lastMillisecond)
+      case .time:
+        decoded.occurredMilliseconds = try Self.integer(bytes, field.value, "ts")
+        if let problem = EntryTime.problem(decoded.occurredMilliseconds, of: entry.id) {
+          throw Rejection(.invalidField, "the field ts \(problem)")
+        }
       case .type, .session, .ephemeral: break
       }
     }
@@ -157,6 +158,11 @@ package struct EntryDecoder: ~Copyable {
   ) throws(Rejection) {
     guard let index = decoded.type else { return }
     let type = catalog[index]
+    for (slot, rule) in type.fields.enumerated() where rule.isAbsentWhenEmpty && decoded.values[slot]?.isEmpty == true {
+      decoded.values[slot] = nil
+    }
+    decoded.prefixed.removeAll { $0.value.isEmpty }
+    var escapes = UnstorableEscapes(areReplaced: limits.replacesNUL)
     // What is required comes before what is given: an empty role is a missing one.
     for rule in type.rules {
       if case .unless = rule { try check(rule, of: type, decoded, bytes) }
@@ -167,13 +173,14 @@ package struct EntryDecoder: ~Copyable {
         continue
       }
       if rule.isRequired, value.isEmpty { throw Rejection(.missingField, "the field \(rule.name) is empty") }
-      if try !FieldCheck.keeps(value, of: rule, in: bytes, room: &room) { decoded.values[slot] = nil }
+      if try !FieldCheck.keeps(value, of: rule, in: bytes, room: &room, escapes: &escapes) { decoded.values[slot] = nil }
     }
     for field in decoded.prefixed {
-      if let problem = JSONCheck.problem(in: UnsafeBufferPointer(rebasing: bytes[field.value]), room: &room) {
+      if let problem = JSONCheck.problem(in: UnsafeBufferPointer(rebasing: bytes[field.value]), room: &room, escapes: &escapes) {
         throw Rejection(.badJSON, "the field \(FieldNames.shown(bytes, field.name)) \(problem)")
       }
     }
+    decoded.hasUnstorableEscapes = escapes.wereFound
     for rule in type.rules {
       if case .anyOf = rule { try check(rule, of: type, decoded, bytes) }
     }
@@ -216,40 +223,5 @@ package struct EntryDecoder: ~Copyable {
       return Rejection(.missingField, "\(detail); is it \(FieldNames.shown(bytes, given[index].name))?")
     }
     return Rejection(.missingField, detail)
-  }
-
-  /// Bytes of an entry above which it is hashed where it lies instead of being copied first.
-  private static let largeEntry = 64 << 10
-
-  private mutating func digest(
-    _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ order: [Int], _ bytes: UnsafeBufferPointer<UInt8>
-  ) -> ContentDigest {
-    let raw = UnsafeRawBufferPointer(bytes)
-    let size = fields.reduce(0) { $0 + 8 + Int($1.nameLength) + Int($1.valueLength) }
-    guard size <= Self.largeEntry else {
-      var hash = SHA256()
-      for part in order.flatMap({ [fields[$0].name, fields[$0].value] }) {
-        withUnsafeBytes(of: UInt32(part.count).littleEndian) { hash.update(bufferPointer: $0) }
-        hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: raw[part]))
-      }
-      return ContentDigest(hash.finalize())
-    }
-    if canonical.count < size { canonical = [UInt8](repeating: 0, count: 2 * size) }
-    return canonical.withUnsafeMutableBytes { canonical in
-      var end = 0
-      for place in order {
-        let field = fields[place]
-        end = Self.put(raw[field.name], into: canonical, at: end)
-        end = Self.put(raw[field.value], into: canonical, at: end)
-      }
-      return ContentDigest(of: UnsafeRawBufferPointer(rebasing: canonical[..<end]))
-    }
-  }
-
-  @inline(__always)
-  private static func put(_ part: Slice<UnsafeRawBufferPointer>, into target: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
-    target.storeBytes(of: UInt32(part.count).littleEndian, toByteOffset: offset, as: UInt32.self)
-    UnsafeMutableRawBufferPointer(rebasing: target[(offset + 4)...]).copyMemory(from: UnsafeRawBufferPointer(rebasing: part))
-    return offset + 4 + part.count
   }
 }

@@ -13,8 +13,7 @@ final class EntryShape: Sendable {
   let type: Int?
   /// One for each field, in the order of the entry.
   let roles: [Role]
-  /// Places of the fields in the order of their names, for the digest.
-  let order: [Int]
+  let order: FieldOrder
   private let nameLengths: [UInt32]
   private let names: [UInt8]
   private let typeField: Int?
@@ -25,11 +24,13 @@ final class EntryShape: Sendable {
     _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>, known: FieldNames
   ) throws(Rejection) {
     func name(_ place: Int) -> Range<Int> { fields[place].name }
-    order = Self.order(of: fields, bytes)
-    for (place, next) in zip(order, order.dropFirst()) where ByteOrder.isEqual(bytes, name(place), name(next)) {
-      throw Rejection(.repeatedField, "the field \(FieldNames.shown(bytes, name(place))) is given twice")
+    order = FieldOrder(of: fields, bytes)
+    for places in [order.content, order.delivery] {
+      for (place, next) in zip(places, places.dropFirst()) where ByteOrder.isEqual(bytes, name(place), name(next)) {
+        throw Rejection(.repeatedField, "the field \(FieldNames.shown(bytes, name(place))) is given twice")
+      }
     }
-    let slots = fields.map { known.envelopeSlot(bytes, $0.name) }
+    let slots = fields.map { FieldNames.envelopeSlot(bytes, $0.name) }
     let typeField = slots.firstIndex(of: .type)
     let typeName = typeField.map { fields[$0].value } ?? 0..<0
     let type = known.type(bytes, typeName)
@@ -44,15 +45,6 @@ final class EntryShape: Sendable {
     self.typeName = Array(bytes[typeName])
     nameLengths = fields.map(\.nameLength)
     names = fields.flatMap { bytes[$0.name] }
-  }
-
-  /// Places of the fields in the order of their names; of a name that is given twice, of their values.
-  static func order(of fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> [Int] {
-    (0..<fields.count).sorted { left, right in
-      let (first, second) = (fields[left], fields[right])
-      let order = ByteOrder.compare(bytes, first.name, second.name)
-      return order == 0 ? ByteOrder.isLess(bytes, first.value, second.value) : order < 0
-    }
   }
 
   /// Bytes that it keeps.

@@ -2,14 +2,14 @@
 enum FieldCheck {
   /// False when the value means the same as no value (a flag that is 0). Throws what is wrong with it.
   static func keeps(
-    _ value: Range<Int>, of rule: FieldRule, in bytes: UnsafeBufferPointer<UInt8>, room: inout NumberRoom
+    _ value: Range<Int>, of rule: FieldRule, in bytes: UnsafeBufferPointer<UInt8>, room: inout NumberRoom, escapes: inout UnstorableEscapes
   ) throws(Rejection) -> Bool {
     if let limit = rule.maxLength { try EntryDecoder.checkName(value, rule.name, limit) }
     switch rule.kind {
     case .text: return true
     case .json, .jsonArray:
       if let problem = JSONCheck.problem(
-        in: UnsafeBufferPointer(rebasing: bytes[value]), wantsArray: rule.kind == .jsonArray, room: &room)
+        in: UnsafeBufferPointer(rebasing: bytes[value]), wantsArray: rule.kind == .jsonArray, room: &room, escapes: &escapes)
       {
         throw Rejection(.badJSON, "the field \(rule.name) \(problem)")
       }

@@ -2,6 +2,9 @@
 struct FieldNames: Sendable {
   enum EnvelopeSlot: Sendable {
     case type, session, eventID, seq, epoch, time, actor, trace, version, ephemeral
+
+    /// Whether it is an optional number, which an empty value leaves out.
+    var isNumber: Bool { self == .seq || self == .epoch || self == .time || self == .version }
   }
 
   private struct Known: Sendable {
@@ -32,7 +35,7 @@ struct FieldNames: Sendable {
     return Self.matches(bytes, name.lowerBound..<name.lowerBound + prefix.count, prefix)
   }
 
-  func envelopeSlot(_ bytes: UnsafeBufferPointer<UInt8>, _ name: Range<Int>) -> EnvelopeSlot? {
+  static func envelopeSlot(_ bytes: UnsafeBufferPointer<UInt8>, _ name: Range<Int>) -> EnvelopeSlot? {
     func named(_ text: StaticString) -> Bool {
       guard let base = bytes.baseAddress, text.utf8CodeUnitCount == name.count else { return false }
       for offset in 0..<name.count where base[name.lowerBound + offset] != text.utf8Start[offset] { return false }

@@ -28,4 +28,14 @@ package struct FieldRule: Sendable {
     self.isRequired = required
     self.maxLength = maxLength
   }
+
+  package var isJSON: Bool { kind == .json || kind == .jsonArray }
+
+  /// An optional JSON or number field that is empty counts as absent.
+  var isAbsentWhenEmpty: Bool {
+    switch kind {
+    case .json, .jsonArray, .integer, .decimal, .number: !isRequired
+    case .text, .flag, .choice: false
+    }
+  }
 }

@@ -15,18 +15,24 @@ package struct JSONCheck {
   /// A bit for every open level, set for an object.
   private var objects: [Bool] = []
   private var room: NumberRoom
+  private var escapes: UnstorableEscapes
 
-  private init(_ bytes: UnsafeBufferPointer<UInt8>, _ room: NumberRoom) {
+  private init(_ bytes: UnsafeBufferPointer<UInt8>, _ room: NumberRoom, _ escapes: UnstorableEscapes) {
     self.bytes = bytes
     self.room = room
+    self.escapes = escapes
   }
 
   /// Nil when jsonb will take it, else what is wrong and at which byte.
   ///
-  /// - Parameter room: what is left for the numbers of the entry that the value is part of.
-  package static func problem(in bytes: UnsafeBufferPointer<UInt8>, wantsArray: Bool = false, room: inout NumberRoom) -> String? {
-    var check = JSONCheck(bytes, room)
-    defer { room = check.room }
+  /// - Parameters:
+  ///   - room: what is left for the numbers of the entry that the value is part of.
+  ///   - escapes: whether escapes that jsonb can't hold are refused, or will be replaced.
+  package static func problem(
+    in bytes: UnsafeBufferPointer<UInt8>, wantsArray: Bool = false, room: inout NumberRoom, escapes: inout UnstorableEscapes
+  ) -> String? {
+    var check = JSONCheck(bytes, room, escapes)
+    defer { (room, escapes) = (check.room, check.escapes) }
     do throws(Problem) {
       check.skipSpace()
       if wantsArray, check.peek != UInt8(ascii: "[") { throw Problem("is not an array") }
@@ -149,43 +155,16 @@ package struct JSONCheck {
   }
 
   private mutating func escape() throws(Problem) {
-    guard at + 1 < bytes.count else { throw Problem() }
-    switch bytes[at + 1] {
-    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"), UInt8(ascii: "n"),
-      UInt8(ascii: "r"), UInt8(ascii: "t"):
-      at += 2
-    case UInt8(ascii: "u"):
-      let unit = try hexUnit()
-      switch unit {
-      case 0: throw Problem("has \\u0000, which jsonb can't hold,")
-      case 0xD800...0xDBFF:
-        guard at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"), bytes[at + 1] == UInt8(ascii: "u"),
-          (0xDC00...0xDFFF).contains(try hexUnit())
-        else { throw Problem("has a lone surrogate") }
-      case 0xDC00...0xDFFF: throw Problem("has a lone surrogate")
-      default: break
-      }
-    default: throw Problem()
+    switch JSONEscape(at: at, in: bytes) {
+    case nil: throw Problem()
+    case .character(let length): at += length
+    case .nul:
+      guard escapes.accept() else { throw Problem("has \\u0000, which jsonb can't hold,") }
+      at += 6
+    case .loneSurrogate:
+      guard escapes.accept() else { throw Problem("has a lone surrogate") }
+      at += 6
     }
-  }
-
-  /// Reads `\uXXXX` at the current place.
-  private mutating func hexUnit() throws(Problem) -> UInt32 {
-    guard at + 6 <= bytes.count else { throw Problem() }
-    var unit: UInt32 = 0
-    for offset in 2..<6 {
-      let byte = bytes[at + offset]
-      let digit: UInt8
-      switch byte {
-      case 0x30...0x39: digit = byte - 0x30
-      case 0x41...0x46: digit = byte - 0x41 + 10
-      case 0x61...0x66: digit = byte - 0x61 + 10
-      default: throw Problem()
-      }
-      unit = unit << 4 | UInt32(digit)
-    }
-    at += 6
-    return unit
   }
 
   private mutating func number() throws(Problem) {

@@ -86,7 +86,7 @@ struct BatchParameters {
       cells.array(of: .text, count: entries.count) { entries[$0].eventID },
       cells.array(of: .text, count: entries.count) { entries[$0].session },
       .integerArray(entries.map { $0.id.ledgerMS }),
-      digests(entries),
+      contentDigests(entries),
     ]
   }
 
@@ -106,6 +106,12 @@ struct BatchParameters {
   func digests(_ entries: [BatchEntry]) -> PostgresValue {
     PostgresValue.array(of: .bytea, count: entries.count, size: (4 + ContentDigest.byteCount) * entries.count) { cursor in
       for entry in entries { cursor.putDigest(entry.digest) }
+    }
+  }
+
+  func contentDigests(_ entries: [BatchEntry]) -> PostgresValue {
+    PostgresValue.array(of: .bytea, count: entries.count, size: (4 + ContentDigest.byteCount) * entries.count) { cursor in
+      for entry in entries { cursor.putDigest(entry.contentDigest) }
     }
   }
 

@@ -43,7 +43,7 @@ extension BatchParameters {
       .integerArray(entries.map { $0.id.ledgerNo }),
       cells.array(of: .text, count: entries.count) { entries[$0].session },
       cells.array(of: .text, count: entries.count) { entries[$0].eventID },
-      digests(entries),
+      digests(entries), contentDigests(entries),
     ] + exact.parameters() + [
       .string("{\(firstNumbers)}"),
       .integer(window.components.seconds * 1000),

@@ -30,6 +30,8 @@ struct LedgerSQL: Sendable {
   let listen: String
   let register: String
   let reclaim: String
+  let itemsInEffect: String
+  let putInEffect: String
   let note: String
   let checkpoint: String
   let eventIDLanes: String
@@ -131,8 +133,8 @@ struct LedgerSQL: Sendable {
       """
     applyExactly = """
       SELECT * FROM \(schema).apply_exactly($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::bytea[],
-        $8::integer[], $9::integer[], $10::text[], $11::integer[], $12::integer[], $13::integer[], $14::text[], $15::jsonb, $16::bigint,
-        $17::boolean)
+        $8::bytea[], $9::integer[], $10::integer[], $11::text[], $12::integer[], $13::integer[], $14::integer[], $15::text[], $16::jsonb,
+        $17::bigint, $18::boolean)
       """
     alreadyThere = """
       SELECT * FROM (
@@ -176,13 +178,29 @@ struct LedgerSQL: Sendable {
     release = "SELECT \(schema).release_shards($1, $2::integer[])"
     leave = "SELECT \(schema).leave($1)"
     listen = "LISTEN \(schema)"
-    register = """
+    func registering(if condition: String) -> String {
+      """
       INSERT INTO \(schema).lanes (lane, shard, entry_ms, entry_no, ordinal, baseline, owner, fence)
       SELECT n.lane, n.shard, n.ms, n.no, n.baseline, n.baseline, l.worker, \(schema).next_fence(0)
         FROM unnest(\(Self.parameters(["text", "integer", "bigint", "bigint", "bigint"]))) AS n (lane, shard, ms, no, baseline)
         JOIN \(schema).leases l USING (shard)
+       WHERE \(condition)
        ORDER BY n.lane
       ON CONFLICT (lane) DO NOTHING
+      """
+    }
+    register = registering(if: "true")
+    itemsInEffect = """
+      SELECT i.streams, u.lane FROM \(schema).lane_items i LEFT JOIN unnest(i.unmeasured) AS u (lane) ON true
+       WHERE i.streams = ANY ($1::text[])
+      """
+    // Of two workers that find an item new the second one waits here for the first, and then leaves the lanes alone.
+    putInEffect = """
+      WITH item AS (
+        INSERT INTO \(schema).lane_items (streams, start, worker, unmeasured) VALUES ($6, $7, $8, $9::text[])
+        ON CONFLICT DO NOTHING RETURNING streams),
+      registered AS (\(registering(if: "EXISTS (SELECT FROM item)")))
+      SELECT EXISTS (SELECT FROM item) AS is_first
       """
     // The lease is locked, so that nobody takes the shard meanwhile.
     reclaim = """

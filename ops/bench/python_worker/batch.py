@@ -104,10 +104,21 @@ class Batch:
             get("actor"), get("trace"), 1, at, kept))
 
 
+# Fields that are not the content of a change.
+DELIVERY = ("event_id", "trace", "ts")
+
+
 def digest(fields: Fields) -> bytes:
-    """The first 16 bytes of a SHA-256 over names and values with their lengths, by name."""
-    parts = []
-    for name in sorted(fields):
+    """The first 16 bytes of a SHA-256 over all fields: over the content, and over its digest and the other fields where there are some."""
+    content = hashed(fields, sorted(name for name in fields if name not in DELIVERY))
+    delivery = [name for name in DELIVERY if name in fields]
+    return hashed(fields, delivery, content) if delivery else content
+
+
+def hashed(fields: Fields, names: list[str], before: bytes = b"") -> bytes:
+    """Over names and values with their lengths."""
+    parts = [before]
+    for name in names:
         for part in (name.encode(), fields[name].encode()):
             parts.append(len(part).to_bytes(4, "little"))
             parts.append(part)

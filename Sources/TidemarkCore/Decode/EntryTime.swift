@@ -1,0 +1,34 @@
+/// Whether a producer's `ts` is a time in Unix milliseconds.
+enum EntryTime {
+  /// The beginning of 2001. Seconds are below it until the year 32970.
+  static let first: Int64 = 978_307_200_000
+  /// The last moment that a timestamp may name: the end of the year 9999.
+  static let last: Int64 = 253_402_300_799_999
+  /// How far a time may be ahead of the entry's own: clocks differ, and so do the ideas of which day it is.
+  private static let ahead: Int64 = 86_400_000
+
+  /// The latest `ts` that an entry with this id may have: a day after its own time. An id that is no time of this millennium (small numbers that
+  /// a producer counts, seconds, microseconds) tells no time; then only the end of the year 9999 bounds it.
+  static func latest(for id: EntryID) -> Int64 {
+    guard let own = Int64(exactly: id.ms), (first...last).contains(own) else { return last }
+    return min(own + ahead, last)
+  }
+
+  /// What is wrong with a `ts`; nil where it may be.
+  static func problem(_ milliseconds: Int64, of id: EntryID) -> String? {
+    let latest = latest(for: id)
+    if milliseconds < first { return "is before 2001: it is in milliseconds since 1970\(hint(milliseconds, latest))" }
+    guard milliseconds > latest else { return nil }
+    let bound = latest == last ? "after the year 9999" : "more than a day after the entry itself"
+    return "is \(bound): it is in milliseconds since 1970\(hint(milliseconds, latest))"
+  }
+
+  /// The unit that was probably used.
+  private static func hint(_ number: Int64, _ latest: Int64) -> String {
+    let (milliseconds, overflowed) = number.multipliedReportingOverflow(by: 1_000)
+    if !overflowed, (first...latest).contains(milliseconds) { return ", and this looks like seconds" }
+    if (first...latest).contains(number / 1_000) { return ", and this looks like microseconds" }
+    if (first...latest).contains(number / 1_000_000) { return ", and this looks like nanoseconds" }
+    return ""
+  }
+}

@@ -1,0 +1,23 @@
+/// Places of an entry's fields in the order of their names, and of a name that is given twice, of their values; for its digests.
+struct FieldOrder: Sendable {
+  /// Fields that are the entry's content.
+  let content: [Int]
+  /// `event_id`, `trace` and `ts`, which a producer that repeats a change may write anew.
+  let delivery: [Int]
+
+  init(of fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) {
+    let order = (0..<fields.count).sorted { left, right in
+      let (first, second) = (fields[left], fields[right])
+      let order = ByteOrder.compare(bytes, first.name, second.name)
+      return order == 0 ? ByteOrder.isLess(bytes, first.value, second.value) : order < 0
+    }
+    func isDelivery(_ place: Int) -> Bool {
+      switch FieldNames.envelopeSlot(bytes, fields[place].name) {
+      case .eventID, .trace, .time: true
+      default: false
+      }
+    }
+    content = order.filter { !isDelivery($0) }
+    delivery = order.filter(isDelivery)
+  }
+}

@@ -1,0 +1,48 @@
+/// A backslash and what follows it in a JSON string.
+enum JSONEscape: Equatable {
+  /// One character, in so many bytes.
+  case character(length: Int)
+  /// `\u0000`: six bytes that jsonb can't hold.
+  case nul
+  /// Half of a surrogate pair without the other half: six bytes that jsonb can't hold.
+  case loneSurrogate
+
+  /// What stands at this place, where a backslash is. Nil where it is no escape of JSON's.
+  init?(at place: Int, in bytes: UnsafeBufferPointer<UInt8>) {
+    guard place + 1 < bytes.count else { return nil }
+    switch bytes[place + 1] {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"), UInt8(ascii: "n"),
+      UInt8(ascii: "r"), UInt8(ascii: "t"):
+      self = .character(length: 2)
+    case UInt8(ascii: "u"):
+      guard let unit = Self.unit(at: place, in: bytes) else { return nil }
+      switch unit {
+      case 0: self = .nul
+      case 0xD800...0xDBFF:
+        let low = Self.unit(at: place + 6, in: bytes).map { (0xDC00...0xDFFF).contains($0) } ?? false
+        self = low ? .character(length: 12) : .loneSurrogate
+      case 0xDC00...0xDFFF: self = .loneSurrogate
+      default: self = .character(length: 6)
+      }
+    default: return nil
+    }
+  }
+
+  /// The number of `\uXXXX`. Nil where there is none at this place.
+  private static func unit(at place: Int, in bytes: UnsafeBufferPointer<UInt8>) -> UInt32? {
+    guard place + 6 <= bytes.count, bytes[place] == UInt8(ascii: "\\"), bytes[place + 1] == UInt8(ascii: "u") else { return nil }
+    var unit: UInt32 = 0
+    for offset in 2..<6 {
+      let byte = bytes[place + offset]
+      let digit: UInt8
+      switch byte {
+      case 0x30...0x39: digit = byte - 0x30
+      case 0x41...0x46: digit = byte - 0x41 + 10
+      case 0x61...0x66: digit = byte - 0x61 + 10
+      default: return nil
+      }
+      unit = unit << 4 | UInt32(digit)
+    }
+    return unit
+  }
+}
