@@ -9,15 +9,24 @@ extension LaneCoordinator {
   /// Answers the lanes to take up: those that were found or are expected, of shards that this worker may serve, and that it does not own.
   ///
   /// - Parameter isComplete: every stream there is was found. Owned lanes without one are compared soon.
-  func lanesToTakeUp(_ found: [String: LaneStart], isComplete: Bool) -> [String] {
+  func lanesToTakeUp(_ found: Set<String>, isComplete: Bool) -> [String] {
     if isComplete {
-      let absent = table.lanes.filter { found[$0.key] == nil && !$0.value.isEnding && $0.value.halt == nil }.map(\.key)
+      let absent = table.lanes.filter { !found.contains($0.key) && !$0.value.isEnding && $0.value.halt == nil }.map(\.key)
       table.checkSoon(absent)
       if !absent.isEmpty { readable.raise() }
-      table.forgetAbandoned { found[$0] != nil || expected.contains($0) }
+      table.forgetAbandoned { found.contains($0) || expected.contains($0) }
     }
-    let names = found.keys.filter { table.lanes[$0] == nil } + expected.names.filter { table.lanes[$0] == nil && found[$0] == nil }
+    let names = found.union(expected.names).filter { table.lanes[$0] == nil }
     return names.filter { grant.shards[Shard.of($0, builtIn: settings.builtIn)] != nil }.sorted()
+  }
+
+  /// The ledger says that these items of `lanes` took effect.
+  func learned(_ inEffect: [ItemInEffect]) { items.add(inEffect) }
+
+  /// What the ledger was asked for may not be what it says now.
+  func recallAgain() {
+    expected.recallAgain()
+    items.forget()
   }
 
   /// The shards of which the ledger has not been asked yet which lanes it knows; none where every lane has a fixed name.

@@ -22,7 +22,7 @@ extension LaneCoordinator {
     defer { ledger = identity }
     guard let ledger, ledger != identity else { return true }
     disown(laneNames)
-    expected.recallAgain()
+    recallAgain()
     ownership.raise()
     return false
   }
@@ -32,7 +32,7 @@ extension LaneCoordinator {
   func isNewConnection(_ connection: String) -> Bool {
     defer { ledgerConnection = connection }
     guard let ledgerConnection, ledgerConnection != connection else { return false }
-    expected.recallAgain()
+    recallAgain()
     ownership.raise()
     return true
   }
@@ -45,7 +45,7 @@ extension LaneCoordinator {
     disown(news.map(\.lane).filter { table.lanes[$0] != nil })
     table.wentBack(news)
     expect(news.map(\.lane))
-    expected.recallAgain()
+    recallAgain()
     ownership.raise()
     return news
   }

@@ -40,6 +40,8 @@ package actor LaneCoordinator {
   nonisolated let claimDoubted = ChangeSignal()
   /// Lanes that discovery may not find, and that are to be taken up or set aside all the same.
   var expected = ExpectedLanes()
+  /// Items of `lanes` that took effect.
+  var items = ItemsInEffect()
   /// Raised when the settings change, or the shards that may be served, and when a lane was given up that may be taken up again.
   nonisolated let ownership = ChangeSignal()
   /// Raised when leases are worth a look: others changed something, or this worker's part in it is another.

@@ -2,7 +2,7 @@ internal import Logging
 internal import Synchronization
 internal import TidemarkCore
 
-/// Finds the lanes and takes up those of the shards that this worker holds; registers new streams.
+/// Takes up the lanes of the shards that this worker holds, and registers those that are new.
 struct LaneOwnership: Sendable {
   let source: any LaneSource
   let sink: any ChangeSink
@@ -11,7 +11,7 @@ struct LaneOwnership: Sendable {
   let publisher: MarkPublisher
   let ledger: LedgerWatch
   let verification: LaneVerification
-  let inspector: LaneInspector
+  let discovery: LaneDiscovery
   let claim: ClaimWatch
   let logger: Logger
 
@@ -41,16 +41,16 @@ struct LaneOwnership: Sendable {
   ) async throws {
     guard await !coordinator.isDraining else { return }
     try await recall()
-    let (lanes, failure) = await discover(settings)
-    let wanted = await coordinator.lanesToTakeUp(lanes, isComplete: failure == nil)
+    let found = await discovery.find(settings)
+    let wanted = await coordinator.lanesToTakeUp(found.names, isComplete: found.failure == nil)
     // Redis may have been flushed, or be another one: what is found there is judged under the ledger's claim only.
     if !wanted.isEmpty, await !claim.confirm() { return }
     for (server, names) in try await source.byServer(wanted, lane: { $0 }) {
       _ = turns.begin(server, in: &group) {
-        await trouble.watching(server) { try await takeUp(names, of: lanes, at: server, settings) }
+        await trouble.watching(server) { try await takeUp(names, found, at: server, settings) }
       }
     }
-    if let failure { throw failure }
+    if let failure = found.failure { throw failure }
   }
 
   /// Asks the ledger which lanes it knows of shards that were taken: of a stream that is gone discovery finds nothing.
@@ -62,15 +62,18 @@ struct LaneOwnership: Sendable {
   }
 
   /// Lanes of one server.
-  private func takeUp(_ names: [String], of lanes: [String: LaneStart], at server: LaneServer, _ settings: WorkerSettings) async throws {
+  private func takeUp(
+    _ names: [String], _ found: LaneDiscovery.Found, at server: LaneServer, _ settings: WorkerSettings
+  ) async throws {
     let (committed, departing) = await (coordinator.committed(names), coordinator.departing(names))
     var records = try await sink.lanes(named: names)
     // A lane that was fenced off, or whose lease went with what Postgres lacks, shows only here that it did.
     await ledger.report(committed.rewinds(in: records))
     let known = Set(records.map(\.name))
-    let unknown = names.filter { !known.contains($0) }
+    let unknown = names.filter { !known.contains($0) && (found.starts[$0] != nil || !found.names.contains($0)) }
     if !unknown.isEmpty {
-      try await sink.register(try await begin(unknown, lanes, settings))
+      // One that is refused is registered once it can be looked at.
+      try await sink.register(try await discovery.begin(unknown, found.starts, settings).lanes)
       let new = try await sink.lanes(named: unknown)
       records += new
       // Streams that came and went: nothing of them was ever seen.
@@ -108,43 +111,6 @@ struct LaneOwnership: Sendable {
     if !reclaimed.isEmpty { logger.info("lanes.reclaimed", metadata: ["lanes": "\(reclaimed.count)"]) }
     return ours + reclaimed
   }
-
-  /// All lanes by name, with where each begins when it has no cursor; and why some of those that match a pattern may be missing.
-  private func discover(_ settings: WorkerSettings) async -> ([String: LaneStart], (any Error)?) {
-    var lanes: [String: LaneStart] = [:]
-    var failure: (any Error)?
-    for item in settings.lanes {
-      do {
-        let names = item.isPattern ? try await source.discover(item.streams) : [item.streams]
-        for name in names { lanes[name] = item.start }
-      } catch {
-        failure = error
-      }
-    }
-    for name in settings.builtIn?.names ?? [] { lanes[name] = .oldest }
-    return (lanes, failure)
-  }
-
-  private func begin(
-    _ names: [String], _ starts: [String: LaneStart], _ settings: WorkerSettings
-  ) async throws -> [NewLane] {
-    var lanes: [NewLane] = []
-    // One that is refused is registered once it can be looked at.
-    for look in try await inspector.inspect(names.map { LaneCheck(asking: $0) }, mayBeDeferred: false).looks
-    where look.snapshot.stream != nil || settings.names(look.lane.lane) {
-      let (name, stream) = (look.lane.lane, look.snapshot.stream)
-      let start = starts[name] ?? .oldest
-      var following: UInt64 = 0
-      if case .after(let id) = start, let stream {
-        following = try await source.count(name, after: id, through: stream.lastGeneratedID)
-      }
-      let (position, baseline) = start.begin(stream, following: following)
-      lanes.append(NewLane(name: name, shard: shard(of: name, settings), position: position, baseline: baseline))
-    }
-    return lanes
-  }
-
-  private func shard(of lane: String, _ settings: WorkerSettings) -> Int { Shard.of(lane, builtIn: settings.builtIn) }
 }
 
 /// Tells trouble once, and its end, for each server by itself; nil: for what concerns them all.

@@ -35,6 +35,19 @@ package struct Worker: Service {
     coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes)
   }
 
+  /// Puts the items of `lanes` in effect that never were, so that where reading begins is decided for the streams that are there by now, and not for
+  /// those that appear once the worker is said to have started. Where a server does not answer, ``run()`` does it later.
+  package func prepare() async {
+    let inspector = LaneInspector(source: source, refusals: LaneRefusals(logger: logger))
+    let claimWatch = ClaimWatch(claim: claim, coordinator: coordinator, logger: logger)
+    _ = await discovery(inspector, claimWatch).find(coordinator.settings)
+  }
+
+  private func discovery(_ inspector: LaneInspector, _ claimWatch: ClaimWatch) -> LaneDiscovery {
+    LaneDiscovery(
+      source: source, sink: sink, worker: identity, coordinator: coordinator, inspector: inspector, claim: claimWatch, logger: logger)
+  }
+
   package func run() async throws {
     let inspector = LaneInspector(source: source, refusals: LaneRefusals(logger: logger))
     let trust = MarkTrust(source: source, inspector: inspector, coordinator: coordinator)
@@ -48,7 +61,7 @@ package struct Worker: Service {
     let ledger = LedgerWatch(sink: sink, coordinator: coordinator, publisher: publisher, metrics: metrics, logger: logger)
     let ownership = LaneOwnership(
       source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, ledger: ledger,
-      verification: verification, inspector: inspector, claim: claimWatch, logger: logger)
+      verification: verification, discovery: discovery(inspector, claimWatch), claim: claimWatch, logger: logger)
     let leases = LeaseKeeper(source: source, sink: sink, worker: identity, coordinator: coordinator, metrics: metrics, logger: logger)
     let listener = LeaseListener(news: try sink.makeLeaseNews(), coordinator: coordinator, logger: logger)
     let trimmer = LaneTrimmer(

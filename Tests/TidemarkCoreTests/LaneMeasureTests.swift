@@ -14,13 +14,34 @@ import Testing
     #expect(begin(.oldest) == [0, 0, 15])
     #expect(begin(.newest) == [90, 1, 25])
     #expect(begin(.after(EntryID(ms: 60, no: 2)), following: 4) == [60, 2, 21])
-    #expect(begin(.after(EntryID(ms: 99, no: 0))) == [99, 0, 25])
+    // Beyond its end: what is written next may be below the id.
+    #expect(begin(.after(EntryID(ms: 99, no: 0))) == [90, 1, 25])
   }
 
   @Test func `a stream that does not exist yet has no baseline`() {
     #expect(LaneStart.oldest.begin(nil) == (.zero, 0))
     #expect(LaneStart.newest.begin(nil) == (.zero, 0))
-    #expect(LaneStart.after(EntryID(ms: 5, no: 5)).begin(nil) == (EntryID(ms: 5, no: 5), 0))
+    #expect(LaneStart.after(EntryID(ms: 5, no: 5)).begin(nil) == (.zero, 0))
+  }
+
+  @Test func `what is in the stream before the start is skipped`() {
+    #expect(LaneStart.oldest.skipped(Self.stream) == 0)
+    #expect(LaneStart.newest.skipped(Self.stream) == 10)
+    #expect(LaneStart.after(EntryID(ms: 60, no: 2)).skipped(Self.stream, following: 4) == 6)
+    #expect(LaneStart.after(.zero).skipped(Self.stream, following: 11) == 0)
+    #expect(LaneStart.newest.skipped(nil) == 0)
+  }
+
+  @Test func `a start is for the streams that an item finds when it takes effect`() {
+    var items = ItemsInEffect()
+    #expect(items.start(of: "job:1", under: "job:*", .newest) == nil)
+    items.add([ItemInEffect(streams: "job:*", unmeasured: ["job:2"]), ItemInEffect(streams: "audit")])
+    #expect(items.start(of: "job:1", under: "job:*", .newest) == .oldest)
+    #expect(items.start(of: "job:2", under: "job:*", .newest) == .newest)
+    #expect(items.start(of: "audit", under: "audit", .after(EntryID(ms: 5, no: 5))) == .oldest)
+    #expect(items.start(of: "task:1", under: "task:*", .newest) == nil)
+    items.forget()
+    #expect(!items.contains("job:*"))
   }
 
   @Test func `counters that contradict one another give no negative baseline`() {

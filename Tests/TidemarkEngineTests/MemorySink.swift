@@ -45,6 +45,7 @@ final class MemorySink: ChangeSink {
     var meanwhile: (@Sendable () async -> Void)?
     /// Why streams turned out to be other ones, in the order in which it was recorded.
     var breaks: [String: [LaneGap.Cause]] = [:]
+    var items: [String: ItemInEffect] = [:]
 
     /// Why nothing of the batch is committed.
     mutating func refusal(of batch: ChangeBatch) -> SinkError? {
@@ -122,6 +123,31 @@ final class MemorySink: ChangeSink {
 
   func lanes(named names: [String]) async throws -> [LaneRecord] {
     state.withLock { state in names.compactMap { state.lanes[$0] } }
+  }
+
+  func itemsInEffect(_ streams: [String]) async throws -> [ItemInEffect] {
+    state.withLock { state in streams.compactMap { state.items[$0] } }
+  }
+
+  func putInEffect(_ item: NewItem, by worker: WorkerIdentity) async throws -> Bool {
+    let isFirst = state.withLock { state in
+      guard state.items[item.streams] == nil else { return false }
+      state.items[item.streams] = ItemInEffect(streams: item.streams, unmeasured: Set(item.unmeasured))
+      return true
+    }
+    if isFirst { try await register(item.lanes) }
+    return isFirst
+  }
+
+  /// An older backup is restored, from before the items took effect.
+  func forgetLanes() {
+    state.withLock { state in
+      state.lanes = [:]
+      state.items = [:]
+      state.applied = [:]
+      state.timeline += 1
+      state.restarts += 1
+    }
   }
 
   func register(_ lanes: [NewLane]) async throws {

@@ -163,7 +163,9 @@ final class MemorySource: LaneSource {
   func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> { Set(cursors.map(\.lane)) }
   func raiseFloor(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool { true }
 
-  func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
+  func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 {
+    state.withLock { state in UInt64((state.streams[lane] ?? []).count { $0.id > after && $0.id <= through }) }
+  }
   func discover(_ pattern: String) async throws -> [String] {
     try checkReachable()
     let glob = GlobPattern(pattern)

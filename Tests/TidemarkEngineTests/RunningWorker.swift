@@ -15,6 +15,7 @@ struct RunningWorker {
   var builtIn: BuiltInLanes?
   var trim = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: [])
   var name = "worker"
+  var start = LaneStart.oldest
   var claim: @Sendable (Bool) async throws -> Void = { _ in }
 
   /// Runs it, and ends it gracefully after the body.
@@ -25,13 +26,14 @@ struct RunningWorker {
         haltAfterDeadLetters: 100, haltRest: .milliseconds(20)),
       decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
       retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5)), builtIn: builtIn,
-      lanes: lanes.map { .init(streams: $0, start: .oldest) }, writers: 2, discover: .milliseconds(10), leaseTTL: leaseTTL,
+      lanes: lanes.map { .init(streams: $0, start: start) }, writers: 2, discover: .milliseconds(10), leaseTTL: leaseTTL,
       checkpointInterval: .seconds(10), dedupeWindow: .seconds(60), trim: trim)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let worker = Worker(
       identity: WorkerIdentity(name: name, host: "here", pid: 1), settings: settings, source: source, sink: sink,
       routes: RouteTable(), metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), claim: claim, logger: logger)
     let group = ServiceGroup(services: [worker], logger: logger)
+    await worker.prepare()
     try await withThrowingTaskGroup { tasks in
       tasks.addTask { try await group.run() }
       try await body(worker)

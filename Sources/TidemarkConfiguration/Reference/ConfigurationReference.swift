@@ -65,8 +65,9 @@ package enum ConfigurationReference {
     | `streams` | required: the name of a stream, or a pattern in Redis' glob syntax: `*`, `?`, `[abc]`, `[^a]`, `[a-z]`, `\\x` |
     | `start` | where reading begins: `oldest` (the default), `newest`, or behind an entry's id such as `1795389463124-98` |
 
-    Patterns that could match the same name, or a stream of Tidemark's own, are refused. `start` is used once, when a lane has no cursor
-    yet.
+    Patterns that could match the same name, or a stream of Tidemark's own, are refused. `start` is for the streams that
+    exist when the item first takes effect in the installation: the worker logs how many entries it skips (`lanes.in_effect`), and they are part
+    of the lane's `baseline`. A stream that appears later, even while no worker runs, is read from its first entry.
 
     Taking over from a consumer group (`start: group:NAME`) and routes of one's own (`expires`, `trim`, `unmatched`, `json`, `envelope`,
     `routes`) are not in this release and are refused.

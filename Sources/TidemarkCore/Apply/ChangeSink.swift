@@ -39,6 +39,13 @@ package protocol ChangeSink: Sendable {
   /// shard changes hands may miss that. Answers them under their new fencing tokens.
   func reclaim(_ lanes: [String], for worker: WorkerIdentity) async throws -> [LaneRecord]
 
+  /// Those of these items of `lanes` that took effect before, by their names or patterns.
+  func itemsInEffect(_ streams: [String]) async throws -> [ItemInEffect]
+
+  /// Remembers that an item takes effect, and makes rows for its lanes, in one step; nothing of it where the item took effect before. Answers
+  /// whether it takes effect now.
+  func putInEffect(_ item: NewItem, by worker: WorkerIdentity) async throws -> Bool
+
   /// Ends a lane's incarnation and begins the next, with a gap row. Fenced as a commit is.
   func begin(_ incarnation: NewIncarnation) async throws
 

@@ -8,15 +8,36 @@ package enum LaneStart: Sendable, Equatable {
   /// The first cursor of a lane, and how many entries Redis had added by then (the baseline of the accounting).
   ///
   /// `following` is the number of entries after the id, where the lane starts after one.
+  /// A stream that does not exist is read from its first entry, whenever it appears; and an id beyond the end of a stream means its end, or what is
+  /// written next could be below the cursor.
   package func begin(_ stream: LaneInspection?, following: UInt64 = 0) -> (position: EntryID, baseline: UInt64) {
-    guard let stream else {
-      if case .after(let id) = self { return (id, 0) }
-      return (.zero, 0)
-    }
+    guard let stream else { return (.zero, 0) }
     switch self {
     case .oldest: return (.zero, stream.entriesAdded - min(stream.length, stream.entriesAdded))
     case .newest: return (stream.lastGeneratedID, stream.entriesAdded)
-    case .after(let id): return (id, stream.entriesAdded - min(following, stream.entriesAdded))
+    case .after(let id):
+      return (min(id, stream.lastGeneratedID), stream.entriesAdded - min(following, stream.entriesAdded))
+    }
+  }
+
+  /// How many entries that are in the stream are not read.
+  package func skipped(_ stream: LaneInspection?, following: UInt64 = 0) -> UInt64 {
+    guard let stream else { return 0 }
+    switch self {
+    case .oldest: return 0
+    case .newest: return stream.length
+    case .after: return stream.length - min(following, stream.length)
+    }
+  }
+}
+
+extension LaneStart: CustomStringConvertible {
+  /// As it is written in `lanes`.
+  package var description: String {
+    switch self {
+    case .oldest: "oldest"
+    case .newest: "newest"
+    case .after(let id): "\(id)"
     }
   }
 

@@ -65,16 +65,6 @@ package struct PostgresSink: ChangeSink {
     return LedgerReading(identity: LedgerIdentity(system: system, timeline: timeline), connection: connection, lanes: lanes)
   }
 
-  package func register(_ lanes: [NewLane]) async throws {
-    try await query(
-      sql.register,
-      [
-        .textArray(strings: lanes.map(\.name)), .integerArray(lanes.map { Int64($0.shard) }),
-        .integerArray(lanes.map { $0.position.ledgerMS }), .integerArray(lanes.map { $0.position.ledgerNo }),
-        .integerArray(lanes.map { Int64(clamping: $0.baseline) }),
-      ])
-  }
-
   package func reclaim(_ lanes: [String], for worker: WorkerIdentity) async throws -> [LaneRecord] {
     try await query(sql.reclaim, [.string(worker.name), .textArray(strings: lanes)])
     return try await self.lanes(named: lanes).filter { $0.owner == worker.name }

@@ -14,6 +14,7 @@ struct Replicator: Service {
   func run() async throws {
     let isReady = try await cancelWhenGracefulShutdown { try await waitForServers() }
     guard isReady else { return }
+    await cancelWhenGracefulShutdown { await worker.prepare() }
     logger.info("worker.started")
     try await worker.run()
   }

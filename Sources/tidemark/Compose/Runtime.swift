@@ -106,6 +106,7 @@ final class Runtime: Sendable {
       let changes = new.changes(from: current.loaded)
       let inForce = try current.loaded.reloading(new)
       await worker.coordinator.apply(try Composition(inForce).workerSettings)
+      if changes.reloadable.contains("lanes") { await worker.prepare() }
       current.set(inForce)
       if !changes.needsRestart.isEmpty {
         logger.warning(
