@@ -1,3 +1,5 @@
+package import TidemarkCore
+
 /// How to reach a Redis server.
 package struct RedisConfiguration: Sendable, Equatable {
   package enum Endpoint: Sendable, Equatable {
@@ -27,10 +29,13 @@ package struct RedisConfiguration: Sendable, Equatable {
   package var tls: TLS?
   package var username: String?
   package var password: String?
+  /// Where the password is read from with each connection; nil: it stays what it is.
+  package var passwordSource: PasswordSource?
   package var database: Int
   /// Of the Sentinels, which know no users of the servers that they watch.
   package var sentinelUsername: String?
   package var sentinelPassword: String?
+  package var sentinelPasswordSource: PasswordSource?
   /// Nil for a server that is no node of a Cluster.
   var clusterManners: ClusterManners?
   /// For the connection itself. Default: 5 s.
@@ -64,6 +69,9 @@ package struct RedisConfiguration: Sendable, Equatable {
       throw RedisError(.invalidConfiguration, "redis.url: a user without a password; add the password or leave the user out")
     }
   }
+
+  /// What a connection that is made now sends.
+  var currentPassword: String? { passwordSource?.current() ?? password }
 
   /// Where it connects to, without user and password.
   package var address: String {

@@ -5,14 +5,21 @@ package struct LoadedConfiguration: Sendable {
   package let path: String?
   private let sources: [String: SettingSource]
 
-  init(configuration: Configuration, sources: [String: SettingSource], path: String?) {
+  /// The files that secrets were read from, by key.
+  let secretFiles: [String: SecretFile]
+
+  init(configuration: Configuration, sources: [String: SettingSource], secretFiles: [String: SecretFile], path: String?) {
     self.configuration = configuration
     self.sources = sources
+    self.secretFiles = secretFiles
     self.path = path
   }
 
   /// Where the value of a key comes from.
   package func source(of key: String) -> SettingSource { sources[key] ?? .standard }
+
+  /// The file that a secret was read from, to be read again whenever the secret is needed; nil where its value is all there is.
+  package func secretFile(of key: String) -> SecretFile? { secretFiles[key] }
 
   /// One line of the listing of settings.
   package struct ReportedSetting: Equatable, Sendable {
@@ -51,6 +58,8 @@ package struct LoadedConfiguration: Sendable {
   package func changes(from old: LoadedConfiguration) -> Changes {
     var changes = Changes()
     for key in ConfigurationSchema.keys where key.value(in: configuration) != key.value(in: old.configuration) {
+      // Each connection reads it again anyway.
+      if let file = secretFiles[key.path], file.path == old.secretFiles[key.path]?.path { continue }
       if key.isReloadable {
         changes.reloadable.append(key.path)
       } else {
@@ -63,7 +72,7 @@ package struct LoadedConfiguration: Sendable {
   /// What is in force when a running worker reloads `new`: its reloadable settings, and of the others what the worker was started with.
   /// Throws where these do not go together.
   package func reloading(_ new: LoadedConfiguration) throws(ConfigurationError) -> LoadedConfiguration {
-    var resolution = Resolution(configuration, sources: sources)
+    var resolution = Resolution(self, sources: sources)
     for key in ConfigurationSchema.keys where key.isReloadable {
       resolution.take(key, from: new.configuration, source: new.sources[key.path])
     }
@@ -72,7 +81,7 @@ package struct LoadedConfiguration: Sendable {
 
   /// The same with further values over it, as `tidemark tune` sends them; combinations are judged again.
   package func applying(_ overlays: [Overlay]) throws(ConfigurationError) -> LoadedConfiguration {
-    var resolution = Resolution(configuration, sources: sources)
+    var resolution = Resolution(self, sources: sources)
     for overlay in overlays { resolution.apply(overlay) }
     return try resolution.finish(path: path)
   }

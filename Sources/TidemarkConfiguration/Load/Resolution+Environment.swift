@@ -33,13 +33,12 @@ extension Resolution {
         report("\(key.path) is to be read from a file that does not exist", at: source, mend: "correct the path or unset the variable")
         return
       }
-      guard var text = String(validating: bytes, as: UTF8.self) else {
+      guard let text = SecretFile.text(bytes) else {
         report("\(key.path) is to be read from a file that is not UTF-8", at: source, mend: "save it as UTF-8")
         return
       }
-      // Editors end a file with a newline, which is no part of a password. Only one: a second is there on purpose.
-      if text.hasSuffix("\r\n") || text.hasSuffix("\n") { text.removeLast() }
       set(key, RawValue(.text(text)), from: source)
+      note(key, from: SecretFile(file, fileSystem: fileSystem))
     } catch {
       report("\(key.path) is to be read from a file that cannot be read: \(error.reason)", at: source, mend: "let this user read it")
     }

@@ -3,15 +3,18 @@ struct Resolution {
   private(set) var configuration = Configuration()
   /// Where each value that is no default comes from.
   private(set) var sources: [String: SettingSource] = [:]
+  /// The files that secrets were read from, by key: they are read again when they are needed.
+  private(set) var secretFiles: [String: SecretFile] = [:]
   private(set) var problems: [Problem] = []
   /// Settings with a problem, whose value says nothing: combinations with them are not judged.
   private(set) var broken: Set<String> = []
 
   init() {}
 
-  init(_ configuration: Configuration, sources: [String: SettingSource]) {
-    self.configuration = configuration
+  init(_ loaded: LoadedConfiguration, sources: [String: SettingSource]) {
+    configuration = loaded.configuration
     self.sources = sources
+    secretFiles = loaded.secretFiles
   }
 
   mutating func report(_ what: String, at source: SettingSource, mend: String) {
@@ -28,6 +31,12 @@ struct Resolution {
     }
     key.set(value, in: &configuration)
     sources[key.path] = source
+    secretFiles[key.path] = nil
+  }
+
+  /// A secret was read from this file.
+  mutating func note(_ key: ConfigurationKey, from file: SecretFile) {
+    if key.isSecret, !broken.contains(key.path) { secretFiles[key.path] = file }
   }
 
   /// Takes over a value that was judged by itself already. Nil: it is the default.
@@ -88,6 +97,6 @@ struct Resolution {
       problems += LaneOverlaps(configuration: configuration, source: sources["lanes"] ?? .standard).problems()
     }
     guard problems.isEmpty else { throw ConfigurationError(problems) }
-    return LoadedConfiguration(configuration: configuration, sources: sources, path: path)
+    return LoadedConfiguration(configuration: configuration, sources: sources, secretFiles: secretFiles, path: path)
   }
 }

@@ -1,4 +1,5 @@
 internal import CLibPQ
+package import TidemarkCore
 
 /// How to reach one Postgres, and the limits of a session on it.
 package struct PostgresConfiguration: Sendable {
@@ -14,6 +15,8 @@ package struct PostgresConfiguration: Sendable {
   /// that; planning then takes longer than a small transaction. A plan that is kept must also suit a table that was empty when it was made:
   /// it has to go by indexes.
   package var keepsPlans = false
+  /// Where the password is read from with each connection; nil: it stays what it is.
+  package var passwordSource: PasswordSource?
 
   /// Whether a session that can't write is of no use, as with `target_session_attrs=read-write`, the default.
   let wantsWritable: Bool
@@ -77,6 +80,8 @@ package struct PostgresConfiguration: Sendable {
 
   /// One set of options for each host of the list, in order. A host that swallows packets then costs its own timeout only.
   var attempts: [[String: String]] {
+    var options = options
+    if let password = passwordSource?.current() { options["password"] = password }
     let hosts = options["host"].map(Self.list)
     let addresses = options["hostaddr"].map(Self.list)
     let count = max(hosts?.count ?? 1, addresses?.count ?? 1)

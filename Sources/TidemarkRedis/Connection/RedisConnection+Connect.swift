@@ -87,7 +87,7 @@ extension RedisConnection {
 
   private func introduce(_ configuration: RedisConfiguration, name: String) async throws {
     var commands: [[RedisArgument]] = []
-    if let password = configuration.password {
+    if let password = configuration.currentPassword {
       commands.append(["AUTH"] + [configuration.username, password].compactMap { $0.map { .text($0) } })
     }
     // A user without the right to SELECT can use database 0.

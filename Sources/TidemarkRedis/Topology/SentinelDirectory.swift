@@ -11,6 +11,7 @@ struct SentinelDirectory: Sendable {
     var own = configuration.hurried
     own.username = configuration.sentinelUsername
     own.password = configuration.sentinelPassword
+    own.passwordSource = configuration.sentinelPasswordSource
     own.database = 0
     self.configuration = own
     self.service = service
