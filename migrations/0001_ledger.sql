@@ -224,6 +224,15 @@ CREATE TABLE {{schema}}.gaps (
   acknowledged_at timestamptz
 );
 
+-- Types of entries that the catalog does not know, and how many entries had them, about: a worker that dies takes its last second's with it. At
+-- most about a thousand.
+CREATE TABLE {{schema}}.unknown_types (
+  type          text COLLATE "C" PRIMARY KEY,
+  entries       bigint NOT NULL,
+  first_seen_at timestamptz NOT NULL DEFAULT now(),
+  last_seen_at  timestamptz NOT NULL DEFAULT now()
+);
+
 CREATE TABLE {{schema}}.checkpoints (
   lane          text COLLATE "C" NOT NULL,
   taken_at      timestamptz NOT NULL DEFAULT now(),
@@ -417,7 +426,7 @@ DECLARE
   present {{schema}}.workers;
 BEGIN
   SELECT * INTO earlier FROM {{schema}}.workers w WHERE w.worker = me;
-  DELETE FROM {{schema}}.workers w WHERE w.seen_at < clock_timestamp() - interval '1 day';
+  DELETE FROM {{schema}}.workers w WHERE w.seen_at < clock_timestamp() - interval '1 hour';
   INSERT INTO {{schema}}.workers AS w
          (worker, host, pid, version, is_able, started_at, seen_at, backend_pid, backend_started)
   SELECT me, my_host, my_pid, my_version, able, clock_timestamp(), clock_timestamp(), a.pid, a.backend_start
@@ -569,7 +578,8 @@ CREATE FUNCTION {{schema}}.apply_exactly(
   statements text[], lanes integer[], entry_mss bigint[], entry_nos bigint[], sessions text[], event_ids text[], digests bytea[],
   content_digests bytea[], row_entries integer[], row_statements integer[], row_values text[], large_rows integer[], large_columns integer[], large_cells integer[],
   large_values text[], first_nos jsonb, dedupe_window_ms bigint, isolate_ambiguous boolean)
-RETURNS TABLE (entry integer, outcome text, failed_sqlstate text, failed_message text, failed_constraint text)
+RETURNS TABLE (entry integer, outcome text, failed_sqlstate text, failed_message text, failed_constraint text,
+  failed_context text)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -599,6 +609,7 @@ BEGIN
     WHILE next_row <= row_count AND row_entries[next_row] = i LOOP next_row := next_row + 1; END LOOP;
     WHILE large_rows[next_large] < first_row LOOP next_large := next_large + 1; END LOOP;
     entry := i; failed_sqlstate := NULL; failed_message := NULL; failed_constraint := NULL;
+    failed_context := NULL;
 
     -- Before the producer's id, which an entry that is read again finds to be its own. Without one the audit trail's key tells, below.
     IF event_ids[i] IS NOT NULL THEN
@@ -643,18 +654,18 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
       IF left(SQLSTATE, 2) NOT IN ('22', '23', '54')
          AND (NOT isolate_ambiguous OR SQLSTATE = '55P03'
-              OR left(SQLSTATE, 2) IN ('08', '25', '28', '3D', '3F', '40', '42', '53', '57', '58') AND SQLSTATE <> '53200') THEN
+              OR left(SQLSTATE, 2) IN ('08', '25', '28', '3D', '3F', '40', '42', '53', '57', '58') AND SQLSTATE NOT IN ('53200', '53400')) THEN
         RAISE;
       END IF;
       GET STACKED DIAGNOSTICS failed_sqlstate = RETURNED_SQLSTATE, failed_message = MESSAGE_TEXT,
-                              failed_constraint = CONSTRAINT_NAME;
+                              failed_constraint = CONSTRAINT_NAME, failed_context = PG_EXCEPTION_CONTEXT;
       outcome := 'rejected';
       IF failed_sqlstate = '23505' THEN
         SELECT c.digest INTO known_digest FROM {{schema}}.change_log c
          WHERE c.lane_id = lanes[i] AND c.entry_ms = entry_mss[i] AND c.entry_no = entry_nos[i];
         IF FOUND THEN
           outcome := CASE WHEN known_digest = digests[i] THEN 'reread' ELSE 'divergent' END;
-          failed_sqlstate := NULL; failed_message := NULL; failed_constraint := NULL;
+          failed_sqlstate := NULL; failed_message := NULL; failed_constraint := NULL; failed_context := NULL;
         END IF;
       END IF;
       RETURN NEXT;

@@ -15,11 +15,12 @@ import TidemarkTestKit
 
   @Test func `an item takes effect once, with its lanes`() async throws {
     try await withSink { sink in
-      #expect(try await sink.sink.itemsInEffect(["job:*"]) == [])
+      let before = try await sink.sink.itemsInEffect(["job:*"])
+      #expect(before == [])
       #expect(try await sink.sink.putInEffect(Self.item(["job:1", "job:2"], unmeasured: ["job:3", "job:4"]), by: SinkFixture.worker))
       #expect(try await sink.lane("job:1").cursor.position == EntryID(ms: 5, no: 1))
       #expect(try await sink.lane("job:2").baseline == 7)
-      #expect(try await !sink.sink.putInEffect(Self.item(["job:1", "job:9"], position: 99), by: SinkFixture.worker))
+      #expect(try await sink.sink.putInEffect(Self.item(["job:1", "job:9"], position: 99), by: SinkFixture.worker) == false)
       #expect(try await sink.lane("job:1").cursor.position == EntryID(ms: 5, no: 1))
       #expect(try await sink.sink.lanes(named: ["job:9"]) == [])
       #expect(
@@ -30,7 +31,8 @@ import TidemarkTestKit
 
   @Test func `an item that finds nothing is in effect, and leaves lanes alone that are known`() async throws {
     try await withSink(lanes: ["job:1"]) { sink in
-      #expect(try await sink.sink.putInEffect(Self.item(["job:1"]), by: SinkFixture.worker))
+      let isFirst = try await sink.sink.putInEffect(Self.item(["job:1"]), by: SinkFixture.worker)
+      #expect(isFirst)
       #expect(try await sink.lane("job:1").cursor.position == .zero)
       #expect(try await sink.sink.putInEffect(NewItem(streams: "none:*", start: .oldest), by: SinkFixture.worker))
       #expect(try await sink.sink.itemsInEffect(["none:*"]) == [ItemInEffect(streams: "none:*")])
@@ -42,7 +44,8 @@ import TidemarkTestKit
       let other = try SinkFixture.makeSink(sink.server)
       async let first = sink.sink.putInEffect(Self.item(["job:1"], position: 5), by: SinkFixture.worker)
       async let second = other.putInEffect(Self.item(["job:1"], position: 6), by: WorkerIdentity(name: "w2", host: "there", pid: 2))
-      #expect(try await [first, second].count { $0 } == 1)
+      let taken = try await [first, second]
+      #expect(taken.count { $0 } == 1)
       #expect(try await sink.one("select count(*) from tide.lane_items") == "1")
     }
   }

@@ -41,7 +41,10 @@ package struct PostgresCheck: Sendable {
       findings += try await version(connection)
       let state = try await schemaState(connection)
       findings.append(state)
-      if state.severity == .ok { findings += try await privileges(connection) }
+      if state.severity == .ok {
+        findings += try await privileges(connection)
+        findings += try await rowSecurity(connection, schema: schema)
+      }
       findings += try await durability(connection)
       return findings
     } catch let error as PostgresError {
@@ -78,7 +81,9 @@ package struct PostgresCheck: Sendable {
     if case .unsuitable(let requirement) = error.kind {
       return Finding(.problem, "postgres.\(requirement.rawValue)", "\(place): \(text)", mend: error.hint)
     }
-    if error.kind == .misuse { return Finding(.problem, "postgres", error.description, mend: "correct postgres.url") }
+    if error.kind == .misuse {
+      return Finding(.problem, "postgres", error.message, mend: error.hint ?? "correct postgres.url")
+    }
     return Finding(
       .unreachable, "postgres", "can't reach \(place) (\(error.message.split(whereSeparator: \.isNewline).first ?? "no answer"))",
       mend: "start the server, or correct postgres.url")

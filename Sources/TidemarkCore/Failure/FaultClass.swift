@@ -19,7 +19,8 @@ package enum FaultClass: Sendable, Equatable {
     // 26000: what the session had prepared is gone, or another backend answers.
     case "57P01", "57P03", "55P03", "25006", "26000": self = .world
     case "57014", "57P02": self = .interrupted
-    case "53200": self = .ambiguous
+    // Memory or a limit such as temp_file_limit: of a whole batch more is needed than of its parts, and one entry may need too much.
+    case "53200", "53400": self = .ambiguous
     default:
       switch sqlstate.prefix(2) {
       case "08", "40", "53", "58": self = .world

@@ -38,7 +38,11 @@ extension PostgresError {
     let line = lines.map { $0.drop { $0 == " " || $0 == "\t" } }.joined(separator: " ")
     // Every SQLSTATE has a digit; FATAL has five letters too.
     let state = line.matches(of: #/:\s+((?=[A-Z]*[0-9])[0-9A-Z]{5}): /#).last
-    self.init(.connection, line, sqlstate: state.map { String($0.1) })
+    if state == nil, let fix = LibraryFault.fix(for: line) {
+      self.init(.misuse, line, hint: fix)
+    } else {
+      self.init(.connection, line, sqlstate: state.map { String($0.1) })
+    }
   }
 
   /// Whether the server closes the connection after this.

@@ -41,6 +41,7 @@ enum SQLState {
     "53100": "disk_full",
     "53200": "out_of_memory",
     "53300": "too_many_connections",
+    "53400": "configuration_limit_exceeded",
     "54000": "program_limit_exceeded",
     "55P03": "lock_not_available",
     "57014": "query_canceled",

@@ -73,7 +73,9 @@ extension BatchParameters {
   }
 
   /// What `apply_exactly` answered for these entries.
-  func outcomes(_ applied: [Int], _ result: PostgresResult) -> [EntryOutcome] {
+  ///
+  /// - Parameter schema: Tidemark's own.
+  func outcomes(_ applied: [Int], _ result: PostgresResult, schema: String) -> [EntryOutcome] {
     (0..<result.rowCount).compactMap { row in
       guard let place = result.int64(row, "entry"), applied.indices.contains(Int(place) - 1) else { return nil }
       let kind: EntryOutcome.Kind
@@ -82,20 +84,22 @@ extension BatchParameters {
       case "divergent": kind = .divergent
       case "duplicate": kind = .duplicate
       case "id_reused": kind = .rejected(Rejection(.idReused, "the event_id was used before, for another content"))
-      default: kind = .rejected(rejection(result, row))
+      default: kind = .rejected(rejection(result, row, schema))
       }
       return EntryOutcome(entry: applied[Int(place) - 1], kind: kind)
     }
   }
 
-  private func rejection(_ result: PostgresResult, _ row: Int) -> Rejection {
+  private func rejection(_ result: PostgresResult, _ row: Int, _ schema: String) -> Rejection {
     let state = result.string(row, "failed_sqlstate") ?? "XX000"
     let name = SQLState.name(state).map { " (\($0))" } ?? ""
     let constraint = result.string(row, "failed_constraint").flatMap { $0.isEmpty ? nil : ", constraint \($0)" } ?? ""
     // A message of class 22 quotes the value.
     let message = state.hasPrefix("22") ? "" : ": \(result.string(row, "failed_message") ?? "")"
+    let function = TriggerFault.function(in: result.string(row, "failed_context"), outside: schema)
+    let trigger = function.map { "; it failed in \($0), which a trigger of yours calls" } ?? ""
     return Rejection(
-      state.hasPrefix("23") ? .constraint : .rejectedByPostgres, "Postgres refused it with \(state)\(name)\(constraint)\(message)",
-      sqlstate: state)
+      state.hasPrefix("23") ? .constraint : .rejectedByPostgres,
+      "Postgres refused it with \(state)\(name)\(constraint)\(message)\(trigger)", sqlstate: state)
   }
 }

@@ -34,6 +34,7 @@ struct LedgerSQL: Sendable {
   let putInEffect: String
   let note: String
   let checkpoint: String
+  let noteUnknownTypes: String
   let eventIDLanes: String
   let forgetEventIDs: String
   let lockedLetters: String
@@ -220,6 +221,14 @@ struct LedgerSQL: Sendable {
                WHERE k.owner IS NOT NULL AND (k.state, k.last_error, k.hint) IS DISTINCT FROM (w.state, w.error, w.hint)
                ORDER BY k.lane_id FOR NO KEY UPDATE OF k) AS n
        WHERE l.lane_id = n.lane_id
+      """
+    noteUnknownTypes = """
+      INSERT INTO \(schema).unknown_types AS u (type, entries)
+      SELECT n.type, n.entries FROM unnest($1::text[], $2::bigint[]) AS n (type, entries)
+       WHERE (SELECT count(*) FROM \(schema).unknown_types) < 1000
+          OR EXISTS (SELECT FROM \(schema).unknown_types k WHERE k.type = n.type)
+       ORDER BY n.type
+      ON CONFLICT (type) DO UPDATE SET entries = u.entries + excluded.entries, last_seen_at = now()
       """
     checkpoint = """
       INSERT INTO \(schema).checkpoints

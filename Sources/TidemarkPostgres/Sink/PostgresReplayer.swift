@@ -48,7 +48,8 @@ package struct PostgresReplayer: Sendable {
     let outcomes =
       batch.applied.isEmpty
       ? []
-      : parameters.outcomes(batch.applied, try await connection.query(sql.applyExactly, exact, deadline: settings.commitDeadline))
+      : parameters.outcomes(
+        batch.applied, try await connection.query(sql.applyExactly, exact, deadline: settings.commitDeadline), schema: settings.schema)
     let kinds = Dictionary(outcomes.map { ($0.entry, $0.kind) }, uniquingKeysWith: { first, _ in first })
     for (index, (letter, entry)) in zip(open, batch.entries).enumerated() {
       switch (entry.disposition, kinds[index]) {

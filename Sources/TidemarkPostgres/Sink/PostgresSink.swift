@@ -80,6 +80,11 @@ package struct PostgresSink: ChangeSink {
       ])
   }
 
+  package func noteUnknownTypes(_ types: [String: Int]) async throws {
+    let types = types.sorted { $0.key < $1.key }
+    try await query(sql.noteUnknownTypes, [.textArray(strings: types.map(\.key)), .integerArray(types.map { Int64($0.value) })])
+  }
+
   package func checkpoint(_ marks: [CheckpointMark], worker: WorkerIdentity) async throws {
     try await query(
       sql.checkpoint,

@@ -46,7 +46,7 @@ extension PostgresWriter {
         [begin, PostgresStatement(sql: sql.applyExactly, name: "apply_exactly", parameters: exact)],
         deadline: deadline.limit(statements: 2))
       await connection.rollback()
-      return results.last.map { parameters.outcomes(entries, $0) } ?? []
+      return results.last.map { parameters.outcomes(entries, $0, schema: settings.schema) } ?? []
     } catch {
       await connection.rollback()
       throw error

@@ -46,12 +46,12 @@ package actor PostgresWriter: ChangeWriter {
       deadline.ended(error)
       keys.abandon()
       await connection.rollback()
-      throw SinkError(error, isUnderWay: true)
+      throw await explained(SinkError(error, isUnderWay: true), from: error)
     } catch let line as FailedLine {
       deadline.ended(line.error)
       keys.abandon()
       await connection.rollback()
-      var error = SinkError(line.error, isUnderWay: true)
+      var error = await explained(SinkError(line.error, isUnderWay: true), from: line.error)
       error.culprit = await culprit(line, of: batch)
       throw error
     }
@@ -136,7 +136,7 @@ package actor PostgresWriter: ChangeWriter {
             batch.applied, statements: statements.map(\.row), committed: keys, window: settings.dedupeWindow, isolating: isolating)),
       ], deadline: deadline.limit(statements: 4))
     let known = parameters.alreadyThere(repeated, results[2])
-    let tried = parameters.outcomes(batch.applied, results[3])
+    let tried = parameters.outcomes(batch.applied, results[3], schema: settings.schema)
     let settlement = Settlement(batch, outcomes: EntryOutcome.all(tried, known: known, in: batch))
     let rest = [advance(settlement, parameters)] + closing(settlement, parameters, remembersEventIDs: false)
     _ = try await connection.pipeline(rest, deadline: deadline.limit(statements: rest.count))

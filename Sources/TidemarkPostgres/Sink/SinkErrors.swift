@@ -33,6 +33,7 @@ extension SinkError {
     case "42501": "grant the worker's role the missing privilege; `tidemark check` names it"
     case "42P01", "42883", "42703", "3F000": "run `tidemark migrate`"
     case "28P01", "28000": "set postgres.password or postgres.url to what the server accepts"
+    case "53400": "raise temp_file_limit or work_mem for the worker's role"
     case "3D000": "create the database or change postgres.url"
     default: error.hint
     }
