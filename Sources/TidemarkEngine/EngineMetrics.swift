@@ -1,4 +1,5 @@
 package import Metrics
+internal import Synchronization
 internal import TidemarkCore
 
 /// What the engine counts of its own work. What can be read off a lane's record is not counted here: the exposition takes it from
@@ -16,6 +17,7 @@ package struct EngineMetrics: Sendable {
   private let fencedTotal: Counter
   private let ledgerRewinds: Counter
   private let leaseChanges: Counter
+  private let unknownTypes = SharedUnknownTypes()
 
   package init(factory: any MetricsFactory) {
     self.factory = factory
@@ -48,9 +50,33 @@ package struct EngineMetrics: Sendable {
     for (reason, count) in reasons {
       Counter(label: "tidemark_dead_letters_total", dimensions: [("reason", reason.rawValue)], factory: factory).increment(by: count)
     }
+    count(unknownTypesOf: batch, settlement)
     let divergences = settlement.divergent.count
     if divergences > 0 { diverged("content", by: divergences) }
     if let reused = reasons[.idReused] { diverged("id_reused", by: reused) }
+  }
+
+  private func count(unknownTypesOf batch: ChangeBatch, _ settlement: Settlement) {
+    var types: [String: Int] = [:]
+    for number in settlement.numbers where batch.entries[number.entry].isOfUnknownType {
+      guard let type = batch.text(of: batch.entries[number.entry].type) else { continue }
+      types[String(decoding: type, as: UTF8.self), default: 0] += 1
+    }
+    for (type, count) in types {
+      let name = unknownTypes.state.withLock { $0.count(type, count) }
+      Counter(
+        label: "tidemark_entries_unknown_type_total",
+        dimensions: [("type", name), ("nearest", name == type ? UnknownTypes.nearest(to: type) ?? "" : "")], factory: factory
+      ).increment(by: count)
+    }
+  }
+
+  /// Types that nobody knows, and how many entries had them since the last call.
+  func takeUnknownTypes() -> [String: Int] { unknownTypes.state.withLock { $0.take() } }
+
+  /// The ledger did not take them: they are counted with the next ones.
+  func returnUnknownTypes(_ types: [String: Int]) {
+    unknownTypes.state.withLock { counted in for (type, count) in types { counted.count(type, count) } }
   }
 
   /// Entries of a lane were lost, and that is recorded. Lanes are counted as ``WorkerSettings/metricLabel(of:)`` says: a series stays for the life
@@ -83,4 +109,9 @@ package struct EngineMetrics: Sendable {
   func wentBack(_ lanes: Int) { ledgerRewinds.increment(by: lanes) }
 
   func leasesChanged(_ count: Int) { leaseChanges.increment(by: count) }
+}
+
+/// Shared by all who count.
+private final class SharedUnknownTypes: Sendable {
+  let state = Mutex(UnknownTypes())
 }

@@ -11,6 +11,8 @@ struct LaneObserver: Sendable {
   let inspector: LaneInspector
   let worker: WorkerIdentity
   let coordinator: LaneCoordinator
+  let publisher: MarkPublisher
+  let metrics: EngineMetrics
   let logger: Logger
 
   /// Lanes of one statement at most.
@@ -28,6 +30,7 @@ struct LaneObserver: Sendable {
       let seen = coordinator.mirrorable.generation
       await measure(turns, &group)
       await note(&noted)
+      await noteTypes()
       if ContinuousClock.now >= checkpointDue {
         await checkpoint()
         checkpointDue = .now.advanced(by: await coordinator.settings.checkpointInterval)
@@ -79,10 +82,30 @@ struct LaneObserver: Sendable {
       await coordinator.measured(lags)
       await coordinator.unmeasured(inspection.refused.map(\.lane.lane))
       for lane in inspection.deferred { await coordinator.measureAgain(lane.lane) }
+      await restoreMarks(lanes.map(\.record))
       try await press(lags, beside: first, now: now)
       try await mirror(mirrors, of: lanes.map(\.record), on: server)
     } catch {
       await coordinator.unmeasured(lanes.map(\.record.name))
+    }
+  }
+
+  /// Marks that somebody deleted are told again, or agents would wait until the lane's next entry.
+  private func restoreMarks(_ records: [LaneRecord]) async {
+    let marked = records.filter(\.hasMark)
+    // Those of other lanes may be at another server, which may be away.
+    guard !marked.isEmpty, let told = try? await source.marks(of: marked.map(\.name)) else { return }
+    publisher.publish(zip(marked, told).filter { $1 == nil }.map { record, _ in PendingMark(record: record) })
+  }
+
+  /// Types that entries have and nobody knows, for whoever looks without a worker.
+  private func noteTypes() async {
+    let types = metrics.takeUnknownTypes()
+    guard !types.isEmpty else { return }
+    do {
+      try await sink.noteUnknownTypes(types)
+    } catch {
+      metrics.returnUnknownTypes(types)
     }
   }
 

@@ -92,7 +92,7 @@ struct LaneOwnership: Sendable {
     await coordinator.own(ours, at: server, halted: Dictionary(uniqueKeysWithValues: halted))
     // A worker that died between commit and mark left the mark behind; a new incarnation begins with a mark that falls.
     publisher.publish(
-      verified.filter { $0.halt == nil && ($0.record.cursor.position > .zero || $0.record.incarnation > 1) }.map {
+      verified.filter { $0.halt == nil && $0.record.hasMark }.map {
         PendingMark(record: $0.record, isGone: goneNames.contains($0.record.name))
       })
     // While they were looked at they may have gone elsewhere; whoever follows them did not know yet that they are ours.

@@ -20,8 +20,11 @@ struct LaneTrimmer: Sendable {
 
   private func trim() async throws {
     let settings = await coordinator.settings
-    guard settings.trim.isEnabled else { return }
     let owned = await coordinator.lanesToTrim(Self.portion)
+    // Of a stream that was made anew, or is gone, nothing is trimmed before something of it is durable.
+    let others = owned.map(\.record).filter { !settings.trim.isEnabled || $0.cursor.position == .zero }
+    try await forgetRejected(others.filter(\.hasMark))
+    guard settings.trim.isEnabled else { return }
     // Never by what we remember: the cursor that counts is the one that Postgres would give to the next owner.
     guard let found = try await ledger.read(owned.map(\.record.name)) else { return }
     let records = Dictionary(uniqueKeysWithValues: found.map { ($0.name, $0) })
@@ -45,7 +48,13 @@ struct LaneTrimmer: Sendable {
     var trimmed: [(lane: String, below: EntryID)] = []
     var blocked: [String: [String]] = [:]
     for (lane, passed) in zip(lanes, passed) {
-      guard let look = looks[lane.record.name], look.mayBeTrimmed, let stream = look.snapshot.stream else { continue }
+      guard let look = looks[lane.record.name] else { continue }
+      guard look.mayBeTrimmed, let stream = look.snapshot.stream else {
+        if look.snapshot.stream == nil {
+          trimmed.append((lane.record.name, max(lane.record.furthest, lane.record.cursor.position).successor))
+        }
+        continue
+      }
       let bound = TrimBound(
         stream, cursor: lane.record.cursor.position, now: now, passed: passed, at: .now, limits: settings.trim,
         entryBytes: lane.flow.meanEntryBytes, groups: look.snapshot.groups, own: source.groupName)
@@ -67,5 +76,19 @@ struct LaneTrimmer: Sendable {
     }
     // A user may lack the right to it: then agents are told of more than they can ask for, and nothing else depends on it.
     try? await source.forgetRejected(trimmed)
+  }
+
+  /// Where somebody else trims, agents are told no longer, either, of rejected entries that are gone.
+  private func forgetRejected(_ records: [LaneRecord]) async throws {
+    guard !records.isEmpty else { return }
+    let servers = try await source.byServer(records) { $0.name }
+    try await servers.forEachAtOnce { _, records in
+      let inspection = try await inspector.inspect(records.map { LaneCheck(asking: $0.name) }, mayBeDeferred: true)
+      let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0.snapshot) })
+      let trimmed = records.compactMap { record in
+        looks[record.name].map { (lane: record.name, below: $0.stream?.firstID ?? max(record.furthest, record.cursor.position).successor) }
+      }
+      try? await source.forgetRejected(trimmed)
+    }
   }
 }

@@ -54,7 +54,8 @@ package struct Worker: Service {
     let publisher = MarkPublisher(
       source: source, trust: trust, coordinator: coordinator, refusals: inspector.refusals, logger: logger)
     let observer = LaneObserver(
-      source: source, sink: sink, inspector: inspector, worker: identity, coordinator: coordinator, logger: logger)
+      source: source, sink: sink, inspector: inspector, worker: identity, coordinator: coordinator, publisher: publisher,
+      metrics: metrics, logger: logger)
     let verification = LaneVerification(
       source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
     let claimWatch = ClaimWatch(claim: claim, coordinator: coordinator, logger: logger)

@@ -46,6 +46,7 @@ final class MemorySink: ChangeSink {
     /// Why streams turned out to be other ones, in the order in which it was recorded.
     var breaks: [String: [LaneGap.Cause]] = [:]
     var items: [String: ItemInEffect] = [:]
+    var unknownTypes: [String: Int] = [:]
 
     /// Why nothing of the batch is committed.
     mutating func refusal(of batch: ChangeBatch) -> SinkError? {
@@ -123,6 +124,10 @@ final class MemorySink: ChangeSink {
 
   func lanes(named names: [String]) async throws -> [LaneRecord] {
     state.withLock { state in names.compactMap { state.lanes[$0] } }
+  }
+
+  func noteUnknownTypes(_ types: [String: Int]) async throws {
+    state.withLock { $0.unknownTypes.merge(types, uniquingKeysWith: +) }
   }
 
   func itemsInEffect(_ streams: [String]) async throws -> [ItemInEffect] {

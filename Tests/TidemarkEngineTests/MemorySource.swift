@@ -195,6 +195,7 @@ final class MemorySource: LaneSource {
   var waiting: [DurableMark] { state.withLock { $0.waiting } }
 
   func marks(of lanes: [String]) async throws -> [DurableMark?] { state.withLock { state in lanes.map { state.marks[$0] } } }
+  func forgetMark(of lane: String) { state.withLock { $0.marks[lane] = nil } }
   /// What agents are told of all lanes.
   var marks: [String: DurableMark] { state.withLock { $0.marks } }
   /// What another worker, or this one before Postgres went back, told of a lane.

@@ -27,7 +27,8 @@ package struct WorkerAdminSource: AdminSource {
   package init(
     identity: WorkerIdentity, worker status: @escaping @Sendable () async -> WorkerStatus, turn: @escaping @Sendable () async -> Void,
     registry: PrometheusRegistry, redis: RedisConfiguration, prefix: String, postgres: PostgresConfiguration, schema: String,
-    leaseTTL: Duration, settings: @escaping @Sendable () -> [String: StatusReport.Setting], version: String, logger: Logger
+    leaseTTL: Duration, builtIn: BuiltInLanes? = nil, settings: @escaping @Sendable () -> [String: StatusReport.Setting], version: String,
+    logger: Logger
   ) throws {
     self.leaseTTL = leaseTTL
     heartbeat = Heartbeat(patience: .seconds(15), turn)
@@ -44,7 +45,7 @@ package struct WorkerAdminSource: AdminSource {
     let sink = try PostgresSink(configuration: postgres, settings: limits, destinations: [], version: version, logger: logger)
     let probes = try ServerProbes(source: source, redis: redis, sink: sink, schema: schema)
     self.probes = probes
-    let reader = try StatusReader(sink: sink, source: source, schema: schema, leaseTTL: leaseTTL, settings: settings)
+    let reader = try StatusReader(sink: sink, source: source, schema: schema, leaseTTL: leaseTTL, builtIn: builtIn, settings: settings)
     report = Cached(for: .seconds(1)) {
       let status = await worker.value(within: Self.deadline)
       do {

@@ -40,6 +40,10 @@ extension MetricCatalog {
     "How long a phase takes: read (one XREAD), apply (decoding and routing a batch), commit (the transaction).")
   static let deadLetters = MetricDefinition(
     "dead_letters_total", .counter, .entries, labels: ["reason"], of: .worker, "Entries that became dead letters in this worker.")
+  static let unknownTypes = MetricDefinition(
+    "entries_unknown_type_total", .counter, .entries, labels: ["type", "nearest"], of: .worker,
+    "Entries of a type that is not known, which are kept whole; nearest is the known type that was probably meant, "
+      + "empty where none is near. Of more than 64 types the others are counted as other.")
   static let retries = MetricDefinition(
     "retries_total", .counter, labels: ["class"], of: .worker,
     "Failures that were tried again: world (it passes), ambiguous, interrupted (the statement or its connection ended), "
@@ -60,8 +64,9 @@ extension MetricCatalog {
     "build_info", .gauge, .flag, labels: ["version"], of: .worker, "Always 1; its label tells the version.")
 
   static let workers: [MetricDefinition] = [
-    lanesByState, lagEntriesSum, lagSecondsMax, commitLag, batchEntries, batchBytes, batchDuration, retries, fenced, ledgerRewinds,
-    leaseChanges, bufferBytes, backpressure, deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError, redisUp, postgresUp,
+    lanesByState, lagEntriesSum, lagSecondsMax, commitLag, batchEntries, batchBytes, batchDuration, unknownTypes, retries, fenced,
+    ledgerRewinds, leaseChanges, bufferBytes, backpressure, deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError, redisUp,
+    postgresUp,
     redisEvictionSafe, reloadSuccess, buildInfo,
   ]
 }

@@ -31,11 +31,19 @@ package struct EntrySample: Sendable {
     }
   }
 
+  /// A type that nobody knows is kept whole, which may be meant.
+  static func unknown(_ type: String, _ count: Int, _ lane: String) -> Finding {
+    let text = "\(count) of them \(count == 1 ? "has" : "have") the type \(type), which is kept whole and changes no state"
+    guard let nearest = UnknownTypes.nearest(to: type) else { return Finding(.ok, lane, text) }
+    return Finding(.warning, lane, text, mend: "if \(nearest) is meant, correct its producer")
+  }
+
   private func decode(_ entries: [RedisReply], _ lane: String) -> [Finding] {
     var decoder = EntryDecoder(catalog: routes.catalog, limits: limits)
     var decoded = DecodedEntry()
     var findings: [Finding] = []
     var applied = 0
+    var types: [String: Int] = [:]
     for entry in entries.reversed() {
       guard let parts = entry.elements, parts.count == 2, let id = parts[0].text.flatMap({ EntryID($0) }) else { continue }
       let raw = (parts[1].elements ?? []).map { part -> [UInt8] in if case .bulk(let bytes) = part { bytes } else { [] } }
@@ -43,6 +51,7 @@ package struct EntrySample: Sendable {
       do {
         try decoder.decode(block.entries[0], of: block, into: &decoded)
         applied += 1
+        if decoded.type == nil { types[String(decoding: block.bytes[decoded.typeName], as: UTF8.self), default: 0] += 1 }
       } catch {
         findings.append(
           Finding(
@@ -50,6 +59,7 @@ package struct EntrySample: Sendable {
       }
     }
     guard !entries.isEmpty else { return [] }
-    return [Finding(.ok, lane, "of the last \(entries.count) entries \(applied) would be applied")] + findings
+    let unknown = types.sorted { $0.key < $1.key }.map { Self.unknown($0.key, $0.value, lane) }
+    return [Finding(.ok, lane, "of the last \(entries.count) entries \(applied) would be applied")] + unknown + findings
   }
 }

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import TidemarkCore
+package import TidemarkCore
 package import TidemarkRedis
 
 /// Looks at the Redis side: reachable, version, eviction, persistence, clock, and whether the lanes are streams.
@@ -7,11 +7,14 @@ package struct RedisCheck: Sendable {
   private let configuration: RedisConfiguration
   private let prefix: String
   private let partitions: Int
+  /// Names and patterns of the lanes that are not built in.
+  private let lanes: [GlobPattern]
 
-  package init(_ configuration: RedisConfiguration, prefix: String, partitions: Int) {
+  package init(_ configuration: RedisConfiguration, prefix: String, partitions: Int, lanes: [GlobPattern] = []) {
     self.configuration = configuration
     self.prefix = prefix
     self.partitions = partitions
+    self.lanes = lanes
   }
 
   package func findings() async -> [Finding] {
@@ -47,6 +50,7 @@ package struct RedisCheck: Sendable {
         }
       }
       findings += try await lanes(keyspace)
+      findings += try await unread()
       return findings
     } catch let error as RedisError {
       return [Self.finding(error, configuration, prefix: prefix)]
@@ -114,6 +118,14 @@ package struct RedisCheck: Sendable {
       Finding(
         .warning, "redis.clock", "the server's clock differs from this machine's by \(skew) ms", mend: "run a time service on both")
     ]
+  }
+
+  private func unread() async throws -> [Finding] {
+    let source = configuration.makeSource(prefix: prefix)
+    defer { Task { await source.close() } }
+    // Without the right to SCAN a worker serves the built-in lanes all the same.
+    guard let names = try? await source.discover(UnreadStreams.pattern(prefix)) else { return [] }
+    return Self.unread(names, BuiltInLanes(prefix: prefix, partitions: partitions)) { name in lanes.contains { $0.matches(name) } }
   }
 
   private func lanes(_ keyspace: RedisKeyspace) async throws -> [Finding] {

@@ -9,19 +9,27 @@ package struct StatusReader: Sendable {
   private let sql: StatusSQL
   private let leaseTTL: Duration
   private let settings: @Sendable () -> [String: StatusReport.Setting]
+  /// Looking for them goes through all keys of Redis: not with each report.
+  private let streams: Cached<[String]?>
+  private let builtIn: BuiltInLanes?
 
   /// - Parameters:
   ///   - source: not the one that a worker reads with: the report reads an entry of each lane that is behind, and would wait for it.
   ///   - settings: asked for each report, since a reload changes them.
   /// - Throws: ``PostgresError`` for a schema name that can't be quoted.
   package init(
-    sink: PostgresSink, source: any LaneSource, schema: String, leaseTTL: Duration,
+    sink: PostgresSink, source: any LaneSource, schema: String, leaseTTL: Duration, builtIn: BuiltInLanes? = nil,
     settings: @escaping @Sendable () -> [String: StatusReport.Setting]
   ) throws {
     self.sink = sink
     self.source = source
     self.leaseTTL = leaseTTL
     self.settings = settings
+    self.builtIn = builtIn
+    streams = Cached(for: .seconds(60)) {
+      guard let builtIn else { return nil }
+      return try? await source.discover(UnreadStreams.pattern(builtIn.prefix))
+    }
     sql = try StatusSQL(schema: schema)
   }
 
@@ -50,10 +58,21 @@ package struct StatusReader: Sendable {
       if lanes[index].state == LaneState.reading.rawValue, lag?.entries == 0 { lanes[index].state = LaneState.idle.rawValue }
       if let known = ours[lanes[index].lane], known.record.fence == lanes[index].fence { lanes[index].overlay(known) }
     }
+    let types = try await sink.query(sql.unknownTypes)
+    let unread = await unreadStreams(besides: Set(records.map(\.name)))
     return StatusReport(
       lanes: lanes, workers: (0..<workers.rowCount).map { StatusReport.Worker(workers, row: $0) }, settings: settings(),
       at: StatusReport.now(), postgres: .init(isUp: true),
-      redis: .init(isUp: redisError == nil, error: redisError ?? worker?.redisError))
+      redis: .init(isUp: redisError == nil, error: redisError ?? worker?.redisError), unreadStreams: unread,
+      unknownTypes: (0..<types.rowCount).map {
+        StatusReport.UnknownType(type: types.string($0, "type") ?? "", entries: types.int64($0, "entries").map { Int($0) } ?? 0)
+      })
+  }
+
+  /// Nil where the keys could not be gone through in time.
+  private func unreadStreams(besides lanes: Set<String>) async -> [String]? {
+    guard let builtIn, case let names?? = await streams.value(within: .seconds(2)) else { return nil }
+    return UnreadStreams.of(names, builtIn) { lanes.contains($0) }
   }
 
   /// What a worker knows by itself, while Postgres is away; nil where it does not answer either.

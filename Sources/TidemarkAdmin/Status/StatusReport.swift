@@ -10,6 +10,16 @@ package struct StatusReport: Sendable, Equatable, Codable {
   package var at: String
   package var postgres: Server
   package var redis: Server
+  /// Streams below the prefix that no lane reads; null where Redis did not tell in time.
+  package var unreadStreams: [String]?
+  /// Types that entries had and the catalog does not know.
+  package var unknownTypes: [UnknownType] = []
+
+  package enum CodingKeys: String, CodingKey {
+    case lanes, workers, settings, at, postgres, redis
+    case unreadStreams = "unread_streams"
+    case unknownTypes = "unknown_types"
+  }
 
   /// Whether a server could be asked for this report.
   package struct Server: Sendable, Equatable, Codable {
@@ -35,8 +45,11 @@ package struct StatusReport: Sendable, Equatable, Codable {
   }
 
   package init(
-    lanes: [Lane], workers: [Worker], settings: [String: Setting], at: String, postgres: Server, redis: Server
+    lanes: [Lane], workers: [Worker], settings: [String: Setting], at: String, postgres: Server, redis: Server,
+    unreadStreams: [String]? = nil, unknownTypes: [UnknownType] = []
   ) {
+    self.unreadStreams = unreadStreams
+    self.unknownTypes = unknownTypes
     self.lanes = lanes
     self.workers = workers
     self.settings = settings
@@ -47,6 +60,19 @@ package struct StatusReport: Sendable, Equatable, Codable {
 }
 
 extension StatusReport {
+  // The compiler's own would leave out what is nil.
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(lanes, forKey: .lanes)
+    try container.encode(workers, forKey: .workers)
+    try container.encode(settings, forKey: .settings)
+    try container.encode(at, forKey: .at)
+    try container.encode(postgres, forKey: .postgres)
+    try container.encode(redis, forKey: .redis)
+    try container.encode(unreadStreams, forKey: .unreadStreams)
+    try container.encode(unknownTypes, forKey: .unknownTypes)
+  }
+
   /// Every setting and where it comes from.
   package static func settings(of configuration: LoadedConfiguration) -> [String: Setting] {
     Dictionary(configuration.settings.map { ($0.key, Setting(value: $0.value, source: $0.source)) }) { first, _ in first }

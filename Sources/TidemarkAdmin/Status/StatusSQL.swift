@@ -4,6 +4,7 @@ internal import TidemarkPostgres
 struct StatusSQL: Sendable {
   let lanes: String
   let workers: String
+  let unknownTypes: String
 
   /// Throws ``PostgresError`` for a schema name that can't be quoted.
   init(schema name: String) throws {
@@ -23,6 +24,7 @@ struct StatusSQL: Sendable {
         LEFT JOIN (SELECT lane, count(*) AS open FROM \(schema).dead_letters WHERE resolved_at IS NULL GROUP BY lane) d USING (lane)
        ORDER BY length(l.lane), l.lane
       """
+    unknownTypes = "SELECT type, entries FROM \(schema).unknown_types ORDER BY entries DESC, type LIMIT 100"
     workers = """
       SELECT w.worker, w.host, w.pid, w.version, \(time("w.started_at")) AS started_at, \(time("w.seen_at")) AS seen_at,
              w.seen_at > clock_timestamp() - make_interval(secs => $1::double precision) AS alive,

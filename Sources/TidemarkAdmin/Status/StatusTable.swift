@@ -13,7 +13,7 @@ package struct StatusTable {
     var blocks = [servers() + lanes()]
     let workers = self.workers()
     if !workers.isEmpty { blocks.append(workers) }
-    let problems = self.problems()
+    let problems = self.problems() + report.oddities()
     if !problems.isEmpty { blocks.append(problems) }
     return blocks.map { $0.joined(separator: "\n") }.joined(separator: "\n\n")
   }

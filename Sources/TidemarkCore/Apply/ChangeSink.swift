@@ -1,6 +1,6 @@
 /// Where changes go: the ledger of one schema in Postgres. Every method throws ``SinkError``.
 ///
-/// All but ``ChangeWriter/commit(_:_:)`` may be called again after they threw: they state what shall be, and repeating them
+/// All but ``ChangeWriter/commit(_:_:)`` and ``noteUnknownTypes(_:)`` may be called again after they threw: they state what shall be, and repeating them
 /// changes nothing.
 package protocol ChangeSink: Sendable {
   /// Says that this worker lives and whether it is able to serve lanes, and renews what it holds; answers that. A lease of its own that
@@ -60,6 +60,9 @@ package protocol ChangeSink: Sendable {
 
   /// Notes what state lanes are in, for whoever reads `lanes` without a worker.
   func note(_ states: [LaneNote]) async throws
+
+  /// Adds to how many entries had each of these types, which the catalog does not know. Of very many types only the first are kept.
+  func noteUnknownTypes(_ types: [String: Int]) async throws
 
   /// A checkpoint row for each lane, from the ledger's own cursor.
   func checkpoint(_ marks: [CheckpointMark], worker: WorkerIdentity) async throws

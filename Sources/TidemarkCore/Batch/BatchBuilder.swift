@@ -82,6 +82,7 @@ package struct BatchBuilder: ~Copyable {
   private mutating func fillLedger(_ entry: inout BatchEntry, _ block: EntryBlock) {
     entry.digest = decoded.digest
     entry.contentDigest = decoded.contentDigest
+    entry.isOfUnknownType = decoded.type == nil
     entry.session = session(of: block)
     entry.type = text(decoded.typeName, of: block)
     entry.eventID = text(decoded.eventID, of: block)

@@ -19,6 +19,8 @@ package struct BatchEntry: Sendable {
   /// Over the content: by it a change that its producer writes again is known.
   package var contentDigest = ContentDigest.none
   package var isMisrouted = false
+  /// The catalog does not know its type.
+  package var isOfUnknownType = false
   package var session = Cell.null
   package var eventID = Cell.null
   package var seq = Cell.null

@@ -45,6 +45,9 @@ package struct LaneRecord: Sendable, Equatable {
     self.totals = totals
   }
 
+  /// Whether agents are told of it: a lane that never moved has nothing to tell.
+  package var hasMark: Bool { cursor.position > .zero || incarnation > 1 }
+
   /// The incarnation that the lane needs so that marks of it may follow what agents were told last; nil where its own will do.
   ///
   /// No mark is told before its commit, and what an earlier owner commits is refused since the lane was taken. So a mark that is ahead of the

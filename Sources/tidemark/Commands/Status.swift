@@ -20,7 +20,7 @@ struct Status: AsyncParsableCommand {
     let settings = StatusReport.settings(of: loaded)
     let reader = try StatusReader(
       sink: try composition.makeSink(), source: composition.makeSource(), schema: composition.schema,
-      leaseTTL: loaded.configuration.lease.ttl, settings: { settings })
+      leaseTTL: loaded.configuration.lease.ttl, builtIn: composition.builtIn, settings: { settings })
     repeat {
       do {
         let report = try await reader.read()

@@ -28,17 +28,25 @@ struct Composition {
         tlsCertificateFile: redis.tls.certificateFile, tlsKeyFile: redis.tls.keyFile)
       configuration.sentinelUsername = redis.sentinel.username
       configuration.sentinelPassword = redis.sentinel.password?.value
+      configuration.passwordSource = Self.passwordSource("redis.password", loaded)
+      configuration.sentinelPasswordSource = Self.passwordSource("redis.sentinel.password", loaded)
       self.redis = configuration
     } catch {
       throw CommandFailure.wrong("\(loaded.source(of: "redis.url")): \(error.message)")
     }
     do {
-      self.postgres = try PostgresConfiguration(
+      var configuration = try PostgresConfiguration(
         url: postgres.url.text, password: postgres.password?.value, lockTimeout: postgres.lockTimeout,
         statementTimeout: postgres.statementTimeout)
+      configuration.passwordSource = Self.passwordSource("postgres.password", loaded)
+      self.postgres = configuration
     } catch {
       throw CommandFailure.wrong("\(loaded.source(of: "postgres.url")): postgres.url: \(error); correct postgres.url")
     }
+  }
+
+  private static func passwordSource(_ key: String, _ loaded: LoadedConfiguration) -> PasswordSource? {
+    loaded.secretFile(of: key).map { file in PasswordSource(place: file.path) { file.read() } }
   }
 
   var schema: String { configuration.postgres.schema }
@@ -137,7 +145,7 @@ struct Composition {
     return findings + (await claim.findings())
   }
 
-  var redisCheck: RedisCheck { RedisCheck(redis, prefix: prefix, partitions: partitions) }
+  var redisCheck: RedisCheck { RedisCheck(redis, prefix: prefix, partitions: partitions, lanes: configuration.lanes.map(\.pattern)) }
 
   /// A name that no other worker has, and no earlier run of this one.
   static func identity() -> WorkerIdentity {

@@ -58,7 +58,7 @@ final class Runtime: Sendable {
             identity: identity, worker: { await worker.coordinator.status() }, turn: { await worker.coordinator.turn() },
             registry: registry, redis: composition.redis, prefix: composition.prefix, postgres: composition.postgres,
             schema: composition.schema,
-            leaseTTL: loaded.configuration.lease.ttl, settings: { StatusReport.settings(of: current.loaded) },
+            leaseTTL: loaded.configuration.lease.ttl, builtIn: composition.builtIn, settings: { StatusReport.settings(of: current.loaded) },
             version: Tidemark.version, logger: logger),
           logger: logger, onListening: { url in onListening(url) })
       }

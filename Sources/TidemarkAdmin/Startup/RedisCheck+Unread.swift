@@ -1,0 +1,17 @@
+internal import TidemarkCore
+internal import TidemarkRedis
+
+/// Streams below the prefix that nobody reads.
+extension RedisCheck {
+  /// - Parameter covers: whether a lane that is not built in reads a stream.
+  static func unread(_ names: [String], _ builtIn: BuiltInLanes, covers: (String) -> Bool) -> [Finding] {
+    let unread = UnreadStreams.of(names, builtIn, covers: covers)
+    guard let first = unread.first else { return [] }
+    let shown = unread.prefix(5).joined(separator: ", ") + (unread.count > 5 ? " and \(unread.count - 5) more" : "")
+    return [
+      Finding(
+        .warning, "redis.lanes", "no lane reads the \(unread.count == 1 ? "stream" : "streams") \(shown)",
+        mend: UnreadStreams.fix(first, builtIn))
+    ]
+  }
+}
