@@ -85,7 +85,9 @@ enum ServerErrorClass {
   ]
 
   /// A script says in words of its own what its user may not do.
-  private static let refusalTexts = ["ERR The user executing the script", "ERR Client sent AUTH", "ERR AUTH <password> called"]
+  private static let refusalTexts = [
+    "ERR The user executing the script", "ERR ACL failure in script", "ERR Client sent AUTH", "ERR AUTH <password> called",
+  ]
 
   private static let unsupportedTexts = [
     "ERR DB index", "ERR invalid DB index", "ERR SELECT is not allowed", "ERR unknown command", "ERR unknown subcommand",

@@ -46,7 +46,8 @@ package protocol LaneSource: Sendable {
   var groupName: String { get }
 
   /// Moves each lane's consumer group, which standard tools look at, to a cursor. One that is missing is made only where that is wanted:
-  /// its absence tells something. Answers the lanes that have it then: a user may lack the right, and a stream that does not exist has none.
+  /// its absence tells something. Answers the lanes that have it then: a stream that does not exist has none. Throws where the user has it for
+  /// none of them.
   func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String>
 
   /// Removes each lane's entries below an id. Answers how many went, or why a lane is refused.

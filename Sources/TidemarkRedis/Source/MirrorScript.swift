@@ -16,7 +16,9 @@ enum MirrorScript {
     \(InstallationGuard.lua)
     local refusal = KEYS[2] and foreign(KEYS[2], ARGV[2], ARGV[1])
     if refusal then return refusal end
-    return redis.pcall('XGROUP', ARGV[3], KEYS[1], ARGV[4], ARGV[5], 'ENTRIESREAD', ARGV[6])
+    local done = redis.pcall('XGROUP', ARGV[3], KEYS[1], ARGV[4], ARGV[5], 'ENTRIESREAD', ARGV[6])
+    if done.err then return redis.error_reply(done.err .. ' (XGROUP ' .. ARGV[3] .. ')') end
+    return done
     """)
 
   static func call(

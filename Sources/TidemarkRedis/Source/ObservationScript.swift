@@ -28,7 +28,7 @@ enum ObservationScript {
 
     local function cheap()
       local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])
-      if groups.err then return groups end
+      if groups.err then return redis.error_reply(groups.err .. ' (XINFO GROUPS)') end
       local length = redis.call('XLEN', KEYS[1])
       local parts, added = {tostring(length)}, -1
       for i, list in ipairs(groups) do
@@ -63,14 +63,14 @@ enum ObservationScript {
       end
       return redis.sha1hex(table.concat(parts))
     end
-    local function fetch(...)
-      local found = redis.call(...)
+    -- The call itself stands where this is called: a refusal names its line.
+    local function fetched(found)
       if found[1] then carried(found[1][2]) end
       return found[1]
     end
 
     local info = redis.pcall('XINFO', 'STREAM', KEYS[1], 'FULL', 'COUNT', '1')
-    if info.err then return info end
+    if info.err then return redis.error_reply(info.err .. ' (XINFO STREAM)') end
     local stream = named(info)
     local generated, deleted = stream['last-generated-id'], stream['max-deleted-entry-id']
     local length, added = stream['length'], stream['entries-added']
@@ -80,21 +80,21 @@ enum ObservationScript {
       first = entry[1]
       carried(entry[2])
       if follows(generated, read) and not (follows(first, read) and follows(first, deleted)) then
-        last = fetch('XREVRANGE', KEYS[1], '+', '-', 'COUNT', '1')[1]
+        last = fetched(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', '1'))[1]
       end
       if question ~= '\(Question.comparison.rawValue)' then
         anchor = ''
       elseif first == cursor then
         anchor = digest(entry[2])
       elseif not follows(first, cursor) and not follows(cursor, generated) then
-        local found = fetch('XRANGE', KEYS[1], cursor, cursor)
+        local found = fetched(redis.call('XRANGE', KEYS[1], cursor, cursor))
         if found then anchor = digest(found[2]) end
       end
       if question == '\(Question.next.rawValue)' and follows(generated, cursor) then
         if follows(first, cursor) then
           following = first
         else
-          local found = fetch('XRANGE', KEYS[1], '(' .. cursor, '+', 'COUNT', '1')
+          local found = fetched(redis.call('XRANGE', KEYS[1], '(' .. cursor, '+', 'COUNT', '1'))
           if found then following = found[1] end
         end
       end

@@ -54,21 +54,26 @@ extension RedisLaneSource {
       }
       let moved = try await done(.move, cursors)
       var mirrored: Set<String> = []
+      var refusal: String?
       var missing: [LaneMirror] = []
       for (cursor, reply) in zip(cursors, moved) {
         switch reply {
         case .error(let message):
           if redirection(message) != nil { throw RedisError(.server, message) }
+          if ServerErrorClass(message) == .refused { refusal = message }
           if cursor.isNew, message.hasPrefix("NOGROUP") { missing.append(cursor) }
         default: mirrored.insert(cursor.lane)
         }
       }
-      guard !missing.isEmpty else { return mirrored }
-      let made = try await done(.make, missing)
+      let made = missing.isEmpty ? [] : try await done(.make, missing)
       for (cursor, reply) in zip(missing, made) {
-        if case .error = reply { continue }
-        mirrored.insert(cursor.lane)
+        if case .error(let message) = reply {
+          if ServerErrorClass(message) == .refused { refusal = message }
+        } else {
+          mirrored.insert(cursor.lane)
+        }
       }
+      if mirrored.isEmpty, let refusal { throw RedisError(.server, refusal) }
       return mirrored
     }
   }

@@ -22,11 +22,33 @@ struct RedisScript: Sendable {
     var replies = try await connection.pipeline(calls.map { ["EVALSHA", .text(digest)] + $0 }, bounds: bounds)
     // The server forgot the script (or never had it) somewhere in the pipeline; once sent whole it knows it again.
     let unknown = replies.indices.filter { if case .error(let text) = replies[$0] { text.hasPrefix("NOSCRIPT") } else { false } }
-    guard let first = unknown.first else { return replies }
+    guard let first = unknown.first else { return replies.map(explained) }
     replies[first] = try await connection.pipeline([["EVAL", .text(source)] + calls[first]], bounds: bounds)[0]
     let rest = unknown.dropFirst()
     let again = try await connection.pipeline(rest.map { ["EVALSHA", .text(digest)] + calls[$0] }, bounds: bounds)
     for (index, reply) in zip(rest, again) { replies[index] = reply }
-    return replies
+    return replies.map(explained)
+  }
+
+  /// A refusal with the name of the command that was refused, in the words of a command outside of a script. Redis 7.0 names only the line of
+  /// the script, or nothing where the script catches the error and adds the command itself, as in `(XINFO STREAM)`; later servers name it.
+  private func explained(_ reply: RedisReply) -> RedisReply {
+    guard case .error(let message) = reply, message.hasPrefix("ERR The user executing the script") else { return reply }
+    guard let command = refusedCommand(message) else { return reply }
+    return .error("NOPERM this user has no permissions to run the '\(command)' command")
+  }
+
+  /// As ACL rules name it: `xrange`, `xinfo|stream`.
+  private func refusedCommand(_ message: String) -> String? {
+    if let caught = message.firstMatch(of: /\(([A-Z]+)(?: ([A-Z]+))?\)$/) {
+      return [caught.1, caught.2].compactMap(\.self).joined(separator: "|").lowercased()
+    }
+    let lines = source.split(separator: "\n", omittingEmptySubsequences: false)
+    guard let number = message.firstMatch(of: /@user_script:(\d+)/).flatMap({ Int($0.1) }), lines.indices.contains(number - 1),
+      let call = lines[number - 1].firstMatch(of: /redis\.call\('([A-Z]+)'(?:, '([A-Z]+)')?/)
+    else { return nil }
+    // Only of these is the second word a part of the command.
+    let isContainer = ["XINFO", "XGROUP"].contains(call.1)
+    return (isContainer ? [call.1, call.2].compactMap(\.self).joined(separator: "|") : String(call.1)).lowercased()
   }
 }
