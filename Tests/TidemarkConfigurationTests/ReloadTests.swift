@@ -100,4 +100,28 @@ import Testing
       "\($0)" == "tune: batch.max_bytes (41MiB) is above buffer.max_bytes (40MiB); lower batch.max_bytes or raise buffer.max_bytes"
     }
   }
+
+  @Test(arguments: [nil, "/etc/tidemark.yaml"]) func aReloadWithoutTheFileIsRefused(other: String?) throws {
+    let text = "lanes: [{ streams: a }]"
+    let old = try load(text)
+    let files = MemoryFileSystem(files: other.map { [$0: text] } ?? [:])
+    let new = try ConfigurationLoader(fileSystem: files, environment: [:]).load()
+    #expect(new.path == other)
+    #expect {
+      _ = try old.reloading(new)
+    } throws: {
+      "\($0)".contains("the file that this worker was started with is gone") && "\($0)".contains("put it back")
+    }
+    // Where there was none, one that appears is taken.
+    #expect(try new.reloading(new).path == other)
+  }
+
+  @Test func whatIsNotInForceIsToldWithBothValuesAndWithoutSecrets() throws {
+    let old = try load("limits: { max_entry_bytes: 1MiB }\nredis: { password: hunter2 }")
+    let new = try load("limits: { max_entry_bytes: 2MiB }\nredis: { password: hunter3 }")
+    let told = new.differences(of: new.changes(from: old).needsRestart, from: old)
+    #expect(told.contains("limits.max_entry_bytes=2MiB (in force: 1MiB)"))
+    #expect(told.contains("redis.password (changed)"))
+    #expect(!told.joined().contains("hunter"))
+  }
 }

@@ -69,9 +69,26 @@ package struct LoadedConfiguration: Sendable {
     return changes
   }
 
+  /// What a reload did not put in force, one text for each of these keys, with passwords redacted.
+  package func differences(of keys: [String], from inForce: LoadedConfiguration) -> [String] {
+    ConfigurationSchema.keys.filter { keys.contains($0.path) }.map { key in
+      let (new, old) = (key.shown(in: configuration) ?? "unset", key.shown(in: inForce.configuration) ?? "unset")
+      return new == old ? "\(key.path) (changed)" : "\(key.path)=\(new) (in force: \(old))"
+    }
+  }
+
   /// What is in force when a running worker reloads `new`: its reloadable settings, and of the others what the worker was started with.
-  /// Throws where these do not go together.
+  /// Throws where these do not go together, and where the file of the worker is gone: its settings would fall back to defaults, or to those of
+  /// a file in another place.
   package func reloading(_ new: LoadedConfiguration) throws(ConfigurationError) -> LoadedConfiguration {
+    if let path, new.path != path {
+      let other = new.path.map { ", and \(RawValue.quoted($0)) is another one" } ?? ""
+      throw ConfigurationError([
+        Problem(
+          source: .file(path, TextPosition(line: 1, column: 1)), what: "the file that this worker was started with is gone\(other)",
+          mend: "put it back and send SIGHUP again, or restart the worker to run without it")
+      ])
+    }
     var resolution = Resolution(self, sources: sources)
     for key in ConfigurationSchema.keys where key.isReloadable {
       resolution.take(key, from: new.configuration, source: new.sources[key.path])

@@ -63,7 +63,8 @@ extension ConfigurationSchema {
       ConfigurationKey(
         "dead_letters.halt_after", \.deadLetters.haltAfter, .integer(1...1_000_000_000), [],
         "After so many dead letters in a row a lane halts: then not the records are wrong but something else, such as a "
-          + "producer's release.")
+          + "producer's release. The lane goes on once one of its dead letters is discarded or replayed, after `tidemark lanes retry` or "
+          + "SIGHUP, and with its next owner; a change of this setting takes a restart.")
     ])
 
   static let dedupe = Section(
