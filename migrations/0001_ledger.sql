@@ -198,6 +198,55 @@ CREATE INDEX dead_letters_open ON {{schema}}.dead_letters (lane, id) WHERE resol
 -- What may be replayed must find the ids that it was repeated under, however long ago that was.
 CREATE INDEX dead_letters_event_ids ON {{schema}}.dead_letters (event_id, session_id) WHERE resolved_at IS NULL AND event_id IS NOT NULL;
 
+-- What operators want of lanes, for whichever worker owns them: a row for each lane of which anybody ever wanted anything. Both numbers only
+-- rise, so that a worker sees what is new.
+CREATE TABLE {{schema}}.lane_controls (
+  lane        text COLLATE "C" PRIMARY KEY,
+  is_paused   boolean NOT NULL DEFAULT false,
+  -- How often somebody asked for the lane to be tried again.
+  retries     bigint NOT NULL DEFAULT 0,
+  -- How many of its dead letters were resolved.
+  resolutions bigint NOT NULL DEFAULT 0,
+  changed_at  timestamptz NOT NULL DEFAULT now()
+);
+
+-- A lane that too many dead letters have halted goes on once one of them is resolved, however that is done.
+CREATE FUNCTION {{schema}}.note_resolutions() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO {{schema}}.lane_controls AS c (lane, resolutions)
+  SELECT p.lane, count(*) FROM present p JOIN earlier e USING (id)
+   WHERE p.resolved_at IS NOT NULL AND e.resolved_at IS NULL GROUP BY p.lane ORDER BY p.lane
+  ON CONFLICT (lane) DO UPDATE SET resolutions = c.resolutions + excluded.resolutions, changed_at = now();
+  IF FOUND THEN PERFORM {{schema}}.tell_workers(); END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER note_resolutions AFTER UPDATE ON {{schema}}.dead_letters
+  REFERENCING OLD TABLE AS earlier NEW TABLE AS present
+  FOR EACH STATEMENT EXECUTE FUNCTION {{schema}}.note_resolutions();
+
+-- Pauses lanes, or lets them go on; answers those that there are.
+CREATE FUNCTION {{schema}}.pause_lanes(names text[], pause boolean) RETURNS SETOF text
+LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO {{schema}}.lane_controls AS c (lane, is_paused)
+  SELECT l.lane, pause FROM {{schema}}.lanes l WHERE l.lane = ANY (names) ORDER BY l.lane
+  ON CONFLICT (lane) DO UPDATE SET is_paused = excluded.is_paused, changed_at = now();
+  PERFORM {{schema}}.tell_workers();
+  RETURN QUERY SELECT l.lane FROM {{schema}}.lanes l WHERE l.lane = ANY (names) ORDER BY l.lane;
+END $$;
+
+-- Asks for lanes to be tried again; answers those that there are.
+CREATE FUNCTION {{schema}}.retry_lanes(names text[]) RETURNS SETOF text
+LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO {{schema}}.lane_controls AS c (lane, retries)
+  SELECT l.lane, 1 FROM {{schema}}.lanes l WHERE l.lane = ANY (names) ORDER BY l.lane
+  ON CONFLICT (lane) DO UPDATE SET retries = c.retries + 1, changed_at = now();
+  PERFORM {{schema}}.tell_workers();
+  RETURN QUERY SELECT l.lane FROM {{schema}}.lanes l WHERE l.lane = ANY (names) ORDER BY l.lane;
+END $$;
+
 CREATE TABLE {{schema}}.divergences (
   id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   lane        text COLLATE "C" NOT NULL,
@@ -223,6 +272,7 @@ CREATE TABLE {{schema}}.gaps (
   detected_at     timestamptz NOT NULL DEFAULT now(),
   acknowledged_at timestamptz
 );
+CREATE INDEX gaps_open ON {{schema}}.gaps (lane, id) WHERE acknowledged_at IS NULL;
 
 -- Types of entries that the catalog does not know, and how many entries had them, about: a worker that dies takes its last second's with it. At
 -- most about a thousand.

@@ -11,6 +11,7 @@ struct BatchCommitter: Sendable {
   let coordinator: LaneCoordinator
   let publisher: MarkPublisher
   let metrics: EngineMetrics
+  let reports: CommitReports
   let logger: Logger
 
   func run() async {
@@ -38,10 +39,7 @@ struct BatchCommitter: Sendable {
       case .unproven:
         for part in plan.leaveOut(step.lanes) { await coordinator.finish(part, .unproven) }
       case .halted(let reason, let hint):
-        for part in plan.leaveOut(step.lanes) {
-          logger.error("lane.halted", metadata: ["lane": "\(part.record.name)", "reason": "\(reason)", "hint": "\(hint ?? "")"])
-          await coordinator.finish(part, .halted(reason: reason, hint: hint))
-        }
+        for part in plan.leaveOut(step.lanes) { await coordinator.finish(part, .halted(reason: reason, hint: hint)) }
       case .cancelled:
         for part in plan.leaveOut(plan.lanes) { await coordinator.finish(part, .lost) }
       }
@@ -84,10 +82,10 @@ struct BatchCommitter: Sendable {
           action = await decide(after: error, parts, &machine)
         }
       case .retry(let wait, let mode):
-        await coordinator.pause(for: wait)
+        await coordinator.pauseForPostgres(for: wait)
         action = .attempt(mode)
       case .resolve(let wait):
-        await coordinator.pause(for: wait)
+        await coordinator.pauseForPostgres(for: wait)
         do {
           switch CommitResolution(batch, try await writer.settledLanes(batch.segments.map(\.laneID))) {
           case .committed(let records):
@@ -104,7 +102,7 @@ struct BatchCommitter: Sendable {
         batch.reject([culprit.entry: culprit.rejection])
         action = .attempt(machine.mode)
       case .resolveFence(let lanes, let wait):
-        if let wait { await coordinator.pause(for: wait) }
+        if let wait { await coordinator.pauseForPostgres(for: wait) }
         do {
           switch FenceResolution(batch, fenced: lanes, try await writer.settledLanes(lanes)) {
           case .renumber(let records): return .renumbered(records)
@@ -116,7 +114,7 @@ struct BatchCommitter: Sendable {
         }
       case .split: return .eachAlone
       case .takeApart:
-        logger.warning("batch.apart", metadata: ["lanes": "\(parts.count)", "entries": "\(batch.entries.count)"])
+        logger.warning("batch.apart", metadata: ["lanes": .number(parts.count), "entries": .number(batch.entries.count)])
         return .apart
       case .rehearse(let wait):
         guard let next = following.popFirst() else { return .unproven }
@@ -172,7 +170,8 @@ struct BatchCommitter: Sendable {
     switch action {
     case .retry(let wait, _), .resolve(let wait), .resolveFence(_, after: let wait?), .rehearse(let wait):
       metrics.retried(error.isOutcomeUnknown ? "outcome_unknown" : "\(error.className)")
-      logger.warning("commit.retry", metadata: ["reason": "\(error.description)", "wait": "\(wait)", "lanes": "\(parts.count)"])
+      reports.retried(parts.map(\.record.name), error, wait: wait)
+      await coordinator.postgresFailed(error)
       await coordinator.waitsForPostgres(parts.map(\.record.name), error.description)
     case .attempt, .resolveFence, .split, .cutOut, .takeApart, .condemn, .halt: break
     }
@@ -191,13 +190,21 @@ struct BatchCommitter: Sendable {
       marks.append(PendingMark(record: record, rejected: lane.rejected))
     }
     await report(batch)
+    reports.committed(parts.map(\.record.name))
+    for rejected in settlement.deadLetters {
+      reports.rejected(rejected.rejection.reason.rawValue, lane: batch.segments[batch.entries[rejected.entry].lane].lane)
+    }
+    await coordinator.postgresAnswered()
     // Before the lane may go on: its marks keep their order.
     publisher.publish(marks)
     await coordinator.finish(decided)
     for rejected in settlement.deadLetters {
       logger.debug(
         "entry.rejected",
-        metadata: ["entry": "\(batch.entries[rejected.entry].id)", "reason": "\(rejected.rejection.reason.rawValue)"])
+        metadata: [
+          "lane": "\(batch.segments[batch.entries[rejected.entry].lane].lane)", "entry": "\(batch.entries[rejected.entry].id)",
+          "reason": "\(rejected.rejection.reason.rawValue)",
+        ])
     }
     return records
   }
@@ -212,7 +219,7 @@ struct BatchCommitter: Sendable {
         logger.error(
           "lane.gap",
           metadata: [
-            "lane": "\(segment.lane)", "missing": "\(gap.missing)", "cause": "\(gap.cause.rawValue)", "after": "\(gap.after)",
+            "lane": "\(segment.lane)", "missing": .number(gap.missing), "cause": "\(gap.cause.rawValue)", "after": "\(gap.after)",
             "before": "\(gap.before.map(\.description) ?? "")",
           ])
       }
@@ -222,10 +229,13 @@ struct BatchCommitter: Sendable {
   /// The commit's answer was lost, and the batch is in: the lanes say where they stand.
   private func resolved(_ parts: [Part], _ batch: ChangeBatch, _ records: [LaneRecord]) async {
     await report(batch)
+    reports.committed(parts.map(\.record.name))
+    await coordinator.postgresAnswered()
     for ((part, segment), record) in zip(zip(parts, batch.segments), records) {
       // Which entries were rejected is in the ledger, too; without it their writers learn `durable`, and find the reason there.
       let rejected =
         (try? await writer.rejected(segment.lane, after: segment.before.position, through: record.cursor.position)) ?? []
+      for entry in rejected { reports.rejected(entry.reason, lane: segment.lane) }
       publisher.publish([PendingMark(record: record, rejected: rejected)])
       await coordinator.finish(part, .committed(record, deadLettersInARow: 0))
     }
@@ -233,7 +243,7 @@ struct BatchCommitter: Sendable {
 
   private func lose(_ part: Part) async {
     metrics.fenced()
-    logger.warning("lane.fenced", metadata: ["lane": "\(part.record.name)", "fence": "\(part.record.fence)"])
+    logger.warning("lane.fenced", metadata: ["lane": "\(part.record.name)", "fence": .number(part.record.fence)])
     await coordinator.finish(part, .lost)
   }
 }

@@ -13,6 +13,14 @@ struct ClaimWatch: Sendable {
   let claim: @Sendable (Bool) async throws -> Void
   let coordinator: LaneCoordinator
   let logger: Logger
+  private let failures: FailureLog<String>
+
+  init(claim: @escaping @Sendable (Bool) async throws -> Void, coordinator: LaneCoordinator, logger: Logger) {
+    self.claim = claim
+    self.coordinator = coordinator
+    self.logger = logger
+    failures = FailureLog(failing: "installation.unconfirmed", recovered: "installation.current", logger: logger)
+  }
 
   /// Until cancelled.
   func run() async {
@@ -32,6 +40,7 @@ struct ClaimWatch: Sendable {
   func confirm(areMarksForeign: Bool = false) async -> Bool {
     do {
       try await claim(areMarksForeign)
+      failures.succeeded()
       if await coordinator.claimConfirmed() { logger.info("installation.confirmed") }
     } catch let refusal as ClaimRefused {
       if await coordinator.claimRefused(refusal) {
@@ -42,7 +51,7 @@ struct ClaimWatch: Sendable {
           ])
       }
     } catch {
-      if !Task.isCancelled { logger.debug("installation.unconfirmed", metadata: ["reason": "\(error)"]) }
+      if !Task.isCancelled { failures.failed(error) }
     }
     return await coordinator.claimRefusal == nil
   }

@@ -32,6 +32,27 @@ package struct EngineMetrics: Sendable {
     fencedTotal = Counter(label: "tidemark_fenced_total", dimensions: [], factory: factory)
     ledgerRewinds = Counter(label: "tidemark_ledger_rewinds_total", dimensions: [], factory: factory)
     leaseChanges = Counter(label: "tidemark_lease_changes_total", dimensions: [], factory: factory)
+    // A counter that first appears with its first count looks to a scraper as if it had always stood there.
+    for reason in RejectionReason.allCases { _ = counter("dead_letters_total", [("reason", reason.rawValue)]) }
+    for kind in Self.divergenceKinds { _ = counter("divergences_total", [("kind", kind)]) }
+    for fault in Self.retryClasses { _ = counter("retries_total", [("class", fault)]) }
+  }
+
+  /// Lanes of this label may be counted: their counters exist from now on.
+  func begin(_ lanes: some Collection<String>) {
+    for lane in lanes {
+      for cause in LaneGap.Cause.allCases {
+        _ = counter(cause.isCounted ? "entries_missing_total" : "lane_breaks_total", [("lane", lane), ("cause", cause.rawValue)])
+      }
+      _ = counter("entries_trimmed_total", [("lane", lane)])
+    }
+  }
+
+  private static let divergenceKinds = ["content", "id_reused"]
+  private static let retryClasses = ["world", "ambiguous", "interrupted", "configuration", "outcome_unknown", "redis"]
+
+  private func counter(_ name: String, _ dimensions: [(String, String)]) -> Counter {
+    Counter(label: "tidemark_\(name)", dimensions: dimensions, factory: factory)
   }
 
   func phase(_ phase: Phase, _ duration: Duration) {

@@ -16,14 +16,16 @@ struct EventIDPruner: Sendable {
   static func interval(_ window: Duration) -> Duration { max(window / 24, .seconds(10)) }
 
   func run() async {
+    let failures = FailureLog<String>(failing: "event_ids.waiting", recovered: "event_ids.current", logger: logger)
     while !Task.isCancelled {
       // Also after a failure, and at first: what was read of a stream that is gone by now has been committed when the next turn comes.
       try? await Task.sleep(for: Self.interval(await coordinator.settings.dedupeWindow))
       guard !Task.isCancelled, await coordinator.grant.shards[Self.shard] != nil else { continue }
       do {
         try await sweep()
+        failures.succeeded()
       } catch {
-        logger.debug("event_ids.waiting", metadata: ["reason": "\(error)"])
+        if !Task.isCancelled { failures.failed(error) }
       }
     }
   }

@@ -47,6 +47,7 @@ extension LaneCoordinator {
       table.own(record, at: server)
       endings.takenUp(record)
       expected.remove(record.name)
+      unregistered[record.name] = nil
       observation.add(record.name)
       if record.cursor.position > .zero { observation.moved(record.name) }
       if let trouble = halted[record.name] { halt(record.name, reason: trouble.text, hint: trouble.hint, for: trouble.rest) }

@@ -87,17 +87,30 @@ extension LaneCoordinator {
     WorkerStatus(
       lanes: table.lanes.values.map { status(of: $0) }.sorted { $0.record.name < $1.record.name }, bufferBytes: table.credit.used,
       backpressure: backpressure, redisError: redisError, leaseAge: leaseRenewedAt.map { $0.duration(to: .now) },
-      isDraining: table.isDraining)
+      isDraining: table.isDraining, leaseError: leaseError,
+      marksError: marksError,
+      takeUpErrors: takeUpErrors + Set(unregistered.values).sorted())
   }
 
   private func status(of flow: LaneFlow) -> LaneStatus {
     let view = views[flow.record.name]
     let redisError = redisErrors[flow.server]
-    let state = flow.state == .idle && redisError != nil ? .waitingRedis : flow.state
+    // What was measured before a server went away is not known any more.
+    let isAway = redisAway[flow.server] != nil
+    let hasBacklog = flow.hasBacklog || view?.lag?.entries ?? 0 > 0
+    let state: LaneState =
+      switch flow.state {
+      case .idle where redisError != nil: .waitingRedis
+      case .idle, .reading: postgres.reason != nil && hasBacklog ? .waitingPostgres : flow.state
+      case let state: state
+      }
+    let waitsFor = state == .waitingRedis ? redisError : state == .waitingPostgres ? postgres.reason : nil
     return LaneStatus(
-      record: flow.record, state: state, lastError: view?.error?.text ?? flow.halt?.reason ?? (state == .waitingRedis ? redisError : nil),
-      hint: view?.error?.hint ?? flow.halt?.hint, lag: view?.lag, oldestUncommitted: flow.oldestUncommitted, lastCommit: view?.commit,
-      lastCheckpoint: view?.checkpoint, pressure: view?.pressure?.level,
+      record: flow.record, state: state, lastError: flow.halt?.reason ?? view?.error?.text ?? waitsFor,
+      hint: flow.halt == nil ? view?.error?.hint : flow.halt?.hint, lag: isAway ? nil : view?.lag,
+      oldestUncommitted: flow.oldestUncommitted,
+      lastCommit: view?.commit,
+      lastCheckpoint: view?.checkpoint, pressure: isAway ? nil : view?.pressure?.level,
       trimBlocked: (view?.trimBlockers ?? [:]).mapValues { $0.duration(to: .now) })
   }
 }

@@ -1,3 +1,4 @@
+package import Logging
 package import TidemarkCore
 
 /// The one place where reader, writers and ownership meet: a shell around ``LaneTable`` that lets each of them wait.
@@ -51,9 +52,31 @@ package actor LaneCoordinator {
   /// Raised when there may be more or fewer lanes to read.
   let population = ChangeSignal()
 
+  /// What operators want of lanes.
+  var controls = LaneControls()
+  /// Why Postgres can't be reached, and since when; nil while it can.
+  var postgres = FailureReport()
+  var postgresAwaySince: ContinuousClock.Instant?
+  /// Raised when Postgres can't be reached any more, or can again, and when a drain begins.
+  nonisolated let postgresChanged = ChangeSignal()
+  /// Raised when another worker or an operator has changed something in the ledger.
+  nonisolated let controlsStirred = ChangeSignal()
+  /// Why the last turn of the leases failed; nil where it did not.
+  var leaseError: String?
+  /// Why marks could not be published at the last try; nil where they could.
+  var marksError: String?
+  /// Why lanes of shards that this worker may serve are not taken up, and which of them have no row in the ledger.
+  var takeUpErrors: [String] = []
+  var unregistered: [String: String] = [:]
+  let logger: Logger
+
   /// - Parameter blockingLanes: of one server, see ``LaneSource/blockingLanes``.
-  package init(settings: WorkerSettings, blockingLanes: Int = ReadPlan.Pace().blockingLanes) {
+  package init(
+    settings: WorkerSettings, blockingLanes: Int = ReadPlan.Pace().blockingLanes,
+    logger: Logger = Logger(label: "tidemark") { _ in SwiftLogNoOpLogHandler() }
+  ) {
     self.settings = settings
+    self.logger = logger
     var pace = ReadPlan.Pace()
     pace.blockingLanes = blockingLanes
     table = LaneTable(limits: settings.flow, pace: pace)
@@ -99,6 +122,7 @@ package actor LaneCoordinator {
       return finding
     }
     if table.hasReady { committable.raiseForOne() }
+    sayHalts()
     tellLeft(looks.map(\.lane.lane))
     return findings
   }
@@ -198,6 +222,7 @@ package actor LaneCoordinator {
         observation.stirred(name)
       }
     }
+    sayHalts()
     advanced.raise()
     tellLeft(decided.map(\.part.record.name))
     if table.isDraining {
@@ -229,6 +254,14 @@ package actor LaneCoordinator {
     try? await Task.sleep(until: min(deadline, ContinuousClock.now.advanced(by: .milliseconds(500))), clock: .continuous)
   }
 
+  /// The same for a batch that Postgres has not taken; not beyond the first success of any other one after an outage.
+  func pauseForPostgres(for duration: Duration) async {
+    let deadline = ContinuousClock.now.advanced(by: duration)
+    let seen = postgresChanged.generation
+    guard !table.isDraining else { return await pause(for: duration) }
+    await postgresChanged.wait(after: seen, until: deadline)
+  }
+
   private let drainBegan = ChangeSignal()
 
   // Ownership
@@ -249,26 +282,6 @@ package actor LaneCoordinator {
     population.raise()
   }
 
-  /// - Parameter isOfReading: see ``LaneTable/halt(_:reason:hint:until:isOfReading:)``.
-  func halt(_ lane: String, reason: String, hint: String?, for rest: Duration?, isOfReading: Bool = false) {
-    guard table.lanes[lane] != nil else { return }
-    views[lane, default: LaneView()].error = .init(text: reason, hint: hint)
-    table.halt(
-      lane, reason: reason, hint: hint, until: rest.map { ContinuousClock.now.advanced(by: $0) }, isOfReading: isOfReading)
-    if table.hasReady { committable.raiseForOne() }
-    observation.stirred(lane)
-  }
-
-  /// Lanes whose rest is over are tried again.
-  func revive(all: Bool = false) {
-    let revived = table.revive(now: .now, all: all)
-    for lane in revived { observation.stirred(lane) }
-    guard !revived.isEmpty else { return }
-    if table.hasReady { committable.raiseForOne() }
-    readable.raise()
-    population.raise()
-  }
-
   func leaseRenewed() {
     leaseRenewedAt = .now
     evidence.renewals += 1
@@ -282,7 +295,7 @@ package actor LaneCoordinator {
     settings.trim = new.trim
     settings.pressure = new.pressure
     table.limits = new.flow
-    revive(all: true)
+    revive(.all)
     committable.raise()
     readable.raise()
     population.raise()
@@ -293,6 +306,7 @@ package actor LaneCoordinator {
   package func beginDrain() {
     table.beginDrain()
     drainBegan.raise()
+    postgresChanged.raise()
     committable.raise()
     readable.raise()
     population.raise()

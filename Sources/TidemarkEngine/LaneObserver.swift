@@ -13,7 +13,27 @@ struct LaneObserver: Sendable {
   let coordinator: LaneCoordinator
   let publisher: MarkPublisher
   let metrics: EngineMetrics
-  let logger: Logger
+  let reports: CommitReports
+  private let states: FailureLog<String>
+  private let checkpoints: FailureLog<String>
+  private let groups: FailureLog<String>
+
+  init(
+    source: any LaneSource, sink: any ChangeSink, inspector: LaneInspector, worker: WorkerIdentity, coordinator: LaneCoordinator,
+    publisher: MarkPublisher, metrics: EngineMetrics, reports: CommitReports, logger: Logger
+  ) {
+    self.source = source
+    self.sink = sink
+    self.inspector = inspector
+    self.worker = worker
+    self.coordinator = coordinator
+    self.publisher = publisher
+    self.metrics = metrics
+    self.reports = reports
+    states = FailureLog(failing: "states.waiting", recovered: "states.current", logger: logger)
+    checkpoints = FailureLog(failing: "checkpoint.waiting", recovered: "checkpoint.current", logger: logger)
+    groups = FailureLog(failing: "groups.waiting", recovered: "groups.current", logger: logger)
+  }
 
   /// Lanes of one statement at most.
   static let portion = 2_000
@@ -25,12 +45,13 @@ struct LaneObserver: Sendable {
 
   private func run(_ turns: ServerTurns, _ group: inout DiscardingTaskGroup) async {
     var checkpointDue = ContinuousClock.now
-    var noted: [String: LaneNote] = [:]
+    var noted: [String: Noted] = [:]
     while !Task.isCancelled {
       let seen = coordinator.mirrorable.generation
       await measure(turns, &group)
       await note(&noted)
       await noteTypes()
+      reports.saySummary()
       if ContinuousClock.now >= checkpointDue {
         await checkpoint()
         checkpointDue = .now.advanced(by: await coordinator.settings.checkpointInterval)
@@ -43,6 +64,7 @@ struct LaneObserver: Sendable {
   /// The last word before leases are given back.
   func finish() async {
     await checkpoint()
+    reports.saySummary(isLast: true)
   }
 
   private func measure(_ turns: ServerTurns, _ group: inout DiscardingTaskGroup) async {
@@ -84,7 +106,7 @@ struct LaneObserver: Sendable {
       for lane in inspection.deferred { await coordinator.measureAgain(lane.lane) }
       await restoreMarks(lanes.map(\.record))
       try await press(lags, beside: first, now: now)
-      try await mirror(mirrors, of: lanes.map(\.record), on: server)
+      await mirrorOrSay(mirrors, of: lanes.map(\.record), on: server)
     } catch {
       await coordinator.unmeasured(lanes.map(\.record.name))
     }
@@ -123,6 +145,16 @@ struct LaneObserver: Sendable {
     await coordinator.refused(refused)
   }
 
+  private func mirrorOrSay(_ mirrors: [LaneMirror], of records: [LaneRecord], on server: LaneServer) async {
+    guard !mirrors.isEmpty else { return }
+    do {
+      try await mirror(mirrors, of: records, on: server)
+      groups.succeeded()
+    } catch {
+      if !Task.isCancelled { groups.failed(error) }
+    }
+  }
+
   /// The ledger knows of a group before its absence can mean anything. One that is made says that this is the stream that was read: it is
   /// looked at before, over the same connection.
   private func mirror(_ mirrors: [LaneMirror], of records: [LaneRecord], on server: LaneServer) async throws {
@@ -143,24 +175,40 @@ struct LaneObserver: Sendable {
     await coordinator.mirrored(mirrored)
   }
 
-  private func note(_ noted: inout [String: LaneNote]) async {
-    var notes: [LaneNote] = []
+  /// What the ledger was told of a lane, and where the lane stood then.
+  private struct Noted {
+    var note: LaneNote
+    var ordinal: UInt64
+
+    /// Whether the ledger has to be told. A commit of the lane has removed its last error there.
+    func differs(from note: LaneNote, at ordinal: UInt64) -> Bool {
+      self.note != note || note.lastError != nil && self.ordinal != ordinal
+    }
+  }
+
+  private func note(_ noted: inout [String: Noted]) async {
+    var notes: [Noted] = []
     for (name, status) in await coordinator.changedLanes() {
       // A busy lane is idle many times a second. The ledger calls both `reading`, and readers see by the lag which it is: a row that
       // changed with every turn would compete with the commits for its lock.
-      let note = status.map {
-        LaneNote(
-          lane: name, fence: $0.record.fence, state: $0.state == .idle ? .reading : $0.state, lastError: $0.lastError, hint: $0.hint)
+      guard let status else {
+        noted[name] = nil
+        continue
       }
-      if let note, note != noted[name] { notes.append(note) } else if note == nil { noted[name] = nil }
+      let note = LaneNote(
+        lane: name, fence: status.record.fence, state: status.state == .idle ? .reading : status.state, lastError: status.lastError,
+        hint: status.hint)
+      let ordinal = status.record.ordinal
+      if noted[name]?.differs(from: note, at: ordinal) ?? true { notes.append(Noted(note: note, ordinal: ordinal)) }
     }
     for portion in notes.portions(of: Self.portion) {
       do {
-        try await sink.note(portion)
-        for note in portion { noted[note.lane] = note }
+        try await sink.note(portion.map(\.note))
+        for noting in portion { noted[noting.note.lane] = noting }
+        states.succeeded()
       } catch {
-        await coordinator.unnoted(portion.map(\.lane))
-        logger.debug("states.waiting", metadata: ["reason": "\(error)"])
+        await coordinator.unnoted(portion.map(\.note.lane))
+        if !Task.isCancelled { states.failed(error) }
       }
     }
   }
@@ -175,9 +223,10 @@ struct LaneObserver: Sendable {
               lane: $0.record.name, fence: $0.record.fence, lagEntries: $0.lag?.entries, lagSeconds: $0.lag?.seconds)
           }, worker: worker)
         await coordinator.checkpointed(portion.map(\.record.name))
+        checkpoints.succeeded()
       } catch {
         await coordinator.notCheckpointed(portion.map(\.record.name))
-        logger.debug("checkpoint.waiting", metadata: ["reason": "\(error)"])
+        if !Task.isCancelled { checkpoints.failed(error) }
       }
     }
   }

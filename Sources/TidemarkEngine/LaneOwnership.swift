@@ -1,5 +1,4 @@
 internal import Logging
-internal import Synchronization
 internal import TidemarkCore
 
 /// Takes up the lanes of the shards that this worker holds, and registers those that are new.
@@ -18,15 +17,16 @@ struct LaneOwnership: Sendable {
   /// Until cancelled. What failed is tried again with the next discovery.
   func run() async {
     let turns = ServerTurns()
-    let trouble = Trouble(logger: logger)
+    let trouble = FailureLog<LaneServer?>(failing: "ownership.waiting", recovered: "ownership.current", logger: logger)
     await withDiscardingTaskGroup { await run(turns, trouble, &$0) }
   }
 
-  private func run(_ turns: ServerTurns, _ trouble: Trouble, _ group: inout DiscardingTaskGroup) async {
+  private func run(_ turns: ServerTurns, _ trouble: FailureLog<LaneServer?>, _ group: inout DiscardingTaskGroup) async {
     while !Task.isCancelled {
       let seen = coordinator.ownership.generation
       let settings = await coordinator.settings
-      await trouble.watching(nil) { try await takeUp(settings, turns, trouble, &group) }
+      await watching(nil, trouble) { try await takeUp(settings, turns, trouble, &group) }
+      await coordinator.takingUpFailed(Set(trouble.reasons.values).sorted())
       await coordinator.revive()
       await coordinator.forgetEndings(except: publisher.waitingLanes)
       // While no lane is ours nobody reads, and so nobody else learns whether Redis can be reached.
@@ -37,7 +37,7 @@ struct LaneOwnership: Sendable {
 
   /// Owns every lane of our shards that we don't own yet: new ones, and those that were fenced off while the lease stayed ours.
   private func takeUp(
-    _ settings: WorkerSettings, _ turns: ServerTurns, _ trouble: Trouble, _ group: inout DiscardingTaskGroup
+    _ settings: WorkerSettings, _ turns: ServerTurns, _ trouble: FailureLog<LaneServer?>, _ group: inout DiscardingTaskGroup
   ) async throws {
     guard await !coordinator.isDraining else { return }
     try await recall()
@@ -47,10 +47,23 @@ struct LaneOwnership: Sendable {
     if !wanted.isEmpty, await !claim.confirm() { return }
     for (server, names) in try await source.byServer(wanted, lane: { $0 }) {
       _ = turns.begin(server, in: &group) {
-        await trouble.watching(server) { try await takeUp(names, found, at: server, settings) }
+        await watching(server, trouble) { try await takeUp(names, found, at: server, settings) }
       }
     }
     if let failure = found.failure { throw failure }
+  }
+
+  /// Says why lanes of a server can't be taken up, and the end of it; nil: of what concerns them all.
+  private func watching(_ server: LaneServer?, _ trouble: FailureLog<LaneServer?>, _ body: () async throws -> Void) async {
+    do {
+      try await body()
+      trouble.succeeded(server, server?.metadata ?? [:])
+    } catch {
+      if !Task.isCancelled {
+        trouble.failed(server, "\(error)", (server?.metadata ?? [:]).merging(["hint": "\((error as? SinkError)?.hint ?? "")"]) { $1 })
+      }
+      await coordinator.postgresFailed(error)
+    }
   }
 
   /// Asks the ledger which lanes it knows of shards that were taken: of a stream that is gone discovery finds nothing.
@@ -89,6 +102,8 @@ struct LaneOwnership: Sendable {
     let served = verified.filter { !goneNames.contains($0.record.name) }
     let ours = served.map(\.record)
     let halted = served.compactMap { lane in lane.halt.map { (lane.record.name, $0) } }
+    // What operators want of them comes first: of a paused lane nothing is read.
+    await coordinator.controlled(try await sink.laneControls())
     await coordinator.own(ours, at: server, halted: Dictionary(uniqueKeysWithValues: halted))
     // A worker that died between commit and mark left the mark behind; a new incarnation begins with a mark that falls.
     publisher.publish(
@@ -98,8 +113,8 @@ struct LaneOwnership: Sendable {
     // While they were looked at they may have gone elsewhere; whoever follows them did not know yet that they are ours.
     let ownNames = ours.map(\.name)
     await coordinator.place(ownNames, at: try await source.servers(of: ownNames))
-    if !ours.isEmpty { logger.info("lanes.owned", metadata: ["lanes": "\(ours.count)", "new": "\(unknown.count)"]) }
-    if !gone.isEmpty { logger.info("lanes.gone", metadata: ["lanes": "\(gone.count)"]) }
+    if !ours.isEmpty { logger.info("lanes.owned", metadata: ["lanes": .number(ours.count), "new": .number(unknown.count)]) }
+    if !gone.isEmpty { logger.info("lanes.gone", metadata: ["lanes": .number(gone.count)]) }
   }
 
   /// The lanes whose rows say that they are ours, which is reclaimed where our leases say so and the rows don't.
@@ -110,26 +125,5 @@ struct LaneOwnership: Sendable {
     let reclaimed = try await sink.reclaim(others, for: worker)
     if !reclaimed.isEmpty { logger.info("lanes.reclaimed", metadata: ["lanes": "\(reclaimed.count)"]) }
     return ours + reclaimed
-  }
-}
-
-/// Tells trouble once, and its end, for each server by itself; nil: for what concerns them all.
-private final class Trouble: Sendable {
-  private let failing = Mutex<Set<LaneServer?>>([])
-  private let logger: Logger
-
-  init(logger: Logger) {
-    self.logger = logger
-  }
-
-  func watching(_ server: LaneServer?, _ body: () async throws -> Void) async {
-    let metadata = server?.metadata ?? [:]
-    do {
-      try await body()
-      if failing.withLock({ $0.remove(server) != nil }) { logger.info("ownership.current", metadata: metadata) }
-    } catch {
-      guard !Task.isCancelled, failing.withLock({ $0.insert(server).inserted }) else { return }
-      logger.warning("ownership.waiting", metadata: metadata.merging(["reason": "\(error)"]) { $1 })
-    }
   }
 }

@@ -12,6 +12,7 @@ struct LanePlacer: Sendable {
   func run() async {
     var lastWait: Duration?
     var isPending = false
+    let failures = FailureLog<String>(failing: "redis.arrangement.unknown", recovered: "redis.arrangement.known", logger: logger)
     while !Task.isCancelled {
       do {
         if !isPending { try await source.rearranged() }
@@ -19,10 +20,11 @@ struct LanePlacer: Sendable {
         try await place()
         isPending = false
         lastWait = nil
+        failures.succeeded()
       } catch is CancellationError {
         return
       } catch {
-        if lastWait == nil { logger.warning("redis.arrangement.unknown", metadata: ["reason": "\(error)"]) }
+        failures.failed("\(error)" as String)
         let wait = await coordinator.settings.retry.wait(after: lastWait, random: .random(in: 0..<1))
         lastWait = wait
         await coordinator.pause(for: wait)

@@ -18,6 +18,9 @@ struct LaneReader: Sendable {
 
   func run() async {
     var lastWait: Duration?
+    let failures = FailureLog<String>(failing: "redis.unreadable", recovered: "redis.readable", logger: logger)
+    // A user who may look at streams may not be able to read them: only a read says that they can be read again.
+    var isReadFailing = false
     var connection = source.readConnection(to: server)
     while let task = await coordinator.nextRead(at: server, block: Self.block) {
       do {
@@ -32,9 +35,12 @@ struct LaneReader: Sendable {
           }
         case .check(let lanes): try await check(lanes)
         }
-        if lastWait != nil { logger.info("redis.readable", metadata: server.metadata) }
-        lastWait = nil
-        await coordinator.redis(server, failed: nil)
+        if case .read = task { isReadFailing = false }
+        if !isReadFailing {
+          failures.succeeded(server.metadata)
+          lastWait = nil
+          await coordinator.redis(server, failed: nil)
+        }
         let now = source.readConnection(to: server)
         if now != connection {
           connection = now
@@ -45,9 +51,12 @@ struct LaneReader: Sendable {
       } catch is CancellationError {
         return
       } catch {
-        if case .read(let request) = task { await unread(request, error) }
+        if case .read(let request) = task {
+          isReadFailing = true
+          await unread(request, error)
+        }
         if case .check(let lanes) = task { await coordinator.unchecked(lanes) }
-        await failed(error, &lastWait)
+        await failed(error, &lastWait, failures)
       }
     }
   }
@@ -100,19 +109,18 @@ struct LaneReader: Sendable {
         "redis.reply_limit",
         metadata: server.metadata.merging([
           "reason": "the server closes connections instead of answering: replies are probably above its client-output-buffer-limit",
-          "entries": "\(entries)", "mend": "\(Self.mend)",
+          "entries": .number(entries), "hint": "\(Self.fix)",
         ]) { $1 })
     case .tooLarge(let lane, let after):
       let reason = "the entry after \(after) is larger than the server's client-output-buffer-limit: it closes the connection"
-      logger.error("lane.halted", metadata: ["lane": "\(lane)", "reason": "\(reason)", "mend": "\(Self.mend)"])
-      await coordinator.halt(lane, reason: reason, hint: Self.mend, for: coordinator.settings.flow.haltRest)
+      await coordinator.halt(lane, reason: reason, hint: Self.fix, for: coordinator.settings.flow.haltRest)
     }
   }
 
-  private static let mend =
+  private static let fix =
     "raise it above limits.max_entry_bytes, as in CONFIG SET client-output-buffer-limit \"normal 256mb 128mb 60\", or set it to 0 0 0"
 
-  private func failed(_ error: any Error, _ lastWait: inout Duration?) async {
+  private func failed(_ error: any Error, _ lastWait: inout Duration?, _ failures: FailureLog<String>) async {
     let settings = await coordinator.settings
     if let error = error as? SourceError, case .laneRefused(let lane) = error.kind { return await refused(lane, error) }
     if (error as? SourceError)?.kind == .moved {
@@ -120,10 +128,7 @@ struct LaneReader: Sendable {
       return await coordinator.pause(for: settings.retry.base)
     }
     let isMisconfigured = (error as? SourceError).map { !$0.isRetryable } ?? false
-    if lastWait == nil {
-      logger.log(
-        level: isMisconfigured ? .error : .warning, "redis.unreadable", metadata: server.metadata.merging(["reason": "\(error)"]) { $1 })
-    }
+    failures.failed("\(error)", level: isMisconfigured ? .error : .warning, server.metadata)
     metrics.retried(isMisconfigured ? "configuration" : "redis")
     await coordinator.redis(server, failed: "\(error)", isAway: !isMisconfigured)
     let wait = settings.retry.wait(after: lastWait, random: .random(in: 0..<1))

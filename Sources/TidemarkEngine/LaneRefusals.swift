@@ -2,8 +2,8 @@ internal import Logging
 internal import Synchronization
 internal import TidemarkCore
 
-/// Says once of each lane what Redis refuses of it, and again only after it was well in between. One lane's key stops no other lane, so this line
-/// is all that tells.
+/// Says of each lane what Redis refuses of it, and that it is not refused any more. One lane's key stops no other lane, so this line is all
+/// that tells.
 final class LaneRefusals: Sendable {
   /// What was asked for.
   enum Purpose: String {
@@ -15,7 +15,7 @@ final class LaneRefusals: Sendable {
     var purpose: Purpose
   }
 
-  private let known = Mutex<Set<Refusal>>([])
+  private let known = Mutex<[Refusal: FailureReport]>([:])
   private let logger: Logger
 
   init(logger: Logger) {
@@ -23,15 +23,16 @@ final class LaneRefusals: Sendable {
   }
 
   func note(_ error: SourceError, of lane: String, _ purpose: Purpose) {
-    guard known.withLock({ $0.insert(Refusal(lane: lane, purpose: purpose)).inserted }) else { return }
+    let refusal = Refusal(lane: lane, purpose: purpose)
+    guard known.withLock({ $0[refusal, default: FailureReport()].failed(error.description, now: .now) }) else { return }
     logger.error("lane.refused", metadata: ["lane": "\(lane)", "purpose": "\(purpose.rawValue)", "reason": "\(error.description)"])
   }
 
   /// It is not refused any more.
   func clear(_ lanes: some Sequence<String>, _ purpose: Purpose) {
-    known.withLock { known in
-      guard !known.isEmpty else { return }
-      for lane in lanes { known.remove(Refusal(lane: lane, purpose: purpose)) }
+    let over = known.withLock { known in
+      known.isEmpty ? [] : lanes.filter { known.removeValue(forKey: Refusal(lane: $0, purpose: purpose)) != nil }
     }
+    for lane in over { logger.info("lane.accepted", metadata: ["lane": "\(lane)", "purpose": "\(purpose.rawValue)"]) }
   }
 }

@@ -15,7 +15,7 @@ struct LaneTrimmer: Sendable {
   let logger: Logger
 
   func run() async {
-    await SteadyTurns(interval: Self.interval, event: "trim.waiting", logger: logger).run { try await trim() }
+    await SteadyTurns(interval: Self.interval, event: "trim.waiting", recovered: "trim.current", logger: logger).run { try await trim() }
   }
 
   private func trim() async throws {

@@ -67,7 +67,7 @@ struct LaneVerification: Sendable {
       "ledger.behind",
       metadata: [
         "lane": "\(record.name)", "told": "\(told.durable) of incarnation \(told.incarnation)",
-        "ledger": "\(record.cursor.position) of incarnation \(record.incarnation)", "incarnation": "\(incarnation)",
+        "ledger": "\(record.cursor.position) of incarnation \(record.incarnation)", "incarnation": .number(incarnation),
         "reason": "Postgres is older than what agents were told: a backup was restored, or the last commits were lost",
         "effect": "the durable mark falls back, and what Redis still has behind it is read again",
       ])
@@ -84,8 +84,8 @@ struct LaneVerification: Sendable {
     logger.error(
       "lane.broken",
       metadata: [
-        "lane": "\(record.name)", "cause": "\(broken.cause.rawValue)", "incarnation": "\(record.incarnation)",
-        "at_least": "\(broken.atLeast)", "policy": "\(settings.rewind.rawValue)",
+        "lane": "\(record.name)", "cause": "\(broken.cause.rawValue)", "incarnation": .number(record.incarnation),
+        "at_least": .number(broken.atLeast), "policy": "\(settings.rewind.rawValue)",
       ])
     let start: LaneStart
     switch settings.rewind {

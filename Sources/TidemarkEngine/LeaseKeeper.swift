@@ -23,7 +23,8 @@ struct LeaseKeeper: Sendable {
 
   /// Until cancelled.
   func run() async {
-    var (isFailing, wasAble) = (false, true)
+    var wasAble = true
+    let failures = FailureLog<String>(failing: "leases.waiting", recovered: "leases.current", logger: logger)
     while !Task.isCancelled {
       let seen = coordinator.leasesStirred.generation
       let ttl = await coordinator.settings.leaseTTL
@@ -33,11 +34,12 @@ struct LeaseKeeper: Sendable {
       var wait = ttl / 3
       do {
         if try await !turn(isAble, ttl) { wait = min(wait, Self.soon) }
-        if isFailing { logger.info("leases.current") }
-        isFailing = false
+        failures.succeeded()
+        await coordinator.leasesFailed(nil)
       } catch {
-        if !isFailing, !Task.isCancelled { logger.warning("leases.waiting", metadata: ["reason": "\(error)"]) }
-        isFailing = true
+        if !Task.isCancelled { failures.failed(error) }
+        await coordinator.postgresFailed(error)
+        await coordinator.leasesFailed("\(error)\((error as? SinkError)?.hint.map { "; \($0)" } ?? "")")
         wait = min(wait, Self.soon)
       }
       await coordinator.leasesStirred.wait(after: seen, until: .now.advanced(by: wait))
@@ -48,6 +50,7 @@ struct LeaseKeeper: Sendable {
   private func turn(_ isAble: Bool, _ ttl: Duration) async throws -> Bool {
     let held = try await sink.renew(worker, isAble: isAble, for: ttl)
     await coordinator.leaseRenewed()
+    await coordinator.postgresAnswered()
     await changed(await coordinator.hold(held))
     // What was read is committed first; then everything is given back at once.
     guard await !coordinator.isDraining else { return true }
@@ -94,6 +97,6 @@ struct LeaseKeeper: Sendable {
     guard shards > 0 else { return }
     metrics.leasesChanged(shards)
     let held = await coordinator.grant.shards.count
-    logger.info("leases.changed", metadata: ["held": "\(held)", "changed": "\(shards)"])
+    logger.info("leases.changed", metadata: ["held": .number(held), "changed": .number(shards)])
   }
 }

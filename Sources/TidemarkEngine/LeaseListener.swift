@@ -10,21 +10,22 @@ struct LeaseListener: Sendable {
   /// Until cancelled.
   func run() async {
     var lastWait: Duration?
+    let failures = FailureLog<String>(failing: "leases.unheard", recovered: "leases.heard", logger: logger)
     while !Task.isCancelled {
       do {
         try await news.next()
         coordinator.leasesStirred.raise()
-        if lastWait != nil { logger.info("leases.heard") }
+        coordinator.controlsStirred.raise()
+        failures.succeeded()
         lastWait = nil
       } catch is CancellationError {
         break
       } catch {
-        if lastWait == nil {
-          logger.warning("leases.unheard", metadata: ["reason": "\(error)", "effect": "shards change hands within a third of lease.ttl"])
-        }
+        failures.failed("", error, ["effect": "shards change hands within a third of lease.ttl"])
+        await coordinator.postgresFailed(error)
         let wait = await coordinator.settings.retry.wait(after: lastWait, random: .random(in: 0..<1))
         lastWait = wait
-        await coordinator.pause(for: wait)
+        await coordinator.pauseForPostgres(for: wait)
       }
     }
     await news.close()

@@ -21,7 +21,7 @@ struct LedgerWatch: Sendable {
 
   /// Until cancelled.
   func run() async {
-    await SteadyTurns(interval: Self.interval, event: "ledger.waiting", logger: logger).run {
+    await SteadyTurns(interval: Self.interval, event: "ledger.waiting", recovered: "ledger.current", logger: logger).run {
       _ = try await read(await coordinator.lanesToCompare(Self.portion))
     }
   }
@@ -63,7 +63,7 @@ struct LedgerWatch: Sendable {
     logger.error(
       "postgres.rewound",
       metadata: [
-        "lanes": "\(rewinds.count)", "where": "\(named)\(rewinds.count > 10 ? ", ..." : "")",
+        "lanes": .number(rewinds.count), "where": "\(named)\(rewinds.count > 10 ? ", ..." : "")",
         "effect": "durable marks are ahead until what Redis still has is committed again; the rest is recorded in gaps",
       ])
     return true

@@ -17,6 +17,8 @@ final class MarkPublisher: Sendable {
   private let coordinator: LaneCoordinator
   private let trust: MarkTrust
   private let refusals: LaneRefusals
+  private let failures: FailureLog<String>
+  private let failure = Mutex<String?>(nil)
   private let logger: Logger
 
   init(source: any LaneSource, trust: MarkTrust, coordinator: LaneCoordinator, refusals: LaneRefusals, logger: Logger) {
@@ -24,6 +26,7 @@ final class MarkPublisher: Sendable {
     self.trust = trust
     self.coordinator = coordinator
     self.refusals = refusals
+    failures = FailureLog(failing: "marks.waiting", recovered: "marks.current", logger: logger)
     self.logger = logger
   }
 
@@ -48,6 +51,9 @@ final class MarkPublisher: Sendable {
 
   /// Lanes whose marks wait.
   var waitingLanes: Set<String> { pending.withLock { Set($0.keys) } }
+
+  /// Why marks could not be published at the last try; nil where they could.
+  var lastFailure: String? { failure.withLock { $0 } }
 
   /// Another server may be the one to be told now.
   func stir() {
@@ -130,11 +136,22 @@ final class MarkPublisher: Sendable {
       let served = await coordinator.servers
       let chosen = Dictionary(grouping: zip(lanes, routes).filter { $0.1.belongs(to: portion, served) }, by: \.1)
       try await chosen.forEachAtOnce { [self] route, lanes in try await publish(lanes.map(\.0), by: route) }
+      failures.succeeded()
+      await note(failure: nil)
       return true
     } catch {
-      logger.debug("marks.waiting", metadata: ["reason": "\(error)"])
+      await note(failure: "\(error)")
+      if !Task.isCancelled { failures.failed(error) }
       return false
     }
+  }
+
+  private func note(failure reason: String?) async {
+    let isNews = failure.withLock { known in
+      defer { known = reason }
+      return known != reason
+    }
+    if isNews { await coordinator.publishingFailed(reason) }
   }
 
   private func publish(_ lanes: [String], by route: Route) async throws {
@@ -181,7 +198,7 @@ final class MarkPublisher: Sendable {
       logger.error(
         "mark.refused",
         metadata: [
-          "lane": "\(record.name)", "incarnation": "\(record.incarnation)", "known": "\(known[record.name] ?? 0)",
+          "lane": "\(record.name)", "incarnation": .number(record.incarnation), "known": .number(known[record.name] ?? 0),
           "reason": "Redis was told of a later incarnation than the ledger's: Postgres went back behind it",
           "effect": "the lane is taken up again under a later incarnation",
         ])

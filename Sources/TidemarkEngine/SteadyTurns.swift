@@ -1,23 +1,24 @@
 internal import Logging
 
-/// Work that comes again and again, in turns, until its task is cancelled. A turn that fails is followed by the next one as any other; of several
-/// in a row that fail the first is said.
+/// Work that comes again and again, in turns, until its task is cancelled. A turn that fails is followed by the next one as any other, and is said
+/// as ``FailureReport`` decides.
 struct SteadyTurns: Sendable {
   /// Between the end of a turn and the beginning of the next.
   let interval: Duration
   /// What is said of a failure.
   let event: String
+  /// What is said of the first turn that succeeds again.
+  let recovered: String
   let logger: Logger
 
   func run(_ turn: () async throws -> Void) async {
-    var isFailing = false
+    let failures = FailureLog<String>(failing: "\(event)", recovered: "\(recovered)", logger: logger)
     while !Task.isCancelled {
       do {
         try await turn()
-        isFailing = false
+        failures.succeeded()
       } catch {
-        if !isFailing, !Task.isCancelled { logger.debug("\(event)", metadata: ["reason": "\(error)"]) }
-        isFailing = true
+        if !Task.isCancelled { failures.failed(error) }
       }
       try? await Task.sleep(for: interval)
     }

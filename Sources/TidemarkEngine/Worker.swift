@@ -9,6 +9,12 @@ package import TidemarkCore
 package struct Worker: Service {
   /// How long a graceful shutdown waits for a server that is away before it leaves the rest to the next worker.
   static let drainDeadline = Duration.seconds(20)
+  /// Lanes whose counters exist from the start, at most.
+  static let countedLanes = 200
+  /// How long it waits of that for a Postgres that can't be reached.
+  static let outagePatience = Duration.seconds(2)
+  /// How long the last words may take: marks, checkpoints, leases.
+  static let farewellDeadline = Duration.seconds(5)
 
   package let coordinator: LaneCoordinator
   private let identity: WorkerIdentity
@@ -32,7 +38,7 @@ package struct Worker: Service {
     self.metrics = metrics
     self.claim = claim
     self.logger = logger
-    coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes)
+    coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes, logger: logger)
   }
 
   /// Puts the items of `lanes` in effect that never were, so that where reading begins is decided for the streams that are there by now, and not for
@@ -49,13 +55,17 @@ package struct Worker: Service {
   }
 
   package func run() async throws {
+    // Of very many lanes each gets its counters when there is something to count.
+    let labels = Set(await coordinator.settings.metricLabels)
+    if labels.count <= Self.countedLanes { metrics.begin(labels) }
     let inspector = LaneInspector(source: source, refusals: LaneRefusals(logger: logger))
     let trust = MarkTrust(source: source, inspector: inspector, coordinator: coordinator)
     let publisher = MarkPublisher(
       source: source, trust: trust, coordinator: coordinator, refusals: inspector.refusals, logger: logger)
+    let reports = CommitReports(logger: logger)
     let observer = LaneObserver(
       source: source, sink: sink, inspector: inspector, worker: identity, coordinator: coordinator, publisher: publisher,
-      metrics: metrics, logger: logger)
+      metrics: metrics, reports: reports, logger: logger)
     let verification = LaneVerification(
       source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
     let claimWatch = ClaimWatch(claim: claim, coordinator: coordinator, logger: logger)
@@ -72,8 +82,9 @@ package struct Worker: Service {
     let committers = try await (0..<coordinator.settings.writers).map { _ in
       BatchCommitter(
         writer: try sink.makeWriter(), routes: routes, coordinator: coordinator, publisher: publisher, metrics: metrics,
-        logger: logger)
+        reports: reports, logger: logger)
     }
+    let controls = LaneControlWatch(sink: sink, coordinator: coordinator, logger: logger)
 
     await withGracefulShutdownHandler {
       // What serves the flow ends with it.
@@ -93,6 +104,7 @@ package struct Worker: Service {
         background.addTask { await trimmer.run() }
         background.addTask { await pruner.run() }
         background.addTask { await ledger.run() }
+        background.addTask { await controls.run() }
         await flow(inspector, trust, publisher, committers)
         background.cancelAll()
       }
@@ -121,8 +133,7 @@ package struct Worker: Service {
         }
       }
       group.addTask { [coordinator] in
-        await coordinator.draining()
-        try? await Task.sleep(for: Self.drainDeadline)
+        await coordinator.drainIsOver(deadline: Self.drainDeadline, patience: Self.outagePatience)
       }
       await group.next()
       group.cancelAll()
@@ -131,14 +142,36 @@ package struct Worker: Service {
 
   private func finish(_ publisher: MarkPublisher, _ observer: LaneObserver) async {
     guard !Task.isCancelled else { return }
+    let isReleased = await withTaskGroup(of: Bool.self) { group in
+      group.addTask { await sayFarewell(publisher, observer) }
+      group.addTask {
+        try? await Task.sleep(for: Self.farewellDeadline)
+        return false
+      }
+      defer { group.cancelAll() }
+      return await group.next() ?? false
+    }
+    logger.info("worker.stopped", metadata: ["leases": isReleased ? "released" : "kept until they expire"])
+  }
+
+  /// Publishes, notes and gives back what is left. False where the leases could not be given back.
+  private func sayFarewell(_ publisher: MarkPublisher, _ observer: LaneObserver) async -> Bool {
     // Once more where a server had closed an idle connection meanwhile.
-    if await !publisher.flush(.all), await !publisher.flush(.all) { logger.warning("marks.unpublished") }
+    if await !publisher.flush(.all), await !publisher.flush(.all) {
+      logger.warning(
+        "marks.unpublished",
+        metadata: [
+          "reason": "\(publisher.lastFailure ?? "")", "lanes": .number(publisher.waitingLanes.count),
+          "effect": "the next owner of the lanes publishes them",
+        ])
+    }
     await observer.finish()
     do {
       try await sink.leave(identity)
-      logger.info("worker.stopped")
+      return true
     } catch {
-      logger.warning("leases.kept", metadata: ["reason": "\(error)", "until": "they expire"])
+      if !Task.isCancelled { logger.warning("leases.kept", metadata: ["reason": "\(error)", "until": "they expire"]) }
+      return false
     }
   }
 }

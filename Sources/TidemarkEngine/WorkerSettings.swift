@@ -72,12 +72,18 @@ package struct WorkerSettings: Sendable {
   }
 
   /// Whether a stream of this name is a lane.
-  func covers(_ lane: String) -> Bool { builtIn?.partition(of: lane) != nil || lanes.contains { $0.covers(lane) } }
+  package func covers(_ lane: String) -> Bool { builtIn?.partition(of: lane) != nil || lanes.contains { $0.covers(lane) } }
 
   /// By what name a lane is counted in metrics: a lane of a pattern, whose streams may come and go, under its pattern.
   func metricLabel(of lane: String) -> String {
     names(lane) ? lane : lanes.first { $0.covers(lane) }?.streams ?? "other"
   }
+
+  /// Lanes with a name of their own: served whether or not their streams exist.
+  package var namedLanes: [String] { lanes.filter { !$0.isPattern }.map(\.streams) + (builtIn?.names ?? []) }
+
+  /// All labels under which lanes are counted, see ``metricLabel(of:)``.
+  var metricLabels: [String] { laneNames }
 
   /// All lanes there can be, by name or pattern.
   var laneNames: [String] { lanes.map(\.streams) + (builtIn?.names ?? []) }

@@ -28,4 +28,10 @@ package struct WorkerStatus: Sendable {
   /// Since the lease was renewed last; nil before the first time.
   package var leaseAge: Duration?
   package var isDraining: Bool
+  /// Why leases could not be taken or balanced at the last try; nil where they could.
+  package var leaseError: String?
+  /// Why agents could not be told what is durable at the last try; nil where they could.
+  package var marksError: String?
+  /// Why lanes that this worker may serve are not served.
+  package var takeUpErrors: [String] = []
 }

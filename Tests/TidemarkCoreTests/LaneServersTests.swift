@@ -130,7 +130,7 @@ import Testing
     table.halt("a", reason: "a test", hint: nil, until: nil)
     table.place("a", at: south)
     #expect(try wanted(read(&table, at: south)).positions.map(\.lane) == ["b"])
-    #expect(table.revive(now: epoch, all: true) == ["a"])
+    #expect(table.revive(.all, now: epoch) == ["a"])
     #expect(try wanted(read(&table, at: south)).positions.map(\.lane).contains("a"))
     #expect(read(&table, at: north) == nil)
   }

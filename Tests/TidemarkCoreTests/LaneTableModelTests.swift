@@ -49,7 +49,7 @@ private struct Simulation {
     case 20..<28: own(name, raising: random.chance(60))
     case 28..<31: table.disown(name)
     case 31..<34: table.halt(name, reason: "test", hint: nil, until: random.chance(50) ? nil : now.advanced(by: .milliseconds(20)))
-    case 34..<38: _ = table.revive(now: now, all: random.chance(50))
+    case 34..<38: _ = table.revive(random.chance(50) ? .all : .rested, now: now)
     case 38..<40: table.doorbell(isHeard: random.chance(60))
     case 40..<50: now = now.advanced(by: .milliseconds(random.below(30)))
     case 50..<70: if pendingRead == nil { pendingRead = nextRead() } else { answer() }
@@ -165,7 +165,7 @@ private struct Simulation {
       now = now.advanced(by: .milliseconds(10))
       if !drain {
         for name in names where table.lanes[name] == nil { own(name, raising: true) }
-        _ = table.revive(now: now, all: true)
+        _ = table.revive(.all, now: now)
         if pendingRead == nil { pendingRead = nextRead() }
       }
       answer()

@@ -278,9 +278,9 @@ extension LaneTable.Work.Part {
     table.readOne([10, 10])
     let part = try wanted(table.takeWork()?.parts.first)
     table.halt("a", reason: "its key is no stream", hint: nil, until: nil)
-    #expect(table.revive(now: epoch, all: true) == [])
+    #expect(table.revive(.all, now: epoch) == [])
     table.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch)
-    #expect(table.revive(now: epoch, all: true) == ["a"])
+    #expect(table.revive(.all, now: epoch) == ["a"])
     #expect(table.nextRead(block: .zero)?.positions.first?.after == EntryID(ms: 2, no: 0))
   }
 
@@ -322,7 +322,7 @@ extension LaneTable.Work.Part {
     #expect(table.lanes["a"]?.halt?.until == nil)
     #expect(table.revive(now: epoch.advanced(by: .seconds(9_999))) == [])
     #expect(table.nextRead(block: .zero) == nil)
-    #expect(table.revive(now: epoch, all: true) == ["a"])
+    #expect(table.revive(.all, now: epoch) == ["a"])
     // Counted anew, and one good entry begins again.
     for (trailing, read) in [(2, 2), (1, 2), (2, 2)] {
       table.readOne(Array(repeating: 10, count: read))

@@ -45,7 +45,7 @@ private struct LossSimulation {
     case 92..<100 where isSteady: break
     case 92..<95: own(raising: random.chance(50))
     case 95..<97: table.halt("lane", reason: "test", hint: nil, until: nil)
-    default: _ = table.revive(now: now, all: true)
+    default: _ = table.revive(.all, now: now)
     }
   }
 
@@ -127,7 +127,7 @@ private struct LossSimulation {
   mutating func settle() {
     for _ in 0..<400 {
       if table.lanes["lane"] == nil { own(raising: true) }
-      _ = table.revive(now: now, all: true)
+      _ = table.revive(.all, now: now)
       ask()
       takeWork()
       finish()

@@ -36,6 +36,7 @@ extension MemorySink {
   }
 
   func renew(_ worker: WorkerIdentity, isAble: Bool, for ttl: Duration) async throws -> LeaseGrant {
+    if let outage = state.withLock({ $0.outage }) { throw outage }
     let (grant, isNews) = state.withLock { state in
       let before = state.workers.updateValue(isAble, forKey: worker.name)
       if !isAble, before != false {

@@ -33,6 +33,9 @@ final class MemorySink: ChangeSink {
     var lanesWhenUnable: [String: Set<String>] = [:]
     /// How many times lanes can't be read that the fence named.
     var unansweredReadings = 0
+    var controls: [LaneControl] = []
+    /// Why nothing can be asked.
+    var outage: SinkError?
     /// Lanes whose transactions do not come to an end.
     var stuck: Set<String> = []
     var timeline = 1
@@ -50,6 +53,7 @@ final class MemorySink: ChangeSink {
 
     /// Why nothing of the batch is committed.
     mutating func refusal(of batch: ChangeBatch) -> SinkError? {
+      if let outage { return outage }
       for segment in batch.segments {
         let error: SinkError
         switch failures[segment.lane]?.first {
@@ -97,6 +101,15 @@ final class MemorySink: ChangeSink {
 
   /// Every dead letter, in the order of their commits.
   func rejected(_ lane: String) -> [EntryID] { state.withLock { $0.rejected[lane] ?? [] } }
+
+  /// Nothing can be asked for this reason; nil: everything again.
+  func goAway(_ outage: SinkError?) { state.withLock { $0.outage = outage } }
+
+  /// Operators want this of a lane, and the workers are told.
+  func control(_ control: LaneControl) {
+    state.withLock { $0.controls = $0.controls.filter { $0.lane != control.lane } + [control] }
+    told.raise()
+  }
 
   /// No transaction that applies one of these commits.
   func poison(_ lane: String, _ entries: Set<EntryID>, _ error: SinkError) { state.withLock { $0.poison[lane] = (entries, error) } }
@@ -208,6 +221,7 @@ final class MemorySink: ChangeSink {
     }
   }
 
+  func laneControls() async throws -> [LaneControl] { state.withLock { $0.controls } }
   func note(_ states: [LaneNote]) async throws {}
   func checkpoint(_ marks: [CheckpointMark], worker: WorkerIdentity) async throws {}
 

@@ -16,6 +16,9 @@ struct RunningWorker {
   var trim = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: [])
   var name = "worker"
   var start = LaneStart.oldest
+  var retry = RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5))
+  var haltAfterDeadLetters = 100
+  var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
   var claim: @Sendable (Bool) async throws -> Void = { _ in }
 
   /// Runs it, and ends it gracefully after the body.
@@ -23,12 +26,11 @@ struct RunningWorker {
     let settings = WorkerSettings(
       flow: FlowLimits(
         maxEntries: maxEntries, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20,
-        haltAfterDeadLetters: 100, haltRest: .milliseconds(20)),
+        haltAfterDeadLetters: haltAfterDeadLetters, haltRest: .milliseconds(20)),
       decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
-      retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5)), builtIn: builtIn,
+      retry: retry, builtIn: builtIn,
       lanes: lanes.map { .init(streams: $0, start: start) }, writers: 2, discover: .milliseconds(10), leaseTTL: leaseTTL,
       checkpointInterval: .seconds(10), dedupeWindow: .seconds(60), trim: trim)
-    let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let worker = Worker(
       identity: WorkerIdentity(name: name, host: "here", pid: 1), settings: settings, source: source, sink: sink,
       routes: RouteTable(), metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), claim: claim, logger: logger)

@@ -58,6 +58,9 @@ package protocol ChangeSink: Sendable {
   /// Notes that these lanes have their mirroring group: from now on its absence tells something.
   func mirrored(_ lanes: [LaneRecord]) async throws
 
+  /// What operators want of lanes: of all of which they ever wanted anything.
+  func laneControls() async throws -> [LaneControl]
+
   /// Notes what state lanes are in, for whoever reads `lanes` without a worker.
   func note(_ states: [LaneNote]) async throws
 

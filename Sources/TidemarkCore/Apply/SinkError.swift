@@ -9,6 +9,8 @@ package struct SinkError: Error, Sendable, Equatable, CustomStringConvertible {
   package var kind: Kind
   /// The transaction may have been committed all the same: read the cursor.
   package var isOutcomeUnknown: Bool
+  /// Postgres could not be asked at all: it is not there, does not answer, or takes no connection.
+  package var isUnreachable = false
   /// One line without row data or secrets.
   package var description: String
   /// What an operator can do about it.

@@ -17,6 +17,8 @@ package struct LaneFlow: Sendable {
     package var until: ContinuousClock.Instant?
     /// Redis refuses the lane: what was read of it is committed all the same, for nobody may be able to read it again.
     package var isOfReading = false
+    /// Too many of its entries in a row were dead letters: it goes on, too, once somebody has resolved one of these.
+    package var isOfDeadLetters = false
   }
 
   package internal(set) var record: LaneRecord
@@ -42,6 +44,8 @@ package struct LaneFlow: Sendable {
   /// The first entry that is read and not committed.
   package internal(set) var oldestUncommitted: EntryID?
   package internal(set) var halt: Halt?
+  /// An operator wants no more of it to be read. What was read is committed.
+  package internal(set) var isPaused = false
   /// Its entries that count among those that writers can take.
   var readyEntries = 0
   /// Postgres can't be reached, or refuses for a while.
@@ -82,8 +86,15 @@ package struct LaneFlow: Sendable {
 
   package var isEnding: Bool { closing != nil }
 
+  /// Whether its stream may be read now.
+  var isRead: Bool { halt == nil && !isPaused && !isEnding }
+
+  /// Whether something was read of it that is not committed.
+  package var hasBacklog: Bool { waitingEntries > 0 || inFlight != nil }
+
   package var state: LaneState {
     if halt != nil { return .halted }
+    if isPaused { return .paused }
     if isWaitingForPostgres { return .waitingPostgres }
     return waitingEntries > 0 || inFlight != nil ? .reading : .idle
   }

@@ -85,7 +85,7 @@ extension LaneTable {
       let position = request.positions[section.lane]
       // While the read was under way the lane may have been lost, or set back, or gone to another server.
       guard let flow = lanes[position.lane], flow.readPosition == position.after, flow.placement == position.placement,
-        flow.halt == nil, !flow.isEnding
+        flow.isRead
       else {
         ring(position.lane)
         continue
@@ -109,6 +109,7 @@ extension LaneTable {
       flow.readOrdinal == check.readOrdinal
     else { return .sound }
     let finding = look.finding
+    halts.inspected(check.lane)
     switch finding {
     case .sound:
       lanes[check.lane]?.milestone = nil
@@ -166,7 +167,7 @@ extension LaneTable {
 
   /// These could not be held against what Redis says of them.
   package mutating func unchecked(_ checks: [LaneCheck]) {
-    for check in checks where lanes[check.lane]?.halt == nil && lanes[check.lane]?.isEnding == false {
+    for check in checks where lanes[check.lane]?.isRead == true {
       withReads(of: check.lane) { $0.checks.add(check.lane) }
     }
   }

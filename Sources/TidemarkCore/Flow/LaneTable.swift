@@ -71,6 +71,10 @@ package struct LaneTable: Sendable {
   private var largeUnderWay: Int?
   /// No more reading: what waits is committed, then it is over.
   package private(set) var isDraining = false
+  /// What was said of lanes that halted, and what is to be said now.
+  var halts = HaltReport()
+  /// Lanes that an operator has paused, whether or not they are owned.
+  package internal(set) var paused: Set<String> = []
 
   package init(limits: FlowLimits, pace: ReadPlan.Pace = .init()) {
     self.limits = limits
@@ -86,11 +90,13 @@ package struct LaneTable: Sendable {
       disown(record.name)
     }
     abandoned[record.name] = nil
-    lanes[record.name] = LaneFlow(record: record, ownership: nextOwnership, server: server)
+    var flow = LaneFlow(record: record, ownership: nextOwnership, server: server)
+    flow.isPaused = paused.contains(record.name)
+    lanes[record.name] = flow
     nextOwnership += 1
     withReads(of: record.name) { reads in
       reads.lanes += 1
-      reads.add(record.name)
+      if flow.isRead { reads.add(record.name) }
     }
   }
 
@@ -105,7 +111,7 @@ package struct LaneTable: Sendable {
     nextOwnership += 1
     withReads(of: name) { reads in
       reads.lanes += 1
-      guard flow.halt == nil, !flow.isEnding else { return }
+      guard flow.isRead else { return }
       reads.add(name)
       if isResting { reads.rest(name) }
     }
@@ -150,6 +156,7 @@ package struct LaneTable: Sendable {
     }
     unqueue(name)
     halted.remove(name)
+    halts.forget(name)
   }
 
   /// Lanes of which a transaction is under way that began before they were given up.
@@ -256,6 +263,7 @@ package struct LaneTable: Sendable {
       // The group may have been made while the transaction was under way.
       if flow.record.isMirrored { lanes[name]?.record.isMirrored = true }
       lanes[name]?.lastCommit = now
+      if lanes[name]?.halt == nil { halts.committed(name) }
       // Halted meanwhile: it was set back to before this commit.
       if flow.readOrdinal < record.ordinal {
         lanes[name]?.readPosition = record.cursor.position
@@ -304,52 +312,6 @@ package struct LaneTable: Sendable {
     ring(name)
   }
 
-  private mutating func countDeadLetters(_ trailing: Int, of read: Int, lane: String) {
-    guard let before = lanes[lane]?.deadLettersInARow else { return }
-    let inARow = trailing == read ? before + trailing : trailing
-    lanes[lane]?.deadLettersInARow = inARow
-    guard inARow >= limits.haltAfterDeadLetters, lanes[lane]?.isEnding == false else { return }
-    halt(
-      lane, reason: "\(inARow) dead letters in a row",
-      hint: "look at `tidemark dead-letters list --lane \(ShellWord.quoted(lane))`, mend the producer or raise "
-        + "dead_letters.halt_after, then send SIGHUP",
-      until: nil)
-  }
-
-  /// Stops a lane, to read it again from its cursor when it is revived; `until` nil waits for an operator. What was read is kept where nobody
-  /// may be able to read it again: the lane's stream is gone, or Redis refuses to read it.
-  ///
-  /// - Parameter isOfReading: nothing speaks against committing what was read.
-  package mutating func halt(
-    _ lane: String, reason: String, hint: String?, until: ContinuousClock.Instant?, isOfReading: Bool = false
-  ) {
-    guard var flow = lanes[lane], !(isOfReading && flow.isEnding) else { return }
-    let isKept = isOfReading || flow.closing == .replaced
-    if !isKept { release(flow.rewind()) }
-    flow.halt = LaneFlow.Halt(reason: reason, hint: hint, until: until, isOfReading: isOfReading)
-    flow.deadLettersInARow = 0
-    lanes[lane] = flow
-    halted.insert(lane)
-    withReads(of: lane) { $0.remove(lane) }
-    queue(lane)
-    end(lane)
-  }
-
-  /// Halted lanes whose rest is over go on; `all` revives those that wait for an operator, too. Answers their names.
-  package mutating func revive(now: ContinuousClock.Instant, all: Bool = false) -> [String] {
-    let revived = halted.sorted().filter { name in
-      guard let halt = lanes[name]?.halt, lanes[name]?.inFlight == nil else { return false }
-      return all || halt.until.map { $0 <= now } ?? false
-    }
-    for name in revived {
-      lanes[name]?.halt = nil
-      halted.remove(name)
-      if lanes[name]?.isEnding == false { withReads(of: name) { $0.add(name) } }
-      queue(name)
-    }
-    return revived
-  }
-
   /// The ledger has a lane's cursor here. Answers where it was seen so far.
   package mutating func passed(_ record: LaneRecord, _ trim: TrimLimits, now: ContinuousClock.Instant) -> PassedPositions {
     guard let flow = lanes[record.name], flow.record.fence == record.fence else { return PassedPositions() }
@@ -368,7 +330,7 @@ package struct LaneTable: Sendable {
     isDraining && departing.isEmpty && underWay == 0 && ready.isEmpty && readyLarge.isEmpty
   }
 
-  private mutating func release(_ chunks: [LaneChunk]) {
+  mutating func release(_ chunks: [LaneChunk]) {
     for chunk in chunks { credit.release(block: chunk.blockID, entries: chunk.entries.count) }
   }
 }

@@ -13,6 +13,9 @@ package struct LaneGap: Sendable, Equatable {
     case recreated
     /// The same stream as it was before: a replica promoted without the tail, a restored snapshot.
     case rewound
+
+    /// Whether what was lost is known to the entry; else the stream is another one.
+    package var isCounted: Bool { self == .trimmed || self == .deleted }
   }
 
   /// The last entry known before them.

@@ -33,6 +33,7 @@ struct LedgerSQL: Sendable {
   let itemsInEffect: String
   let putInEffect: String
   let note: String
+  let laneControls: String
   let checkpoint: String
   let noteUnknownTypes: String
   let eventIDLanes: String
@@ -209,6 +210,7 @@ struct LedgerSQL: Sendable {
         FROM (SELECT shard FROM \(schema).leases WHERE worker = $1 ORDER BY shard FOR SHARE) AS held
        WHERE l.shard = held.shard AND l.lane = ANY ($2::text[]) AND l.owner IS DISTINCT FROM $1
       """
+    laneControls = "SELECT lane, is_paused, retries, resolutions FROM \(schema).lane_controls"
     // In the order in which a commit's fence locks them, or the two could wait for each other. A lane that was given back is left alone:
     // whoever takes it ends the backend that it finds at its row.
     note = """

@@ -70,6 +70,17 @@ package struct PostgresSink: ChangeSink {
     return try await self.lanes(named: lanes).filter { $0.owner == worker.name }
   }
 
+  package func laneControls() async throws -> [LaneControl] {
+    let result = try await query(sql.laneControls)
+    return (0..<result.rowCount).compactMap { row in
+      result.string(row, "lane").map {
+        LaneControl(
+          lane: $0, isPaused: result.bool(row, "is_paused") ?? false, retries: result.int64(row, "retries") ?? 0,
+          resolutions: result.int64(row, "resolutions") ?? 0)
+      }
+    }
+  }
+
   package func note(_ states: [LaneNote]) async throws {
     try await query(
       sql.note,

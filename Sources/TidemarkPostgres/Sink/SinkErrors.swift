@@ -25,6 +25,13 @@ extension SinkError {
     }
     self.init(
       .fault(fault), error.description, isOutcomeUnknown: error.outcomeUnknown, hint: Self.hint(for: error), sqlstate: error.sqlstate)
+    // A connection that is lost under way may be the only one.
+    isUnreachable =
+      switch error.kind {
+      case .connection, .timeout: !isUnderWay && fault == .world
+      case .server(let state): ["57P03", "53300"].contains(state)
+      case .cancelled, .misuse, .unsuitable: false
+      }
   }
 
   /// What an operator can do about it.

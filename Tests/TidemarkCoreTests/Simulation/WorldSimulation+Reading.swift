@@ -74,7 +74,7 @@ extension WorldSimulation {
       if workers[index].table.lanes[lane] == nil { takeUp(index, record) }
     }
     workers[index].owned = Set(workers[index].table.lanes.keys)
-    _ = workers[index].table.revive(now: now, all: true)
+    _ = workers[index].table.revive(.all, now: now)
   }
 
   /// As `LaneCoordinator` does, where each lane is a shard of its own: what the ledger knows of lanes that were taken, and what was released

@@ -1,0 +1,48 @@
+internal import Logging
+internal import Synchronization
+internal import TidemarkCore
+
+/// What the log says of commits: why batches are tried again, that they are through, and how many dead letters there were. All writers of a
+/// worker share it. Safe from any task.
+final class CommitReports: Sendable {
+  private let retries: FailureLog<String>
+  private let burst = Mutex(RejectionBurst())
+  private let logger: Logger
+
+  init(logger: Logger) {
+    self.logger = logger
+    retries = FailureLog(failing: "commit.retry", recovered: "commit.resumed", logger: logger)
+  }
+
+  /// A batch of these lanes is tried again after `wait`. An outage concerns no batch more than the others, and has a line of its own.
+  func retried(_ lanes: [String], _ error: SinkError, wait: Duration) {
+    guard !error.isUnreachable, let first = lanes.first else { return }
+    retries.failed(
+      first, error.description,
+      ["lane": "\(first)", "lanes": .number(lanes.count), "wait_seconds": .number(wait.seconds), "hint": "\(error.hint ?? "")"])
+  }
+
+  func committed(_ lanes: [String]) {
+    for lane in lanes { retries.succeeded(lane, ["lane": "\(lane)"]) }
+  }
+
+  /// An entry of a lane became a dead letter.
+  func rejected(_ reason: String, lane: String) {
+    burst.withLock { $0.add(reason, lane: lane, now: .now) }
+  }
+
+  /// Says how many dead letters there were, where that is due.
+  func saySummary(isLast: Bool = false) {
+    guard let summary = burst.withLock({ $0.take(now: .now, isLast: isLast) }) else { return }
+    var metadata: Logger.Metadata = [
+      "count": .number(summary.count), "reasons": "\(summary.reasons.map { "\($0.name) \($0.count)" }.joined(separator: ", "))",
+      "hint": "see `tidemark dead-letters list`",
+    ]
+    if summary.lanes.count == 1 {
+      metadata["lane"] = "\(summary.lanes[0])"
+    } else {
+      metadata["lanes"] = "\(summary.lanes.prefix(10).joined(separator: ", "))\(summary.lanes.count > 10 ? ", ..." : "")"
+    }
+    logger.warning("dead_letters.added", metadata: metadata)
+  }
+}

@@ -1,0 +1,58 @@
+internal import Logging
+internal import Synchronization
+internal import TidemarkCore
+
+/// Writes to the log what ``FailureReport`` decides of one kind of work, for each of its parts by itself. Safe from any task.
+final class FailureLog<Part: Hashable & Sendable>: Sendable {
+  private let reports = Mutex<[Part: FailureReport]>([:])
+  private let failing: Logger.Message
+  private let recovered: Logger.Message
+  private let logger: Logger
+
+  /// - Parameters:
+  ///   - failing: the event of a failure.
+  ///   - recovered: the event of its end.
+  init(failing: Logger.Message, recovered: Logger.Message, logger: Logger) {
+    self.failing = failing
+    self.recovered = recovered
+    self.logger = logger
+  }
+
+  func failed(_ part: Part, _ reason: String, level: Logger.Level = .warning, _ metadata: Logger.Metadata = [:]) {
+    let isNews = reports.withLock { reports in
+      // Nothing is kept of many parts that are well.
+      if reports.count > 1_000 { reports = reports.filter { $0.value.reason != nil } }
+      return reports[part, default: FailureReport()].failed(reason, now: .now)
+    }
+    guard isNews else { return }
+    logger.log(level: level, failing, metadata: metadata.merging(["reason": "\(reason)"]) { $1 })
+  }
+
+  /// The same of work that follows others: that a server is away is said by those.
+  func failed(_ part: Part, _ error: any Error, _ metadata: Logger.Metadata = [:]) {
+    let isOutage = (error as? SinkError)?.isUnreachable ?? (error as? SourceError)?.isRetryable ?? false
+    if isOutage {
+      logger.debug(failing, metadata: metadata.merging(["reason": "\(error)"]) { $1 })
+    } else {
+      failed(part, "\(error)", metadata.merging(["hint": "\((error as? SinkError)?.hint ?? "")"]) { $1 })
+    }
+  }
+
+  func succeeded(_ part: Part, _ metadata: Logger.Metadata = [:]) {
+    if reports.withLock({ $0[part]?.succeeded() ?? false }) { logger.info(recovered, metadata: metadata) }
+  }
+
+  /// Why parts fail at the moment.
+  var reasons: [Part: String] { reports.withLock { $0.compactMapValues(\.reason) } }
+}
+
+extension FailureLog where Part == String {
+  /// For work that has no parts.
+  func failed(_ reason: String, level: Logger.Level = .warning, _ metadata: Logger.Metadata = [:]) {
+    failed("", reason, level: level, metadata)
+  }
+
+  func failed(_ error: any Error) { failed("", error) }
+
+  func succeeded(_ metadata: Logger.Metadata = [:]) { succeeded("", metadata) }
+}

@@ -1,0 +1,27 @@
+internal import Logging
+internal import TidemarkCore
+
+/// Follows what operators want of lanes: pauses, retries, resolved dead letters. Looks at once when the ledger tells of a change, and every second
+/// where nothing can be heard.
+struct LaneControlWatch: Sendable {
+  static let interval = Duration.seconds(1)
+
+  let sink: any ChangeSink
+  let coordinator: LaneCoordinator
+  let logger: Logger
+
+  /// Until cancelled.
+  func run() async {
+    let failures = FailureLog<String>(failing: "controls.waiting", recovered: "controls.current", logger: logger)
+    while !Task.isCancelled {
+      let seen = coordinator.controlsStirred.generation
+      do {
+        await coordinator.controlled(try await sink.laneControls())
+        failures.succeeded()
+      } catch {
+        if !Task.isCancelled { failures.failed(error) }
+      }
+      await coordinator.controlsStirred.wait(after: seen, until: .now.advanced(by: Self.interval))
+    }
+  }
+}

@@ -1,0 +1,109 @@
+internal import Logging
+internal import TidemarkCore
+
+/// What operators want of lanes, and what stops them.
+extension LaneCoordinator {
+  /// Says which lanes halted and which go on.
+  func sayHalts() {
+    for event in table.takeHaltEvents() {
+      switch event {
+      case .halted(let lane, let reason, let hint):
+        logger.error("lane.halted", metadata: ["lane": "\(lane)", "reason": "\(reason)", "hint": "\(hint ?? "")"])
+      case .resumed(let lane): logger.info("lane.resumed", metadata: ["lane": "\(lane)"])
+      }
+    }
+  }
+
+  /// The ledger says this of all lanes of which operators wanted anything.
+  func controlled(_ controls: [LaneControl]) {
+    let change = self.controls.seen(controls)
+    for lane in table.pause(change.paused) {
+      logger.info(change.paused.contains(lane) ? "lane.paused" : "lane.resumed", metadata: ["lane": "\(lane)"])
+      observation.stirred(lane)
+      if table.hasReady { committable.raiseForOne() }
+      readable.raise()
+      population.raise()
+    }
+    if !change.retried.isEmpty { revive(.retried(change.retried)) }
+    if !change.resolved.isEmpty { revive(.resolved(change.resolved)) }
+  }
+
+  /// - Parameter isOfReading: see ``LaneTable/halt(_:reason:hint:until:isOfReading:isOfDeadLetters:)``.
+  func halt(_ lane: String, reason: String, hint: String?, for rest: Duration?, isOfReading: Bool = false) {
+    guard table.lanes[lane] != nil else { return }
+    views[lane, default: LaneView()].error = .init(text: reason, hint: hint)
+    table.halt(
+      lane, reason: reason, hint: hint, until: rest.map { ContinuousClock.now.advanced(by: $0) }, isOfReading: isOfReading)
+    sayHalts()
+    if table.hasReady { committable.raiseForOne() }
+    observation.stirred(lane)
+  }
+
+  /// Halted lanes are tried again.
+  func revive(_ revival: LaneTable.Revival = .rested) {
+    let revived = table.revive(revival, now: .now)
+    for lane in revived {
+      // What it failed by is over, until it fails again.
+      if revival != .rested { views[lane]?.error = nil }
+      observation.stirred(lane)
+    }
+    sayHalts()
+    guard !revived.isEmpty else { return }
+    if table.hasReady { committable.raiseForOne() }
+    readable.raise()
+    population.raise()
+  }
+
+  // Postgres
+
+  /// A request to Postgres failed. Where it can't be reached, all lanes with something to commit wait for it.
+  func postgresFailed(_ error: any Error) {
+    guard let error = error as? SinkError, error.isUnreachable, !Task.isCancelled else { return }
+    if postgres.failed(error.description, now: .now) {
+      logger.warning(
+        "postgres.unreachable",
+        metadata: ["reason": "\(error.description)", "effect": "what was read waits; nothing more is read than the buffer holds"])
+    }
+    guard postgresAwaySince == nil else { return }
+    postgresAwaySince = .now
+    postgresChanged.raise()
+    for lane in table.lanes.keys { observation.stirred(lane) }
+  }
+
+  /// Postgres has answered: whoever waits for it tries at once.
+  func postgresAnswered() {
+    guard postgresAwaySince != nil else { return }
+    postgresAwaySince = nil
+    if postgres.succeeded() { logger.info("postgres.reachable") }
+    postgresChanged.raise()
+    for lane in table.lanes.keys { observation.stirred(lane) }
+  }
+
+  /// Returns when a drain that has begun is to be given up: at its deadline, or once Postgres has been away for `patience` of it.
+  func drainIsOver(deadline: Duration, patience: Duration) async {
+    await draining()
+    let began = ContinuousClock.now
+    let end = began.advanced(by: deadline)
+    while !Task.isCancelled {
+      let seen = postgresChanged.generation
+      let until = postgresAwaySince.map { max($0, began).advanced(by: patience) } ?? end
+      guard ContinuousClock.now < min(until, end) else { return }
+      await postgresChanged.wait(after: seen, until: min(until, end))
+    }
+  }
+
+  // Leases and lanes that are not taken up
+
+  func leasesFailed(_ reason: String?) { leaseError = reason }
+
+  func publishingFailed(_ reason: String?) { marksError = reason }
+
+  /// Why lanes could not be taken up at the last try, by server or altogether.
+  func takingUpFailed(_ reasons: [String]) { takeUpErrors = reasons }
+
+  /// Redis refuses to tell of these lanes, so that they can't be registered; the others could be.
+  func refusedRegistration(_ refused: [String: String], among asked: [String]) {
+    for lane in asked { unregistered[lane] = refused[lane] }
+    unregistered = unregistered.filter { table.lanes[$0.key] == nil && settings.covers($0.key) }
+  }
+}
