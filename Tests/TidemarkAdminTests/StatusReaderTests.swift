@@ -193,4 +193,45 @@ import TidemarkTestKit
       await source.close()
     }
   }
+
+  @Test func `a stream that the configuration names counts before any worker has registered it`() async throws {
+    try await withScene { scene in
+      let reader = try StatusReader(
+        sink: scene.sink, source: scene.source, schema: "tide", leaseTTL: .seconds(10), namedLanes: { ["a", "b", "c"] }
+      ) {
+        [:]
+      }
+      try await scene.add(3, to: "b")
+      let report = try await reader.read()
+      #expect(report.lanes.map(\.lane) == ["a", "b"])
+      #expect(report.lanes.map(\.state) == ["unowned", "unowned"])
+      #expect(report.lanes.map(\.lagEntries) == [0, 3])
+      #expect(report.lanes.last?.lastError == "no worker has taken it up yet")
+      #expect(report.lag().entries == 3)
+    }
+  }
+
+  @Test func `a user who may not read entries still learns how many wait`() async throws {
+    try await withScene { scene in
+      try await scene.add(3)
+      try await scene.servers.redis.command("ACL", "SETUSER", "poor", "on", ">secret", "~*", "&*", "+@all", "-xrange", "-xrevrange")
+      let url = scene.servers.redis.url.replacing("redis://", with: "redis://poor:secret@")
+      let source = RedisLaneSource(try RedisConfiguration(url: url), prefix: "tidemark")
+      let reader = try StatusReader(sink: scene.sink, source: source, schema: "tide", leaseTTL: .seconds(10)) { [:] }
+      try await scene.sql("UPDATE tide.lanes SET entry_ms = 1, ordinal = 1, read_total = 1, applied_total = 1")
+      #expect(try await reader.read().lanes.first?.lagEntries == 2)
+      await source.close()
+    }
+  }
+
+  @Test func `gaps that nobody acknowledged are counted, and said with the dead letters`() async throws {
+    try await withScene { scene in
+      let insert = "INSERT INTO tide.gaps (lane, incarnation, after_ms, after_no, missing, cause, acknowledged_at) VALUES"
+      try await scene.sql(insert + " ('a', 1, 0, 0, 4, 'trimmed', NULL), ('a', 1, 1, 0, 4, 'trimmed', now())")
+      let report = try await scene.reader.read()
+      #expect(report.lanes.first?.gapsOpen == 1)
+      #expect(report.openProblems == "1 gap")
+      #expect(StatusTable(report).render().contains("1 gap: see `tidemark dead-letters list`"))
+    }
+  }
 }

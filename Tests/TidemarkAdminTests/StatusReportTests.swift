@@ -15,7 +15,8 @@ import TidemarkCore
     #expect(
       Set(lane.keys) == [
         "lane", "state", "since", "last_error", "hint", "entry_id", "incarnation", "owner", "fence", "lag_entries", "lag_seconds", "read",
-        "applied", "duplicates", "divergent", "ephemeral", "skipped", "dead_letters", "dead_letters_open", "missing", "baseline",
+        "applied", "duplicates", "divergent", "ephemeral", "skipped", "dead_letters", "dead_letters_open", "gaps_open", "missing",
+        "baseline",
         "reread", "misrouted", "accounting_error",
       ])
     for unknown in ["last_error", "hint", "lag_entries", "lag_seconds"] { #expect(lane[unknown] is NSNull, "\(unknown)") }

@@ -26,6 +26,7 @@ import TidemarkCore
         WORKER      HOST    PID   VERSION  SHARDS  LANES  SEEN
         host-1-abc  host-1  4711  0.1.0        64      2  2026-11-23T03:07:43.124Z
 
+        1 open dead letter: see `tidemark dead-letters list` and `tidemark lanes list`
         orders:eu:events: permission denied for table orders; grant the worker's role the missing privilege
         """)
   }

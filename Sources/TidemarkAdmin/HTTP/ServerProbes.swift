@@ -9,15 +9,11 @@ struct ServerProbes: Sendable {
   let postgres: Cached<String?>
   /// Nil: it fits, or can't be seen. Else what is wrong, and the mend.
   let schema: Cached<String?>
-  let counts: Cached<Counts>
+  /// Lanes that nobody has owned for longer than it takes to hand them over; nil: it can't be seen.
+  let unowned: Cached<Readiness.UnownedLanes?>
   let isEvictionSafe: Cached<Bool?>
 
-  struct Counts: Sendable {
-    var deadLettersOpen: Int64?
-    var gapsOpen: Int64?
-  }
-
-  init(source: any RedisSource, redis configuration: RedisConfiguration, sink: PostgresSink, schema: String) throws {
+  init(source: any RedisSource, redis configuration: RedisConfiguration, sink: PostgresSink, schema: String, leaseTTL: Duration) throws {
     let quoted = try PostgresIdentifier.quoted(schema)
     redis = Cached(for: .seconds(1)) {
       do {
@@ -38,13 +34,11 @@ struct ServerProbes: Sendable {
       }
     }
     self.schema = Cached(for: .seconds(5)) { await Self.schemaProblem(sink, schema, quoted) }
-    counts = Cached(for: .seconds(5)) {
-      let result = try? await sink.query(
-        """
-        SELECT (SELECT count(*) FROM \(quoted).dead_letters WHERE resolved_at IS NULL) AS letters,
-               (SELECT count(*) FROM \(quoted).gaps WHERE acknowledged_at IS NULL) AS gaps
-        """)
-      return Counts(deadLettersOpen: result?.int64(0, "letters"), gapsOpen: result?.int64(0, "gaps"))
+    let statement = try StatusSQL(schema: schema).unowned
+    unowned = Cached(for: .seconds(1)) {
+      guard let result = try? await sink.query(statement, [.string(String((leaseTTL * 2).seconds))]) else { return nil }
+      return Readiness.UnownedLanes(
+        count: Int(result.int64(0, "lanes") ?? 0), names: (0..<result.rowCount).compactMap { result.string($0, "lane") })
     }
     isEvictionSafe = Cached(for: .seconds(30)) {
       let keyspace = RedisKeyspace(configuration, name: "tidemark-admin")

@@ -46,7 +46,9 @@ extension StatusPage {
       if (!report.lanes.length) return ['rest', 'No lanes yet'];
       const behind = most(report.lanes, 'lag_seconds');
       if (behind === null) return ['wait', 'The lag is not known'];
-      return behind > 5 ? ['wait', `Behind by ${time(behind)}`] : ['good', 'Everything is current'];
+      if (behind > 5) return ['wait', `Behind by ${time(behind)}`];
+      const open = [plural(sum(report.lanes, 'dead_letters_open') || 0, 'open dead letter', 'open dead letters'), plural(sum(report.lanes, 'gaps_open') || 0, 'gap', 'gaps')].filter(text => !text.startsWith('0 '));
+      return open.length ? ['wait', open.join(', ')] : ['good', 'Everything is current'];
     }
 
     function tiles(report) {
@@ -56,7 +58,7 @@ extension StatusPage {
         rate = `${number(Math.round((applied - before.applied) * 1000 / (lastAt - before.at)))} a second`;
       }
       before = { applied, at: lastAt };
-      const open = sum(lanes, 'dead_letters_open');
+      const open = sum(lanes, 'dead_letters_open'), gaps = sum(lanes, 'gaps_open');
       const busy = lanes.filter(lane => lane.state === 'reading').length;
       const tile = (name, value, note, bad) => {
         const box = node('div'), content = node('dd', value, bad ? 'bad' : '');
@@ -69,6 +71,7 @@ extension StatusPage {
         tile('Oldest waits', time(most(lanes, 'lag_seconds')), 'by Redis’ clock'),
         tile('Applied', number(applied), rate),
         tile('Dead letters open', number(open), `${number(sum(lanes, 'dead_letters'))} ever`, open > 0),
+        tile('Gaps open', number(gaps), `${number(sum(lanes, 'missing'))} entries missing`, gaps > 0),
         tile('Lanes', number(lanes.length), `${number(busy)} reading`),
         tile('Workers', number(report.workers.filter(worker => worker.alive !== false).length), 'running'));
     }

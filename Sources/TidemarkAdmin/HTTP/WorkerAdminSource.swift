@@ -22,13 +22,13 @@ package struct WorkerAdminSource: AdminSource {
   /// - Parameters:
   ///   - worker: what the worker knows.
   ///   - turn: returns once the worker's machinery has made a turn; cheap, and asked only for `/livez`.
-  ///   - settings: asked for each report, since a reload changes them.
+  ///   - settings: asked for each report, since a reload changes them; so are `lanes`: which there are by the configuration.
   /// - Throws: ``PostgresError`` where no thread is left or the schema's name can't be quoted.
   package init(
     identity: WorkerIdentity, worker status: @escaping @Sendable () async -> WorkerStatus, turn: @escaping @Sendable () async -> Void,
     registry: PrometheusRegistry, redis: RedisConfiguration, prefix: String, postgres: PostgresConfiguration, schema: String,
-    leaseTTL: Duration, builtIn: BuiltInLanes? = nil, settings: @escaping @Sendable () -> [String: StatusReport.Setting], version: String,
-    logger: Logger
+    leaseTTL: Duration, builtIn: BuiltInLanes? = nil, settings: @escaping @Sendable () -> [String: StatusReport.Setting],
+    lanes: @escaping @Sendable () -> WorkerSettings? = { nil }, version: String, logger: Logger
   ) throws {
     self.leaseTTL = leaseTTL
     heartbeat = Heartbeat(patience: .seconds(15), turn)
@@ -43,10 +43,12 @@ package struct WorkerAdminSource: AdminSource {
     limits.queryDeadline = Self.deadline
     limits.extendsQueries = false
     let sink = try PostgresSink(configuration: postgres, settings: limits, destinations: [], version: version, logger: logger)
-    let probes = try ServerProbes(source: source, redis: redis, sink: sink, schema: schema)
+    let probes = try ServerProbes(source: source, redis: redis, sink: sink, schema: schema, leaseTTL: leaseTTL)
     self.probes = probes
-    let reader = try StatusReader(sink: sink, source: source, schema: schema, leaseTTL: leaseTTL, builtIn: builtIn, settings: settings)
-    report = Cached(for: .seconds(1)) {
+    let reader = try StatusReader(
+      sink: sink, source: source, schema: schema, leaseTTL: leaseTTL, builtIn: builtIn, namedLanes: { lanes()?.namedLanes ?? [] },
+      settings: settings)
+    let report = Cached(for: .seconds(1)) {
       let status = await worker.value(within: Self.deadline)
       do {
         return try await reader.read(overlaying: status)
@@ -54,10 +56,11 @@ package struct WorkerAdminSource: AdminSource {
         return reader.remembered(status, by: identity, postgresError: "\(error)")
       }
     }
+    self.report = report
     exposition = Cached(for: .seconds(1)) {
       // What it does not tell in time is not known, and absent.
       let status = await worker.value(within: Self.deadline)
-      return registry.render() + LaneExposition(status, await Self.facts(probes)).render()
+      return registry.render() + LaneExposition(status, await Self.facts(probes, report, lanes())).render() + ProcessExposition.render()
     }
   }
 
@@ -67,48 +70,34 @@ package struct WorkerAdminSource: AdminSource {
 
   package func metrics() async -> String { await exposition.value }
 
-  private static func facts(_ probes: ServerProbes) async -> LaneExposition.ServerFacts {
+  private static func facts(
+    _ probes: ServerProbes, _ report: Cached<StatusReport>, _ settings: WorkerSettings?
+  ) async -> LaneExposition.ServerFacts {
     async let redis = probes.redis.value
     async let postgres = probes.postgres.value
     async let isEvictionSafe = probes.isEvictionSafe.value
-    let postgresIsUp = await postgres == nil
-    let counts = postgresIsUp ? await probes.counts.value : ServerProbes.Counts()
+    let status = await report.value
+    func all(_ counts: [Int?]) -> Int64? {
+      let known = counts.compactMap(\.self)
+      return status.postgres.isUp && known.count == counts.count ? Int64(known.reduce(0, +)) : nil
+    }
     let redisIsUp = await redis == nil
     return LaneExposition.ServerFacts(
-      redisIsUp: redisIsUp, postgresIsUp: postgresIsUp, redisIsEvictionSafe: redisIsUp ? await isEvictionSafe : nil,
-      deadLettersOpen: counts.deadLettersOpen, gapsOpen: counts.gapsOpen)
+      redisIsUp: redisIsUp, postgresIsUp: await postgres == nil, redisIsEvictionSafe: redisIsUp ? await isEvictionSafe : nil,
+      deadLettersOpen: all(status.lanes.map(\.deadLettersOpen)), gapsOpen: all(status.lanes.map(\.gapsOpen)),
+      lag: redisIsUp ? status.lag { settings?.covers($0) ?? true } : LaneLag(entries: nil, seconds: nil))
   }
 
   package func reasonsNotReady() async -> [String] {
     async let redis = probes.redis.value
     async let postgres = probes.postgres.value
     let status = await worker.value(within: Self.deadline)
-    var reasons: [String] = []
-    if status?.isDraining == true { reasons.append("worker: it is stopping; another one takes over") }
-    if let problem = await redis {
-      reasons.append(problem)
-    } else if let error = status?.redisError {
-      reasons.append("redis: the lanes can't be read: \(error)")
-    }
-    if let problem = await postgres {
-      reasons.append(problem)
-    } else if let problem = await probes.schema.value {
-      reasons.append(problem)
-    }
-    if let status {
-      if let problem = Self.leaseProblem(status.leaseAge, leaseTTL) { reasons.append(problem) }
-    } else {
-      reasons.append("worker: it has not answered within \(Self.deadline.components.seconds) s; its log may say why")
-    }
-    return reasons
-  }
-
-  /// Nil while the leases are current.
-  static func leaseProblem(_ age: Duration?, _ ttl: Duration) -> String? {
-    guard let age else { return "leases: this worker has not reached PostgreSQL for its leases yet; its log says why" }
-    guard age >= ttl else { return nil }
-    return "leases: renewed \(StatusTable.seconds(age.seconds)) s ago, longer than lease.ttl of \(StatusTable.seconds(ttl.seconds)) s: "
-      + "another worker may have taken the lanes; the log says why, a slow PostgreSQL wants a longer lease.ttl"
+    let postgresProblem = await postgres
+    return Readiness(
+      redisProblem: await redis, postgresProblem: postgresProblem,
+      schemaProblem: postgresProblem == nil ? await probes.schema.value : nil, worker: status,
+      unowned: postgresProblem == nil ? await probes.unowned.value : nil, leaseTTL: leaseTTL, patience: Self.deadline
+    ).reasons
   }
 
   /// Closes the connections to Redis; those to Postgres end with the last reference.

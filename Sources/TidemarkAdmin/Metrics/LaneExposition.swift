@@ -1,4 +1,4 @@
-internal import TidemarkCore
+package import TidemarkCore
 package import TidemarkEngine
 
 /// Renders what can be read off a worker's status at the moment of a scrape. Nothing of it is kept, so that what is not known is
@@ -16,11 +16,14 @@ package struct LaneExposition: Sendable {
     package var redisIsEvictionSafe: Bool?
     package var deadLettersOpen: Int64?
     package var gapsOpen: Int64?
+    /// Of the installation.
+    package var lag = LaneLag(entries: nil, seconds: nil)
 
     package init(
       redisIsUp: Bool? = nil, postgresIsUp: Bool? = nil, redisIsEvictionSafe: Bool? = nil, deadLettersOpen: Int64? = nil,
-      gapsOpen: Int64? = nil
+      gapsOpen: Int64? = nil, lag: LaneLag = LaneLag(entries: nil, seconds: nil)
     ) {
+      self.lag = lag
       self.redisIsUp = redisIsUp
       self.postgresIsUp = postgresIsUp
       self.redisIsEvictionSafe = redisIsEvictionSafe
@@ -73,13 +76,14 @@ package struct LaneExposition: Sendable {
         }
       })
     family(MetricCatalog.laneFence) { $0.lanes.count == 1 && $0.name != Self.other ? $0.lanes.first.map { Double($0.record.fence) } : nil }
-    family(MetricCatalog.lanePressure) { $0.lanes.compactMap(\.pressure).max().map { Double($0.severity) } }
+    family(MetricCatalog.lanePressure) { $0.lanes.compactMap { $0.lag == nil ? nil : $0.pressure }.max().map { Double($0.severity) } }
     counter(MetricCatalog.entriesRead, \.read)
     counter(MetricCatalog.entriesApplied, \.applied)
     counter(MetricCatalog.entriesDuplicate, \.duplicates)
     counter(MetricCatalog.entriesDivergent, \.divergent)
     counter(MetricCatalog.entriesEphemeral, \.ephemeral)
     counter(MetricCatalog.entriesSkipped, \.skipped)
+    counter(MetricCatalog.entriesMisrouted, \.misrouted)
     text.family(
       MetricCatalog.trimBlocked,
       groups.flatMap { group -> [ExpositionText.Sample] in
@@ -97,8 +101,6 @@ package struct LaneExposition: Sendable {
     func family(_ definition: MetricDefinition, _ value: Double?) {
       text.family(definition, value.map { [.init($0)] } ?? [])
     }
-    family(MetricCatalog.lagEntriesSum, Self.all(lanes.map { $0.lag?.entries }).map { Double($0.reduce(0, +)) })
-    family(MetricCatalog.lagSecondsMax, Self.all(lanes.map { $0.lag?.seconds }).map { $0.max() ?? 0 })
     family(MetricCatalog.bufferBytes, Double(status.bufferBytes))
     family(MetricCatalog.backpressure, status.backpressure.seconds)
     family(MetricCatalog.accountingError, Double(lanes.reduce(0) { $0 + $1.record.accountingError }))
@@ -108,6 +110,8 @@ package struct LaneExposition: Sendable {
     func family(_ definition: MetricDefinition, _ value: Double?) {
       text.family(definition, value.map { [.init($0)] } ?? [])
     }
+    family(MetricCatalog.lagEntries, facts.lag.entries.map { Double($0) })
+    family(MetricCatalog.lagSeconds, facts.lag.seconds)
     family(MetricCatalog.deadLettersOpen, facts.deadLettersOpen.map { Double($0) })
     family(MetricCatalog.gapsOpen, facts.gapsOpen.map { Double($0) })
     family(MetricCatalog.redisUp, facts.redisIsUp.map { $0 ? 1 : 0 })

@@ -3,12 +3,13 @@ extension MetricCatalog {
 
   static let lanesByState = MetricDefinition(
     "lanes", .gauge, labels: ["state"], of: .worker, "Lanes that this worker owns, by state.")
-  static let lagEntriesSum = MetricDefinition(
-    "lag_entries_sum", .gauge, .entries, of: .worker,
-    "Lag in entries over the lanes that this worker owns; absent while that of any of them is unknown.")
-  static let lagSecondsMax = MetricDefinition(
-    "lag_seconds_max", .gauge, .seconds, of: .worker,
-    "The largest lag in seconds of the lanes that this worker owns; absent while that of any of them is unknown.")
+  static let lagEntries = MetricDefinition(
+    "lag_entries", .gauge, .entries, of: .worker,
+    "Entries of the whole installation that are not committed, lanes that nobody owns among them; absent while that of any lane is unknown. "
+      + "Every worker reports the same, so take the maximum.")
+  static let lagSeconds = MetricDefinition(
+    "lag_seconds", .gauge, .seconds, of: .worker,
+    "The age of the oldest of these; 0 when none waits. Every worker reports the same, so take the maximum.")
   static let bufferBytes = MetricDefinition(
     "buffer_bytes", .gauge, .bytes, of: .worker, "What was read and is not committed. Its limit is buffer.max_bytes.")
   static let backpressure = MetricDefinition(
@@ -63,10 +64,21 @@ extension MetricCatalog {
   static let buildInfo = MetricDefinition(
     "build_info", .gauge, .flag, labels: ["version"], of: .worker, "Always 1; its label tells the version.")
 
+  // Read from the kernel at the moment of a scrape, named as every Prometheus client names them.
+
+  static let processCPU = MetricDefinition(
+    process: "cpu_seconds_total", .counter, .seconds, "CPU time that this process has used, in user and system mode.")
+  static let processMemory = MetricDefinition(process: "resident_memory_bytes", .gauge, .bytes, "Memory of this process that is in RAM.")
+  static let processVirtualMemory = MetricDefinition(process: "virtual_memory_bytes", .gauge, .bytes, "Address space of this process.")
+  static let processStart = MetricDefinition(
+    process: "start_time_seconds", .gauge, .seconds, "When this process started, in Unix seconds.")
+  static let processOpenFiles = MetricDefinition(process: "open_fds", .gauge, .count, "File descriptors that this process has open.")
+  static let processMaxOpenFiles = MetricDefinition(process: "max_fds", .gauge, .count, "File descriptors that it may have open.")
+
   static let workers: [MetricDefinition] = [
-    lanesByState, lagEntriesSum, lagSecondsMax, commitLag, batchEntries, batchBytes, batchDuration, unknownTypes, retries, fenced,
-    ledgerRewinds, leaseChanges, bufferBytes, backpressure, deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError, redisUp,
-    postgresUp,
-    redisEvictionSafe, reloadSuccess, buildInfo,
+    lanesByState, lagEntries, lagSeconds, commitLag, batchEntries, batchBytes, batchDuration, unknownTypes, retries, fenced, ledgerRewinds,
+    leaseChanges, bufferBytes, backpressure, deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError, redisUp, postgresUp,
+    redisEvictionSafe, reloadSuccess, buildInfo, processCPU, processMemory, processVirtualMemory, processStart, processOpenFiles,
+    processMaxOpenFiles,
   ]
 }

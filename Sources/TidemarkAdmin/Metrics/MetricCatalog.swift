@@ -40,6 +40,9 @@ package enum MetricCatalog {
     "entries_ephemeral_total", .counter, .entries, labels: ["lane"], of: .lane, "Of these, ephemeral: counted and not stored.")
   static let entriesSkipped = MetricDefinition(
     "entries_skipped_total", .counter, .entries, labels: ["lane"], of: .lane, "Of these, skipped because no route wanted them.")
+  static let entriesMisrouted = MetricDefinition(
+    "entries_misrouted_total", .counter, .entries, labels: ["lane"], of: .lane,
+    "Of the applied ones, entries of sessions that belong to another lane: a producer that computes the partition wrongly.")
   static let entriesMissing = MetricDefinition(
     "entries_missing_total", .counter, .entries, labels: ["lane", "cause"], of: .lane,
     "Entries of the lane that were lost before they were read, exactly, as this worker recorded them: trimmed, or deleted. "
@@ -65,6 +68,7 @@ package enum MetricCatalog {
 
   static let lanes: [MetricDefinition] = [
     laneLagEntries, laneLagSeconds, laneLastCommit, laneState, laneFence, lanePressure, entriesRead, entriesApplied, entriesDuplicate,
-    entriesDivergent, entriesEphemeral, entriesSkipped, entriesMissing, laneBreaks, entriesTrimmed, trimBlocked, checkpointTimestamp,
+    entriesDivergent, entriesEphemeral, entriesSkipped, entriesMisrouted, entriesMissing, laneBreaks, entriesTrimmed, trimBlocked,
+    checkpointTimestamp,
   ]
 }

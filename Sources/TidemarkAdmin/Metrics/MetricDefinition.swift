@@ -20,6 +20,8 @@ package struct MetricDefinition: Sendable, Equatable {
   package var scope: Scope
   /// One sentence or two, without a line break.
   package var help: String
+  /// Other programs have it, too, under the same name.
+  private var isStandard = false
 
   init(_ name: String, _ kind: Kind, _ unit: MetricUnit = .count, labels: [String] = [], of scope: Scope, _ help: String) {
     self.name = name
@@ -30,10 +32,16 @@ package struct MetricDefinition: Sendable, Equatable {
     self.help = help
   }
 
-  /// Of every metric of this program.
+  /// Of the process as such, under the name that every Prometheus client gives it.
+  init(process name: String, _ kind: Kind, _ unit: MetricUnit, _ help: String) {
+    self.init("process_" + name, kind, unit, of: .worker, help)
+    isStandard = true
+  }
+
+  /// Of every metric that only this program has.
   package static let prefix = "tidemark_"
 
-  package var fullName: String { Self.prefix + name }
+  package var fullName: String { isStandard ? name : Self.prefix + name }
 }
 
 /// What a metric's value counts; it decides a histogram's buckets.

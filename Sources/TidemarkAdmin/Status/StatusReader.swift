@@ -12,19 +12,22 @@ package struct StatusReader: Sendable {
   /// Looking for them goes through all keys of Redis: not with each report.
   private let streams: Cached<[String]?>
   private let builtIn: BuiltInLanes?
+  private let namedLanes: @Sendable () -> [String]
 
   /// - Parameters:
   ///   - source: not the one that a worker reads with: the report reads an entry of each lane that is behind, and would wait for it.
-  ///   - settings: asked for each report, since a reload changes them.
+  ///   - namedLanes: the lanes that the configuration names, which may not be registered yet; asked for each report, as `settings` is, since
+  ///     a reload changes both.
   /// - Throws: ``PostgresError`` for a schema name that can't be quoted.
   package init(
     sink: PostgresSink, source: any LaneSource, schema: String, leaseTTL: Duration, builtIn: BuiltInLanes? = nil,
-    settings: @escaping @Sendable () -> [String: StatusReport.Setting]
+    namedLanes: @escaping @Sendable () -> [String] = { [] }, settings: @escaping @Sendable () -> [String: StatusReport.Setting]
   ) throws {
     self.sink = sink
     self.source = source
     self.leaseTTL = leaseTTL
     self.settings = settings
+    self.namedLanes = namedLanes
     self.builtIn = builtIn
     streams = Cached(for: .seconds(60)) {
       guard let builtIn else { return nil }
@@ -45,7 +48,7 @@ package struct StatusReader: Sendable {
       StatusReport.Lane(
         record, state: result.string(row, "state") ?? "", since: result.string(row, "since"),
         lastError: result.string(row, "last_error"), hint: result.string(row, "hint"),
-        deadLettersOpen: result.int64(row, "open").map { Int($0) })
+        deadLettersOpen: result.int64(row, "open").map { Int($0) }, gapsOpen: result.int64(row, "gaps_open").map { Int($0) })
     }
     let ours = Dictionary((worker?.lanes ?? []).map { ($0.record.name, $0) }) { first, _ in first }
     let asked = records.filter { ours[$0.name]?.lag == nil }
@@ -59,7 +62,10 @@ package struct StatusReader: Sendable {
       if let known = ours[lanes[index].lane], known.record.fence == lanes[index].fence { lanes[index].overlay(known) }
     }
     let types = try await sink.query(sql.unknownTypes)
-    let unread = await unreadStreams(besides: Set(records.map(\.name)))
+    let known = Set(records.map(\.name))
+    let unread = await unreadStreams(besides: known)
+    let unregistered = namedLanes().filter { !known.contains($0) }
+    if !unregistered.isEmpty, redisError == nil { lanes += await self.unregistered(unregistered) }
     return StatusReport(
       lanes: lanes, workers: (0..<workers.rowCount).map { StatusReport.Worker(workers, row: $0) }, settings: settings(),
       at: StatusReport.now(), postgres: .init(isUp: true),
@@ -78,7 +84,7 @@ package struct StatusReader: Sendable {
   /// What a worker knows by itself, while Postgres is away; nil where it does not answer either.
   package func remembered(_ worker: WorkerStatus?, by identity: WorkerIdentity, postgresError: String) -> StatusReport {
     let lanes = (worker?.lanes ?? []).map { status in
-      var lane = StatusReport.Lane(status.record, state: "", since: nil, lastError: nil, hint: nil, deadLettersOpen: nil)
+      var lane = StatusReport.Lane(status.record, state: "", since: nil, lastError: nil, hint: nil, deadLettersOpen: nil, gapsOpen: nil)
       lane.overlay(status)
       return lane
     }
@@ -109,12 +115,7 @@ package struct StatusReader: Sendable {
   private func lagOnServer(of records: [LaneRecord]) async -> ([String: LaneLag], String?) {
     do {
       let now = try await source.currentMilliseconds(beside: records.first?.name ?? "")
-      let observations = try await source.inspect(
-        records.map {
-          var check = LaneCheck(asking: $0.name, cursor: $0.cursor.position, question: .next)
-          check.mayBeDeferred = true
-          return check
-        })
+      let observations = try await observe(records.map { ($0.name, $0.cursor.position) })
       var lags: [String: LaneLag] = [:]
       var refusal: String?
       for (record, observation) in zip(records, observations) {
@@ -129,6 +130,49 @@ package struct StatusReader: Sendable {
       return (lags, lags.isEmpty ? refusal : nil)
     } catch {
       return ([:], "\(error)")
+    }
+  }
+
+  /// What Redis says of streams and of the first entry behind each position; of the counters alone where this user may not read entries.
+  private func observe(_ lanes: [(name: String, after: EntryID)]) async throws -> [LaneObservation] {
+    func ask(_ question: LaneCheck.Question) async throws -> [LaneObservation] {
+      try await source.inspect(
+        lanes.map {
+          var check = LaneCheck(asking: $0.name, cursor: $0.after, question: question)
+          check.mayBeDeferred = true
+          return check
+        })
+    }
+    do {
+      return try await ask(.next)
+    } catch let error as SourceError where error.kind == .misconfigured {
+      return try await ask(.counters)
+    }
+  }
+
+  /// Those of these lanes that have a stream, or can't be looked at.
+  private func unregistered(_ names: [String]) async -> [StatusReport.Lane] {
+    do {
+      var lanes: [StatusReport.Lane] = []
+      for (_, names) in try await source.byServer(names, lane: { $0 }) {
+        let now = try await source.currentMilliseconds(beside: names.first ?? "")
+        for (name, observation) in zip(names, try await observe(names.map { ($0, .zero) })) {
+          switch observation {
+          case .seen(let snapshot):
+            guard let stream = snapshot.stream else { continue }
+            let age = (snapshot.next ?? stream.firstID).flatMap { $0.ms <= now ? Double(now - $0.ms) / 1000 : nil }
+            let isEmpty = stream.length == 0
+            lanes.append(
+              StatusReport.Lane(
+                unregistered: name, lag: LaneLag(entries: Int64(clamping: stream.length), seconds: isEmpty ? 0 : age), error: nil))
+          case .refused(let error): lanes.append(StatusReport.Lane(unregistered: name, lag: nil, error: error.description))
+          case .deferred: lanes.append(StatusReport.Lane(unregistered: name, lag: nil, error: nil))
+          }
+        }
+      }
+      return lanes
+    } catch {
+      return names.map { StatusReport.Lane(unregistered: $0, lag: nil, error: "\(error)") }
     }
   }
 }

@@ -23,6 +23,8 @@ extension StatusReport {
     package var skipped: Int
     package var deadLetters: Int
     package var deadLettersOpen: Int?
+    /// Gaps that nobody has acknowledged.
+    package var gapsOpen: Int?
     package var missing: Int
     package var baseline: Int
     package var reread: Int
@@ -41,6 +43,7 @@ extension StatusReport {
       case read, applied, duplicates, divergent, ephemeral, skipped
       case deadLetters = "dead_letters"
       case deadLettersOpen = "dead_letters_open"
+      case gapsOpen = "gaps_open"
       case missing, baseline, reread, misrouted
       case accountingError = "accounting_error"
     }
@@ -67,6 +70,7 @@ extension StatusReport {
       try container.encode(skipped, forKey: .skipped)
       try container.encode(deadLetters, forKey: .deadLetters)
       try container.encode(deadLettersOpen, forKey: .deadLettersOpen)
+      try container.encode(gapsOpen, forKey: .gapsOpen)
       try container.encode(missing, forKey: .missing)
       try container.encode(baseline, forKey: .baseline)
       try container.encode(reread, forKey: .reread)

@@ -5,15 +5,30 @@ internal import TidemarkPostgres
 // Where the parts of a report come from: a row of the ledger, a worker's memory.
 
 extension StatusReport.Lane {
-  init(_ record: LaneRecord, state: String, since: String?, lastError: String?, hint: String?, deadLettersOpen: Int?) {
+  init(
+    _ record: LaneRecord, state: String, since: String?, lastError: String?, hint: String?, deadLettersOpen: Int?, gapsOpen: Int?
+  ) {
     self.init(
       lane: record.name, state: state, since: since, lastError: lastError, hint: hint,
       entryID: record.cursor.position.description, incarnation: record.incarnation, owner: record.owner, fence: record.fence,
       lagEntries: nil, lagSeconds: nil, read: record.totals.read, applied: record.totals.applied,
       duplicates: record.totals.duplicates, divergent: record.totals.divergent, ephemeral: record.totals.ephemeral,
-      skipped: record.totals.skipped, deadLetters: record.totals.deadLetters, deadLettersOpen: deadLettersOpen,
+      skipped: record.totals.skipped, deadLetters: record.totals.deadLetters, deadLettersOpen: deadLettersOpen, gapsOpen: gapsOpen,
       missing: record.totals.missing, baseline: Int(clamping: record.baseline), reread: record.totals.reread,
       misrouted: record.totals.misrouted, accountingError: record.accountingError)
+  }
+
+  /// A lane that the configuration names and that no worker has registered yet. All that its stream holds waits.
+  init(unregistered lane: String, lag: LaneLag?, error: String?) {
+    let record = LaneRecord(
+      laneID: 0, name: lane, shard: 0, fence: 0, incarnation: 1, cursor: LaneCursor(position: .zero, appliedNo: 0, seal: []), ordinal: 0,
+      baseline: 0, owner: nil)
+    self.init(
+      record, state: LaneState.unowned.rawValue, since: nil, lastError: error ?? "no worker has taken it up yet",
+      hint: "start a worker with `tidemark run`; the log of one that runs says why it does not take the lane up", deadLettersOpen: 0,
+      gapsOpen: 0)
+    lagEntries = lag?.entries
+    lagSeconds = lag?.seconds
   }
 
   /// What the owner knows and the ledger may not have been told yet.

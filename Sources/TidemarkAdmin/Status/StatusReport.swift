@@ -1,4 +1,5 @@
 package import TidemarkConfiguration
+internal import TidemarkCore
 
 /// What `tidemark status --json` and `/api/status` say. What is not known is null, and written as null.
 package struct StatusReport: Sendable, Equatable, Codable {
@@ -71,6 +72,27 @@ extension StatusReport {
     try container.encode(redis, forKey: .redis)
     try container.encode(unreadStreams, forKey: .unreadStreams)
     try container.encode(unknownTypes, forKey: .unknownTypes)
+  }
+
+  /// Dead letters and gaps that nobody has dealt with, as `3 open dead letters, 1 gap`; nil where there are none, or none are known.
+  var openProblems: String? {
+    func counted(_ count: Int, _ one: String, _ many: String) -> String? { count == 0 ? nil : "\(count) \(count == 1 ? one : many)" }
+    let parts = [
+      counted(lanes.reduce(0) { $0 + ($1.deadLettersOpen ?? 0) }, "open dead letter", "open dead letters"),
+      counted(lanes.reduce(0) { $0 + ($1.gapsOpen ?? 0) }, "gap", "gaps"),
+    ].compactMap(\.self)
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+
+  /// The lag of the installation; nil where that of a lane is not known, or not which lanes there are.
+  ///
+  /// - Parameter isConfigured: whether a lane still is one: of others nothing is read any more, whatever the ledger knows of them.
+  func lag(_ isConfigured: (String) -> Bool = { _ in true }) -> LaneLag {
+    guard postgres.isUp else { return LaneLag(entries: nil, seconds: nil) }
+    let lanes = self.lanes.filter { isConfigured($0.lane) }
+    let (entries, seconds) = (lanes.compactMap(\.lagEntries), lanes.compactMap(\.lagSeconds))
+    return LaneLag(
+      entries: entries.count == lanes.count ? entries.reduce(0, +) : nil, seconds: seconds.count == lanes.count ? seconds.max() ?? 0 : nil)
   }
 
   /// Every setting and where it comes from.

@@ -5,6 +5,7 @@ struct StatusSQL: Sendable {
   let lanes: String
   let workers: String
   let unknownTypes: String
+  let unowned: String
 
   /// Throws ``PostgresError`` for a schema name that can't be quoted.
   init(schema name: String) throws {
@@ -15,6 +16,7 @@ struct StatusSQL: Sendable {
       SELECT l.lane_id, l.lane, l.shard, l.fence, l.incarnation, l.entry_ms, l.entry_no, l.applied_no, l.seal, l.ordinal, l.baseline,
              l.read_total, l.applied_total, l.duplicates_total, l.divergent_total, l.ephemeral_total, l.skipped_total,
              l.dead_letters_total, l.missing_total, l.reread_total, l.misrouted_total, l.last_error, l.hint, coalesce(d.open, 0) AS open,
+             coalesce(g.open, 0) AS gaps_open,
              CASE WHEN s.live THEN s.worker END AS owner,
              CASE WHEN s.live THEN l.state ELSE 'unowned' END AS state,
              \(time("CASE WHEN s.live OR s.expires_at IN ('-infinity', 'infinity') OR s.expires_at IS NULL THEN l.since ELSE greatest(l.since, s.expires_at) END")) AS since
@@ -22,9 +24,19 @@ struct StatusSQL: Sendable {
         LEFT JOIN (SELECT shard, worker, expires_at, worker IS NOT NULL AND expires_at > clock_timestamp() AS live
                      FROM \(schema).leases) s USING (shard)
         LEFT JOIN (SELECT lane, count(*) AS open FROM \(schema).dead_letters WHERE resolved_at IS NULL GROUP BY lane) d USING (lane)
+        LEFT JOIN (SELECT lane, count(*) AS open FROM \(schema).gaps WHERE acknowledged_at IS NULL GROUP BY lane) g USING (lane)
        ORDER BY length(l.lane), l.lane
       """
     unknownTypes = "SELECT type, entries FROM \(schema).unknown_types ORDER BY entries DESC, type LIMIT 100"
+    // Of a lane without a lease that anybody holds, since when that is; by Postgres' clock.
+    unowned = """
+      SELECT l.lane, count(*) OVER () AS lanes
+        FROM \(schema).lanes l LEFT JOIN \(schema).leases s USING (shard)
+       WHERE (s.worker IS NULL OR s.expires_at <= clock_timestamp())
+         AND greatest(l.since, nullif(s.expires_at, 'infinity')) < clock_timestamp() - make_interval(secs => $1::double precision)
+       ORDER BY length(l.lane), l.lane
+       LIMIT 3
+      """
     workers = """
       SELECT w.worker, w.host, w.pid, w.version, \(time("w.started_at")) AS started_at, \(time("w.seen_at")) AS seen_at,
              w.seen_at > clock_timestamp() - make_interval(secs => $1::double precision) AS alive,

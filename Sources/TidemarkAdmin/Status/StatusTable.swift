@@ -13,7 +13,7 @@ package struct StatusTable {
     var blocks = [servers() + lanes()]
     let workers = self.workers()
     if !workers.isEmpty { blocks.append(workers) }
-    let problems = self.problems() + report.oddities()
+    let problems = open() + self.problems() + report.oddities()
     if !problems.isEmpty { blocks.append(problems) }
     return blocks.map { $0.joined(separator: "\n") }.joined(separator: "\n\n")
   }
@@ -22,6 +22,11 @@ package struct StatusTable {
     [("Postgres", report.postgres), ("Redis", report.redis)].compactMap { name, server in
       server.isUp ? nil : "\(name) is away: \(ForeignText.line(server.error ?? "no answer"))"
     }
+  }
+
+  /// What waits for a person although everything flows.
+  private func open() -> [String] {
+    report.openProblems.map { ["\($0): see `tidemark dead-letters list` and `tidemark lanes list`"] } ?? []
   }
 
   private func lanes() -> [String] {

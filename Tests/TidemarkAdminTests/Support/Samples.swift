@@ -33,7 +33,8 @@ func report(_ lanes: [LaneStatus], workers: [StatusReport.Worker] = []) -> Statu
   StatusReport(
     lanes: lanes.map { status in
       var lane = StatusReport.Lane(
-        status.record, state: status.state.rawValue, since: "2026-11-23T03:07:43.124Z", lastError: nil, hint: nil, deadLettersOpen: 0)
+        status.record, state: status.state.rawValue, since: "2026-11-23T03:07:43.124Z", lastError: nil, hint: nil, deadLettersOpen: 0,
+        gapsOpen: 0)
       lane.overlay(status)
       return lane
     }, workers: workers,

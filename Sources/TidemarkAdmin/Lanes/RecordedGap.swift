@@ -1,0 +1,39 @@
+/// Entries that are known to be lost, as the table `gaps` has it. Times are RFC 3339 in UTC.
+package struct RecordedGap: Sendable, Equatable, Codable {
+  package var id: Int64
+  package var lane: String
+  package var incarnation: Int64
+  /// The last entry known before them.
+  package var after: String?
+  /// The first one known behind them; nil where nothing followed.
+  package var before: String?
+  /// Exactly as many; nil where Redis destroyed its own counters.
+  package var missing: Int64?
+  /// At least as many, where it is not known exactly.
+  package var atLeast: Int64?
+  package var cause: String
+  package var detectedAt: String
+  package var acknowledgedAt: String?
+
+  package enum CodingKeys: String, CodingKey {
+    case id, lane, incarnation, after, before, missing, cause
+    case atLeast = "at_least"
+    case detectedAt = "detected_at"
+    case acknowledgedAt = "acknowledged_at"
+  }
+
+  // The compiler's own would leave out what is nil.
+  package func encode(to encoder: any Encoder) throws {
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encode(id, forKey: .id)
+    try container.encode(lane, forKey: .lane)
+    try container.encode(incarnation, forKey: .incarnation)
+    try container.encode(after, forKey: .after)
+    try container.encode(before, forKey: .before)
+    try container.encode(missing, forKey: .missing)
+    try container.encode(atLeast, forKey: .atLeast)
+    try container.encode(cause, forKey: .cause)
+    try container.encode(detectedAt, forKey: .detectedAt)
+    try container.encode(acknowledgedAt, forKey: .acknowledgedAt)
+  }
+}
