@@ -49,7 +49,7 @@ struct Tidemark: AsyncParsableCommand {
     commandName: "tidemark",
     abstract: "Replicates the state of long-running agents from Redis streams to PostgreSQL, exactly once and in order.",
     version: version,
-    subcommands: [Run.self, Dev.self, Migrate.self, Check.self, Status.self, DeadLetters.self, Bench.self, Agents.self])
+    subcommands: [Run.self, Dev.self, Migrate.self, Check.self, Status.self, Lanes.self, DeadLetters.self, Bench.self, Agents.self])
 
   /// The commands that a command line names, such as `tidemark dead-letters replay`: where its help is.
   static func commandPath(_ arguments: [String]) -> String {

@@ -71,7 +71,7 @@ import TidemarkTestKit
         try await waitUntil("\(goal) changes") { Int(try await product.value("select count(*) from tidemark.changes")) ?? 0 >= goal }
         try await product.postgres.stop(mode: .immediate)
         try await waitUntil("it notices") {
-          worker.standardError.contains("commit.retry") || worker.standardError.contains("leases.waiting")
+          worker.standardError.contains("commit.retry") || worker.standardError.contains("postgres.unreachable")
         }
         try await product.postgres.start()
       }

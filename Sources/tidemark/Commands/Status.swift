@@ -15,12 +15,7 @@ struct Status: AsyncParsableCommand {
   var watch = false
 
   func run() async throws {
-    let loaded = try options.load()
-    let composition = try Composition(loaded)
-    let settings = StatusReport.settings(of: loaded)
-    let reader = try StatusReader(
-      sink: try composition.makeSink(), source: composition.makeSource(), schema: composition.schema,
-      leaseTTL: loaded.configuration.lease.ttl, builtIn: composition.builtIn, settings: { settings })
+    let reader = try Composition(try options.load()).makeStatusReader()
     repeat {
       do {
         let report = try await reader.read()

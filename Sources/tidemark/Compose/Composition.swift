@@ -18,9 +18,13 @@ struct Composition {
   private var configuration: Configuration { loaded.configuration }
 
   /// Throws ``CommandFailure`` where an address makes no sense.
-  init(_ loaded: LoadedConfiguration) throws {
+  ///
+  /// - Parameter worker: which worker it is for, which every event then names; nil for a command.
+  init(_ loaded: LoadedConfiguration, worker: WorkerIdentity? = nil) throws {
     self.loaded = loaded
-    logger = .tidemark(loaded.configuration.log)
+    var logger = Logger.tidemark(loaded.configuration.log)
+    if let worker { logger[metadataKey: "worker"] = "\(worker.name)" }
+    self.logger = logger
     let (redis, postgres) = (loaded.configuration.redis, loaded.configuration.postgres)
     do {
       var configuration = try RedisConfiguration(
@@ -112,6 +116,15 @@ struct Composition {
 
   func makeDeadLetters() throws -> DeadLetterStore {
     try DeadLetterStore(sink: try makeSink(), schema: schema, routes: routes, limits: decodeLimits, builtIn: builtIn)
+  }
+
+  func makeLaneStore() throws -> LaneStore { try LaneStore(sink: try makeSink(), schema: schema) }
+
+  func makeStatusReader() throws -> StatusReader {
+    let (settings, namedLanes) = (StatusReport.settings(of: loaded), workerSettings.namedLanes)
+    return try StatusReader(
+      sink: try makeSink(), source: makeSource(), schema: schema, leaseTTL: configuration.lease.ttl, builtIn: builtIn,
+      namedLanes: { namedLanes }, settings: { settings })
   }
 
   var installation: Installation {

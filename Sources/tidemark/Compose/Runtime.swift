@@ -27,14 +27,14 @@ final class Runtime: Sendable {
     onListening: @escaping @Sendable (String) -> Void = { _ in }
   ) throws {
     MemoryPolicy.set()
-    composition = try Composition(loaded)
+    let identity = Composition.identity()
+    composition = try Composition(loaded, worker: identity)
     logger = composition.logger
     self.reload = reload
     let current = Current(loaded)
     self.current = current
     let registry = PrometheusRegistry()
     processMetrics = ProcessMetrics(factory: registry, version: Tidemark.version)
-    let identity = Composition.identity()
     let sink = try composition.makeSink()
     let claim = composition.makeClaim(sink, worker: identity)
     self.claim = claim
@@ -59,6 +59,7 @@ final class Runtime: Sendable {
             registry: registry, redis: composition.redis, prefix: composition.prefix, postgres: composition.postgres,
             schema: composition.schema,
             leaseTTL: loaded.configuration.lease.ttl, builtIn: composition.builtIn, settings: { StatusReport.settings(of: current.loaded) },
+            lanes: { try? Composition(current.loaded).workerSettings },
             version: Tidemark.version, logger: logger),
           logger: logger, onListening: { url in onListening(url) })
       }
@@ -111,14 +112,20 @@ final class Runtime: Sendable {
       if !changes.needsRestart.isEmpty {
         logger.warning(
           "configuration.needs_restart",
-          metadata: ["kept": "\(changes.needsRestart.joined(separator: ","))", "hint": "restart the worker to change these"])
+          metadata: [
+            "kept": "\(changes.needsRestart.joined(separator: ","))",
+            "not_in_force": "\(new.differences(of: changes.needsRestart, from: inForce).joined(separator: ", "))",
+            "hint": "restart the worker to change these",
+          ])
       }
       processMetrics.reloaded(true)
       logger.info("configuration.reloaded", metadata: ["changed": "\(changes.reloadable.joined(separator: ","))"])
     } catch {
       processMetrics.reloaded(false)
       let problems = (error as? CommandFailure)?.lines ?? (error as? ConfigurationError)?.problems.map(\.description) ?? ["\(error)"]
-      for problem in problems { logger.error("configuration.refused", metadata: ["problem": "\(problem)"]) }
+      for problem in problems {
+        logger.error("configuration.refused", metadata: ["problem": "\(problem)", "effect": "nothing is changed"])
+      }
     }
   }
 }

@@ -26,7 +26,7 @@ struct LineLogHandler: LogHandler {
   }
 
   private func line(_ name: String, _ level: Logger.Level, _ all: Logger.Metadata) -> String {
-    let now = Date().formatted(.iso8601.time(includingFractionalSeconds: true))
+    let now = Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     switch format {
     case .text:
       let pairs = all.sorted { $0.key < $1.key }.filter { !"\($0.value)".isEmpty }.map {
@@ -34,14 +34,45 @@ struct LineLogHandler: LogHandler {
       }
       return ([now, level.rawValue.uppercased(), ForeignText.line(name)] + pairs).joined(separator: " ")
     case .json:
-      var object: [String: String] = all.mapValues { "\($0)" }
-      object["time"] = now
-      object["level"] = level.rawValue
-      object["event"] = name
+      var object = all.mapValues { JSONValue($0) }.filter { $0.value != .text("") }
+      object["time"] = .text(now)
+      object["level"] = .text(level.rawValue)
+      object["event"] = .text(name)
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       // Texts can always be encoded.
       return ForeignText.json(String(decoding: (try? encoder.encode(object)) ?? Data(), as: UTF8.self))
+    }
+  }
+
+  /// A value of an event: numbers and flags stay what they are.
+  private enum JSONValue: Encodable, Equatable {
+    case text(String)
+    case integer(Int64)
+    case number(Double)
+    case flag(Bool)
+
+    init(_ value: Logger.MetadataValue) {
+      guard case .stringConvertible(let convertible) = value else {
+        self = .text("\(value)")
+        return
+      }
+      switch convertible {
+      case let integer as any BinaryInteger: self = Int64(exactly: integer).map { .integer($0) } ?? .text("\(integer)")
+      case let number as Double where number.isFinite: self = .number(number)
+      case let flag as Bool: self = .flag(flag)
+      default: self = .text("\(convertible)")
+      }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+      var container = encoder.singleValueContainer()
+      switch self {
+      case .text(let text): try container.encode(text)
+      case .integer(let integer): try container.encode(integer)
+      case .number(let number): try container.encode(number)
+      case .flag(let flag): try container.encode(flag)
+      }
     }
   }
 

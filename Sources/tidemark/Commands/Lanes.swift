@@ -1,0 +1,109 @@
+import ArgumentParser
+import TidemarkAdmin
+import TidemarkCore
+
+struct Lanes: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Lanes that wait for a person: list, pause, resume, retry a halted one, acknowledge gaps.",
+    discussion: "What is asked for is kept in PostgreSQL: it survives restarts, and running workers follow it within a second.",
+    subcommands: [List.self, Pause.self, Resume.self, Retry.self, Acknowledge.self])
+
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Lanes with their state and its reason, open dead letters, and gaps.")
+    @OptionGroup var options: ConfigurationOptions
+    @Option(name: .long, help: "Only this lane.") var lane: String?
+    @Flag(name: .long, help: "Gaps that are acknowledged, too.") var all = false
+    @Flag(name: .long, help: "Print JSON.") var json = false
+
+    func run() async throws {
+      try await Lanes.failing {
+        let composition = try Composition(try options.load())
+        let store = try composition.makeLaneStore()
+        if let lane, try await !store.knows(lane) { throw Lanes.unknown([lane]) }
+        let report = try await composition.makeStatusReader().read()
+        let listing = LaneListing(
+          lanes: report.lanes.filter { lane == nil || $0.lane == lane },
+          gaps: try await store.gaps(lane: lane, includesAcknowledged: all))
+        Console.print(json ? try listing.json() : listing.text())
+      }
+    }
+  }
+
+  struct Pause: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Reads no more of lanes; what was read of them is committed.")
+    @OptionGroup var options: ConfigurationOptions
+    @Argument(help: "Their names.") var lanes: [String]
+
+    func run() async throws { try await Lanes.change(lanes, options, "paused") { try await $0.pause(lanes, true) } }
+  }
+
+  struct Resume: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Lets paused lanes go on.")
+    @OptionGroup var options: ConfigurationOptions
+    @Argument(help: "Their names.") var lanes: [String]
+
+    func run() async throws { try await Lanes.change(lanes, options, "resumed") { try await $0.pause(lanes, false) } }
+  }
+
+  struct Retry: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Tries halted lanes again, from where they stand.")
+    @OptionGroup var options: ConfigurationOptions
+    @Argument(help: "Their names.") var lanes: [String]
+
+    func run() async throws { try await Lanes.change(lanes, options, "is tried again") { try await $0.retry(lanes) } }
+  }
+
+  struct Acknowledge: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "ack", abstract: "Marks gaps as known: they stay on record, and count as open no more.")
+    @OptionGroup var options: ConfigurationOptions
+    @Argument(help: "Their numbers, as `tidemark lanes list` shows them.") var gaps: [Int64] = []
+    @Option(name: .long, help: "All open gaps of this lane.") var lane: String?
+    @Flag(name: .long, help: "All open gaps.") var all = false
+
+    func validate() throws {
+      guard [!gaps.isEmpty, lane != nil, all].count(where: \.self) == 1 else {
+        throw ValidationError("lanes ack: give numbers of gaps, or --lane, or --all")
+      }
+    }
+
+    func run() async throws {
+      try await Lanes.failing {
+        let store = try Composition(try options.load()).makeLaneStore()
+        if let lane, try await !store.knows(lane) { throw Lanes.unknown([lane]) }
+        let unknown = try await store.unknownGaps(gaps)
+        guard unknown.isEmpty else {
+          let named = unknown.map { String($0) }.joined(separator: ", ")
+          throw CommandFailure.found("lanes ack: there is no gap \(named), and nothing was acknowledged; see `tidemark lanes list`")
+        }
+        let acknowledged = try await store.acknowledge(lane.map { .lane($0) } ?? (all ? .all : .numbers(gaps)))
+        for number in acknowledged { Console.print("\(number) acknowledged") }
+        for number in gaps where !acknowledged.contains(number) { Console.print("\(number) was acknowledged before") }
+        if acknowledged.isEmpty, gaps.isEmpty { Console.note("no open gaps") }
+      }
+    }
+  }
+
+  private static func change(
+    _ lanes: [String], _ options: ConfigurationOptions, _ outcome: String, _ body: (LaneStore) async throws -> [String]
+  ) async throws {
+    try await failing {
+      let unknown = try await body(try Composition(try options.load()).makeLaneStore())
+      guard unknown.isEmpty else { throw self.unknown(unknown) }
+      for lane in lanes { Console.print("\(lane) \(outcome)") }
+    }
+  }
+
+  private static func unknown(_ lanes: [String]) -> CommandFailure {
+    let names = lanes.map { ForeignText.line($0) }.joined(separator: ", ")
+    return CommandFailure.found("lanes: there is no lane \(names), and nothing was changed; see `tidemark lanes list`")
+  }
+
+  private static func failing(_ body: () async throws -> Void) async throws {
+    do {
+      try await body()
+    } catch let error as SinkError {
+      throw CommandFailure.found("postgres: \(error.description)\(error.hint.map { "; \($0)" } ?? "")")
+    }
+  }
+}
