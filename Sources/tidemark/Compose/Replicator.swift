@@ -24,6 +24,7 @@ struct Replicator: Service {
     let retry = composition.workerSettings.retry
     var wait: Duration?
     var told: Set<String> = []
+    var outages: [String: FailureReport] = [:]
     var firstRefusal: ContinuousClock.Instant?
     while !Task.isCancelled {
       var findings = await composition.postgresCheck.findings() + composition.redisCheck.findings()
@@ -39,10 +40,11 @@ struct Replicator: Service {
       if Task.isCancelled { return false }
       guard problems.isEmpty else { throw CommandFailure.found(problems) }
       let waiting = findings.filter { $0.severity == .unreachable }
-      for finding in findings where finding.severity != .ok && told.insert(finding.description).inserted {
-        let level: Logger.Level = finding.severity == .risk ? .error : .warning
-        logger.log(
-          level: level, finding.severity == .unreachable ? "server.waiting" : "server.finding", metadata: ["finding": "\(finding)"])
+      for finding in waiting where outages[finding.subject, default: FailureReport()].failed(finding.description, now: .now) {
+        logger.warning("server.waiting", metadata: ["finding": "\(finding)"])
+      }
+      for finding in findings where ![.ok, .unreachable].contains(finding.severity) && told.insert(finding.description).inserted {
+        logger.log(level: finding.severity == .risk ? .error : .warning, "server.finding", metadata: ["finding": "\(finding)"])
       }
       if waiting.isEmpty { return true }
       wait = retry.wait(after: wait, random: .random(in: 0..<1))
