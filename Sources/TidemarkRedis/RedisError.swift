@@ -31,15 +31,20 @@ package struct RedisError: Error, Sendable, CustomStringConvertible, CustomDebug
 
   package var code: Code
   package var message: String
+  /// How to fix it, where that is known here.
+  package var hint: String?
   package var underlying: (any Error)?
   /// What was awaited when the connection ended was entries.
   package var isOfRead = false
   package var file: String
   package var line: Int
 
-  package init(_ code: Code, _ message: String, underlying: (any Error)? = nil, file: String = #fileID, line: Int = #line) {
+  package init(
+    _ code: Code, _ message: String, hint: String? = nil, underlying: (any Error)? = nil, file: String = #fileID, line: Int = #line
+  ) {
     self.code = code
     self.message = message
+    self.hint = hint
     self.underlying = underlying
     self.file = file
     self.line = line
@@ -54,7 +59,7 @@ package struct RedisError: Error, Sendable, CustomStringConvertible, CustomDebug
     }
   }
 
-  package var description: String { ForeignText.line(message) }
+  package var description: String { ForeignText.line(message + (hint.map { "; \($0)" } ?? "")) }
 
   package var debugDescription: String {
     let cause = underlying.map { ", caused by \($0)" } ?? ""

@@ -59,6 +59,41 @@ import TidemarkTestKit
     }
   }
 
+  @Test func anErrorOfAServerIsSaidOnceWithOneHint() async throws {
+    try await withProduct(postgres: .private) { product in
+      let worker = try await product.startWorker()
+      try await product.waitFor("1", "select count(*) from tidemark.lanes")
+      #expect(try await worker.stop() == 0)
+      try await product.postgres.stop()
+      await product.redis.stop()
+      let address = "redis://127.0.0.1:\(product.redis.port)/0"
+      let line = "redis: can't reach \(address) (Connection refused); start the server, or correct redis.url"
+      #expect(try await product.run("check").standardOutput.contains("problem \(line)\n"))
+      #expect(try await product.run("agents", "--seconds", "1").standardError == "tidemark: \(line)\n")
+      let status = try await product.run("status")
+      #expect(
+        status.exitCode == 1 && status.standardError.hasSuffix("; start the server, or correct postgres.url\n"), "\(status.standardError)")
+      try await product.postgres.start()
+      let away = try await product.run("status")
+      #expect(
+        away.standardOutput.hasPrefix(
+          "Redis is away: can't reach \(address) (Connection refused); start the server, or correct redis.url\n"),
+        "\(away.standardOutput)")
+    }
+  }
+
+  @Test func theRightThatTheBenchmarkLacksIsNamedWithItsNames() async throws {
+    try await withProduct { product in
+      let name = product.postgres.database
+      try await product.postgres.adminPsql("create role \"\(name)_poor\" login; grant connect on database \"\(name)\" to \"\(name)_poor\"")
+      let bench = try await product.run(
+        "bench", "--quick", settings: ["postgres.url": product.postgres.url(database: name, role: "\(name)_poor")])
+      #expect(bench.exitCode == 1)
+      #expect(bench.standardError.contains("GRANT CREATE ON DATABASE \"\(name)\" TO \"\(name)_poor\"\n"), "\(bench.standardError)")
+      try await product.postgres.adminPsql("drop owned by \"\(name)_poor\"; drop role \"\(name)_poor\"")
+    }
+  }
+
   @Test func aWorkerThatWaitsForAServerStopsWhenTold() async throws {
     try await withProduct { product in
       await product.redis.stop()
@@ -120,7 +155,7 @@ import TidemarkTestKit
       try await expectRefused(product, "postgres.schema: a privilege on the schema tidemark is missing", "; grant it, or", settings: poor)
       try await product.value(
         "grant usage on schema tidemark to \"\(name)_poor\"; grant select on all tables in schema tidemark to \"\(name)_poor\"")
-      try await expectRefused(product, "postgres.privileges: the role \(name)_poor may not write", "GRANT", settings: poor)
+      try await expectRefused(product, "postgres.privileges: the role \(name)_poor lacks rights: ", "GRANT ", settings: poor)
       try await product.postgres.adminPsql("drop owned by \"\(name)_poor\"; drop role \"\(name)_poor\"")
       try await product.value("insert into tidemark.migrations (version, name, checksum) values (99, 'later', '')")
       try await expectRefused(product, "tidemark is at version 99, which this release does not know", "run the release that migrated it")

@@ -22,7 +22,7 @@ struct ServerProbes: Sendable {
       } catch let error as SourceError where !error.isRetryable {
         return "redis: \(error)"
       } catch {
-        return "redis: \(error); start it, or correct redis.url"
+        return "redis: \(error)"
       }
     }
     postgres = Cached(for: .seconds(1)) {

@@ -4,7 +4,7 @@ internal import TidemarkCore
 package struct Finding: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Severity: String, Sendable, Codable {
     case ok, warning, problem
-    /// A worker can run, and can lose what it was given: `check` fails, `run` says so loudly.
+    /// A worker can run, but not as promised: it can lose what it was given, or tells agents late. `check` fails, `run` says so loudly.
     case risk
     /// The server can't be reached: it may come back by itself.
     case unreachable
@@ -25,5 +25,20 @@ package struct Finding: Error, Sendable, Equatable, CustomStringConvertible {
 
   package var description: String {
     ForeignText.line("\(subject): \(text)\(mend.map { "; \($0)" } ?? "")")
+  }
+}
+
+extension Finding {
+  /// Milliseconds by which clocks may differ: leases and lag are in seconds.
+  private static let allowedSkew: Int64 = 2_000
+
+  /// What is to be said of the clock of a server that is ahead of this host's by `skew` milliseconds.
+  init(clockOf server: String, skew: Int64) {
+    guard abs(skew) > Self.allowedSkew else {
+      self.init(.ok, "\(server).clock", "agrees with this host's to \(Self.allowedSkew / 1_000) s")
+      return
+    }
+    self.init(
+      .warning, "\(server).clock", "the server's clock differs from this host's by \(skew) ms", mend: "run a time service on both")
   }
 }

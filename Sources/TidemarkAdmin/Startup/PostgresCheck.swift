@@ -1,22 +1,27 @@
+internal import Foundation
 package import Logging
-internal import TidemarkCore
+package import TidemarkCore
 package import TidemarkPostgres
 
 /// Looks at the Postgres side: reachable, version, schema, privileges, pooling, clock.
 package struct PostgresCheck: Sendable {
   private let configuration: PostgresConfiguration
   private let schema: String
+  private let destinations: [Destination]
   private let logger: Logger
 
-  package init(_ configuration: PostgresConfiguration, schema: String, logger: Logger) {
+  package init(_ configuration: PostgresConfiguration, schema: String, destinations: [Destination], logger: Logger) {
     self.configuration = configuration
     self.schema = schema
+    self.destinations = destinations
     self.logger = logger
   }
 
   /// Everything that was found, problems and what is well. Throws nothing: what stops it is a finding.
-  package func findings() async -> [Finding] {
-    await session() + (configuration.transport.risk.map { [Self.transport($0)] } ?? [])
+  ///
+  /// - Parameter triesStatements: the server plans each statement of a worker, too; it takes a round trip for each.
+  package func findings(triesStatements: Bool = false) async -> [Finding] {
+    await session(triesStatements) + (configuration.transport.risk.map { [Self.transport($0)] } ?? [])
   }
 
   /// What is said to a server on another machine, and by whom it can be read or changed on the way.
@@ -28,7 +33,7 @@ package struct PostgresCheck: Sendable {
       mend: "write postgres.url with sslmode=verify-full, and sslrootcert=FILE with the certificate of its authority")
   }
 
-  private func session() async -> [Finding] {
+  private func session(_ triesStatements: Bool) async -> [Finding] {
     do {
       let connection = try PostgresConnection(configuration: configuration, logger: logger)
       defer { Task { await connection.close() } }
@@ -42,10 +47,14 @@ package struct PostgresCheck: Sendable {
       let state = try await schemaState(connection)
       findings.append(state)
       if state.severity == .ok {
-        findings += try await privileges(connection)
+        let rights = try PostgresRightsCheck(connection, schema: schema, destinations: destinations)
+        let privileges = try await rights.privileges()
+        findings.append(privileges)
+        if triesStatements, privileges.severity == .ok { findings += try await rights.statements() }
         findings += try await rowSecurity(connection, schema: schema)
       }
       findings += try await durability(connection)
+      findings.append(try await clock(connection))
       return findings
     } catch let error as PostgresError {
       return [Finding(error.isRetryable ? .unreachable : .problem, "postgres", error.description)]
@@ -118,30 +127,6 @@ package struct PostgresCheck: Sendable {
     }
   }
 
-  private func privileges(_ connection: PostgresConnection) async throws -> [Finding] {
-    let result = try await connection.query(
-      """
-      SELECT c.relname AS name, 'SELECT, INSERT, UPDATE, DELETE' AS wanted
-        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-       WHERE n.nspname = $1 AND c.relkind IN ('r', 'p') AND c.relname NOT IN ('migrations', 'gaps')
-         AND NOT (has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
-                  AND (has_table_privilege(c.oid, 'UPDATE') OR c.relname IN
-                         ('change_log', 'context_history', 'outcomes', 'snapshots', 'checkpoints', 'divergences'))
-                  AND (has_table_privilege(c.oid, 'DELETE') OR c.relname NOT IN ('context', 'event_ids', 'earlier_event_ids', 'workers')))
-       ORDER BY 1
-      """, [.string(schema)], deadline: .seconds(10))
-    let missing = (0..<result.rowCount).compactMap { result.string($0, "name") }
-    guard !missing.isEmpty else { return [Finding(.ok, "postgres.privileges", "the role may write all tables of \(schema)")] }
-    let user = try await connection.query("SELECT current_user::text AS name", deadline: .seconds(10)).string(0, "name") ?? ""
-    return [
-      Finding(
-        .problem, "postgres.privileges",
-        "the role \(user) may not write \(missing.prefix(3).joined(separator: ", "))"
-          + (missing.count > 3 ? " and \(missing.count - 3) more" : ""),
-        mend: "as the owner: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"\(schema)\" TO \"\(user)\"")
-    ]
-  }
-
   /// What the server, the database or the role would set, had the session not set it itself.
   private func durability(_ connection: PostgresConnection) async throws -> [Finding] {
     let result = try await connection.query(
@@ -162,5 +147,13 @@ package struct PostgresCheck: Sendable {
         .warning, "postgres.\(name)", "\(name) is off: a crash of the server can lose what agents were told is durable",
         mend: "set \(name) = on")
     }
+  }
+
+  private func clock(_ connection: PostgresConnection) async throws -> Finding {
+    let before = Date.now
+    let result = try await connection.query(
+      "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now", deadline: .seconds(10))
+    let middle = before.addingTimeInterval(Date.now.timeIntervalSince(before) / 2)
+    return Finding(clockOf: "postgres", skew: (result.int64(0, "now") ?? 0) - Int64(middle.timeIntervalSince1970 * 1000))
   }
 }

@@ -7,14 +7,21 @@ package struct RedisCheck: Sendable {
   private let configuration: RedisConfiguration
   private let prefix: String
   private let partitions: Int
-  /// Names and patterns of the lanes that are not built in.
-  private let lanes: [GlobPattern]
+  private let patterns: [GlobPattern]
+  private let rights: RedisRightsCheck
 
-  package init(_ configuration: RedisConfiguration, prefix: String, partitions: Int, lanes: [GlobPattern] = []) {
+  /// - Parameters:
+  ///   - lanes: the names of all lanes that are configured, and patterns.
+  ///   - patterns: the names and patterns of the lanes that are not built in.
+  ///   - isTrimming: whether workers trim.
+  package init(
+    _ configuration: RedisConfiguration, prefix: String, partitions: Int, lanes: [String], patterns: [GlobPattern], isTrimming: Bool
+  ) {
     self.configuration = configuration
     self.prefix = prefix
     self.partitions = partitions
-    self.lanes = lanes
+    self.patterns = patterns
+    rights = RedisRightsCheck(configuration, prefix: prefix, lanes: lanes, isTrimming: isTrimming)
   }
 
   package func findings() async -> [Finding] {
@@ -34,17 +41,26 @@ package struct RedisCheck: Sendable {
       defer { Task { await keyspace.close() } }
       let servers = try await keyspace.connections().map { RedisInspector($0) }
       var versions: Set<String> = []
-      for server in servers {
-        try await server.requireSupportedVersion()
-        versions.insert(try await server.serverVersion())
+      do {
+        for server in servers {
+          try await server.requireSupportedVersion()
+          versions.insert(try await server.serverVersion())
+        }
+      } catch let error as RedisError where error.message.hasPrefix("NOPERM") {
+        // It is one of the rights that are looked at now.
+        return try await rights.findings()
       }
       let masters = servers.count > 1 ? " (\(servers.count) masters)" : ""
       var findings = [
         Finding(.ok, "redis", "connected to \(configuration.address)\(masters), version \(versions.sorted().joined(separator: ", "))")
       ]
+      let rights = try await rights.findings()
+      findings += rights
+      // Other questions would be refused, too.
+      guard !rights.contains(where: { $0.severity == .problem }) else { return findings }
       // What is so on several servers is told once.
       for server in servers {
-        for finding in [try await eviction(server)] + (try await persistence(server)) + (try await clock(server))
+        for finding in [try await eviction(server)] + (try await persistence(server)) + [try await clock(server)]
         where !findings.contains(where: { $0.description == finding.description }) {
           findings.append(finding)
         }
@@ -75,11 +91,14 @@ package struct RedisCheck: Sendable {
         mend: "set redis.password (or TIDEMARK_REDIS_PASSWORD_FILE) and redis.username to what the server accepts")
     }
     if message.hasPrefix("NOPERM") {
-      return Finding(.problem, "redis", "the user lacks a permission (\(message))", mend: "grant it with ACL SETUSER")
+      return Finding(
+        .problem, "redis", "the user lacks a right: \(message)",
+        mend: "grant it with ACL SETUSER; `tidemark check` names all that are missing")
     }
     if error.isRetryable {
-      return Finding(
-        .unreachable, "redis", "can't reach \(configuration.address) (\(message))", mend: "start the server, or correct redis.url")
+      // Most of them say themselves which server it is.
+      let text = message.contains(configuration.address) ? message : "can't reach \(configuration.address) (\(message))"
+      return Finding(.unreachable, "redis", text, mend: error.hint ?? "start the server, or correct redis.url")
     }
     return Finding(.problem, "redis", message)
   }
@@ -111,13 +130,9 @@ package struct RedisCheck: Sendable {
     return findings
   }
 
-  private func clock(_ inspector: RedisInspector) async throws -> [Finding] {
+  private func clock(_ inspector: RedisInspector) async throws -> Finding {
     let skew = try await inspector.clockSkewMilliseconds { Int64(Date().timeIntervalSince1970 * 1000) }
-    guard abs(skew) > 2_000 else { return [] }
-    return [
-      Finding(
-        .warning, "redis.clock", "the server's clock differs from this machine's by \(skew) ms", mend: "run a time service on both")
-    ]
+    return Finding(clockOf: "redis", skew: skew)
   }
 
   private func unread() async throws -> [Finding] {
@@ -125,7 +140,7 @@ package struct RedisCheck: Sendable {
     defer { Task { await source.close() } }
     // Without the right to SCAN a worker serves the built-in lanes all the same.
     guard let names = try? await source.discover(UnreadStreams.pattern(prefix)) else { return [] }
-    return Self.unread(names, BuiltInLanes(prefix: prefix, partitions: partitions)) { name in lanes.contains { $0.matches(name) } }
+    return Self.unread(names, BuiltInLanes(prefix: prefix, partitions: partitions)) { name in patterns.contains { $0.matches(name) } }
   }
 
   private func lanes(_ keyspace: RedisKeyspace) async throws -> [Finding] {

@@ -22,7 +22,7 @@ struct DestinationStatements: Sendable {
     let types = destination.columns.map(\.type)
     let arrayParameters = types.enumerated().map { "$\($0 + 1)::\($1)[]" }.joined(separator: ", ")
     let single = types.enumerated().map { "$\($0 + 1)::\($1)" }.joined(separator: ", ")
-    let values = types.enumerated().map { "($1)[\($0 + 1)]::\($1)" }.joined(separator: ", ")
+    let values = types.enumerated().map { "($1::text[])[\($0 + 1)]::\($1)" }.joined(separator: ", ")
     let exactly = try destination.exactly.map { "SELECT \(schema).\(try PostgresIdentifier.quoted($0))(\(values))" }
     switch destination.mode {
     case .append:
@@ -35,7 +35,7 @@ struct DestinationStatements: Sendable {
       self.single = nil
       arrays = "SELECT \(target)(\(arrayParameters))"
       copy = nil
-      let arraysOfOne = types.enumerated().map { "ARRAY[($1)[\($0 + 1)]]::\($1)[]" }.joined(separator: ", ")
+      let arraysOfOne = types.enumerated().map { "ARRAY[($1::text[])[\($0 + 1)]]::\($1)[]" }.joined(separator: ", ")
       row = exactly ?? "SELECT \(target)(\(arraysOfOne))"
     }
   }

@@ -2,6 +2,12 @@ package import NIOCore
 internal import NIOPosix
 internal import NIOSSL
 
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Musl)
+  internal import Musl
+#endif
+
 extension RedisConnection {
   /// Connects, proves who we are and selects the database.
   ///
@@ -74,7 +80,8 @@ extension RedisConnection {
     } catch let error as RedisError {
       throw error
     } catch {
-      throw RedisError(.connectFailed, "cannot connect to \(address): \(error); start Redis or correct redis.url", underlying: error)
+      throw RedisError(
+        .connectFailed, "can't reach \(address) (\(Self.reason(error)))", hint: "start the server, or correct redis.url", underlying: error)
     }
     do {
       return try await connection.closing { try await connection.introduce(configuration, name: name) }
@@ -83,6 +90,13 @@ extension RedisConnection {
       throw RedisError(
         .timedOut, "\(address) did not answer in time; see whether the port speaks TLS, else write redis://", underlying: error)
     }
+  }
+
+  /// Why a server can't be reached, in the system's words.
+  private static func reason(_ error: any Error) -> String {
+    // Of several addresses of one host the first is as good as any.
+    let first = (error as? NIOConnectionError).flatMap { $0.connectionErrors.first?.error ?? $0.dnsAError ?? $0.dnsAAAAError } ?? error
+    return (first as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(first)"
   }
 
   private func introduce(_ configuration: RedisConfiguration, name: String) async throws {

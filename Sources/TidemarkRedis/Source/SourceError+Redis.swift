@@ -5,7 +5,7 @@ extension SourceError {
   init(_ error: RedisError, address: String) {
     switch error.code {
     case .connectFailed, .connectionClosed, .timedOut, .malformedReply, .replyTooLarge:
-      self.init(.unavailable, error.message)
+      self.init(.unavailable, error.description)
       isClosedRead = error.isOfRead
     case .server:
       self.init(serverError: error.message, address: address)

@@ -148,17 +148,21 @@ struct Composition {
       postgres: postgres, redis: redis, schema: schema, lanes: BuiltInLanes(prefix: prefix, partitions: partitions), logger: quiet)
   }
 
-  var postgresCheck: PostgresCheck { PostgresCheck(postgres, schema: schema, logger: logger) }
+  var postgresCheck: PostgresCheck { PostgresCheck(postgres, schema: schema, destinations: routes.destinations, logger: logger) }
   /// What `check` finds in both servers. They are compared where each of them is as it must be.
   func findings() async throws -> [Finding] {
-    let findings = await postgresCheck.findings() + redisCheck.findings()
+    let findings = await postgresCheck.findings(triesStatements: true) + redisCheck.findings()
     guard !findings.contains(where: { $0.severity == .problem || $0.severity == .unreachable }) else { return findings }
     let claim = makeClaim(try makeSink())
     defer { Task { await claim.close() } }
     return findings + (await claim.findings())
   }
 
-  var redisCheck: RedisCheck { RedisCheck(redis, prefix: prefix, partitions: partitions, lanes: configuration.lanes.map(\.pattern)) }
+  var redisCheck: RedisCheck {
+    RedisCheck(
+      redis, prefix: prefix, partitions: partitions, lanes: (builtIn?.names ?? []) + configuration.lanes.map(\.streams),
+      patterns: configuration.lanes.map(\.pattern), isTrimming: configuration.trim.isEnabled)
+  }
 
   /// A name that no other worker has, and no earlier run of this one.
   static func identity() -> WorkerIdentity {

@@ -106,14 +106,24 @@ package struct BenchPlace: Sendable {
         "BEGIN; CREATE SCHEMA \(name); COMMENT ON SCHEMA \(name) IS \(try PostgresIdentifier.literal(Self.mark)); COMMIT",
         deadline: .seconds(30))
     } catch let error as PostgresError where error.sqlstate == "42501" {
-      throw Finding(
-        .problem, "bench", "the role may not create the schema \(schema)",
-        mend: "as the database's owner: GRANT CREATE ON DATABASE the_database TO the_role")
+      throw try await refusal(connection)
     }
     _ = try await Installation(
       postgres: postgres, redis: self.redis, schema: schema, prefix: lanes.prefix, partitions: lanes.partitions,
       leaseTTL: Self.leaseTTL, logger: logger
     ).migrate()
+  }
+
+  private func refusal(_ connection: PostgresConnection) async throws -> Finding {
+    // The failed transaction takes no other command.
+    await connection.rollback()
+    let names = try await connection.query(
+      "SELECT current_database()::text AS database, current_user::text AS role", deadline: .seconds(10))
+    let database = try PostgresIdentifier.quoted(names.string(0, "database") ?? "")
+    let role = names.string(0, "role") ?? ""
+    return Finding(
+      .problem, "bench", "the role \(role) may not create the schema \(schema)",
+      mend: "as the database's owner: GRANT CREATE ON DATABASE \(database) TO \(try PostgresIdentifier.quoted(role))")
   }
 
   func remove(_ connection: PostgresConnection, _ redis: RedisKeyspace) async throws {

@@ -1,0 +1,57 @@
+internal import TidemarkCore
+internal import TidemarkPostgres
+
+/// Looks whether the role may do what a worker does, and whether the server takes each statement of one.
+struct PostgresRightsCheck: Sendable {
+  private let connection: PostgresConnection
+  private let schema: String
+  private let rights: LedgerRights
+
+  /// Throws ``PostgresError`` for a name that can't be quoted.
+  init(_ connection: PostgresConnection, schema: String, destinations: [Destination]) throws {
+    self.connection = connection
+    self.schema = schema
+    let status = LedgerStatements.statements(of: try StatusSQL(schema: schema))
+    rights = try LedgerRights(LedgerStatements(schema: schema, destinations: destinations, others: status))
+  }
+
+  func privileges() async throws -> Finding {
+    let missing = try await rights.missing(over: connection)
+    guard !missing.isEmpty else { return Finding(.ok, "postgres.privileges", "the role may do in \(schema) what a worker does") }
+    let role = try await connection.query("SELECT current_user::text AS name", deadline: .seconds(10)).string(0, "name") ?? ""
+    return try Self.finding(of: missing, role: role)
+  }
+
+  /// One line of what is missing, and the statements that grant it.
+  static func finding(of missing: [LedgerRights.Missing], role: String) throws -> Finding {
+    let grantee = try PostgresIdentifier.quoted(role)
+    var objects: [(privileges: String, names: [String])] = []
+    for right in missing {
+      if let place = objects.firstIndex(where: { $0.privileges == right.privileges }) {
+        objects[place].names.append(right.object)
+      } else {
+        objects.append((right.privileges, [right.object]))
+      }
+    }
+    let grants = objects.map { privileges, names in
+      let kind = privileges == "EXECUTE" ? "FUNCTION" : "TABLE"
+      let list = names.map { $0.trimmingPrefix("\(kind) ") }.joined(separator: ", ")
+      return "GRANT \(privileges) ON \(kind) \(list) TO \(grantee)"
+    }
+    let names = missing.map { "\($0.object.split(separator: ".", maxSplits: 1).last ?? "") (\($0.privileges))".replacing("\"", with: "") }
+    return Finding(
+      .problem, "postgres.privileges", "the role \(role) lacks rights: \(names.joined(separator: ", "))",
+      mend: "as the owner: \(grants.joined(separator: "; "))")
+  }
+
+  func statements() async throws -> [Finding] {
+    let failures = try await rights.failures(over: connection)
+    guard !failures.isEmpty else { return [Finding(.ok, "postgres.statements", "the server takes every statement of a worker")] }
+    return failures.map { name, error in
+      Finding(
+        .problem, "postgres.statements", "the statement \(name) of a worker fails: \(error.description)",
+        mend: error.sqlstate == "42501"
+          ? "grant the role what is refused there" : "where somebody has changed the tables of \(schema), change them back")
+    }
+  }
+}

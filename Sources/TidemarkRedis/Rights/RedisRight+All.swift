@@ -1,0 +1,56 @@
+extension RedisRight {
+  /// The largest id: no range that begins with it carries an entry.
+  private static let end = "18446744073709551615-18446744073709551615"
+  /// A digest that no script has.
+  private static let digest = String(repeating: "f", count: 40)
+
+  /// Every command that Tidemark uses, with every kind of key that it is used on.
+  package static let all: [RedisRight] =
+    work + publishing + upkeep + connecting + [
+      // Only where INFO does not say it.
+      RedisRight("CONFIG GET maxmemory-policy", .askingForPolicy, trial: .none),
+      RedisRight("XADD KEY * type t", .bench, .lane, trial: .none),
+      RedisRight("UNLINK KEY", .bench, .lane, trial: .none),
+      RedisRight("EXISTS KEY", .bench, .lane, trial: .none),
+      RedisRight("PUBSUB NUMSUB KEY", .bench, .channel, trial: .none),
+      RedisRight("SUBSCRIBE KEY", .bench, .channel, trial: .none),
+    ]
+
+  private static let work: [RedisRight] =
+    [
+      RedisRight("PING", .work), RedisRight("INFO server", .work), RedisRight("TIME", .work),
+      RedisRight("EVAL return 0", .work, trial: .direct),
+    ]
+    + [Place.lane, .marks, .rejected].map { RedisRight("EVALSHA \(digest) 1 KEY", .work, $0, trial: .direct) }
+    + [Place.sharedMarks, .claim].map { RedisRight("EVALSHA \(digest) 1 KEY", .work, $0, trial: .direct) }
+    + [
+      "XREAD COUNT 1 STREAMS KEY $", "XRANGE KEY \(end) \(end)", "XREVRANGE KEY \(end) \(end)", "XLEN KEY",
+      // A word that is no option: entries of any size stay where they are.
+      "XINFO STREAM KEY FULL none", "XINFO GROUPS KEY",
+    ].map { RedisRight($0, .work, .lane) }
+    + [Place.marks, .sharedMarks, .claim].flatMap { place in
+      ["HGET KEY f", "HMGET KEY f", "HSET KEY f v"].map { RedisRight($0, .work, place) }
+    }
+    + [Place.marks, .sharedMarks].map { RedisRight("HDEL KEY f", .work, $0) }
+    + ["HSET KEY f v", "HDEL KEY f", "HLEN KEY", "HSCAN KEY 0 COUNT 1"].map { RedisRight($0, .work, .rejected) }
+
+  private static let publishing: [RedisRight] = [RedisRight("PUBLISH KEY 0-0", .publishing, .channel)]
+
+  private static let upkeep: [RedisRight] = [
+    RedisRight("XTRIM KEY MINID 0", .trimming, .lane),
+    RedisRight("XGROUP SETID KEY g 0", .mirroring, .lane),
+    RedisRight("XGROUP CREATE KEY g 0", .mirroring, .lane),
+    RedisRight("XSETID KEY 0-1", .raisingIDs, .lane),
+    RedisRight("SCAN 0 COUNT 1", .discovery),
+    RedisRight("TYPE KEY", .discovery, .lane),
+    RedisRight("CLIENT ID", .doorbell, trial: .direct),
+    RedisRight("CLIENT TRACKING OFF", .doorbell, trial: .direct),
+    RedisRight("SUBSCRIBE __redis__:invalidate", .doorbell, trial: .subscription),
+    RedisRight("CLIENT LIST TYPE normal", .countingWorkers, trial: .direct),
+  ]
+
+  private static let connecting: [RedisRight] =
+    ["AUTH", "SELECT 0", "CLUSTER SLOTS", "ASKING", "SENTINEL GET-MASTER-ADDR-BY-NAME s"].map {
+      RedisRight($0, .connecting, trial: .none)
+    } + [RedisRight("CLIENT SETNAME tidemark-check", .naming, trial: .direct)]
+}

@@ -1,0 +1,122 @@
+internal import TidemarkCore
+
+/// Tries whether the user may run each command that a worker uses, on the keys and channels on which it uses them, without an effect.
+///
+/// Commands run in a script that the server keeps from writing. It looks at the rights of the user first, so the error says whether they are
+/// there. `ACL DRYRUN` would say the same, and is allowed to administrators only.
+package struct RedisRightsProbe: Sendable {
+  /// What the user lacks.
+  package struct Refusal: Sendable, Hashable {
+    package enum Kind: Sendable, Hashable { case command, key, channel }
+    package var kind: Kind
+    package var right: RedisRight
+    /// The key or the channel; empty for a command that names none.
+    package var name: String
+  }
+
+  private let configuration: RedisConfiguration
+  private let prefix: String
+  private let lanes: [String]
+
+  /// - Parameter lanes: all that are known by name, and patterns as they stand: what a rule allows for a pattern's text it allows for what
+  ///   the pattern matches.
+  package init(_ configuration: RedisConfiguration, prefix: String, lanes: [String]) {
+    self.configuration = configuration
+    self.prefix = prefix
+    self.lanes = lanes
+  }
+
+  /// What is refused. Throws ``RedisError`` where a server can't be asked.
+  package func refusals(of rights: [RedisRight]) async throws -> [Refusal] {
+    let keyspace = RedisKeyspace(configuration, name: "tidemark-check")
+    defer { Task { await keyspace.close() } }
+    var found = try await refusals(of: trials(of: rights.filter { $0.trial == .direct }).map { [$0] }, in: keyspace) { trials in
+      trials[0].right.arguments(trials[0].name)
+    } answers: {
+      [$0]
+    }
+    let scripted = Dictionary(grouping: trials(of: rights.filter { $0.trial == .script }), by: \.route)
+    found += try await refusals(of: scripted.sorted { $0.key < $1.key }.map(\.value), in: keyspace) { trials in
+      ["EVAL", .text(Self.script), "0"]
+        + trials.flatMap { trial in
+          let words = trial.right.arguments(trial.name)
+          return [.integer(Int64(words.count))] + words
+        }
+    } answers: {
+      $0.elements ?? []
+    }
+    for right in rights where right.trial == .subscription { found += try await subscribing(right) }
+    return found
+  }
+
+  /// One command on one key. Those of one slot have one route.
+  private struct Trial {
+    var right: RedisRight
+    var name: String
+    var route: String
+  }
+
+  /// ARGV: for each command the number of its words, and its words. Answers the error of each, or ''.
+  private static let script = """
+    #!lua flags=no-writes,allow-oom
+    local errors, i = {}, 1
+    while i <= #ARGV do
+      local count = tonumber(ARGV[i])
+      local reply = redis.pcall(unpack(ARGV, i + 1, i + count))
+      errors[#errors + 1] = type(reply) == 'table' and reply.err or ''
+      i = i + count + 1
+    end
+    return errors
+    """
+
+  private func refusals(
+    of trials: [[Trial]], in keyspace: RedisKeyspace, _ command: ([Trial]) -> [RedisArgument], answers: (RedisReply) -> [RedisReply]
+  ) async throws -> [Refusal] {
+    let replies = try await keyspace.pipeline(trials.map { ($0[0].route, command($0)) })
+    return zip(trials, replies).flatMap { trials, reply in
+      zip(trials, answers(reply)).compactMap { trial, answer in
+        Self.refusal(answer).map { Refusal(kind: $0, right: trial.right, name: trial.name) }
+      }
+    }
+  }
+
+  private func subscribing(_ right: RedisRight) async throws -> [Refusal] {
+    let channel = String(right.words.split(separator: " ")[1])
+    let connection = try await RedisConnection.connect(configuration, name: "tidemark-check")
+    defer { Task { await connection.close() } }
+    do {
+      try await connection.subscribe(to: [channel]) { _ in }
+      return []
+    } catch let error as RedisError where error.code == .server {
+      return Self.refusal(.error(error.message)).map { [Refusal(kind: $0, right: right, name: channel)] } ?? []
+    }
+  }
+
+  /// What the user lacks by an error of the server; nil for every other answer. In a script it is said in other words than outside.
+  private static func refusal(_ reply: RedisReply) -> Refusal.Kind? {
+    let message: String
+    switch reply {
+    case .error(let text): message = text
+    default: message = reply.text ?? ""
+    }
+    guard ServerErrorClass(message) == .refused else { return nil }
+    if message.contains("channel") { return .channel }
+    return message.contains(" key") ? .key : .command
+  }
+
+  private func trials(of rights: [RedisRight]) -> [Trial] {
+    rights.flatMap { right -> [Trial] in
+      let claim = "\(prefix):config"
+      let built = lanes.compactMap { DurableScript.builtInBase(of: $0, prefix: prefix) }
+      switch right.place {
+      case .nothing: return [Trial(right: right, name: "", route: claim)]
+      case .lane: return lanes.map { Trial(right: right, name: $0, route: $0) }
+      case .marks: return built.map { Trial(right: right, name: "\($0):lane", route: "\($0):changes") }
+      case .rejected: return built.map { Trial(right: right, name: "\($0):rejected", route: "\($0):changes") }
+      case .channel: return built.map { Trial(right: right, name: "\($0):durable", route: "\($0):changes") }
+      case .sharedMarks: return [Trial(right: right, name: "\(prefix):durable", route: "\(prefix):durable")]
+      case .claim: return [Trial(right: right, name: claim, route: claim)]
+      }
+    }
+  }
+}

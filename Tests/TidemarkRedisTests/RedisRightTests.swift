@@ -1,0 +1,47 @@
+import Foundation
+import Testing
+
+@testable import TidemarkRedis
+
+/// The commands whose rights `check` tries are those that the sources send.
+@Suite struct RedisRightTests {
+  /// Error words, options, titles of tables and methods of HTTP that look like commands.
+  private static let others: Set<String> = [
+    "HEAD", "READONLY", "LANE", "WORKER", "DRAIN", "SETTING", "PREFIX", "COUNT", "BLOCK", "STREAMS",
+  ]
+
+  /// Every command with its subcommand where the source says it: `XINFO STREAM`, in Swift and in scripts.
+  private static func commandsInSources() throws -> Set<String> {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    var commands: Set<String> = []
+    for target in ["TidemarkRedis", "TidemarkAdmin", "TidemarkEngine", "tidemark"] {
+      let folder = root.appending(path: "Sources/\(target)")
+      for file in try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)).allObjects.compactMap({
+        $0 as? URL
+      })
+      where file.pathExtension == "swift" && !file.path.contains("/Rights/") {
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let swift = text.matches(of: /(?:\[|writer\.append\()"([A-Z]{4,})"(?:, "([A-Z][A-Z-]+)")?/).map { ($0.1, $0.2) }
+        let lua = text.matches(of: /(?:call|fetch)\('([A-Z]+)'(?:, '([A-Z]+)')?/).map { ($0.1, $0.2) }
+        for (name, second) in swift + lua where !others.contains(String(name)) {
+          let isContainer = ["CLIENT", "CLUSTER", "CONFIG", "PUBSUB", "SENTINEL", "XGROUP", "XINFO"].contains(name)
+          commands.insert(isContainer ? ([name] + (second.map { [$0] } ?? [])).joined(separator: "|").lowercased() : name.lowercased())
+        }
+      }
+    }
+    return commands
+  }
+
+  @Test func everyCommandOfTheSourcesIsListedAndNoOther() throws {
+    // The step of the group is an argument of its script.
+    let sent = try Self.commandsInSources().subtracting(["xgroup"]).union(["xgroup|setid", "xgroup|create"])
+    let listed = Set(RedisRight.all.map(\.command))
+    #expect(sent.subtracting(listed).sorted() == [])
+    #expect(listed.subtracting(sent).sorted() == [])
+  }
+
+  @Test func aCommandWithSubcommandsIsNamedAsRulesNameIt() {
+    #expect(RedisRight("XINFO STREAM KEY", .work, .lane).command == "xinfo|stream")
+    #expect(RedisRight("XREAD COUNT 1 STREAMS KEY $", .work, .lane).command == "xread")
+  }
+}
