@@ -154,7 +154,7 @@ import TidemarkTestKit
         let store = try scene.store()
         tasks.addTask {
           for letter in letters.reversed() {
-            switch try await store.discard(letter, because: "it is late") {
+            switch try await store.discard([letter], because: "it is late").first?.outcome {
             case .resolvedBefore(let resolution): await told.add(letter, resolution)
             case .discarded: await told.add(letter, "discard won")
             case nil: await told.add(letter, "there is none")

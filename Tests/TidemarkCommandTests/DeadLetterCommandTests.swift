@@ -18,7 +18,7 @@ import TidemarkTestKit
     try await withProduct { product in
       let worker = try await product.startWorker()
       let empty = try await product.run("dead-letters", "list")
-      #expect(empty.exitCode == 0 && empty.standardOutput.isEmpty && empty.standardError == "no dead letters\n")
+      #expect(empty.exitCode == 0 && empty.standardOutput.isEmpty && empty.standardError == "no open dead letters\n")
 
       let ids = try await product.add([
         Self.title(Self.nul), Self.context("k", Array("{".utf8)), Self.title([0xFF]), Self.title(Array("\u{1B}[31mred".utf8) + [0]),
@@ -27,10 +27,14 @@ import TidemarkTestKit
       let list = try await product.run("dead-letters", "list")
       let lines = list.standardOutput.split(separator: "\n")
       #expect(lines.count == 4)
-      #expect(lines[0].hasPrefix("1  tidemark:{0}:changes  \(ids[0])  unstorable_text  the field 'title' holds a NUL byte"))
+      #expect(lines[0].hasPrefix("1  tidemark:{0}:changes  \(ids[0])  "))
+      #expect(lines[1].hasPrefix("2  tidemark:{0}:changes  \(ids[1])  s  "))
+      #expect(lines[0].contains("s ago  unstorable_text  the field 'title' holds a NUL byte"))
+      #expect(list.standardError == "4 open dead letters: unstorable_text 2, bad_json 1, bad_utf8 1\n")
       #expect(try await product.run("dead-letters", "list", "--reason", "bad_json").standardOutput.hasPrefix("2  "))
-      #expect(try await product.run("dead-letters", "list", "--lane", "another").standardOutput.isEmpty)
-      #expect(try await product.run("dead-letters", "list", "--limit", "2").standardOutput.split(separator: "\n").count == 2)
+      let two = try await product.run("dead-letters", "list", "--limit", "2")
+      #expect(two.standardOutput.split(separator: "\n").count == 2)
+      #expect(two.standardError.hasSuffix("; the oldest 2 are listed, --limit lists more\n"), "\(two.standardError)")
 
       let json = try await product.run("dead-letters", "list", "--json").standardOutput.split(separator: "\n")
       let objects = try json.map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
@@ -122,6 +126,48 @@ import TidemarkTestKit
       #expect(try await product.run("dead-letters", "discard", "7").exitCode == 1)
       #expect(try await product.run("dead-letters", "replay").exitCode == 2)
       #expect(try await product.run("dead-letters", "show", "first").exitCode == 2)
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test func whatNoLetterCanHaveIsAnErrorAndNotAnEmptyList() async throws {
+    try await withProduct { product in
+      for command in ["list", "replay", "discard"] {
+        let reason = try await product.run("dead-letters", command, "--reason", "bad_jsn")
+        #expect(reason.exitCode == 2)
+        #expect(
+          reason.standardError
+            == "tidemark: --reason: there is no reason bad_jsn; did you mean bad_json?; see `tidemark dead-letters \(command) --help`\n")
+        let lane = try await product.run("dead-letters", command, "--lane", "another")
+        #expect(lane.exitCode == 1)
+        #expect(lane.standardError == "tidemark: dead-letters: there is no lane another; `tidemark status` lists the lanes\n")
+      }
+      for limit in ["0", "-1"] {
+        #expect(try await product.run("dead-letters", "list", "--limit=\(limit)").exitCode == 2)
+      }
+      #expect(try await product.run("dead-letters", "discard").exitCode == 2)
+      #expect(try await product.run("dead-letters", "discard", "1", "--reason", "bad_json").exitCode == 2)
+      let none = try await product.run("dead-letters", "replay", "--reason", "bad_json")
+      #expect(none.exitCode == 0 && none.standardError == "no open dead letters of this kind\n")
+    }
+  }
+
+  @Test func discardTakesAllOrNoneOfItsNumbersOrAllOfAKind() async throws {
+    try await withProduct { product in
+      let worker = try await product.startWorker()
+      try await product.add([Self.title(Self.nul), Self.context("k", Array("{".utf8)), Self.title([0xFF]), Self.title([0xFF])])
+      try await product.waitUntilCaughtUp()
+      let missing = try await product.run("dead-letters", "discard", "1", "999", "2")
+      #expect(missing.exitCode == 1 && missing.standardOutput.isEmpty)
+      #expect(missing.standardError.contains("there is no dead letter 999, so none was discarded"), "\(missing.standardError)")
+      #expect(try await product.value("select count(*) from tidemark.dead_letters where resolved_at is null") == "4")
+      #expect(try await product.run("dead-letters", "discard", "2", "1", "2").standardOutput == "2 discarded\n1 discarded\n")
+      let lane = Product.lane
+      let kind = try await product.run("dead-letters", "discard", "--reason", "bad_utf8", "--lane", lane, "--because", "a test")
+      #expect(kind.exitCode == 0 && kind.standardOutput == "2 discarded\n")
+      #expect(
+        try await product.rows("select id, resolution from tidemark.dead_letters order by id")
+          == ["1|discarded", "2|discarded", "3|discarded: a test", "4|discarded: a test"])
       #expect(try await worker.stop() == 0)
     }
   }

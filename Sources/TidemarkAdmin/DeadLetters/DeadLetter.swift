@@ -10,6 +10,8 @@ package struct DeadLetter: Sendable, Equatable {
   package var detail: String
   package var sqlstate: String?
   package var at: String
+  /// Seconds since then, by Postgres' clock.
+  package var age: Int64
   package var resolvedAt: String?
   package var resolution: String?
   package var isComplete: Bool

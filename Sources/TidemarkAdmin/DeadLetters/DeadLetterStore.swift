@@ -15,16 +15,12 @@ package struct DeadLetterStore: Sendable {
       self.includesResolved = includesResolved
       self.limit = limit
     }
+
+    var parameters: [PostgresValue] { [.string(lane), .string(reason), .bool(includesResolved)] }
   }
 
-  package enum Discard: Sendable, Equatable {
-    case discarded
-    /// Somebody replayed or discarded it before; what they wrote down.
-    case resolvedBefore(String)
-  }
-
-  private let sink: PostgresSink
-  private let schema: String
+  let sink: PostgresSink
+  let schema: String
   private let routes: RouteTable
   private let limits: EntryDecoder.Limits
   private let builtIn: BuiltInLanes?
@@ -37,17 +33,37 @@ package struct DeadLetterStore: Sendable {
     self.builtIn = builtIn
   }
 
-  private static let columns =
-    "id, lane, entry_ms, entry_no, session_id, reason, detail, sqlstate, at::text, resolved_at::text, resolution, raw_complete"
+  /// What ``Filter/parameters`` mean.
+  private static let condition =
+    "($1::text IS NULL OR lane = $1) AND ($2::text IS NULL OR reason = $2) AND ($3::boolean OR resolved_at IS NULL)"
 
+  private static let columns =
+    "id, lane, entry_ms, entry_no, session_id, reason, detail, sqlstate, at::text, resolved_at::text, resolution, raw_complete, "
+    + "greatest(0, extract(epoch FROM clock_timestamp() - at))::bigint AS age"
+
+  /// The oldest that a filter lets through, by number.
   package func list(_ filter: Filter) async throws -> [DeadLetter] {
     let result = try await sink.query(
-      """
-      SELECT \(Self.columns) FROM \(schema).dead_letters
-       WHERE ($1::text IS NULL OR lane = $1) AND ($2::text IS NULL OR reason = $2) AND ($3::boolean OR resolved_at IS NULL)
-       ORDER BY id LIMIT $4::bigint
-      """, [.string(filter.lane), .string(filter.reason), .bool(filter.includesResolved), .integer(Int64(filter.limit))])
+      "SELECT \(Self.columns) FROM \(schema).dead_letters WHERE \(Self.condition) ORDER BY id LIMIT $4::bigint",
+      filter.parameters + [.integer(Int64(filter.limit))])
     return (0..<result.rowCount).compactMap { Self.letter(result, $0) }
+  }
+
+  /// How many a filter lets through, whatever its limit, by reason; the most first.
+  package func counts(_ filter: Filter) async throws -> [(reason: String, count: Int64)] {
+    let result = try await sink.query(
+      "SELECT reason, count(*) AS count FROM \(schema).dead_letters WHERE \(Self.condition) GROUP BY reason ORDER BY count(*) DESC, reason",
+      filter.parameters)
+    return (0..<result.rowCount).map { (result.string($0, "reason") ?? "", result.int64($0, "count") ?? 0) }
+  }
+
+  /// Whether Tidemark knows a lane of this name, or a dead letter of one.
+  package func isKnown(lane: String) async throws -> Bool {
+    let result = try await sink.query(
+      """
+      SELECT EXISTS (SELECT FROM \(schema).lanes WHERE lane = $1) OR EXISTS (SELECT FROM \(schema).dead_letters WHERE lane = $1) AS known
+      """, [.string(lane)])
+    return result.bool(0, "known") ?? false
   }
 
   /// One with its bytes. Nil where there is none of this number.
@@ -62,12 +78,12 @@ package struct DeadLetterStore: Sendable {
     return letter
   }
 
-  /// Open ones with this reason, by number; at most `limit` that come after one.
-  package func openLetters(reason: String, after id: Int64, limit: Int) async throws -> [Int64] {
+  /// Open ones that a filter lets through, by number; as many as its limit that come after one.
+  package func openLetters(_ filter: Filter, after id: Int64) async throws -> [Int64] {
     let result = try await sink.query(
       """
-      SELECT id FROM \(schema).dead_letters WHERE reason = $1 AND id > $2::bigint AND resolved_at IS NULL ORDER BY id LIMIT $3::bigint
-      """, [.string(reason), .integer(id), .integer(Int64(limit))])
+      SELECT id FROM \(schema).dead_letters WHERE \(Self.condition) AND resolved_at IS NULL AND id > $4::bigint ORDER BY id LIMIT $5::bigint
+      """, filter.parameters + [.integer(id), .integer(Int64(filter.limit))])
     return (0..<result.rowCount).compactMap { result.int64($0, "id") }
   }
 
@@ -76,18 +92,6 @@ package struct DeadLetterStore: Sendable {
     let result = try await sink.query(
       "SELECT \(Self.columns) FROM \(schema).dead_letters WHERE id = ANY ($1::bigint[])", [.integerArray(ids)])
     return (0..<result.rowCount).compactMap { Self.letter(result, $0) }
-  }
-
-  /// Marks as discarded; the row and its bytes stay until retention takes them. One that is being replayed is waited for. Nil where there is
-  /// none of this number.
-  package func discard(_ id: Int64, because reason: String?) async throws -> Discard? {
-    let result = try await sink.query(
-      """
-      UPDATE \(schema).dead_letters SET resolved_at = now(), resolution = $2
-       WHERE id = $1::bigint AND resolved_at IS NULL RETURNING id
-      """, [.integer(id), .string("discarded\(reason.map { ": \($0)" } ?? "")")])
-    guard result.rowCount == 0 else { return .discarded }
-    return try await letters([id]).first.map { .resolvedBefore($0.resolution ?? "") }
   }
 
   /// Applies dead letters now, each at its own position: none overwrites a later value.
@@ -110,7 +114,8 @@ package struct DeadLetterStore: Sendable {
     return DeadLetter(
       id: id, lane: result.string(row, "lane") ?? "", entry: EntryID(ledgerMS: ms, ledgerNo: no),
       session: result.string(row, "session_id"), reason: result.string(row, "reason") ?? "", detail: result.string(row, "detail") ?? "",
-      sqlstate: result.string(row, "sqlstate"), at: result.string(row, "at") ?? "", resolvedAt: result.string(row, "resolved_at"),
+      sqlstate: result.string(row, "sqlstate"), at: result.string(row, "at") ?? "", age: result.int64(row, "age") ?? 0,
+      resolvedAt: result.string(row, "resolved_at"),
       resolution: result.string(row, "resolution"), isComplete: result.bool(row, "raw_complete") ?? false)
   }
 }

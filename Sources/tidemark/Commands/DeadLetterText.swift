@@ -5,8 +5,28 @@ import TidemarkCore
 /// Dead letters as text and as JSON.
 enum DeadLetterText {
   static func line(_ letter: DeadLetter) -> String {
-    let texts = [letter.lane, "\(letter.entry)", letter.reason, letter.detail] + (letter.resolution.map { ["[\($0)]"] } ?? [])
+    let session = letter.session ?? "-"
+    let texts =
+      [letter.lane, "\(letter.entry)", session, age(letter.age), letter.reason, letter.detail]
+      + (letter.resolution.map { ["[\($0)]"] } ?? [])
     return (["\(letter.id)"] + texts.map { ForeignText.escaped($0) }).joined(separator: "  ")
+  }
+
+  /// In the largest unit of which there are two.
+  static func age(_ seconds: Int64) -> String {
+    let units: [(name: String, seconds: Int64)] = [("d", 86_400), ("h", 3_600), ("m", 60)]
+    let unit = units.first { seconds >= 2 * $0.seconds } ?? ("s", 1)
+    return "\(seconds / unit.seconds)\(unit.name) ago"
+  }
+
+  /// How many there are, by reason, and that the list ends before the last one where it does.
+  static func summary(_ counts: [(reason: String, count: Int64)], listed: Int, isOpen: Bool) -> String {
+    let total = counts.reduce(0) { $0 + $1.count }
+    guard total > 0 else { return isOpen ? "no open dead letters" : "no dead letters" }
+    let reasons = counts.map { "\($0.reason) \($0.count)" }.joined(separator: ", ")
+    let noun = "\(isOpen ? "open " : "")dead letter\(total == 1 ? "" : "s")"
+    let cut = listed < total ? "; the oldest \(listed) are listed, --limit lists more" : ""
+    return "\(total) \(noun): \(ForeignText.line(reasons))\(cut)"
   }
 
   static func page(_ letter: DeadLetter) -> String {

@@ -11,18 +11,24 @@ struct DeadLetters: AsyncParsableCommand {
   struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Open dead letters, oldest first.")
     @OptionGroup var options: ConfigurationOptions
-    @Option(name: .long, help: "Only those of this lane.") var lane: String?
-    @Option(name: .long, help: "Only those with this reason.") var reason: String?
+    @OptionGroup var filter: DeadLetterFilter
     @Flag(name: .long, help: "Those that are resolved, too.") var all = false
     @Option(name: .long, help: "At most this many.") var limit = 100
     @Flag(name: .long, help: "One JSON object a line.") var json = false
 
+    func validate() throws {
+      guard limit > 0 else { throw ValidationError("--limit: is not above 0") }
+    }
+
     func run() async throws {
       try await failing {
         let store = try Composition(try options.load()).makeDeadLetters()
-        let letters = try await store.list(.init(lane: lane, reason: reason, includesResolved: all, limit: limit))
+        let filter = try await self.filter.checked(in: store, includesResolved: all, limit: limit)
+        let letters = try await store.list(filter)
         for letter in letters { Console.print(json ? try DeadLetterText.json(letter) : DeadLetterText.line(letter)) }
-        if letters.isEmpty, !json { Console.note("no dead letters") }
+        if !json || letters.count == limit {
+          Console.note(DeadLetterText.summary(try await store.counts(filter), listed: letters.count, isOpen: !all))
+        }
       }
     }
   }
@@ -46,10 +52,10 @@ struct DeadLetters: AsyncParsableCommand {
       abstract: "Applies dead letters now, each at its own position; later values stay.")
     @OptionGroup var options: ConfigurationOptions
     @Argument(help: "Their numbers.") var ids: [Int64] = []
-    @Option(name: .long, help: "All open ones with this reason.") var reason: String?
+    @OptionGroup var filter: DeadLetterFilter
 
     func validate() throws {
-      guard !ids.isEmpty || reason != nil else { throw ValidationError("dead-letters replay: give numbers or --reason") }
+      guard ids.isEmpty != filter.isEmpty else { throw ValidationError("give numbers, or --reason or --lane") }
     }
 
     func run() async throws {
@@ -65,16 +71,18 @@ struct DeadLetters: AsyncParsableCommand {
             await rejected.forget(try await store.letters(tally.takeApplied()))
           }
         }
-        if let reason {
+        if !filter.isEmpty {
+          let filter = try await self.filter.checked(in: store)
           // Those that are rejected again stay open: the next portion begins behind them.
           var last: Int64 = 0
-          while case let open = try await store.openLetters(reason: reason, after: last, limit: 1_000), let end = open.last {
+          while case let open = try await store.openLetters(filter, after: last), let end = open.last {
             try await replay.run(open) {
               tally.report($0, of: nil)
               await rejected.forget(try await store.letters(tally.takeApplied()))
             }
             last = end
           }
+          if last == 0 { Console.note("no open dead letters of this kind") }
         }
         tally.line.clear()
         await replay.close()
@@ -124,19 +132,28 @@ struct DeadLetters: AsyncParsableCommand {
   struct Discard: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Marks dead letters as dealt with; their bytes stay.")
     @OptionGroup var options: ConfigurationOptions
-    @Argument(help: "Their numbers.") var ids: [Int64]
+    @Argument(help: "Their numbers; all or none are discarded.") var ids: [Int64] = []
+    @OptionGroup var filter: DeadLetterFilter
     @Option(name: .long, help: "Why, for whoever looks later.") var because: String?
+
+    func validate() throws {
+      guard ids.isEmpty != filter.isEmpty else { throw ValidationError("give numbers, or --reason or --lane") }
+    }
 
     func run() async throws {
       try await failing {
         let store = try Composition(try options.load()).makeDeadLetters()
-        for id in ids {
-          switch try await store.discard(id, because: because) {
-          case .discarded: Console.print("\(id) discarded")
-          case .resolvedBefore(let resolution): Console.print("\(id) is resolved already: \(ForeignText.escaped(resolution))")
-          case nil: throw notFound(id)
+        guard ids.isEmpty else {
+          for (id, outcome) in try await store.discard(ids, because: because) {
+            switch outcome {
+            case .discarded: Console.print("\(id) discarded")
+            case .resolvedBefore(let resolution): Console.print("\(id) is resolved already: \(ForeignText.escaped(resolution))")
+            }
           }
+          return
         }
+        let count = try await store.discardAll(try await self.filter.checked(in: store), because: because)
+        Console.print("\(count) discarded")
       }
     }
   }
@@ -154,7 +171,7 @@ struct DeadLetters: AsyncParsableCommand {
     do {
       try await body()
     } catch let error as SinkError {
-      throw CommandFailure.found("postgres: \(error.description)\(error.hint.map { "; \($0)" } ?? "")")
+      throw CommandFailure.found(error)
     } catch let error as Finding {
       throw CommandFailure.found(error.description)
     }
