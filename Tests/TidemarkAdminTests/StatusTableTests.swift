@@ -2,6 +2,7 @@ import Testing
 import TidemarkCore
 
 @testable import TidemarkAdmin
+@testable import TidemarkEngine
 
 @Suite struct StatusTableTests {
   @Test func `lanes stand in columns, then totals, workers and what is wrong`() {
@@ -18,17 +19,75 @@ import TidemarkCore
     sample.lanes[1].deadLettersOpen = 1
     #expect(
       StatusTable(sample).render() == """
-        LANE                  STATE   LAG  SECONDS     READ  APPLIED  DEAD LETTERS  OWNER
-        tidemark:{0}:changes  idle      0        0  1000000  1000000             0  w1
-        orders:eu:events      halted  345   61.500       12       10    2 (1 open)  w1
-        2 lanes                       345   61.500  1000012  1000010    2 (1 open)
+        LANE                  STATE   LAG  SECONDS            CURSOR  DEAD  OWNER
+        tidemark:{0}:changes  idle      0        0  1795389463124-98     0  w1
+        orders:eu:events      halted  345   61.500  1795389463124-98     1  w1
+        2 lanes                       345   61.500                       1
 
-        WORKER      HOST    PID   VERSION  SHARDS  LANES  SEEN
-        host-1-abc  host-1  4711  0.1.0        64      2  2026-11-23T03:07:43.124Z
+           WORKER      SHARDS  LANES  VERSION  SEEN
+        1  host-1-abc      64      2  0.1.0    2026-11-23T03:07:43.124Z
+
+        read 1000012 = applied 1000010 + duplicates 0 + divergent 0 + ephemeral 0 + skipped 0 + dead letters 2
+        added to Redis 1000012 = read + missing 0 + baseline 0
+
+        2 settings are at their defaults: `tidemark status --json` lists them
 
         1 open dead letter: see `tidemark dead-letters list` and `tidemark lanes list`
         orders:eu:events: permission denied for table orders; grant the worker's role the missing privilege
         """)
+  }
+
+  @Test func `an installation of sixteen lanes fits eighty columns and a line each`() {
+    let lanes = (0..<16).map { number -> LaneStatus in
+      var status = lane("tidemark:{\(number)}:changes", .reading, read: 1_000_000, lag: LaneLag(entries: 12_345, seconds: 12.345))
+      status.record.owner = "a-host-of-some-length-4711-1x2y3z4"
+      return status
+    }
+    var sample = report(lanes)
+    sample.workers = [
+      .init(
+        worker: "a-host-of-some-length-4711-1x2y3z4", host: "host", pid: 1, version: "0.1.0", startedAt: nil, seenAt: nil, isAlive: true,
+        shards: 64, lanes: 16)
+    ]
+    let lines = StatusTable(sample).render().split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.prefix(18).allSatisfy { $0.count <= 80 }, "\(lines[1])")
+    #expect(lines[1].hasSuffix("  1"))
+  }
+
+  @Test func `on a terminal the head stays and the lanes that are behind most are shown`() {
+    var lanes = (0..<40).map { lane("lane-\($0)", lag: LaneLag(entries: Int64($0), seconds: 0)) }
+    lanes[0].lastError = "it is halted"
+    let lines = StatusTable(report(lanes)).render(height: 24, isRepeated: true).split(separator: "\n", omittingEmptySubsequences: false)
+    #expect(lines.count < 24)
+    #expect(lines[0].hasPrefix("LANE"))
+    #expect(lines[1].hasPrefix("lane-0 ") && lines[2].hasPrefix("lane-"))
+    #expect(lines.contains { $0.hasPrefix("lane-39") } && !lines.contains { $0.hasPrefix("lane-1 ") })
+    #expect(lines.contains { $0.hasPrefix("and ") && $0.hasSuffix(" more with less lag") })
+    #expect(lines.contains { $0.hasPrefix("40 lanes") })
+    let once = StatusTable(report(lanes)).render(height: 24)
+    #expect(once.contains("\nlane-1 ") && once.contains("\n0 settings are not at their defaults: `tidemark status --json` lists them"))
+  }
+
+  @Test func `what one server says to many lanes is said once`() {
+    let lanes = (0..<5).map { number -> LaneStatus in
+      var status = lane("lane-\(number)", .waitingRedis)
+      status.lastError = number == 4 ? "something else" : "connection refused"
+      return status
+    }
+    #expect(StatusTable(report(lanes)).render().contains("\nlane-0, lane-1, lane-2 and 1 more: connection refused\nlane-4: something else"))
+    var away = report(lanes)
+    away.redis = .init(isUp: false, error: "connection refused")
+    #expect(
+      StatusTable(away).render().split(separator: "\n").filter { $0.contains("connection refused") } == [
+        "Redis is away: connection refused"
+      ])
+  }
+
+  @Test func `settings that somebody set are shown with where they come from`() {
+    var sample = report([lane("a")])
+    sample.settings["batch.max_entries"] = .init(value: "100", source: "TIDEMARK_BATCH_MAX_ENTRIES")
+    let text = StatusTable(sample).render()
+    #expect(text.contains("batch.max_entries  100    TIDEMARK_BATCH_MAX_ENTRIES\n1 settings are at their defaults"))
   }
 
   @Test func `what is not known is a question mark, in the totals too`() {
@@ -37,9 +96,9 @@ import TidemarkCore
     sample.redis = .init(isUp: false, error: "connection refused")
     let lines = StatusTable(sample).render().split(separator: "\n")
     #expect(lines[0] == "Redis is away: connection refused")
-    #expect(lines[2] == "a        idle     ?        ?     0        0             0  -")
-    #expect(lines[4] == "2 lanes           ?        ?     0        0             0")
-    #expect(lines.last == "No worker is running: `tidemark run` starts one.")
+    #expect(lines[2] == "a        idle     ?        ?  1795389463124-98     0  -")
+    #expect(lines[4] == "2 lanes           ?        ?                       0")
+    #expect(lines.contains("No worker is running: `tidemark run` starts one."))
   }
 
   @Test func `an empty installation says what comes next`() {

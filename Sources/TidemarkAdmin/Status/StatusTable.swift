@@ -1,6 +1,7 @@
+internal import TidemarkConfiguration
 internal import TidemarkCore
 
-/// The status for a terminal: aligned columns, then totals, workers, and what is wrong.
+/// The status for a terminal: aligned columns, then totals, workers, accounting, settings, and what is wrong.
 package struct StatusTable {
   private let report: StatusReport
 
@@ -9,12 +10,19 @@ package struct StatusTable {
   }
 
   /// Lines without a line feed at the end.
-  package func render() -> String {
-    var blocks = [servers() + lanes()]
-    let workers = self.workers()
-    if !workers.isEmpty { blocks.append(workers) }
-    let problems = open() + self.problems() + report.oddities()
-    if !problems.isEmpty { blocks.append(problems) }
+  ///
+  /// - Parameters:
+  ///   - height: the lines of the terminal; nil where there is none. Settings that would push the head off the screen are only counted.
+  ///   - isRepeated: it is printed anew again and again. Lanes that don't fit are left out, those with the least lag first.
+  package func render(height: Int? = nil, isRepeated: Bool = false) -> String {
+    let problems = open() + problems() + report.oddities()
+    let others = [workers(), accounting(), problems].filter { !$0.isEmpty }
+    // The titles, the totals, the line of lanes that are left out, the empty lines between the blocks, and the line of the cursor.
+    let rest = servers().count + others.reduce(0) { $0 + $1.count + 1 } + 4
+    var settings = settings()
+    if let height, rest + report.lanes.count + settings.count + 1 > height { settings = countedSettings() }
+    let most = isRepeated ? height.map { max(1, $0 - rest - settings.count - 1) } : nil
+    let blocks = [servers() + lanes(most: most), workers(), accounting(), settings, problems].filter { !$0.isEmpty }
     return blocks.map { $0.joined(separator: "\n") }.joined(separator: "\n\n")
   }
 
@@ -29,17 +37,35 @@ package struct StatusTable {
     report.openProblems.map { ["\($0): see `tidemark dead-letters list` and `tidemark lanes list`"] } ?? []
   }
 
-  private func lanes() -> [String] {
+  private func lanes(most: Int?) -> [String] {
     guard !report.lanes.isEmpty else { return ["No lanes yet: a worker registers them when it first runs."] }
-    let titles = ["LANE", "STATE", "LAG", "SECONDS", "READ", "APPLIED", "DEAD LETTERS", "OWNER"]
-    var rows = report.lanes.map { lane in
+    let shown = shown(most: most)
+    let titles = ["LANE", "STATE", "LAG", "SECONDS", "CURSOR", "DEAD", "OWNER"]
+    var rows = shown.map { lane in
       [
-        ForeignText.line(lane.lane), lane.state, Self.number(lane.lagEntries), Self.seconds(lane.lagSeconds), String(lane.read),
-        String(lane.applied), Self.deadLetters(lane.deadLetters, open: lane.deadLettersOpen), ForeignText.line(lane.owner ?? "-"),
+        ForeignText.line(lane.lane), lane.state, Self.number(lane.lagEntries), Self.seconds(lane.lagSeconds), lane.entryID,
+        Self.number(lane.deadLettersOpen.map { Int64($0) }), owner(lane),
       ]
     }
     rows.append(totals())
-    return AlignedText.lines([titles] + rows, numeric: 2...6)
+    var lines = AlignedText.lines([titles] + rows, numeric: 2...5)
+    let hidden = report.lanes.count - shown.count
+    if hidden > 0 { lines.insert("and \(hidden) more with less lag", at: lines.count - 1) }
+    return lines
+  }
+
+  /// The lanes in the order of the report; where not all of them fit, those that are behind most.
+  private func shown(most: Int?) -> [StatusReport.Lane] {
+    guard let most, report.lanes.count > most else { return report.lanes }
+    func weight(_ lane: StatusReport.Lane) -> (Int, Int64) { (lane.lastError == nil ? 0 : 1, lane.lagEntries ?? 0) }
+    let first = report.lanes.indices.sorted { weight(report.lanes[$0]) > weight(report.lanes[$1]) }.prefix(most)
+    return first.sorted().map { report.lanes[$0] }
+  }
+
+  /// The number of the worker below, or the name of one that is not listed.
+  private func owner(_ lane: StatusReport.Lane) -> String {
+    guard let owner = lane.owner else { return "-" }
+    return report.workers.firstIndex { $0.worker == owner }.map { "\($0 + 1)" } ?? ForeignText.line(owner)
   }
 
   private func totals() -> [String] {
@@ -50,35 +76,78 @@ package struct StatusTable {
     }
     return [
       "\(lanes.count) \(lanes.count == 1 ? "lane" : "lanes")", "", Self.number(all(lanes.map(\.lagEntries))?.reduce(0, +)),
-      Self.seconds(all(lanes.map(\.lagSeconds))?.max()), String(lanes.reduce(0) { $0 + $1.read }),
-      String(lanes.reduce(0) { $0 + $1.applied }),
-      Self.deadLetters(lanes.reduce(0) { $0 + $1.deadLetters }, open: all(lanes.map(\.deadLettersOpen))?.reduce(0, +)), "",
+      Self.seconds(all(lanes.map(\.lagSeconds))?.max()), "",
+      Self.number(all(lanes.map(\.deadLettersOpen))?.reduce(0) { $0 + Int64($1) }), "",
     ]
   }
 
   private func workers() -> [String] {
     guard !report.workers.isEmpty else { return report.postgres.isUp ? ["No worker is running: `tidemark run` starts one."] : [] }
-    let rows = report.workers.map { worker in
+    let rows = report.workers.enumerated().map { place, worker in
       [
-        ForeignText.line(worker.worker), ForeignText.line(worker.host ?? "-"), worker.pid.map { String($0) } ?? "-",
-        ForeignText.line(worker.version ?? "-"),
-        Self.number(worker.shards.map { Int64($0) }), Self.number(worker.lanes.map { Int64($0) }), worker.seenAt ?? "-",
-        worker.isAlive == false ? "gone without a word" : "",
+        "\(place + 1)", ForeignText.line(worker.worker), Self.number(worker.shards.map { Int64($0) }),
+        Self.number(worker.lanes.map { Int64($0) }), ForeignText.line(worker.version ?? "-"), worker.seenAt ?? "-",
+        worker.isAlive == false ? "gone" : "",
       ]
     }
-    return AlignedText.lines([["WORKER", "HOST", "PID", "VERSION", "SHARDS", "LANES", "SEEN", ""]] + rows, numeric: 4...5)
+    return AlignedText.lines([["", "WORKER", "SHARDS", "LANES", "VERSION", "SEEN", ""]] + rows, numeric: 2...3)
   }
 
+  /// Both sides of the equation that the contract names, of all lanes.
+  private func accounting() -> [String] {
+    guard !report.lanes.isEmpty else { return [] }
+    func sum(_ count: KeyPath<StatusReport.Lane, Int>) -> Int { report.lanes.reduce(0) { $0 + $1[keyPath: count] } }
+    let parts: [(String, KeyPath<StatusReport.Lane, Int>)] = [
+      ("applied", \.applied), ("duplicates", \.duplicates), ("divergent", \.divergent), ("ephemeral", \.ephemeral), ("skipped", \.skipped),
+      ("dead letters", \.deadLetters),
+    ]
+    let read = "read \(sum(\.read)) = " + parts.map { "\($0.0) \(sum($0.1))" }.joined(separator: " + ")
+    let added =
+      "added to Redis \(sum(\.read) + sum(\.missing) + sum(\.baseline)) = read + missing \(sum(\.missing)) + baseline \(sum(\.baseline))"
+    let again = sum(\.reread) > 0 ? "; read again \(sum(\.reread))" : ""
+    return [read, added + again]
+  }
+
+  private var ownSettings: [(key: String, value: StatusReport.Setting)] {
+    report.settings.filter { $0.value.source != SettingSource.standard.description }.sorted { $0.key < $1.key }
+  }
+
+  /// Those that are not at their defaults.
+  private func settings() -> [String] {
+    let rows = ownSettings.map { [$0.key, ForeignText.line($0.value.value ?? "-"), ForeignText.line($0.value.source)] }
+    let others = report.settings.count - rows.count
+    let rest = others > 0 ? ["\(others) settings are at their defaults: `tidemark status --json` lists them"] : []
+    guard !rows.isEmpty else { return rest }
+    return AlignedText.lines([["SETTING", "VALUE", "FROM"]] + rows, numeric: 9...9) + rest
+  }
+
+  private func countedSettings() -> [String] {
+    ["\(ownSettings.count) settings are not at their defaults: `tidemark status --json` lists them"]
+  }
+
+  /// What lanes say, each text once; not what is said of a server already.
   private func problems() -> [String] {
-    report.lanes.compactMap { lane in
-      guard lane.lastError != nil || lane.accountingError != 0 else { return nil }
+    var lanes: [(text: String, names: [String])] = []
+    for lane in report.lanes {
       var parts: [String] = []
-      if let error = lane.lastError { parts.append(ForeignText.line(error)) }
-      if let hint = lane.hint { parts.append(ForeignText.line(hint)) }
+      if let error = lane.lastError, ![report.postgres.error, report.redis.error].contains(error) {
+        parts.append(ForeignText.line(error))
+        if let hint = lane.hint { parts.append(ForeignText.line(hint)) }
+      }
       if lane.accountingError != 0 {
         parts.append("the accounting is off by \(lane.accountingError): please report it, with the output of `tidemark status --json`")
       }
-      return "\(ForeignText.line(lane.lane)): \(parts.joined(separator: "; "))"
+      guard !parts.isEmpty else { continue }
+      let text = parts.joined(separator: "; ")
+      if let place = lanes.firstIndex(where: { $0.text == text }) {
+        lanes[place].names.append(lane.lane)
+      } else {
+        lanes.append((text, [lane.lane]))
+      }
+    }
+    return lanes.map { text, names in
+      let all = names.prefix(3).map { ForeignText.line($0) }.joined(separator: ", ")
+      return "\(all)\(names.count > 3 ? " and \(names.count - 3) more" : ""): \(text)"
     }
   }
 
@@ -92,13 +161,5 @@ package struct StatusTable {
     if value == 0 || value >= 100 { return String(Int64(value.rounded())) }
     let thousandths = Int((value * 1000).rounded())
     return "\(thousandths / 1000).\(String(1000 + thousandths % 1000).dropFirst())"
-  }
-
-  private static func deadLetters(_ all: Int, open: Int?) -> String {
-    switch open {
-    case nil: "\(all) (? open)"
-    case 0?: "\(all)"
-    case let open?: "\(all) (\(open) open)"
-    }
   }
 }

@@ -4,7 +4,8 @@ import TidemarkCore
 
 struct Status: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Lanes, owners, cursors, lag, accounting, and where each setting comes from; works without a worker.")
+    abstract: "Lanes, owners, cursors, lag, accounting, and where each setting comes from; works without a worker.",
+    discussion: "LAG is in entries. OWNER is the number of a worker in the list of workers. --json has every counter of every lane.")
 
   @OptionGroup var options: ConfigurationOptions
 
@@ -19,13 +20,13 @@ struct Status: AsyncParsableCommand {
     repeat {
       do {
         let report = try await reader.read()
-        let text = json ? try report.json(pretty: !watch) : StatusTable(report).render()
+        let text = json ? try report.json(pretty: !watch) : StatusTable(report).render(height: Console.height, isRepeated: watch)
         if watch, !json { Console.clear() }
         Console.print(text)
       } catch let error as SinkError {
-        let line = "postgres: \(error.description)\(error.hint.map { "; \($0)" } ?? "")"
-        guard watch else { throw CommandFailure.found(line) }
-        Console.error(line)
+        let failure = CommandFailure.found(error)
+        guard watch else { throw failure }
+        for line in failure.lines { Console.error(line) }
       }
       if watch, Console.isReadable { try await Task.sleep(for: .seconds(1)) }
     } while watch && Console.isReadable

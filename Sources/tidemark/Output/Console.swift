@@ -25,6 +25,13 @@ enum Console {
     if isatty(STDOUT_FILENO) == 1 { StandardStream.output.write("\u{1B}[H\u{1B}[2J") }
   }
 
+  /// The lines of the terminal on standard output; nil where there is none.
+  static var height: Int? {
+    var size = winsize()
+    guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0 else { return nil }
+    return Int(size.ws_row)
+  }
+
   /// Whether more data can still reach a reader: a command that prints on and on ends when it can't.
   static var isReadable: Bool { StandardStream.output.firstFailure == nil }
 
