@@ -13,9 +13,9 @@ struct DevTests {
     let read: String
     let redisURL: String
 
-    init(in folder: String) async throws {
+    init(in folder: String, agents: Int = 2, listening: [String] = ["--listen", "127.0.0.1:0"]) async throws {
       process = try await TidemarkProcess.start(
-        ["dev", "--dir", folder, "--agents", "2", "--rate", "20", "--listen", "127.0.0.1:0"],
+        ["dev", "--dir", folder, "--agents", "\(agents)", "--rate", "20"] + listening,
         environment: [
           "TIDEMARK_REDIS_PASSWORD": DevTests.secret, "TIDEMARK_POSTGRES_PASSWORD": DevTests.secret, "PGPASSWORD": DevTests.secret,
         ])
@@ -36,6 +36,14 @@ struct DevTests {
     }
   }
 
+  /// Of the status page and of both servers.
+  private func addresses(of dev: Running) throws -> [String] {
+    let page = try #require(dev.process.standardError.firstMatch(of: #/status page +(\S+)/#)).1
+    let port = try #require(dev.redisURL.firstMatch(of: #/:([0-9]+)\/0$/#)).1
+    let postgres = try #require(dev.process.standardError.firstMatch(of: #/Postgres +(postgres\S+)/#)).1
+    return [String(page), String(port), String(postgres)]
+  }
+
   private func folder() async throws -> String {
     let folder = try await ScratchSpace.current().folder("dev")
     // As root's servers run as other users, these have to pass.
@@ -50,6 +58,11 @@ struct DevTests {
     try await waitUntil("the change is in Postgres", within: .seconds(60)) {
       try await first.shell(first.read).contains("Hello, Tidemark")
     }
+    // Those of the README work, too, with the URLs that it printed.
+    let variables = "export TIDEMARK_REDIS_URL='\(first.redisURL)' TIDEMARK_POSTGRES_URL='\(try addresses(of: first)[2])'; "
+    for line in try Documentation.lines("redis-cli -u ") + Documentation.lines("psql \"$TIDEMARK_POSTGRES_URL\"") {
+      #expect(try await !first.shell(variables + line).isEmpty)
+    }
     first.process.signal(SIGINT)
     #expect(try await first.process.waitForExit() == 0)
     let second = try await Running(in: folder)
@@ -57,6 +70,32 @@ struct DevTests {
     #expect(try second.password != first.password)
     second.process.signal(SIGINT)
     #expect(try await second.process.waitForExit() == 0)
+  }
+
+  @Test func itsPortsAreTheSameAtEveryStartAndATakenOneIsNamed() async throws {
+    let folder = try await folder()
+    let first = try await Running(in: folder, agents: 0, listening: [])
+    let addresses = try addresses(of: first)
+    #expect(first.process.standardError.contains("What you write to Redis becomes a Postgres row."))
+    first.process.signal(SIGINT)
+    #expect(try await first.process.waitForExit() == 0)
+    let second = try await Running(in: folder, agents: 0, listening: [])
+    #expect(try self.addresses(of: second) == addresses)
+    second.process.signal(SIGINT)
+    #expect(try await second.process.waitForExit() == 0)
+    try await withRedis(.init(port: Int(addresses[1]))) { _ in
+      let taken = try await TidemarkProcess.run(["dev", "--dir", folder, "--for", "1"])
+      #expect(taken.exitCode == 1)
+      #expect(
+        taken.standardError.contains("dev: the port \(addresses[1]) of this folder's Redis is taken; stop what listens there, or remove"),
+        "\(taken.standardError)")
+    }
+  }
+
+  @Test func itEndsByItselfWithoutAgentsToo() async throws {
+    let outcome = try await TidemarkProcess.run(["dev", "--dir", try await folder(), "--agents", "0", "--for", "1", "--listen", "off"])
+    #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+    #expect(outcome.standardOutput.contains("agents wrote      0 changes to Redis"))
   }
 
   @Test func itsServersTrustNobodyAndLearnNoSecret() async throws {

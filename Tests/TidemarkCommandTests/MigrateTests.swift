@@ -45,4 +45,18 @@ import TidemarkTestKit
           == "\(Migration.all.count)|\(Migration.all.count)")
     }
   }
+
+  @Test func aPrefixIsClaimedOnlyOnceTheSchemaIsThere() async throws {
+    try await withProduct(isMigrated: false) { product in
+      let (port, name) = (product.postgres.port, product.postgres.database)
+      try await product.postgres.adminPsql("create role \"\(name)_poor\" login; grant connect on database \"\(name)\" to \"\(name)_poor\"")
+      for url in ["postgresql://postgres@127.0.0.1:1/nowhere", "postgresql://\(name)_poor@127.0.0.1:\(port)/\(name)"] {
+        let refused = try await product.run("migrate", settings: ["postgres.url": url])
+        #expect(refused.exitCode == 1)
+        #expect(refused.standardError.split(separator: "\n").count == 1, "\(refused.standardError)")
+        #expect(try await product.redis.command("DBSIZE") == "0")
+      }
+      try await product.postgres.adminPsql("drop owned by \"\(name)_poor\"; drop role \"\(name)_poor\"")
+    }
+  }
 }

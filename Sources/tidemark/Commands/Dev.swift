@@ -19,18 +19,19 @@ struct Dev: AsyncParsableCommand {
   @Option(name: .customLong("for"), help: ArgumentHelp("End by itself after so many seconds, with a summary.", valueName: "seconds"))
   var seconds: Int?
 
-  @Option(name: .long, help: "How many sample agents write.")
+  @Option(name: .long, help: "How many sample agents write; 0 for none.")
   var agents = 20
 
   @Option(name: .long, help: "Changes a second, of all agents together.")
   var rate = 200
 
-  @Option(name: .long, help: "Where the status page listens. Default: 127.0.0.1:9847, or a free port where that one is taken.")
+  @Option(
+    name: .long, help: "Where the status page listens. Default: 127.0.0.1:9847, or a free port where that one is taken at the first start.")
   var listen: String?
 
   func validate() throws {
     guard seconds.map({ $0 > 0 }) ?? true else { throw ValidationError("--for: is not above 0") }
-    guard (1...100_000).contains(agents) else { throw ValidationError("--agents: is not between 1 and 100000") }
+    guard (0...100_000).contains(agents) else { throw ValidationError("--agents: is not between 0 and 100000") }
     guard (1...1_000_000).contains(rate) else { throw ValidationError("--rate: is not between 1 and 1000000") }
   }
 
@@ -56,39 +57,47 @@ struct Dev: AsyncParsableCommand {
   }
 
   private func run(with servers: EmbeddedServers, _ given: LoadedConfiguration, in folder: String) async throws {
-    let load = { @Sendable [options, overlays = servers.overlays + listening(given)] in try options.load(overlays) }
+    let overlays = servers.overlays + (try listening(given, in: folder))
+    let load = { @Sendable [options] in try options.load(overlays) }
     let loaded = try load()
     let composition = try Composition(loaded)
     _ = try await composition.installation.migrate()
     let before = try await counts(composition)
-    let sample = SampleAgents(
-      redis: composition.redis, lanes: BuiltInLanes(prefix: composition.prefix, partitions: composition.partitions),
-      load: SampleAgents.Load(
-        agents: agents, rate: rate, duration: seconds.map { .seconds($0) }, seed: .random(in: .min ... .max)))
-    let runtime = try Runtime(loaded, reload: load) { url in Self.announce(url, servers, composition) }
+    let duration = seconds.map { Duration.seconds($0) }
+    let sample =
+      agents == 0
+      ? nil
+      : SampleAgents(
+        redis: composition.redis, lanes: BuiltInLanes(prefix: composition.prefix, partitions: composition.partitions),
+        load: SampleAgents.Load(agents: agents, rate: rate, duration: duration, seed: .random(in: .min ... .max)))
+    let runtime = try Runtime(loaded, reload: load) { [agents] url in Self.announce(url, servers, composition, agents: agents) }
     try await runtime.run([
       DevLoad(
-        agents: sample, source: composition.makeSource(),
+        agents: sample, duration: duration, source: composition.makeSource(),
         lanes: BuiltInLanes(prefix: composition.prefix, partitions: composition.partitions), coordinator: runtime.worker.coordinator)
     ])
-    try await summarize(sample.written, before, try await counts(composition), folder)
+    try await summarize(sample?.written ?? 0, before, try await counts(composition), folder)
   }
 
-  private func listening(_ given: LoadedConfiguration) -> [Overlay] {
+  /// Where the status page listens: where it is told to, else where it did at the last start.
+  private func listening(_ given: LoadedConfiguration, in folder: String) throws -> [Overlay] {
     if let listen { return [Overlay(key: "http.listen", value: listen, source: .flag("--listen"))] }
-    guard given.source(of: "http.listen") == .standard, case .address(_, let port) = given.configuration.http.listen,
-      !LocalPort.isFree(port)
-    else { return [] }
-    return [Overlay(key: "http.listen", value: "127.0.0.1:0", source: .command("dev"))]
+    guard given.source(of: "http.listen") == .standard, case .address(_, let standard) = given.configuration.http.listen else { return [] }
+    var ports = DevPorts.read(in: folder)
+    try DevPorts.requireFree(ports.page, of: "status page", in: folder)
+    let port = try ports.page ?? (LocalPort.isFree(standard) ? standard : FreePort.next())
+    ports.page = port
+    try ports.write(in: folder)
+    return [Overlay(key: "http.listen", value: "127.0.0.1:\(port)", source: .command("dev"))]
   }
 
-  private static func announce(_ page: String, _ servers: EmbeddedServers, _ composition: Composition) {
+  private static func announce(_ page: String, _ servers: EmbeddedServers, _ composition: Composition, agents: Int) {
     let lane =
       "\(composition.prefix):{\(BuiltInLanes(prefix: composition.prefix, partitions: composition.partitions).partition(ofSession: "hello".utf8))}:changes"
     Console.note(
       """
 
-      Tidemark is running. Sample agents write to Redis; every change becomes a Postgres row.
+      Tidemark is running. \(agents > 0 ? "Sample agents write" : "What you write") to Redis\(agents > 0 ? "; every change becomes" : " becomes") a Postgres row.
 
         status page   \(page)
         Redis         \(servers.redis.url)

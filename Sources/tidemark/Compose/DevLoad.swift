@@ -5,14 +5,20 @@ import TidemarkEngine
 
 /// The sample agents of `dev`, and the end of it: when their time is over, everything they wrote is waited for.
 struct DevLoad: Service {
-  let agents: SampleAgents
+  /// Nil where none are wanted.
+  let agents: SampleAgents?
+  /// How long agents write, or how long nothing happens; nil until stopped.
+  let duration: Duration?
   let source: any LaneSource
   let lanes: BuiltInLanes
   let coordinator: LaneCoordinator
 
   func run() async throws {
+    guard agents != nil || duration != nil else { return try await gracefulShutdown() }
     try await cancelWhenGracefulShutdown {
-      try await agents.run()
+      try await agents?.run()
+      // A shutdown ends it before its time.
+      if agents == nil, let duration { try? await Task.sleep(for: duration) }
       guard !Task.isCancelled else { return }
       let last = try await source.inspect(lanes.names.map { LaneCheck(asking: $0) })
       await coordinator.caughtUp(

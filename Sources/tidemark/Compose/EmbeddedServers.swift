@@ -7,18 +7,25 @@ struct EmbeddedServers {
   let redis: RedisServer
   let postgres: PostgresServer
 
-  /// Starts both. Throws ``TestKitError`` in one line where one can't be started.
+  /// Starts both, on the ports that the folder knows. Throws in one line where one can't be started.
   ///
   /// Redis listens on loopback, where agents of any language reach it, with a password of this run; Postgres only on a Unix socket in a
   /// folder that is closed to other users. Neither runs as root.
   static func start(in folder: String) async throws -> EmbeddedServers {
-    let redis = RedisServer(.init(directory: "\(folder)/redis", persistence: true, password: randomPassword()))
-    let postgres = PostgresServer(.init(directory: "\(folder)/postgres", persistent: true, listensOnLoopback: false))
+    var ports = DevPorts.read(in: folder)
+    let redis = RedisServer(.init(directory: "\(folder)/redis", port: ports.redis, persistence: true, password: randomPassword()))
+    let postgres = PostgresServer(
+      .init(directory: "\(folder)/postgres", port: ports.postgres, persistent: true, listensOnLoopback: false))
     // First, since it refuses a folder in which another one runs.
     try await postgres.start()
     do {
+      try DevPorts.requireFree(ports.redis, of: "Redis", in: folder)
       try await redis.start()
+      ports.redis = redis.port
+      ports.postgres = postgres.port
+      try ports.write(in: folder)
     } catch {
+      await redis.close()
       await postgres.close()
       throw error
     }
