@@ -1,0 +1,150 @@
+import Foundation
+import Testing
+import TidemarkTestKit
+
+/// The rights that the README lists are enough for what it says that they are for.
+@Suite(.serialized) struct DocumentedRightsTests {
+  /// Gives users of Redis exactly the rights that the README lists for them.
+  private func allow(_ user: String, in product: Product) async throws {
+    let lines = try Documentation.lines("ACL SETUSER \(user) ")
+    #expect(!lines.isEmpty)
+    for line in lines {
+      try await product.redis.command(line.replacing("PASSWORD", with: "secret").split(separator: " ").map { String($0) })
+    }
+  }
+
+  @Test func theRightsOfRedisAreEnoughForEveryCommand() async throws {
+    try await withProduct(["state.partitions": "2"], isMigrated: false) { product in
+      try await allow("tidemark", in: product)
+      try await allow("agent", in: product)
+      func url(_ user: String) -> String { "redis://\(user):secret@127.0.0.1:\(product.redis.port)/0" }
+      var product = product
+      product.settings["redis.url"] = url("tidemark")
+      #expect(try await product.run("migrate").exitCode == 0)
+      let worker = try await product.startWorker()
+      let agents = try await product.run("agents", "--seconds", "1", settings: ["redis.url": url("agent")])
+      #expect(agents.exitCode == 0, "\(agents.standardError)")
+      try await product.add(["type": "context.set", "session": "s", "key": "k", "value": "{"], to: "tidemark:{0}:changes")
+      try await product.waitUntilCaughtUp(["tidemark:{0}:changes", "tidemark:{1}:changes"])
+      for arguments in [["check"], ["check", "--sample", "5"], ["status"], ["dead-letters", "list"], ["dead-letters", "discard", "1"]] {
+        let outcome = try await TidemarkProcess.run(arguments, environment: product.environment)
+        #expect(outcome.exitCode == 0, "\(arguments): \(outcome.standardOutput)\(outcome.standardError)")
+        #expect(!outcome.standardOutput.contains("redis.acl: the user tidemark may not"), "\(outcome.standardOutput)")
+      }
+      let bench = try await product.run("bench", "--quick", "--only", "lag", "--rate", "100", "--seconds", "1")
+      #expect(bench.exitCode == 0, "\(bench.standardError)")
+      #expect(try await worker.stop() == 0)
+      // Nothing was refused on the way, not even what a command does without.
+      let refused = try await product.redis.command("ACL", "LOG")
+      #expect(refused.isEmpty, "\(refused)")
+    }
+  }
+
+  @Test func theRightsOfPostgresAreEnoughForEachRole() async throws {
+    try await withProduct(isMigrated: false) { product in
+      let database = product.postgres.database
+      let roles = ["owner", "worker", "reader"].map { "\(database)_\($0)" }
+      for role in roles {
+        try await product.postgres.adminPsql("create role \"\(role)\" login; grant connect on database \"\(database)\" to \"\(role)\"")
+      }
+      func grant(_ role: String) async throws {
+        let lines = try Documentation.lines("GRANT ").filter { $0.hasSuffix(" TO tidemark_\(role);") }
+        #expect(!lines.isEmpty)
+        for line in lines {
+          let statement = line.replacing("tidemark_\(role)", with: "\"\(database)_\(role)\"")
+            .replacing("DATABASE tidemark ", with: "DATABASE \"\(database)\" ")
+          try await product.postgres.adminPsql(statement)
+        }
+      }
+      func url(_ role: String) -> [String: String] {
+        ["postgres.url": product.postgres.url(database: database, role: "\(database)_\(role)")]
+      }
+      try await grant("owner")
+      #expect(try await product.run("migrate", settings: url("owner")).exitCode == 0)
+      try await grant("worker")
+      try await grant("reader")
+
+      let check = try await product.run("check", settings: url("worker"))
+      #expect(check.exitCode == 0, "\(check.standardOutput)")
+      let worker = try await product.startWorker(settings: url("worker"))
+      let lines = Self.changes.map { "XADD \(Product.lane) * session s \($0)\n" }.joined()
+      _ = try await product.redis.commands(lines)
+      try await product.redis.command("XTRIM", Product.lane, "MAXLEN", "1")
+      _ = try await product.redis.commands(lines)
+      let added = try await product.entriesAdded([Product.lane])
+      try await waitUntil("\(added) entries are in Postgres") {
+        try await product.postgres.adminPsql("select sum(read_total + missing_total + baseline) from tidemark.lanes") == "\(added)"
+      }
+      #expect(!worker.standardError.contains("42501"), "\(worker.standardError)")
+      for arguments in [["dead-letters", "replay", "--reason", "bad_json"], ["dead-letters", "discard", "1"], ["status"]] {
+        let outcome = try await TidemarkProcess.run(arguments, environment: product.environment(url("worker")))
+        #expect(!outcome.standardError.contains("postgres:"), "\(arguments): \(outcome.standardError)")
+      }
+      #expect(try await worker.stop() == 0)
+
+      let read =
+        "set role \"\(database)_reader\"; select tidemark.state('s') is not null; select count(*) > 0 from tidemark.transcript('s')"
+      #expect(try await product.postgres.adminPsql(read).hasSuffix("t\nt"))
+      for table in ["sessions", "messages", "changes", "dead_letters", "gaps", "checkpoints", "lanes"] {
+        _ = try await product.postgres.adminPsql("set role \"\(database)_reader\"; select count(*) from tidemark.\(table)")
+      }
+      let bench = try await product.run("bench", "--quick", "--only", "lag", "--rate", "100", "--seconds", "1", settings: url("owner"))
+      #expect(bench.exitCode == 0, "\(bench.standardError)")
+      for role in roles { try await product.postgres.adminPsql("drop owned by \"\(role)\" cascade; drop role \"\(role)\"") }
+    }
+  }
+
+  /// Changes of every type, a duplicate and a dead letter.
+  private static let changes = [
+    "type session.started agent a", "type session.updated title t meta.k 1", "type message.appended role user content c message_id m",
+    "type message.appended role user content d event_id e", "type message.appended role user content d event_id e",
+    "type message.removed message_id m", "type context.set key k value 1", "type context.removed key k",
+    "type tool.started call_id c tool t", "type tool.finished call_id c status ok", "type outcome.recorded label good",
+    "type snapshot.requested reason r", "type messages.cleared", "type message.appended role user content e", "type another field f",
+    "type context.set key k value {", "type session.ended",
+  ]
+
+  @Test func theFirstLinesWorkAsTheyStand() async throws {
+    try await withProduct(["state.partitions": "16"]) { product in
+      let worker = try await product.startWorker()
+      let lines = try Documentation.lines("redis-cli -u ") + Documentation.lines("psql \"$TIDEMARK_POSTGRES_URL\"")
+      #expect(lines.count == 2)
+      func shell(_ line: String) async throws -> String {
+        let variables = "export TIDEMARK_REDIS_URL='\(product.redis.url)' TIDEMARK_POSTGRES_URL='\(product.postgres.url)'; "
+        return try await Program.find(["sh"], package: "dash").output(["-c", variables + line])
+      }
+      #expect(try await shell(lines[0]).contains("-"))
+      try await waitUntil("the change is in Postgres") { try await shell(lines[1]).contains("Hello, Tidemark") }
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  /// A Python that has what the example needs, as `TIDEMARK_TEST_PYTHON` or the system's.
+  private static let python: String? = {
+    let path = ProcessInfo.processInfo.environment["TIDEMARK_TEST_PYTHON"] ?? "/usr/bin/python3"
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path)
+    process.arguments = ["-c", "import redis, psycopg"]
+    process.standardError = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return nil }
+    process.waitUntilExit()
+    return process.terminationStatus == 0 ? path : nil
+  }()
+
+  @Test(.enabled(if: DocumentedRightsTests.python != nil, "needs a Python with redis and psycopg"))
+  func theExampleInPythonWaitsAndResumes() async throws {
+    try await withProduct(["state.partitions": "16"]) { product in
+      try await allow("agent", in: product)
+      let worker = try await product.startWorker()
+      let environment: [String: String?] = [
+        "TIDEMARK_REDIS_URL": "redis://agent:secret@127.0.0.1:\(product.redis.port)/0", "TIDEMARK_POSTGRES_URL": product.postgres.url,
+      ]
+      for step in 1...3 {
+        let run = try await TidemarkProcess.run(
+          ["\(Documentation.root)/ops/examples/wait_and_resume.py"], environment: environment, path: Self.python)
+        #expect(run.standardOutput == "step \(step): \(step - 1) messages so far\ndurable: yes\n", "\(run.standardError)")
+      }
+      #expect(try await worker.stop() == 0)
+    }
+  }
+}

@@ -1,0 +1,12 @@
+import Foundation
+
+/// The documentation as a reader has it.
+enum Documentation {
+  static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().path
+
+  /// The lines of the README that begin with this.
+  static func lines(_ beginning: String) throws -> [String] {
+    try String(contentsOfFile: "\(root)/README.md", encoding: .utf8).components(separatedBy: "\n").filter { $0.hasPrefix(beginning) }
+  }
+}
