@@ -61,9 +61,6 @@ import TidemarkTestKit
 
   @Test func anErrorOfAServerIsSaidOnceWithOneHint() async throws {
     try await withProduct(postgres: .private) { product in
-      let worker = try await product.startWorker()
-      try await product.waitFor("1", "select count(*) from tidemark.lanes")
-      #expect(try await worker.stop() == 0)
       try await product.postgres.stop()
       await product.redis.stop()
       let address = "redis://127.0.0.1:\(product.redis.port)/0"

@@ -52,7 +52,7 @@ package struct StatusReader: Sendable {
     }
     let ours = Dictionary((worker?.lanes ?? []).map { ($0.record.name, $0) }) { first, _ in first }
     let asked = records.filter { ours[$0.name]?.lag == nil }
-    let (lags, redisError) = await lag(of: asked)
+    let (lags, redisError) = records.isEmpty ? ([:], await silence()) : await lag(of: asked)
     for index in lanes.indices {
       let lag = lags[lanes[index].lane]
       lanes[index].lagEntries = lag?.entries
@@ -94,6 +94,16 @@ package struct StatusReader: Sendable {
     return StatusReport(
       lanes: lanes, workers: [own], settings: settings(), at: StatusReport.now(), postgres: .init(isUp: false, error: postgresError),
       redis: .init(isUp: worker.map { $0.redisError == nil } ?? false, error: worker.map(\.redisError) ?? "the worker does not answer"))
+  }
+
+  /// Why Redis does not answer, asked where there is no lane yet whose lag would tell; nil where it answers.
+  private func silence() async -> String? {
+    do {
+      _ = try await source.currentMilliseconds(beside: "")
+      return nil
+    } catch {
+      return "\(error)"
+    }
   }
 
   /// Lag by lane, and why it is not known where it isn't.
