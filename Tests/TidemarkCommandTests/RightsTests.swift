@@ -123,8 +123,11 @@ import TidemarkTestKit
       #expect(check.exitCode == 1)
       let lines = check.standardOutput.split(separator: "\n").filter { $0.hasPrefix("problem") }
       #expect(lines.count == 1 && lines[0].contains(line) && lines[0].contains("\(grant) \"\(role)\""), "\(check.standardOutput)")
-      let run = try await product.run("run", "--listen", "off", settings: settings)
-      #expect(run.exitCode == 1 && run.standardError.contains(grant), "\(run.standardError)")
+      // What can only not be read is waited for.
+      if !line.contains("(SELECT)") {
+        let run = try await product.run("run", "--listen", "off", settings: settings)
+        #expect(run.exitCode == 1 && run.standardError.contains(grant), "\(run.standardError)")
+      }
       try await product.postgres.adminPsql("drop owned by \"\(role)\"; drop role \"\(role)\"")
     }
   }

@@ -39,8 +39,10 @@ struct PostgresRightsCheck: Sendable {
       return "GRANT \(privileges) ON \(kind) \(list) TO \(grantee)"
     }
     let names = missing.map { "\($0.object.split(separator: ".", maxSplits: 1).last ?? "") (\($0.privileges))".replacing("\"", with: "") }
+    // Where something can only not be read, a worker waits for it, and is not ready until then.
+    let isReadOnly = missing.allSatisfy { $0.privileges == "SELECT" }
     return Finding(
-      .problem, "postgres.privileges", "the role \(role) lacks rights: \(names.joined(separator: ", "))",
+      isReadOnly ? .risk : .problem, "postgres.privileges", "the role \(role) lacks rights: \(names.joined(separator: ", "))",
       mend: "as the owner: \(grants.joined(separator: "; "))")
   }
 
