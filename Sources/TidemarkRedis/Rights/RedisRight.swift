@@ -49,8 +49,11 @@ package struct RedisRight: Sendable, Hashable {
   private static let containers: Set<String> = ["client", "cluster", "config", "pubsub", "sentinel", "xgroup", "xinfo"]
 
   /// As ACL rules name the command: `xread`, `xinfo|stream`.
-  package var command: String {
-    let parts = words.split(separator: " ").prefix(2).map { $0.lowercased() }
+  package var command: String { Self.command(words.split(separator: " ")) }
+
+  /// The same of a command's words. Only of some is the second word a part of the name.
+  static func command(_ words: [Substring]) -> String {
+    let parts = words.prefix(2).map { $0.lowercased() }
     return Self.containers.contains(parts[0]) ? parts.joined(separator: "|") : parts[0]
   }
 

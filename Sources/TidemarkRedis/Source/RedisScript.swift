@@ -41,14 +41,12 @@ struct RedisScript: Sendable {
   /// As ACL rules name it: `xrange`, `xinfo|stream`.
   private func refusedCommand(_ message: String) -> String? {
     if let caught = message.firstMatch(of: /\(([A-Z]+)(?: ([A-Z]+))?\)$/) {
-      return [caught.1, caught.2].compactMap(\.self).joined(separator: "|").lowercased()
+      return RedisRight.command([caught.1, caught.2].compactMap(\.self))
     }
     let lines = source.split(separator: "\n", omittingEmptySubsequences: false)
     guard let number = message.firstMatch(of: /@user_script:(\d+)/).flatMap({ Int($0.1) }), lines.indices.contains(number - 1),
       let call = lines[number - 1].firstMatch(of: /redis\.call\('([A-Z]+)'(?:, '([A-Z]+)')?/)
     else { return nil }
-    // Only of these is the second word a part of the command.
-    let isContainer = ["XINFO", "XGROUP"].contains(call.1)
-    return (isContainer ? [call.1, call.2].compactMap(\.self).joined(separator: "|") : String(call.1)).lowercased()
+    return RedisRight.command([call.1, call.2].compactMap(\.self))
   }
 }
