@@ -58,6 +58,7 @@ import TidemarkTestKit
       try await Migrator(connection: connection, schema: "tide", logger: Logger(label: "test")).migrate()
       await connection.close()
       let sink = try Self.sink(servers)
+      try await sink.makeInstallation(prefix: "tide", partitions: 1)
       try await sink.register([NewLane(name: "a", shard: Shard.of("a", builtIn: nil), position: .zero, baseline: 0)])
       try await body(Scene(servers: servers, sink: sink))
     }
