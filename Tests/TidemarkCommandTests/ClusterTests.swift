@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 import TidemarkTestKit
 
@@ -24,8 +25,11 @@ import TidemarkTestKit
 
   @Test func `check, agents and bench work on a Cluster`() async throws {
     try await withCluster { cluster, product, _ in
-      let check = try await product.run("check")
-      #expect(check.exitCode == 0, "\(check.standardError)")
+      // With lanes of a pattern more is looked at, and on every master.
+      let file = "\(try await ScratchSpace.current().folder("settings"))/tidemark.yaml"
+      try "lanes:\n  - streams: \"jobs:*\"\n".write(toFile: file, atomically: false, encoding: .utf8)
+      let check = try await product.run("check", "--config", file)
+      #expect(check.exitCode == 0, "\(check.standardOutput)\(check.standardError)")
       #expect(check.standardOutput.contains("(3 masters)"))
       let agents = try await product.run("agents", "--agents", "20", "--rate", "500", "--seconds", "1")
       #expect(agents.exitCode == 0, "\(agents.standardError)")
@@ -35,7 +39,7 @@ import TidemarkTestKit
       let report = try BenchOutput(bench.standardOutput)
       #expect(bench.exitCode == 0 && report.drains.map(\.changes) == [1_000, 1_000] && report.lags.map(\.lag.count) == [100])
       for node in cluster.nodes { #expect(try await node.command("KEYS", "tidemark_bench*") == "") }
-      let worker = try await product.startWorker()
+      let worker = try await product.startWorker("--config", file)
       try await product.waitFor(String(written), "select count(*) from tidemark.changes")
       let status = try await product.run("status")
       #expect(status.standardOutput.contains("16 lanes"))

@@ -80,16 +80,20 @@ package struct RedisRightsProbe: Sendable {
     }
   }
 
+  /// On connections of their own, which can do nothing else afterwards: one, or one to every master of a Cluster.
   private func subscribing(_ right: RedisRight) async throws -> [Refusal] {
     let channel = String(right.words.split(separator: " ")[1])
-    let connection = try await RedisConnection.connect(configuration, name: "tidemark-check")
-    defer { Task { await connection.close() } }
-    do {
-      try await connection.subscribe(to: [channel]) { _ in }
-      return []
-    } catch let error as RedisError where error.code == .server {
-      return Self.refusal(.error(error.message)).map { [Refusal(kind: $0, right: right, name: channel)] } ?? []
+    let keyspace = RedisKeyspace(configuration, name: "tidemark-check")
+    defer { Task { await keyspace.close() } }
+    var refusals: Set<Refusal> = []
+    for connection in try await keyspace.connections() {
+      do {
+        try await connection.subscribe(to: [channel]) { _ in }
+      } catch let error as RedisError where error.code == .server {
+        if let kind = Self.refusal(.error(error.message)) { refusals.insert(Refusal(kind: kind, right: right, name: channel)) }
+      }
     }
+    return Array(refusals)
   }
 
   /// What the user lacks by an error of the server; nil for every other answer. In a script it is said in other words than outside.
