@@ -91,8 +91,9 @@ def read_gaps(postgres):
 
 
 class Checker:
-    def __init__(self, postgres, entries, removals, verdict, lanes):
+    def __init__(self, postgres, entries, removals, verdict, lanes, window_seconds):
         self._postgres, self._removals, self._verdict, self._lanes = postgres, removals, verdict, lanes
+        self._window_milliseconds = 1000 * window_seconds
         self._entries = entries
         removals.learn(entries)
         # How often each stands in `changes`, and by event id all that are written with it.
@@ -123,7 +124,7 @@ class Checker:
     def _read_changes(self):
         """Each once, as it was written, in order: what Redis lost with a master behind all before it, the others behind those of their stream."""
         number, position, kept = defaultdict(int), defaultdict(lambda: (0, 0)), defaultdict(lambda: (0, 0))
-        times = defaultdict(int)
+        times = defaultdict(list)
         query = """select json_build_array(lane, no, entry_ms, entry_no, session_id, event_id, type) from tidemark.changes
           order by lane::text, no"""
         for lane, no, ms, entry_no, session, event_id, kind in rows(self._postgres, query):
@@ -137,8 +138,10 @@ class Checker:
             if entry.id is None:
                 entry.id = place
             self._seen[entry] += 1
-            times[event_id] += 1
-            if times[event_id] == 2:
+            # Further apart than the window an id is a new one: a producer may take that long to write again what got no answer.
+            is_again = any(abs(ms - earlier) < self._window_milliseconds for earlier in times[event_id])
+            times[event_id].append(ms)
+            if is_again:
                 self._verdict.add("twice", f"{lane} {text(place)}, written at {', '.join(text(one.id) for one in same)}: event_id {event_id}")
             elif (entry.lane, entry.id, entry.session, entry.type) != (lane, place, session, kind):
                 self._verdict.add(

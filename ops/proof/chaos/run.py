@@ -75,7 +75,7 @@ def prove(options, seed, folder):
             return report.is_passed
         entries = read_ledgers(f"{folder}/ledgers")
         say(f"comparing {len(entries)} entries")
-        checker = Checker(world.cluster, entries, world.removals, verdict, world.redis.lanes)
+        checker = Checker(world.cluster, entries, world.removals, verdict, world.redis.lanes, plan.window_seconds)
         checker.check()
         checker.counts.update(world.situations)
         report.finish(verdict, checker, sampler, world.waits_of_others)
