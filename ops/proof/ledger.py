@@ -11,8 +11,8 @@ import random
 import sys
 import time
 
-from proof import applied, caught_up, compare_all, find_binary, migrate, print_differences, run, say, table, tail
-from servers import Postgres, Redis, Worker, free_port, wait_for
+from proof import applied, caught_up, compare_all, migrate, print_differences, run, table, tail
+from servers import Postgres, Redis, Worker, find_binary, free_port, say, wait_for
 from verdict import Verdict
 from workload import ASTRAY_LANES, EDGE_LANES, LANES, MICROSECONDS_LANE, Producer
 

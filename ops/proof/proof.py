@@ -9,10 +9,9 @@ import subprocess
 import sys
 import tempfile
 
+from servers import say
 from verdict import accounting, compare
 from workload import LANES
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def run(options, prove):
@@ -57,18 +56,6 @@ def print_differences(verdict):
     table(list(verdict.counts.items()))
     for example in verdict.examples:
         print(f"  {example}")
-
-
-def find_binary(given):
-    candidates = [given] if given else [f"{ROOT}/.build/{kind}/tidemark" for kind in ("release", "debug")]
-    for path in candidates:
-        if os.access(path, os.X_OK):
-            return os.path.abspath(path)
-    raise SystemExit(f"no executable at {' or '.join(candidates)}: run swift build -c release --product tidemark")
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
 
 
 def applied(postgres):

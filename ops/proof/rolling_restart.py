@@ -13,8 +13,8 @@ import random
 import sys
 import time
 
-from proof import applied, caught_up, compare_all, find_binary, migrate, print_differences, run, say, table, tail
-from servers import Postgres, Redis, Worker, wait_for
+from proof import applied, caught_up, compare_all, migrate, print_differences, run, table, tail
+from servers import Postgres, Redis, Worker, find_binary, say, wait_for
 from verdict import Verdict
 from workload import LANES, Producer
 

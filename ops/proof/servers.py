@@ -9,9 +9,25 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 from resp import Connection, RespError, entry_id, pairs
+
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def find_binary(given):
+    candidates = [given] if given else [f"{ROOT}/.build/{kind}/tidemark" for kind in ("release", "debug")]
+    for path in candidates:
+        if os.access(path, os.X_OK):
+            return os.path.abspath(path)
+    raise SystemExit(f"no executable at {' or '.join(candidates)}: run swift build -c release --product tidemark")
 
 
 def free_port():

@@ -3,7 +3,7 @@
 import time
 from datetime import datetime, timezone
 
-from proof import say
+from servers import say
 
 
 class Events:

@@ -13,7 +13,7 @@ from chaos.pooler import find_pgbouncer
 from chaos.proxies import find_proxy
 from chaos.witnessed import PATTERN
 from chaos.world import SHORT_WINDOW_SECONDS, STREAM_PATTERNS, TRIM_KEEP_SECONDS
-from proof import find_binary, say
+from servers import find_binary, say
 
 # From this length on all faults belong to a run that names none; a shorter one takes the cheap ones.
 MINUTES_FOR_ALL = 3

@@ -6,8 +6,7 @@ import subprocess
 import threading
 import time
 
-from proof import ROOT
-from servers import die_with_parent
+from servers import ROOT, die_with_parent
 
 
 def find_proxy(given):

@@ -18,8 +18,8 @@ from chaos.report import Report
 from chaos.samples import Sampler
 from chaos.spoil import KINDS, spoil
 from chaos.world import World
-from proof import caught_up, cursors, say, tail
-from servers import wait_for
+from proof import caught_up, cursors, tail
+from servers import say, wait_for
 from verdict import Verdict, sums
 
 RECOVERY_SECONDS = 60

@@ -12,7 +12,7 @@ import time
 
 from pgwire import PostgresError
 from resp import RespError
-from servers import wait_for
+from servers import find_binary, say, wait_for
 
 from . import spoils
 from .harm import Harm
@@ -22,7 +22,6 @@ from .testimony import Testimony, read
 from .threads import Threads, caught_up
 from .trials import Trials
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 FAULTS = ("worker-kill", "worker-freeze", "postgres-crash", "postgres-terminate", "redis-kill", "redis-cut", "deleted", "trimmed", "destroyed", "flushall")
 # buffer.max_bytes + 3 x limits.max_entry_bytes + 64 MiB, see ops/proof/README.md.
 MEMORY_MIB = 224
@@ -55,18 +54,6 @@ def main():
             shutil.rmtree(folder, ignore_errors=True)
     print(f"seed {seed}", "PASSED" if passed else "FAILED")
     return 0 if passed else 1
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def find_binary(given):
-    candidates = [given] if given else [f"{ROOT}/.build/{kind}/tidemark" for kind in ("release", "debug")]
-    for path in candidates:
-        if os.access(path, os.X_OK):
-            return os.path.abspath(path)
-    raise SystemExit(f"no executable at {' or '.join(candidates)}: run swift build -c release --product tidemark")
 
 
 def prove(options, seed, folder):
