@@ -138,14 +138,14 @@ import Testing
     let batch = ChangeBatch.of(numbered([Self.good, Self.good, Self.good, Self.bad, Self.bad, Self.bad]), record: record)
     let refused = EntryOutcome.Kind.rejected(Rejection(.constraint, "no", sqlstate: "23514"))
     let tried = [(0, refused), (1, refused), (2, .divergent)].map { EntryOutcome(entry: $0, kind: $1) }
-    func known(_ entry: Int, isChange: Bool = false, isSame: Bool = false, isLetter: Bool = false) -> KnownEntry {
-      KnownEntry(entry: entry, isChange: isChange, isSame: isSame, isLetter: isLetter)
+    func known(_ entry: Int, isSame: Bool = false, isLetter: Bool = false) -> KnownEntry {
+      KnownEntry(entry: entry, isSame: isSame, isLetter: isLetter)
     }
     let outcomes = EntryOutcome.all(
       tried,
       known: [
-        known(0, isLetter: true), known(2, isChange: true, isLetter: true), known(3, isChange: true, isSame: true),
-        known(4, isChange: true), known(5, isLetter: true),
+        known(0, isLetter: true), known(2, isLetter: true), known(3, isSame: true),
+        known(4), known(5, isLetter: true),
       ], in: batch)
     let kinds = Dictionary(uniqueKeysWithValues: outcomes.map { ($0.entry, $0.kind) })
     guard case .rejected(let bad) = batch.entries[5].disposition, case .rejected(let no) = refused else { return #expect(Bool(false)) }

@@ -2,15 +2,14 @@
 package struct KnownEntry: Sendable, Equatable {
   /// Index into the batch's entries.
   package var entry: Int
-  /// An entry of its position was applied; `isSame`: with the same content, as far as that can be told.
-  package var isChange: Bool
+  /// An entry of its position was applied with the same content, as far as that can be told. Where it is neither that nor a dead letter, another
+  /// content was applied there.
   package var isSame: Bool
   /// It is a dead letter, open or resolved, with the same content.
   package var isLetter: Bool
 
-  package init(entry: Int, isChange: Bool, isSame: Bool, isLetter: Bool) {
+  package init(entry: Int, isSame: Bool, isLetter: Bool) {
     self.entry = entry
-    self.isChange = isChange
     self.isSame = isSame
     self.isLetter = isLetter
   }

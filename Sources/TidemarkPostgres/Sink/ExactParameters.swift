@@ -67,8 +67,7 @@ extension BatchParameters {
     (0..<result.rowCount).compactMap { row in
       guard let place = result.int64(row, "place"), indices.indices.contains(Int(place) - 1) else { return nil }
       return KnownEntry(
-        entry: indices[Int(place) - 1], isChange: result.bool(row, "is_change") == true, isSame: result.bool(row, "is_same") == true,
-        isLetter: result.bool(row, "is_letter") == true)
+        entry: indices[Int(place) - 1], isSame: result.bool(row, "is_same") == true, isLetter: result.bool(row, "is_letter") == true)
     }
   }
 

@@ -95,7 +95,7 @@ struct SimulatedPostgres {
         let isLetter = content.letters[lane]?[entry.id]?.contains(entry.digest) ?? false
         guard change != nil || isLetter else { return nil }
         let isSame = change.map { entry.digest == .none || $0.digest == entry.digest } ?? false
-        return KnownEntry(entry: index, isChange: change != nil, isSame: isSame, isLetter: isLetter)
+        return KnownEntry(entry: index, isSame: isSame, isLetter: isLetter)
       }
       outcomes = EntryOutcome.all(outcomes, known: known, in: batch)
     }
