@@ -36,13 +36,12 @@ extension DeadLetterStore {
   package func discardAll(_ filter: Filter, because reason: String?) async throws -> Int {
     try await sink.query(
       """
-      UPDATE \(schema).dead_letters d SET resolved_at = now(), resolution = $3
+      UPDATE \(schema).dead_letters d SET resolved_at = now(), resolution = $4
         FROM (SELECT id FROM \(schema).dead_letters
-               WHERE ($1::text IS NULL OR lane = $1) AND ($2::text IS NULL OR reason = $2) AND resolved_at IS NULL
-               ORDER BY id FOR UPDATE) AS locked
+               WHERE \(Self.condition) AND resolved_at IS NULL ORDER BY id FOR UPDATE) AS locked
        WHERE d.id = locked.id AND d.resolved_at IS NULL
       RETURNING d.id
-      """, [.string(filter.lane), .string(filter.reason), Self.resolution(reason)]
+      """, filter.parameters + [Self.resolution(reason)]
     ).rowCount
   }
 }

@@ -34,7 +34,7 @@ package struct DeadLetterStore: Sendable {
   }
 
   /// What ``Filter/parameters`` mean.
-  private static let condition =
+  static let condition =
     "($1::text IS NULL OR lane = $1) AND ($2::text IS NULL OR reason = $2) AND ($3::boolean OR resolved_at IS NULL)"
 
   private static let columns =
