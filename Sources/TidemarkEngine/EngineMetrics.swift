@@ -69,7 +69,7 @@ package struct EngineMetrics: Sendable {
     var reasons: [RejectionReason: Int] = [:]
     for rejected in settlement.deadLetters where rejected.rejection != .divergent { reasons[rejected.rejection.reason, default: 0] += 1 }
     for (reason, count) in reasons {
-      Counter(label: "tidemark_dead_letters_total", dimensions: [("reason", reason.rawValue)], factory: factory).increment(by: count)
+      counter("dead_letters_total", [("reason", reason.rawValue)]).increment(by: count)
     }
     count(unknownTypesOf: batch, settlement)
     let divergences = settlement.divergent.count
@@ -85,10 +85,8 @@ package struct EngineMetrics: Sendable {
     }
     for (type, count) in types {
       let name = unknownTypes.state.withLock { $0.count(type, count) }
-      Counter(
-        label: "tidemark_entries_unknown_type_total",
-        dimensions: [("type", name), ("nearest", name == type ? UnknownTypes.nearest(to: type) ?? "" : "")], factory: factory
-      ).increment(by: count)
+      counter("entries_unknown_type_total", [("type", name), ("nearest", name == type ? UnknownTypes.nearest(to: type) ?? "" : "")])
+        .increment(by: count)
     }
   }
 
@@ -103,25 +101,25 @@ package struct EngineMetrics: Sendable {
   /// Entries of a lane were lost, and that is recorded. Lanes are counted as ``WorkerSettings/metricLabel(of:)`` says: a series stays for the life
   /// of the process, and streams come and go.
   func missed(_ lane: String, _ gap: LaneGap) {
-    Counter(label: "tidemark_entries_missing_total", dimensions: [("lane", lane), ("cause", gap.cause.rawValue)], factory: factory)
+    counter("entries_missing_total", [("lane", lane), ("cause", gap.cause.rawValue)])
       .increment(by: gap.missing)
   }
 
   func trimmed(_ lane: String, _ count: Int) {
-    Counter(label: "tidemark_entries_trimmed_total", dimensions: [("lane", lane)], factory: factory).increment(by: count)
+    counter("entries_trimmed_total", [("lane", lane)]).increment(by: count)
   }
 
   /// A lane's stream is another one: how many entries went with the old one is not known.
   func broke(_ lane: String, _ cause: LaneGap.Cause) {
-    Counter(label: "tidemark_lane_breaks_total", dimensions: [("lane", lane), ("cause", cause.rawValue)], factory: factory).increment()
+    counter("lane_breaks_total", [("lane", lane), ("cause", cause.rawValue)]).increment()
   }
 
   private func diverged(_ kind: String, by count: Int) {
-    Counter(label: "tidemark_divergences_total", dimensions: [("kind", kind)], factory: factory).increment(by: count)
+    counter("divergences_total", [("kind", kind)]).increment(by: count)
   }
 
   func retried(_ fault: String) {
-    Counter(label: "tidemark_retries_total", dimensions: [("class", fault)], factory: factory).increment()
+    counter("retries_total", [("class", fault)]).increment()
   }
 
   func fenced() { fencedTotal.increment() }
