@@ -191,20 +191,15 @@ struct BatchCommitter: Sendable {
     }
     await report(batch)
     reports.committed(parts.map(\.record.name))
-    for rejected in settlement.deadLetters {
-      reports.rejected(rejected.rejection.reason.rawValue, lane: batch.segments[batch.entries[rejected.entry].lane].lane)
-    }
     await coordinator.postgresAnswered()
     // Before the lane may go on: its marks keep their order.
     publisher.publish(marks)
     await coordinator.finish(decided)
     for rejected in settlement.deadLetters {
-      logger.debug(
-        "entry.rejected",
-        metadata: [
-          "lane": "\(batch.segments[batch.entries[rejected.entry].lane].lane)", "entry": "\(batch.entries[rejected.entry].id)",
-          "reason": "\(rejected.rejection.reason.rawValue)",
-        ])
+      let (entry, reason) = (batch.entries[rejected.entry], rejected.rejection.reason.rawValue)
+      let lane = batch.segments[entry.lane].lane
+      reports.rejected(reason, lane: lane)
+      logger.debug("entry.rejected", metadata: ["lane": "\(lane)", "entry": "\(entry.id)", "reason": "\(reason)"])
     }
     return records
   }

@@ -23,7 +23,7 @@ final class CommitReports: Sendable {
   }
 
   func committed(_ lanes: [String]) {
-    for lane in lanes { retries.succeeded(lane, ["lane": "\(lane)"]) }
+    retries.succeeded(lanes) { ["lane": "\($0)"] }
   }
 
   /// An entry of a lane became a dead letter.

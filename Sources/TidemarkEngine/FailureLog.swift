@@ -42,6 +42,12 @@ final class FailureLog<Part: Hashable & Sendable>: Sendable {
     if reports.withLock({ $0[part]?.succeeded() ?? false }) { logger.info(recovered, metadata: metadata) }
   }
 
+  /// Several parts at once, of which mostly none had failed.
+  func succeeded(_ parts: [Part], _ metadata: (Part) -> Logger.Metadata) {
+    let recoveries = reports.withLock { reports in reports.isEmpty ? [] : parts.filter { reports[$0]?.succeeded() ?? false } }
+    for part in recoveries { logger.info(recovered, metadata: metadata(part)) }
+  }
+
   /// Why parts fail at the moment.
   var reasons: [Part: String] { reports.withLock { $0.compactMapValues(\.reason) } }
 }
