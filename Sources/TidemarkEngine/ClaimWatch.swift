@@ -4,8 +4,9 @@ internal import TidemarkCore
 /// Compares the installation's ids in both servers while the worker runs: every second, before lanes are acquired, and when a lane's marks turn
 /// out to be another installation's.
 ///
-/// An emptied Redis gets the claim back, and marks that bear another id than the claim get the claim's. Where Redis and the ledger don't belong together any more, all lanes are released, and nothing is
-/// read, published or trimmed until they do. A server that does not answer changes nothing: that is not what this watches.
+/// An emptied Redis gets the claim back, and marks that bear another id than the claim get the claim's. Where Redis and the ledger don't belong
+/// together any more, all lanes are released, and nothing is read, published or trimmed until they do. A server that does not answer changes
+/// nothing: that is not what this watches.
 struct ClaimWatch: Sendable {
   static let interval = Duration.seconds(1)
 
