@@ -102,7 +102,7 @@ CREATE TABLE {{schema}}.workers (
   host            text NOT NULL,
   pid             integer NOT NULL,
   version         text NOT NULL,
-  is_able         boolean NOT NULL,
+  can_serve         boolean NOT NULL,
   started_at      timestamptz NOT NULL,
   seen_at         timestamptz NOT NULL,
   backend_pid     integer NOT NULL,
@@ -112,7 +112,7 @@ CREATE TABLE {{schema}}.workers (
 -- Workers whose backend is still there: of one that died, it ends at once. Of another role's backend only the pid can be seen. A backend
 -- that ended with its server says nothing about its worker, which comes back when the server does.
 CREATE VIEW {{schema}}.connected_workers AS
-  SELECT w.worker, w.is_able, w.seen_at
+  SELECT w.worker, w.can_serve, w.seen_at
     FROM {{schema}}.workers w
     LEFT JOIN pg_catalog.pg_stat_activity a
       ON a.pid = w.backend_pid AND coalesce(a.backend_start, w.backend_started) = w.backend_started
@@ -478,15 +478,15 @@ BEGIN
   SELECT * INTO earlier FROM {{schema}}.workers w WHERE w.worker = me;
   DELETE FROM {{schema}}.workers w WHERE w.seen_at < clock_timestamp() - interval '1 hour';
   INSERT INTO {{schema}}.workers AS w
-         (worker, host, pid, version, is_able, started_at, seen_at, backend_pid, backend_started)
+         (worker, host, pid, version, can_serve, started_at, seen_at, backend_pid, backend_started)
   SELECT me, my_host, my_pid, my_version, able, clock_timestamp(), clock_timestamp(), a.pid, a.backend_start
     FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_backend_pid()
   ON CONFLICT (worker) DO UPDATE
-     SET is_able = excluded.is_able, seen_at = excluded.seen_at, backend_pid = excluded.backend_pid,
+     SET can_serve = excluded.can_serve, seen_at = excluded.seen_at, backend_pid = excluded.backend_pid,
          backend_started = excluded.backend_started
   RETURNING * INTO present;
-  IF (earlier.is_able, earlier.backend_pid, earlier.backend_started)
-     IS DISTINCT FROM (present.is_able, present.backend_pid, present.backend_started) THEN
+  IF (earlier.can_serve, earlier.backend_pid, earlier.backend_started)
+     IS DISTINCT FROM (present.can_serve, present.backend_pid, present.backend_started) THEN
     PERFORM {{schema}}.tell_workers();
   END IF;
   RETURN QUERY

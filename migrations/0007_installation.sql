@@ -28,7 +28,7 @@ CREATE FUNCTION {{schema}}.serving_worker(other_than text, within interval) RETU
 LANGUAGE sql AS $$
   SELECT s.worker
     FROM (SELECT c.worker FROM {{schema}}.connected_workers c
-           WHERE c.is_able AND c.seen_at > clock_timestamp() - within
+           WHERE c.can_serve AND c.seen_at > clock_timestamp() - within
           UNION ALL
           SELECT i.claimed_by FROM {{schema}}.installation i
            WHERE i.claimed_by IS NOT NULL AND i.claimed_at > clock_timestamp() - within) AS s

@@ -4,7 +4,7 @@ internal import TidemarkCore
 
 /// Commits one transaction after another over one writer: executes what ``CommitMachine`` decides.
 struct BatchCommitter: Sendable {
-  private typealias Part = LaneTable.Work.Part
+  private typealias Part = LaneScheduler.Work.Part
 
   let writer: any ChangeWriter
   let routes: RouteTable
@@ -33,9 +33,9 @@ struct BatchCommitter: Sendable {
         let ours = step.lanes.intersection(lanes)
         for part in plan.leaveOut(ours.isEmpty ? step.lanes : ours) { await lose(part) }
       case .renumbered(let records): plan.renumber(records)
-      case .eachAlone: plan.split()
-      case .apart: plan.takeApart()
-      case .condemned(let entry, let rejection): plan.condemn(entry, rejection)
+      case .separate: plan.split()
+      case .apart: plan.bisect()
+      case .deadLettered(let entry, let rejection): plan.deadLetter(entry, rejection)
       case .unproven:
         for part in plan.leaveOut(step.lanes) { await coordinator.finish(part, .unproven) }
       case .halted(let reason, let hint):
@@ -51,9 +51,9 @@ struct BatchCommitter: Sendable {
     case without(Set<Int32>)
     /// Dead letters of these lanes were replayed meanwhile.
     case renumbered([LaneRecord])
-    case eachAlone
+    case separate
     case apart
-    case condemned(EntryID, Rejection)
+    case deadLettered(EntryID, Rejection)
     /// One entry fails alone, and there is nothing to tell whether others would pass.
     case unproven
     case halted(reason: String, hint: String?)
@@ -74,10 +74,10 @@ struct BatchCommitter: Sendable {
       case .attempt(let mode):
         do {
           let start = ContinuousClock.now
-          let settlement = try await writer.commit(batch, mode)
+          let outcome = try await writer.commit(batch, mode)
           metrics.phase(.commit, start.duration(to: .now))
-          expectsBadRecords = CommitMachine.expectsBadRecords(after: settlement)
-          return .committed(await committed(parts, batch, settlement))
+          expectsBadRecords = CommitMachine.expectsBadRecords(after: outcome)
+          return .committed(await committed(parts, batch, outcome))
         } catch {
           action = await decide(after: error, parts, &machine)
         }
@@ -98,8 +98,8 @@ struct BatchCommitter: Sendable {
           action = machine.resolveFailed(random: .random(in: 0..<1))
           await waits(parts, after: Self.sinkError(error), action)
         }
-      case .cutOut(let culprit):
-        batch.reject([culprit.entry: culprit.rejection])
+      case .exclude(let failingEntry):
+        batch.reject([failingEntry.entry: failingEntry.rejection])
         action = .attempt(machine.mode)
       case .resolveFence(let lanes, let wait):
         if let wait { await coordinator.pauseForPostgres(for: wait) }
@@ -112,21 +112,21 @@ struct BatchCommitter: Sendable {
           action = machine.resolveFenceFailed(lanes, random: .random(in: 0..<1))
           await waits(parts, after: Self.sinkError(error), action)
         }
-      case .split: return .eachAlone
-      case .takeApart:
-        logger.warning("batch.apart", metadata: ["lanes": .number(parts.count), "entries": .number(batch.entries.count)])
+      case .split: return .separate
+      case .bisect:
+        logger.warning("batch.bisected", metadata: ["lanes": .number(parts.count), "entries": .number(batch.entries.count)])
         return .apart
-      case .rehearse(let wait):
+      case .dryRun(let wait):
         guard let next = following.popFirst() else { return .unproven }
-        await rehearse(next, at: parts[0].record, settings)
+        await dryRun(next, at: parts[0].record, settings)
         following.append(next)
         await coordinator.pause(for: wait)
         action = .attempt(machine.mode)
-      case .condemn(let rejection):
+      case .deadLetter(let rejection):
         let entry = batch.entries[batch.applied[0]].id
         logger.warning(
-          "entry.condemned", metadata: ["lane": "\(parts[0].record.name)", "entry": "\(entry)", "reason": "\(rejection.detail)"])
-        return .condemned(entry, rejection)
+          "entry.dead_lettered", metadata: ["lane": "\(parts[0].record.name)", "entry": "\(entry)", "reason": "\(rejection.detail)"])
+        return .deadLettered(entry, rejection)
       case .halt(let reason, let hint): return .halted(reason: reason, hint: hint)
       }
     }
@@ -136,22 +136,22 @@ struct BatchCommitter: Sendable {
   private func build(_ step: CommitPlan.Step, _ settings: WorkerSettings) -> ChangeBatch {
     let start = ContinuousClock.now
     let entryCount = step.parts.reduce(0) { $0 + $1.entryCount }
-    var builder = BatchBuilder(table: routes, limits: settings.decode, builtIn: settings.builtIn, entryCount: entryCount)
+    var builder = BatchBuilder(routes: routes, limits: settings.decode, builtIn: settings.builtIn, entryCount: entryCount)
     for part in step.parts { builder.append(lane: part.record, part.chunks, gaps: part.gaps) }
     var batch = builder.finish()
-    if !step.condemned.isEmpty {
-      let condemned = batch.entries.enumerated().compactMap { index, entry in step.condemned[entry.id].map { (index, $0) } }
-      batch.reject(Dictionary(uniqueKeysWithValues: condemned))
+    if !step.deadLettered.isEmpty {
+      let deadLettered = batch.entries.enumerated().compactMap { index, entry in step.deadLettered[entry.id].map { (index, $0) } }
+      batch.reject(Dictionary(uniqueKeysWithValues: deadLettered))
     }
     metrics.phase(.apply, start.duration(to: .now))
     return batch
   }
 
   /// Tries what follows in a lane as if the lane stood there already, to see whether its entries pass.
-  private func rehearse(_ part: Part, at record: LaneRecord, _ settings: WorkerSettings) async {
-    var builder = BatchBuilder(table: routes, limits: settings.decode, builtIn: settings.builtIn, entryCount: part.entryCount)
+  private func dryRun(_ part: Part, at record: LaneRecord, _ settings: WorkerSettings) async {
+    var builder = BatchBuilder(routes: routes, limits: settings.decode, builtIn: settings.builtIn, entryCount: part.entryCount)
     builder.append(lane: record, part.chunks)
-    if (try? await writer.rehearse(builder.finish())) == true { await coordinator.rehearsed() }
+    if (try? await writer.dryRun(builder.finish())) == true { await coordinator.dryRunPassed() }
   }
 
   private static func sinkError(_ error: any Error) -> SinkError {
@@ -168,22 +168,22 @@ struct BatchCommitter: Sendable {
   /// Tells whoever watches that Postgres is waited for, where the action is to wait.
   private func waits(_ parts: [Part], after error: SinkError, _ action: CommitMachine.Action) async {
     switch action {
-    case .retry(let wait, _), .resolve(let wait), .resolveFence(_, after: let wait?), .rehearse(let wait):
+    case .retry(let wait, _), .resolve(let wait), .resolveFence(_, after: let wait?), .dryRun(let wait):
       metrics.retried(error.isOutcomeUnknown ? "outcome_unknown" : "\(error.className)")
       reports.retried(parts.map(\.record.name), error, wait: wait)
       await coordinator.postgresFailed(error)
       await coordinator.waitsForPostgres(parts.map(\.record.name), error.description)
-    case .attempt, .resolveFence, .split, .cutOut, .takeApart, .condemn, .halt: break
+    case .attempt, .resolveFence, .split, .exclude, .bisect, .deadLetter, .halt: break
     }
   }
 
   /// Answers the lanes as they stand now.
-  private func committed(_ parts: [Part], _ batch: ChangeBatch, _ settlement: Settlement) async -> [LaneRecord] {
-    metrics.committed(batch, settlement, now: WallClock.milliseconds())
+  private func committed(_ parts: [Part], _ batch: ChangeBatch, _ outcome: BatchOutcome) async -> [LaneRecord] {
+    metrics.committed(batch, outcome, now: WallClock.milliseconds())
     var marks: [PendingMark] = []
     var records: [LaneRecord] = []
-    var decided: [(Part, LaneTable.PartResult)] = []
-    for (part, lane) in zip(parts, settlement.lanes) {
+    var decided: [(Part, LaneScheduler.PartResult)] = []
+    for (part, lane) in zip(parts, outcome.lanes) {
       let record = part.record.advanced(by: lane)
       records.append(record)
       decided.append((part, .committed(record, deadLettersInARow: lane.deadLettersInARow)))
@@ -195,7 +195,7 @@ struct BatchCommitter: Sendable {
     // Before the lane may go on: its marks keep their order.
     publisher.publish(marks)
     await coordinator.finish(decided)
-    for rejected in settlement.deadLetters {
+    for rejected in outcome.deadLetters {
       let (entry, reason) = (batch.entries[rejected.entry], rejected.rejection.reason.rawValue)
       let lane = batch.segments[entry.lane].lane
       reports.rejected(reason, lane: lane)

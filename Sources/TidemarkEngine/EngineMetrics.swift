@@ -60,26 +60,26 @@ package struct EngineMetrics: Sendable {
   }
 
   /// A committed transaction, `now` in Unix milliseconds by this machine's clock.
-  func committed(_ batch: ChangeBatch, _ settlement: Settlement, now: Int64) {
+  func committed(_ batch: ChangeBatch, _ outcome: BatchOutcome, now: Int64) {
     entries.record(batch.entries.count)
     bytes.record(batch.byteCount)
     // An id that is far ahead of the clock tells no time.
     let latest = UInt64(max(0, now)) + 60_000
     for entry in batch.entries where entry.id.ms <= latest { commitLag.record(Double(max(0, now - Int64(entry.id.ms))) / 1000) }
     var reasons: [RejectionReason: Int] = [:]
-    for rejected in settlement.deadLetters where rejected.rejection != .divergent { reasons[rejected.rejection.reason, default: 0] += 1 }
+    for rejected in outcome.deadLetters where rejected.rejection != .divergent { reasons[rejected.rejection.reason, default: 0] += 1 }
     for (reason, count) in reasons {
       counter("dead_letters_total", [("reason", reason.rawValue)]).increment(by: count)
     }
-    count(unknownTypesOf: batch, settlement)
-    let divergences = settlement.divergent.count
+    count(unknownTypesOf: batch, outcome)
+    let divergences = outcome.divergent.count
     if divergences > 0 { diverged("content", by: divergences) }
     if let reused = reasons[.idReused] { diverged("id_reused", by: reused) }
   }
 
-  private func count(unknownTypesOf batch: ChangeBatch, _ settlement: Settlement) {
+  private func count(unknownTypesOf batch: ChangeBatch, _ outcome: BatchOutcome) {
     var types: [String: Int] = [:]
-    for number in settlement.numbers where batch.entries[number.entry].isOfUnknownType {
+    for number in outcome.numbers where batch.entries[number.entry].isOfUnknownType {
       guard let type = batch.text(of: batch.entries[number.entry].type) else { continue }
       types[String(decoding: type, as: UTF8.self), default: 0] += 1
     }

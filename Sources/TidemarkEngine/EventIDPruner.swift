@@ -42,7 +42,7 @@ struct EventIDPruner: Sendable {
     let (now, lanes) = try await sink.eventIDLanes()
     let servers = try await source.byServer(lanes) { $0.name }
     let seen = await withTaskGroup(of: SeenServer.self) { group in
-      for (_, lanes) in servers { group.addTask { await look(lanes) } }
+      for (_, lanes) in servers { group.addTask { await observe(lanes) } }
       return await group.reduce(into: []) { $0.append($1) }
     }
     var retention = EventIDRetention(now: seen.compactMap(\.now).min().map { min(now, $0) } ?? now, window: window)
@@ -55,19 +55,19 @@ struct EventIDPruner: Sendable {
     var lanes: [(EventIDRetention.Lane, EventIDRetention.StreamEnd)]
   }
 
-  private static func end(_ observation: LaneObservation) -> EventIDRetention.StreamEnd {
+  private static func end(_ observation: StreamObservation) -> EventIDRetention.StreamEnd {
     switch observation {
-    case .seen(let snapshot): snapshot.stream.map { .at($0.lastGeneratedID) } ?? .absent
+    case .seen(let observed): observed.stream.map { .at($0.lastGeneratedID) } ?? .absent
     case .refused, .deferred: .unknown
     }
   }
 
   /// A server that does not answer holds back what its lanes may still need.
-  private func look(_ lanes: [EventIDRetention.Lane]) async -> SeenServer {
+  private func observe(_ lanes: [EventIDRetention.Lane]) async -> SeenServer {
     do {
       // The clock first: what is written after the streams were looked at is no older.
       let now = try await source.currentMilliseconds(beside: lanes[0].name)
-      let ends = try await source.inspect(lanes.map { LaneCheck(asking: $0.name) }).map { Self.end($0) }
+      let ends = try await source.inspect(lanes.map { ExpectedStream(asking: $0.name) }).map { Self.end($0) }
       return SeenServer(now: Int64(clamping: now), lanes: Array(zip(lanes, ends)))
     } catch {
       return SeenServer(lanes: lanes.map { ($0, .unknown) })

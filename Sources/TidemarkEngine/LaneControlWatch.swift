@@ -14,14 +14,14 @@ struct LaneControlWatch: Sendable {
   func run() async {
     let failures = FailureLog<String>(failing: "controls.waiting", recovered: "controls.current", logger: logger)
     while !Task.isCancelled {
-      let seen = coordinator.controlsStirred.generation
+      let seen = coordinator.controlsChanged.generation
       do {
         await coordinator.controlled(try await sink.laneControls())
         failures.succeeded()
       } catch {
         if !Task.isCancelled { failures.failed(error) }
       }
-      await coordinator.controlsStirred.wait(after: seen, until: .now.advanced(by: Self.interval))
+      await coordinator.controlsChanged.wait(after: seen, until: .now.advanced(by: Self.interval))
     }
   }
 }

@@ -6,7 +6,7 @@ extension LaneCoordinator {
   func claimConfirmed() -> Bool {
     guard claimRefusal != nil else { return false }
     claimRefusal = nil
-    leasesStirred.raise()
+    leasesChanged.raise()
     ownership.raise()
     return true
   }
@@ -15,8 +15,8 @@ extension LaneCoordinator {
   func claimRefused(_ refusal: ClaimRefused) -> Bool {
     let isNew = claimRefusal?.description != refusal.description
     claimRefusal = refusal
-    disown(laneNames)
-    leasesStirred.raise()
+    release(laneNames)
+    leasesChanged.raise()
     return isNew
   }
 
@@ -25,10 +25,10 @@ extension LaneCoordinator {
   @discardableResult
   func refused(_ errors: [String: SourceError]) -> Set<String> {
     let foreign = errors.filter { $0.value.kind == .otherInstallation($0.key) }
-    for (lane, error) in foreign where table.lanes[lane] != nil {
+    for (lane, error) in foreign where scheduler.lanes[lane] != nil {
       halt(
         lane, reason: error.description,
-        hint: "choose another redis.prefix, or take the prefix over with `tidemark migrate --adopt`", for: settings.flow.haltRest)
+        hint: "choose another redis.prefix, or take the prefix over with `tidemark migrate --adopt`", for: settings.flow.haltBackoff)
     }
     if !foreign.isEmpty { claimDoubted.raise() }
     return Set(foreign.keys)

@@ -9,14 +9,14 @@ extension LaneCoordinator {
   /// Answers the lanes to take up: those that were found or are expected, of shards that this worker may serve, and that it does not own.
   ///
   /// - Parameter isComplete: every stream there is was found. Owned lanes without one are compared soon.
-  func lanesToTakeUp(_ found: Set<String>, isComplete: Bool) -> [String] {
+  func lanesToAcquire(_ found: Set<String>, isComplete: Bool) -> [String] {
     if isComplete {
-      let absent = table.lanes.filter { !found.contains($0.key) && !$0.value.isEnding && $0.value.halt == nil }.map(\.key)
-      table.checkSoon(absent)
+      let absent = scheduler.lanes.filter { !found.contains($0.key) && !$0.value.isClosing && $0.value.halt == nil }.map(\.key)
+      scheduler.checkSoon(absent)
       if !absent.isEmpty { readable.raise() }
-      table.forgetAbandoned { found.contains($0) || expected.contains($0) }
+      scheduler.forgetAbandoned { found.contains($0) || expected.contains($0) }
     }
-    let names = found.union(expected.names).filter { table.lanes[$0] == nil }
+    let names = found.union(expected.names).filter { scheduler.lanes[$0] == nil }
     return names.filter { grant.shards[Shard.of($0, builtIn: settings.builtIn)] != nil }.sorted()
   }
 
@@ -41,7 +41,7 @@ extension LaneCoordinator {
 
   /// These lanes are not owned, and are to be compared with their streams although discovery may not find them.
   func expect(_ names: some Sequence<String>) {
-    for name in names where table.lanes[name] == nil && settings.covers(name) && !settings.names(name) {
+    for name in names where scheduler.lanes[name] == nil && settings.covers(name) && !settings.names(name) {
       let shard = Shard.of(name, builtIn: settings.builtIn)
       if grant.shards[shard] != nil { expected.insert(name, of: shard) }
     }
@@ -51,22 +51,22 @@ extension LaneCoordinator {
   func setAside(_ names: some Sequence<String>) {
     for name in names {
       expected.remove(name)
-      endings.forget(name)
+      pendingReplacements.forget(name)
     }
   }
 
   /// Forgets what was found of the streams of lanes that this worker may not serve any more, unless their marks wait.
   func forgetEndings(except waiting: Set<String>) {
-    guard !endings.isEmpty else { return }
-    endings.keep { waiting.contains($0) || settings.covers($0) && grant.shards[Shard.of($0, builtIn: settings.builtIn)] != nil }
+    guard !pendingReplacements.isEmpty else { return }
+    pendingReplacements.keep { waiting.contains($0) || settings.covers($0) && grant.shards[Shard.of($0, builtIn: settings.builtIn)] != nil }
   }
 
   /// Other lanes are configured. What was read of those that are not any more is committed before they are released.
   func reconfigure(_ lanes: [WorkerSettings.LaneItem]) {
     settings.lanes = lanes
     expected = ExpectedLanes()
-    let left = table.lanes.keys.filter { !settings.covers($0) }
-    for name in left { table.close(name, .unconfigured) }
+    let left = scheduler.lanes.keys.filter { !settings.covers($0) }
+    for name in left { scheduler.close(name, .unconfigured) }
     tellLeft(left)
   }
 }

@@ -9,7 +9,7 @@ extension LaneCoordinator {
     grant = held
     guard !changed.isEmpty else { return 0 }
     expected.forget(changed)
-    disown(table.lanes.values.filter { changed.contains($0.record.shard) }.map(\.record.name))
+    release(scheduler.lanes.values.filter { changed.contains($0.record.shard) }.map(\.record.name))
     ownership.raise()
     return changed.count
   }
@@ -17,11 +17,11 @@ extension LaneCoordinator {
   /// Gives up the lanes of these shards, to hand them over: what was read is dropped, for the next owner reads it again, and transactions
   /// under way are waited for, also all that was read of a stream that is gone: nobody can read that again. Answers the shards of which
   /// nothing is left; those that are not clear by the deadline are served again.
-  func vacate(_ shards: [Int], until deadline: ContinuousClock.Instant) async -> [Int] {
+  func drainShards(_ shards: [Int], until deadline: ContinuousClock.Instant) async -> [Int] {
     let (held, leaving) = (grant, Set(shards))
     for shard in leaving { grant.shards[shard] = nil }
     expected.forget(leaving)
-    disown(table.lanes.values.filter { leaving.contains($0.record.shard) && !$0.isEnding }.map(\.record.name))
+    release(scheduler.lanes.values.filter { leaving.contains($0.record.shard) && !$0.isClosing }.map(\.record.name))
     var seen = advanced.generation
     var busy = busyShards.intersection(leaving)
     while !busy.isEmpty, ContinuousClock.now < deadline, !Task.isCancelled {
@@ -35,17 +35,17 @@ extension LaneCoordinator {
   }
 
   private var busyShards: Set<Int> {
-    let ending = table.lanes.values.filter(\.isEnding).map(\.record.name)
-    return Set((table.departingLanes + ending).map { Shard.of($0, builtIn: settings.builtIn) })
+    let pending = scheduler.lanes.values.filter(\.isClosing).map(\.record.name)
+    return Set((scheduler.drainingLanes + pending).map { Shard.of($0, builtIn: settings.builtIn) })
   }
 
   /// Takes over lanes from their records; a lane that we have under this fence already goes on. Lanes of shards that were given up since are
   /// left alone. Some are not to be read until somebody has decided.
-  func own(_ records: [LaneRecord], at server: LaneServer, halted: [String: LaneView.LastError] = [:]) {
+  func acquire(_ records: [LaneRecord], at server: LaneServer, halted: [String: LaneView.LastError] = [:]) {
     if !records.isEmpty { (redisAwayWithoutLanes, redisErrorWithoutLanes) = (nil, nil) }
     for record in records where grant.shards[record.shard] != nil {
-      table.own(record, at: server)
-      endings.takenUp(record)
+      scheduler.acquire(record, at: server)
+      pendingReplacements.acquired(record)
       expected.remove(record.name)
       unregistered[record.name] = nil
       observation.add(record.name)
@@ -63,21 +63,21 @@ extension LaneCoordinator {
   /// taken up again under an incarnation above that one; answers them. Where another worker has a lane by now, the mark was merely late.
   func markRefused(_ records: [LaneRecord]) -> [LaneRecord] {
     let released = records.filter { record in
-      guard let flow = table.lanes[record.name], flow.closing != .replaced else { return false }
+      guard let flow = scheduler.lanes[record.name], flow.closing != .replaced else { return false }
       return flow.record.fence == record.fence && flow.record.incarnation == record.incarnation
     }
-    for record in released { table.disown(record.name) }
+    for record in released { scheduler.release(record.name) }
     tellLeft(released.map(\.name))
     return released
   }
 
   /// The incarnation of a lane that is about to be taken up was raised in the ledger. What is to follow may fail, and then begins anew.
-  func raised(_ record: LaneRecord, to incarnation: Int64) { endings.raised(record, to: incarnation) }
+  func raised(_ record: LaneRecord, to incarnation: Int64) { pendingReplacements.raised(record, to: incarnation) }
 
-  var ownsNothing: Bool { table.lanes.isEmpty }
+  var ownsNothing: Bool { scheduler.lanes.isEmpty }
 
   /// Whether this worker can serve lanes: it is not draining, Redis was not away for longer than a lease lasts, and belongs to the ledger.
-  var isAble: Bool { !isDraining && timeWithoutRedis <= settings.leaseTTL && claimRefusal == nil }
+  var canServe: Bool { !isDraining && timeWithoutRedis <= settings.leaseTTL && claimRefusal == nil }
 
   /// For how long no server with lanes of ours has been reached; zero while one can be.
   var timeWithoutRedis: Duration { redisAwaySince?.duration(to: .now) ?? .zero }

@@ -6,22 +6,22 @@ extension LaneCoordinator {
   func lanesToCompare(_ count: Int) -> [String] {
     if comparing.isEmpty { comparing = laneNames }
     defer { comparing.removeLast(min(count, comparing.count)) }
-    return comparing.suffix(count).filter { table.lanes[$0] != nil }
+    return comparing.suffix(count).filter { scheduler.lanes[$0] != nil }
   }
 
   /// What is known to be committed of lanes, to be taken before the ledger is asked.
-  func committed(_ lanes: some Sequence<String>) -> CommittedLanes { table.committed(lanes) }
+  func committed(_ lanes: some Sequence<String>) -> CommittedLanes { scheduler.committed(lanes) }
 
   /// Which of these lanes have a transaction under way from before they were given up, to be taken before the ledger is asked: its answer may be
   /// older than what is committed and told a moment later.
-  func departing(_ lanes: [String]) -> Set<String> { Set(table.departingLanes).intersection(lanes) }
+  func draining(_ lanes: [String]) -> Set<String> { Set(scheduler.drainingLanes).intersection(lanes) }
 
   /// Whether the lanes were taken up from this ledger. Where another holds it now, what we believe to be committed may not be there: all lanes
   /// are given up, and taken up again from where it says they stand.
   func isKnown(_ identity: LedgerIdentity) -> Bool {
     defer { ledger = identity }
     guard let ledger, ledger != identity else { return true }
-    disown(laneNames)
+    release(laneNames)
     recallAgain()
     ownership.raise()
     return false
@@ -40,10 +40,10 @@ extension LaneCoordinator {
   /// The ledger has less of these lanes than was committed: they are given up, and taken up again from where it says they stand. Returns those of
   /// which that is news.
   func wentBack(_ rewinds: [LedgerRewind]) -> [LedgerRewind] {
-    let news = rewinds.filter { table.isNews($0) }
+    let news = rewinds.filter { scheduler.isNews($0) }
     guard !news.isEmpty else { return [] }
-    disown(news.map(\.lane).filter { table.lanes[$0] != nil })
-    table.wentBack(news)
+    release(news.map(\.lane).filter { scheduler.lanes[$0] != nil })
+    scheduler.wentBack(news)
     expect(news.map(\.lane))
     recallAgain()
     ownership.raise()

@@ -4,7 +4,7 @@ internal import TidemarkCore
 extension LaneCoordinator {
   /// Which lanes to measure now, with all that is known of them.
   func lanesToMeasure() -> [LaneStatus] {
-    observation.takeUnmeasured().compactMap { table.lanes[$0].map { status(of: $0) } }
+    observation.takeUnmeasured().compactMap { scheduler.lanes[$0].map { status(of: $0) } }
   }
 
   /// What Redis had added to lanes just now. Answers for how long something of each has been seen to wait.
@@ -12,7 +12,7 @@ extension LaneCoordinator {
     let now = ContinuousClock.now
     var waited: [String: Duration] = [:]
     for (lane, added) in added {
-      guard let flow = table.lanes[lane] else { continue }
+      guard let flow = scheduler.lanes[lane] else { continue }
       views[lane, default: LaneView()].backlog.observe(added: added, committed: flow.record.ordinal, at: now)
       waited[lane] = views[lane]?.backlog.waited(until: now)
     }
@@ -20,7 +20,7 @@ extension LaneCoordinator {
   }
 
   func measured(_ lags: [String: LaneLag]) {
-    for (lane, lag) in lags where table.lanes[lane] != nil {
+    for (lane, lag) in lags where scheduler.lanes[lane] != nil {
       views[lane, default: LaneView()].lag = lag
       // It grows older by itself.
       if lag.entries != 0 { observation.measureAgain(lane) }
@@ -31,7 +31,7 @@ extension LaneCoordinator {
   func press(_ lags: [String: LaneLag], memory: Double?) -> [LanePressure] {
     var levels: [LanePressure] = []
     for (lane, lag) in lags where settings.builtIn?.partition(of: lane) != nil {
-      guard let record = table.lanes[lane]?.record else { continue }
+      guard let record = scheduler.lanes[lane]?.record else { continue }
       var gauge = views[lane]?.pressure ?? PressureGauge()
       gauge.observe(lag: lag.seconds, memory: memory, limits: settings.pressure)
       views[lane, default: LaneView()].pressure = gauge
@@ -42,7 +42,7 @@ extension LaneCoordinator {
 
   /// These lanes have their mirroring group.
   func mirrored(_ records: [LaneRecord]) {
-    for record in records { table.mirrored(record) }
+    for record in records { scheduler.mirrored(record) }
   }
 
   /// What was measured last stands until the lane's turn comes.
@@ -58,22 +58,22 @@ extension LaneCoordinator {
 
   /// Lanes whose state may be another since the last call; nil for one that is not ours any more.
   func changedLanes() -> [String: LaneStatus?] {
-    Dictionary(uniqueKeysWithValues: observation.takeChanged().map { lane in (lane, table.lanes[lane].map { status(of: $0) }) })
+    Dictionary(uniqueKeysWithValues: observation.takeChanged().map { lane in (lane, scheduler.lanes[lane].map { status(of: $0) }) })
   }
 
   /// It has to be told again.
-  func unnoted(_ lanes: some Sequence<String>) {
-    for lane in lanes { observation.stirred(lane) }
+  func noteFailed(_ lanes: some Sequence<String>) {
+    for lane in lanes { observation.noteChange(lane) }
   }
 
   /// Lanes whose cursor moved since the last call.
   func movedLanes() -> [LaneStatus] {
-    observation.takeMoved().sorted().compactMap { table.lanes[$0].map { status(of: $0) } }
+    observation.takeMoved().sorted().compactMap { scheduler.lanes[$0].map { status(of: $0) } }
   }
 
   func checkpointed(_ lanes: some Sequence<String>) {
     let now = WallClock.milliseconds()
-    for lane in lanes where table.lanes[lane] != nil { views[lane, default: LaneView()].checkpoint = now }
+    for lane in lanes where scheduler.lanes[lane] != nil { views[lane, default: LaneView()].checkpoint = now }
   }
 
   func notCheckpointed(_ lanes: some Sequence<String>) {
@@ -85,14 +85,14 @@ extension LaneCoordinator {
 
   package func status() -> WorkerStatus {
     WorkerStatus(
-      lanes: table.lanes.values.map { status(of: $0) }.sorted { $0.record.name < $1.record.name }, bufferBytes: table.credit.used,
+      lanes: scheduler.lanes.values.map { status(of: $0) }.sorted { $0.record.name < $1.record.name }, bufferBytes: scheduler.credit.used,
       backpressure: backpressure, redisError: redisError, leaseAge: leaseRenewedAt.map { $0.duration(to: .now) },
-      isDraining: table.isDraining, leaseError: leaseError,
+      isDraining: scheduler.isDraining, leaseError: leaseError,
       marksError: marksError,
-      takeUpErrors: takeUpErrors + Set(unregistered.values).sorted())
+      acquisitionErrors: acquisitionErrors + Set(unregistered.values).sorted())
   }
 
-  private func status(of flow: LaneFlow) -> LaneStatus {
+  private func status(of flow: OwnedLane) -> LaneStatus {
     let view = views[flow.record.name]
     let redisError = redisErrors[flow.server]
     // What was measured before a server went away is not known any more.

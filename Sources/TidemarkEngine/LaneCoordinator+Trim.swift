@@ -3,24 +3,24 @@ internal import TidemarkCore
 /// What trimming asks.
 extension LaneCoordinator {
   /// The lanes whose turn it is, of those that are ours and Tidemark's own: a stream that somebody else made is theirs to trim.
-  func lanesToTrim(_ count: Int) -> [LaneFlow] {
+  func lanesToTrim(_ count: Int) -> [OwnedLane] {
     guard let builtIn = settings.builtIn else { return [] }
-    let names = builtIn.names.filter { table.lanes[$0].map { $0.halt == nil && !$0.isEnding } ?? false }
+    let names = builtIn.names.filter { scheduler.lanes[$0].map { $0.halt == nil && !$0.isClosing } ?? false }
     guard !names.isEmpty else { return [] }
     let turn = (0..<min(count, names.count)).map { names[(trimTurn + $0) % names.count] }
     trimTurn = (trimTurn + turn.count) % names.count
-    return turn.compactMap { table.lanes[$0] }
+    return turn.compactMap { scheduler.lanes[$0] }
   }
 
   /// The ledger has these lanes' cursors there. Answers for each where it was seen so far.
   func passed(_ records: [LaneRecord]) -> [PassedPositions] {
     let now = ContinuousClock.now
-    return records.map { table.passed($0, settings.trim, now: now) }
+    return records.map { scheduler.passed($0, settings.trim, now: now) }
   }
 
   /// Groups by whom a lane's trimming is held up, for each lane that was looked at.
   func trimBlocked(_ groups: [String: [String]]) {
-    for (lane, names) in groups where table.lanes[lane] != nil {
+    for (lane, names) in groups where scheduler.lanes[lane] != nil {
       let before = views[lane]?.trimBlockers ?? [:]
       views[lane, default: LaneView()].trimBlockers = Dictionary(uniqueKeysWithValues: names.map { ($0, before[$0] ?? .now) })
     }

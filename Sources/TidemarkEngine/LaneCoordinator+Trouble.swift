@@ -5,7 +5,7 @@ internal import TidemarkCore
 extension LaneCoordinator {
   /// Says which lanes halted and which go on.
   func sayHalts() {
-    for event in table.takeHaltEvents() {
+    for event in scheduler.takeHaltEvents() {
       switch event {
       case .halted(let lane, let reason, let hint):
         logger.error("lane.halted", metadata: ["lane": "\(lane)", "reason": "\(reason)", "hint": "\(hint ?? "")"])
@@ -17,10 +17,10 @@ extension LaneCoordinator {
   /// The ledger says this of all lanes of which operators wanted anything.
   func controlled(_ controls: [LaneControl]) {
     let change = self.controls.seen(controls)
-    for lane in table.pause(change.paused) {
+    for lane in scheduler.pause(change.paused) {
       logger.info(change.paused.contains(lane) ? "lane.paused" : "lane.resumed", metadata: ["lane": "\(lane)"])
-      observation.stirred(lane)
-      if table.hasReady { committable.raiseForOne() }
+      observation.noteChange(lane)
+      if scheduler.hasReady { committable.raiseForOne() }
       readable.raise()
       population.raise()
     }
@@ -28,28 +28,28 @@ extension LaneCoordinator {
     if !change.resolved.isEmpty { revive(.resolved(change.resolved)) }
   }
 
-  /// - Parameter isOfReading: see ``LaneTable/halt(_:reason:hint:until:isOfReading:isOfDeadLetters:)``.
+  /// - Parameter isOfReading: see ``LaneScheduler/halt(_:reason:hint:until:isOfReading:isOfDeadLetters:)``.
   func halt(_ lane: String, reason: String, hint: String?, for rest: Duration?, isOfReading: Bool = false) {
-    guard table.lanes[lane] != nil else { return }
+    guard scheduler.lanes[lane] != nil else { return }
     views[lane, default: LaneView()].error = .init(text: reason, hint: hint)
-    table.halt(
+    scheduler.halt(
       lane, reason: reason, hint: hint, until: rest.map { ContinuousClock.now.advanced(by: $0) }, isOfReading: isOfReading)
     sayHalts()
-    if table.hasReady { committable.raiseForOne() }
-    observation.stirred(lane)
+    if scheduler.hasReady { committable.raiseForOne() }
+    observation.noteChange(lane)
   }
 
   /// Halted lanes are tried again.
-  func revive(_ revival: LaneTable.Revival = .rested) {
-    let revived = table.revive(revival, now: .now)
+  func revive(_ revival: LaneScheduler.Revival = .rested) {
+    let revived = scheduler.revive(revival, now: .now)
     for lane in revived {
       // What it failed by is over, until it fails again.
       if revival != .rested { views[lane]?.error = nil }
-      observation.stirred(lane)
+      observation.noteChange(lane)
     }
     sayHalts()
     guard !revived.isEmpty else { return }
-    if table.hasReady { committable.raiseForOne() }
+    if scheduler.hasReady { committable.raiseForOne() }
     readable.raise()
     population.raise()
   }
@@ -67,7 +67,7 @@ extension LaneCoordinator {
     guard postgresAwaySince == nil else { return }
     postgresAwaySince = .now
     postgresChanged.raise()
-    for lane in table.lanes.keys { observation.stirred(lane) }
+    for lane in scheduler.lanes.keys { observation.noteChange(lane) }
   }
 
   /// Postgres has answered: whoever waits for it tries at once.
@@ -76,7 +76,7 @@ extension LaneCoordinator {
     postgresAwaySince = nil
     if postgres.succeeded() { logger.info("postgres.reachable") }
     postgresChanged.raise()
-    for lane in table.lanes.keys { observation.stirred(lane) }
+    for lane in scheduler.lanes.keys { observation.noteChange(lane) }
   }
 
   /// Returns when a drain that has begun is to be given up: at its deadline, or once Postgres has been away for `patience` of it.
@@ -99,11 +99,11 @@ extension LaneCoordinator {
   func publishingFailed(_ reason: String?) { marksError = reason }
 
   /// Why lanes could not be taken up at the last try, by server or altogether.
-  func takingUpFailed(_ reasons: [String]) { takeUpErrors = reasons }
+  func acquisitionFailed(_ reasons: [String]) { acquisitionErrors = reasons }
 
   /// Redis refuses to tell of these lanes, so that they can't be registered; the others could be.
   func refusedRegistration(_ refused: [String: String], among asked: [String]) {
     for lane in asked { unregistered[lane] = refused[lane] }
-    unregistered = unregistered.filter { table.lanes[$0.key] == nil && settings.covers($0.key) }
+    unregistered = unregistered.filter { scheduler.lanes[$0.key] == nil && settings.covers($0.key) }
   }
 }

@@ -1,9 +1,9 @@
 package import Logging
 package import TidemarkCore
 
-/// The one place where reader, writers and ownership meet: a shell around ``LaneTable`` that lets each of them wait.
+/// The one place where reader, writers and ownership meet: a shell around ``LaneScheduler`` that lets each of them wait.
 package actor LaneCoordinator {
-  var table: LaneTable
+  var scheduler: LaneScheduler
   var settings: WorkerSettings
   /// For writers: a transaction may be ready. One is woken at a time, and wakes the next when there is more.
   let committable = ChangeSignal()
@@ -34,7 +34,7 @@ package actor LaneCoordinator {
   var comparing: [String] = []
   var trimTurn = 0
   /// Lanes whose streams turned out to be other ones, until they are taken up in their next incarnation.
-  var endings = LaneEndings()
+  var pendingReplacements = PendingReplacements()
   /// Why no lane may be served: Redis and the ledger don't belong together.
   var claimRefusal: ClaimRefused?
   /// Raised when marks in Redis turned out to be another installation's.
@@ -46,7 +46,7 @@ package actor LaneCoordinator {
   /// Raised when the settings change, or the shards that may be served, and when a lane was given up that may be taken up again.
   nonisolated let ownership = ChangeSignal()
   /// Raised when leases are worth a look: others changed something, or this worker's part in it is another.
-  nonisolated let leasesStirred = ChangeSignal()
+  nonisolated let leasesChanged = ChangeSignal()
   /// Raised when a lane may get its mirroring group. Until it has it a stream that was made anew may look trimmed: not to be put off.
   let mirrorable = ChangeSignal()
   /// Raised when there may be more or fewer lanes to read.
@@ -60,13 +60,13 @@ package actor LaneCoordinator {
   /// Raised when Postgres can't be reached any more, or can again, and when a drain begins.
   nonisolated let postgresChanged = ChangeSignal()
   /// Raised when another worker or an operator has changed something in the ledger.
-  nonisolated let controlsStirred = ChangeSignal()
+  nonisolated let controlsChanged = ChangeSignal()
   /// Why the last turn of the leases failed; nil where it did not.
   var leaseError: String?
   /// Why marks could not be published at the last try; nil where they could.
   var marksError: String?
   /// Why lanes of shards that this worker may serve are not taken up, and which of them have no row in the ledger.
-  var takeUpErrors: [String] = []
+  var acquisitionErrors: [String] = []
   var unregistered: [String: String] = [:]
   let logger: Logger
 
@@ -79,7 +79,7 @@ package actor LaneCoordinator {
     self.logger = logger
     var pace = ReadPlan.Pace()
     pace.blockingLanes = blockingLanes
-    table = LaneTable(limits: settings.flow, pace: pace)
+    scheduler = LaneScheduler(limits: settings.flow, pace: pace)
   }
 
   // Reading
@@ -87,17 +87,17 @@ package actor LaneCoordinator {
   /// What the reader does next.
   enum ReaderTask {
     case read(LaneReadRequest)
-    case check([LaneCheck])
+    case check([ExpectedStream])
   }
 
   /// The next read of a server, as soon as a lane may have news and there is credit, or the next look at what it says of lanes. Nil: no more
   /// reading.
   func nextRead(at server: LaneServer, block: Duration) async -> ReaderTask? {
-    while !Task.isCancelled, table.knows(server) {
+    while !Task.isCancelled, scheduler.knows(server) {
       let seen = readable.generation
-      let next = table.nextRead(at: server, block: block, now: .now)
-      if case .nothing = next, table.isDraining { return nil }
-      let waits = table.readingWaits
+      let next = scheduler.nextRead(at: server, block: block, now: .now)
+      if case .nothing = next, scheduler.isDraining { return nil }
+      let waits = scheduler.readingWaits
       let start = ContinuousClock.now
       switch next {
       case .read(let request): return .read(request)
@@ -111,31 +111,33 @@ package actor LaneCoordinator {
   }
 
   /// Lanes were held against what Redis says of them. Answers what was found, lane by lane.
-  func checked(_ looks: [LaneLook]) -> [LaneFinding] {
-    let findings = looks.map { look in
+  func checked(_ comparisons: [StreamComparison]) -> [StreamVerdict] {
+    let verdicts = comparisons.map { comparison in
       // The finding may be the end of it here.
-      let record = table.lanes[look.lane.lane]?.record
-      let finding = table.checked(look)
-      if let record { endings.note(finding, look, record) }
+      let record = scheduler.lanes[comparison.lane.lane]?.record
+      let verdict = scheduler.checked(comparison)
+      if let record { pendingReplacements.note(verdict, comparison, record) }
       // Nothing of it was ever seen, and nothing is there. Whoever takes lanes up makes sure of it once more.
-      if finding == .sound, look.snapshot.stream == nil, !settings.names(look.lane.lane) { _ = table.setAside(look.lane.lane) }
-      return finding
+      if verdict == .sound, comparison.observed.stream == nil, !settings.names(comparison.lane.lane) {
+        _ = scheduler.setAside(comparison.lane.lane)
+      }
+      return verdict
     }
-    if table.hasReady { committable.raiseForOne() }
+    if scheduler.hasReady { committable.raiseForOne() }
     sayHalts()
-    tellLeft(looks.map(\.lane.lane))
-    return findings
+    tellLeft(comparisons.map(\.lane.lane))
+    return verdicts
   }
 
   /// Any stream of a server may be another now.
   func reconnected(to server: LaneServer) {
-    table.checkAll(at: server)
+    scheduler.checkAll(at: server)
     readable.raise()
   }
 
   /// The table itself may have given some of these lanes up: wakes whoever takes lanes up.
   func tellLeft(_ lanes: some Sequence<String>) {
-    let left = lanes.filter { table.lanes[$0] == nil }
+    let left = lanes.filter { scheduler.lanes[$0] == nil }
     guard !left.isEmpty else { return }
     expect(left)
     keepRedisState()
@@ -147,64 +149,64 @@ package actor LaneCoordinator {
   }
 
   func received(_ block: EntryBlock, for request: LaneReadRequest) {
-    table.received(block, for: request, now: .now)
-    for section in block.sections { observation.stirred(request.positions[section.lane].lane) }
-    if table.hasReady { committable.raiseForOne() }
+    scheduler.received(block, for: request, now: .now)
+    for section in block.sections { observation.noteChange(request.positions[section.lane].lane) }
+    if scheduler.hasReady { committable.raiseForOne() }
   }
 
   func overran(_ request: LaneReadRequest) {
-    table.overran(request)
+    scheduler.overran(request)
   }
 
-  func closed(_ request: LaneReadRequest) -> LaneTable.ClosedRead {
-    table.closed(request)
+  func closed(_ request: LaneReadRequest) -> LaneScheduler.ClosedRead {
+    scheduler.closed(request)
   }
 
-  func unread(_ request: LaneReadRequest) {
-    table.unread(request)
+  func readFailed(_ request: LaneReadRequest) {
+    scheduler.readFailed(request)
   }
 
   /// They are checked with a later round.
-  func deferred(_ lanes: [LaneCheck]) {
-    table.deferred(lanes)
+  func deferred(_ lanes: [ExpectedStream]) {
+    scheduler.deferred(lanes)
   }
 
-  func unchecked(_ lanes: [LaneCheck]) {
-    table.unchecked(lanes)
+  func checkFailed(_ lanes: [ExpectedStream]) {
+    scheduler.checkFailed(lanes)
   }
 
   // Committing
 
   /// The next transaction's worth, as soon as there is one. Nil: drained.
-  func nextWork() async -> LaneTable.Work? {
+  func nextWork() async -> LaneScheduler.Work? {
     while !Task.isCancelled {
       let seen = committable.generation
-      let stoodStill = table.readingWaits
-      switch table.nextWork(now: .now) {
+      let stoodStill = scheduler.readingWaits
+      switch scheduler.nextWork(now: .now) {
       case .work(let work):
         if stoodStill { readable.raise() }
-        if table.hasReady { committable.raiseForOne() }
+        if scheduler.hasReady { committable.raiseForOne() }
         return work
       case .wait(let until): await committable.wait(after: seen, until: until)
       case .nothing:
-        if table.isDrained { return nil }
+        if scheduler.isDrained { return nil }
         await committable.wait(after: seen)
       }
     }
     return nil
   }
 
-  func finish(_ part: LaneTable.Work.Part, _ result: LaneTable.PartResult) {
+  func finish(_ part: LaneScheduler.Work.Part, _ result: LaneScheduler.PartResult) {
     finish([(part, result)])
   }
 
   /// Several lanes of a transaction are decided: whoever waits is woken once.
-  func finish(_ decided: [(part: LaneTable.Work.Part, result: LaneTable.PartResult)]) {
+  func finish(_ decided: [(part: LaneScheduler.Work.Part, result: LaneScheduler.PartResult)]) {
     let now = WallClock.milliseconds()
-    let stoodStill = table.readingWaits
+    let stoodStill = scheduler.readingWaits
     for (part, result) in decided {
       let name = part.record.name
-      table.finish(part, result, now: .now)
+      scheduler.finish(part, result, now: .now)
       if case .halted(let reason, let hint) = result {
         views[name, default: LaneView()].error = .init(text: reason, hint: hint)
       } else {
@@ -219,29 +221,29 @@ package actor LaneCoordinator {
           mirrorable.raise()
         }
       } else {
-        observation.stirred(name)
+        observation.noteChange(name)
       }
     }
     sayHalts()
     advanced.raise()
     tellLeft(decided.map(\.part.record.name))
-    if table.isDraining {
+    if scheduler.isDraining {
       committable.raise()
-    } else if table.hasReady {
+    } else if scheduler.hasReady {
       committable.raiseForOne()
     }
-    if stoodStill || table.isDue { readable.raise() }
+    if stoodStill || scheduler.isDue { readable.raise() }
   }
 
   /// Entries were not committed, but could have been.
-  func rehearsed() { evidence.batches += 1 }
+  func dryRunPassed() { evidence.batches += 1 }
 
   /// These lanes' transaction has to be tried again.
   func waitsForPostgres(_ lanes: [String], _ error: String) {
-    table.waitsForPostgres(lanes, true)
-    for lane in lanes where table.lanes[lane] != nil {
+    scheduler.waitsForPostgres(lanes, true)
+    for lane in lanes where scheduler.lanes[lane] != nil {
       views[lane, default: LaneView()].error = .init(text: error, hint: nil)
-      observation.stirred(lane)
+      observation.noteChange(lane)
     }
   }
 
@@ -249,8 +251,8 @@ package actor LaneCoordinator {
   func pause(for duration: Duration) async {
     let deadline = ContinuousClock.now.advanced(by: duration)
     let seen = drainBegan.generation
-    if !table.isDraining { await drainBegan.wait(after: seen, until: deadline) }
-    guard table.isDraining, !Task.isCancelled else { return }
+    if !scheduler.isDraining { await drainBegan.wait(after: seen, until: deadline) }
+    guard scheduler.isDraining, !Task.isCancelled else { return }
     try? await Task.sleep(until: min(deadline, ContinuousClock.now.advanced(by: .milliseconds(500))), clock: .continuous)
   }
 
@@ -258,7 +260,7 @@ package actor LaneCoordinator {
   func pauseForPostgres(for duration: Duration) async {
     let deadline = ContinuousClock.now.advanced(by: duration)
     let seen = postgresChanged.generation
-    guard !table.isDraining else { return await pause(for: duration) }
+    guard !scheduler.isDraining else { return await pause(for: duration) }
     await postgresChanged.wait(after: seen, until: deadline)
   }
 
@@ -267,12 +269,12 @@ package actor LaneCoordinator {
   // Ownership
 
   /// Gives lanes up. Those of shards that may be served are expected to be taken up again.
-  func disown(_ lanes: [String]) {
+  func release(_ lanes: [String]) {
     guard !lanes.isEmpty else { return }
     let away = redisAwaySince
     defer { keepRedisState(away) }
     for lane in lanes {
-      table.disown(lane)
+      scheduler.release(lane)
       observation.remove(lane)
       views[lane] = nil
     }
@@ -294,7 +296,7 @@ package actor LaneCoordinator {
     if settings.lanes != new.lanes { reconfigure(new.lanes) }
     settings.trim = new.trim
     settings.pressure = new.pressure
-    table.limits = new.flow
+    scheduler.limits = new.flow
     revive(.all)
     committable.raise()
     readable.raise()
@@ -304,23 +306,23 @@ package actor LaneCoordinator {
 
   /// No more reading; what waits is committed. ``nextRead(at:block:)`` and then ``nextWork()`` answer nil.
   package func beginDrain() {
-    table.beginDrain()
+    scheduler.beginDrain()
     drainBegan.raise()
     postgresChanged.raise()
     committable.raise()
     readable.raise()
     population.raise()
     ownership.raise()
-    leasesStirred.raise()
+    leasesChanged.raise()
   }
 
-  var isDraining: Bool { table.isDraining }
+  var isDraining: Bool { scheduler.isDraining }
 
   /// Returns once a drain has begun, or when the task is cancelled.
   func draining() async {
-    while !table.isDraining, !Task.isCancelled {
+    while !scheduler.isDraining, !Task.isCancelled {
       let seen = drainBegan.generation
-      if !table.isDraining { await drainBegan.wait(after: seen) }
+      if !scheduler.isDraining { await drainBegan.wait(after: seen) }
     }
   }
 
@@ -328,7 +330,7 @@ package actor LaneCoordinator {
   package func caughtUp(with entries: [String: EntryID]) async {
     while !Task.isCancelled {
       let seen = advanced.generation
-      if entries.allSatisfy({ (table.lanes[$0.key]?.record.cursor.position ?? .zero) >= $0.value }) { return }
+      if entries.allSatisfy({ (scheduler.lanes[$0.key]?.record.cursor.position ?? .zero) >= $0.value }) { return }
       await advanced.wait(after: seen)
     }
   }

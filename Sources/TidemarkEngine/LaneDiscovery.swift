@@ -56,12 +56,12 @@ struct LaneDiscovery: Sendable {
 
   /// Where these lanes begin. Leaves out those whose streams do not exist, unless they are lanes by their names.
   func begin(_ names: [String], _ starts: [String: LaneStart], _ settings: WorkerSettings) async throws -> Beginnings {
-    let inspection = try await inspector.inspect(names.map { LaneCheck(asking: $0) }, mayBeDeferred: false)
+    let inspection = try await inspector.inspect(names.map { ExpectedStream(asking: $0) }, mayBeDeferred: false)
     await coordinator.refusedRegistration(
       Dictionary(inspection.refused.map { ($0.lane.lane, $0.error.description) }) { first, _ in first }, among: names)
     var beginnings = Beginnings(unmeasured: inspection.refused.map(\.lane.lane))
-    for look in inspection.looks where look.snapshot.stream != nil || settings.names(look.lane.lane) {
-      let (name, stream) = (look.lane.lane, look.snapshot.stream)
+    for comparison in inspection.comparisons where comparison.observed.stream != nil || settings.names(comparison.lane.lane) {
+      let (name, stream) = (comparison.lane.lane, comparison.observed.stream)
       let start = starts[name] ?? .oldest
       var following: UInt64 = 0
       if case .after(let id) = start, let stream {

@@ -7,21 +7,21 @@ struct LaneInspector: Sendable {
 
   /// What was seen of the lanes that were asked for, in their order, and why the others are refused.
   struct Inspection: Sendable {
-    var looks: [LaneLook] = []
-    var refused: [(lane: LaneCheck, error: SourceError)] = []
+    var comparisons: [StreamComparison] = []
+    var refused: [(lane: ExpectedStream, error: SourceError)] = []
     /// Lanes that are to be asked for again later.
-    var deferred: [LaneCheck] = []
+    var deferred: [ExpectedStream] = []
   }
 
   /// - Parameter mayBeDeferred: the answer is not waited for where looking is dear.
-  func look(_ lanes: [LaneCheck], mayBeDeferred: Bool) async throws -> Inspection {
+  func observe(_ lanes: [ExpectedStream], mayBeDeferred: Bool) async throws -> Inspection {
     let lanes = lanes.deferrable(mayBeDeferred)
-    return inspection(of: lanes, try await source.look(lanes))
+    return inspection(of: lanes, try await source.observe(lanes))
   }
 
   /// The same over the connection for writes to a server.
   func survey(
-    _ lanes: [LaneCheck], on server: LaneServer, mayBeDeferred: Bool
+    _ lanes: [ExpectedStream], on server: LaneServer, mayBeDeferred: Bool
   ) async throws -> (connection: WriteConnection, inspection: Inspection) {
     let lanes = lanes.deferrable(mayBeDeferred)
     let survey = try await source.survey(lanes, on: server)
@@ -29,29 +29,29 @@ struct LaneInspector: Sendable {
   }
 
   /// The same where it does not matter what was read before and what is written next.
-  func inspect(_ lanes: [LaneCheck], mayBeDeferred: Bool) async throws -> Inspection {
+  func inspect(_ lanes: [ExpectedStream], mayBeDeferred: Bool) async throws -> Inspection {
     let lanes = lanes.deferrable(mayBeDeferred)
     return inspection(of: lanes, try await source.inspect(lanes))
   }
 
-  private func inspection(of lanes: [LaneCheck], _ observations: [LaneObservation]) -> Inspection {
+  private func inspection(of lanes: [ExpectedStream], _ observations: [StreamObservation]) -> Inspection {
     var inspection = Inspection()
     for (lane, observation) in zip(lanes, observations) {
       switch observation {
-      case .seen(let snapshot): inspection.looks.append(LaneLook(lane, snapshot))
+      case .seen(let observed): inspection.comparisons.append(StreamComparison(lane, observed))
       case .refused(let error):
         inspection.refused.append((lane, error))
         refusals.note(error, of: lane.lane, .inspect)
       case .deferred: inspection.deferred.append(lane)
       }
     }
-    refusals.clear(inspection.looks.lazy.map(\.lane.lane), .inspect)
+    refusals.clear(inspection.comparisons.lazy.map(\.lane.lane), .inspect)
     return inspection
   }
 }
 
-extension [LaneCheck] {
-  fileprivate func deferrable(_ mayBeDeferred: Bool) -> [LaneCheck] {
+extension [ExpectedStream] {
+  fileprivate func deferrable(_ mayBeDeferred: Bool) -> [ExpectedStream] {
     map { check in
       var check = check
       check.mayBeDeferred = mayBeDeferred

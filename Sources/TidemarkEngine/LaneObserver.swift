@@ -86,19 +86,20 @@ struct LaneObserver: Sendable {
       // Of a lane that is halted, or whose entries wait in Redis, only Redis knows which entry waits longest.
       let inspection = try await inspector.inspect(
         lanes.map {
-          LaneCheck(asking: $0.record.name, cursor: $0.record.cursor.position, question: $0.oldestUncommitted == nil ? .next : .counters)
+          ExpectedStream(
+            asking: $0.record.name, cursor: $0.record.cursor.position, question: $0.oldestUncommitted == nil ? .next : .counters)
         }, mayBeDeferred: true)
-      let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0.snapshot) })
+      let comparisons = Dictionary(uniqueKeysWithValues: inspection.comparisons.map { ($0.lane.lane, $0.observed) })
       let now = try await source.currentMilliseconds(beside: first)
-      let waited = await coordinator.observed(looks.compactMapValues(\.stream?.entriesAdded))
+      let waited = await coordinator.observed(comparisons.compactMapValues(\.stream?.entriesAdded))
       var lags: [String: LaneLag] = [:]
       var mirrors: [LaneMirror] = []
       for lane in lanes {
         let name = lane.record.name
-        guard let snapshot = looks[name] else { continue }
-        if let stream = snapshot.stream { mirrors.append(LaneMirror(lane.record, within: stream)) }
+        guard let observed = comparisons[name] else { continue }
+        if let stream = observed.stream { mirrors.append(LaneMirror(lane.record, within: stream)) }
         lags[name] = LagMeasure.lag(
-          snapshot.stream, record: lane.record, oldestUncommitted: lane.oldestUncommitted ?? snapshot.next, now: now,
+          observed.stream, record: lane.record, oldestUncommitted: lane.oldestUncommitted ?? observed.next, now: now,
           waited: waited[name])
       }
       await coordinator.measured(lags)
@@ -164,10 +165,10 @@ struct LaneObserver: Sendable {
     guard !new.isEmpty else { return }
     let names = Set(new.map(\.lane))
     let unmirrored = records.filter { names.contains($0.name) }
-    let checks = await coordinator.standings(unmirrored).compactMap { if case .ours(let check) = $0 { check } else { nil } }
+    let checks = await coordinator.markEligibility(unmirrored).compactMap { if case .ours(let check) = $0 { check } else { nil } }
     guard !checks.isEmpty else { return }
     let (connection, inspection) = try await inspector.survey(checks, on: server, mayBeDeferred: true)
-    let sound = Set(inspection.looks.filter { $0.broken() == nil }.map(\.lane.lane))
+    let sound = Set(inspection.comparisons.filter { $0.replacement() == nil }.map(\.lane.lane))
     let there = try await source.mirror(new.filter { sound.contains($0.lane) }, over: connection)
     let mirrored = unmirrored.filter { there.contains($0.name) }
     guard !mirrored.isEmpty else { return }
@@ -207,7 +208,7 @@ struct LaneObserver: Sendable {
         for noting in portion { noted[noting.note.lane] = noting }
         states.succeeded()
       } catch {
-        await coordinator.unnoted(portion.map(\.note.lane))
+        await coordinator.noteFailed(portion.map(\.note.lane))
         if !Task.isCancelled { states.failed(error) }
       }
     }

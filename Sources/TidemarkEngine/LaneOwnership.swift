@@ -9,7 +9,7 @@ struct LaneOwnership: Sendable {
   let coordinator: LaneCoordinator
   let publisher: MarkPublisher
   let ledger: LedgerWatch
-  let verification: LaneVerification
+  let verification: OwnershipCheck
   let discovery: LaneDiscovery
   let claim: ClaimWatch
   let logger: Logger
@@ -26,7 +26,7 @@ struct LaneOwnership: Sendable {
       let seen = coordinator.ownership.generation
       let settings = await coordinator.settings
       await watching(nil, trouble) { try await takeUp(settings, turns, trouble, &group) }
-      await coordinator.takingUpFailed(Set(trouble.reasons.values).sorted())
+      await coordinator.acquisitionFailed(Set(trouble.reasons.values).sorted())
       await coordinator.revive()
       await coordinator.forgetEndings(except: publisher.waitingLanes)
       // While no lane is ours nobody reads, and so nobody else learns whether Redis can be reached.
@@ -42,7 +42,7 @@ struct LaneOwnership: Sendable {
     guard await !coordinator.isDraining else { return }
     try await recall()
     let found = await discovery.find(settings)
-    let wanted = await coordinator.lanesToTakeUp(found.names, isComplete: found.failure == nil)
+    let wanted = await coordinator.lanesToAcquire(found.names, isComplete: found.failure == nil)
     // Redis may have been flushed, or be another one: what is found there is judged under the ledger's claim only.
     if !wanted.isEmpty, await !claim.confirm() { return }
     for (server, names) in try await source.byServer(wanted, lane: { $0 }) {
@@ -78,7 +78,7 @@ struct LaneOwnership: Sendable {
   private func takeUp(
     _ names: [String], _ found: LaneDiscovery.Found, at server: LaneServer, _ settings: WorkerSettings
   ) async throws {
-    let (committed, departing) = await (coordinator.committed(names), coordinator.departing(names))
+    let (committed, draining) = await (coordinator.committed(names), coordinator.draining(names))
     var records = try await sink.lanes(named: names)
     // A lane that was fenced off, or whose lease went with what Postgres lacks, shows only here that it did.
     await ledger.report(committed.rewinds(in: records))
@@ -93,9 +93,9 @@ struct LaneOwnership: Sendable {
       let begun = Set(new.map(\.name))
       await coordinator.setAside(unknown.filter { !begun.contains($0) })
       // Shards with lanes are balanced apart from those without.
-      coordinator.leasesStirred.raise()
+      coordinator.leasesChanged.raise()
     }
-    let verified = try await verification.verified(try await owned(records), departing, settings)
+    let verified = try await verification.verified(try await owned(records), draining, settings)
     let gone = verified.filter { !$0.hasStream && $0.halt == nil && !settings.names($0.record.name) }
     await coordinator.setAside(gone.map(\.record.name))
     let goneNames = Set(gone.map(\.record.name))
@@ -104,7 +104,7 @@ struct LaneOwnership: Sendable {
     let halted = served.compactMap { lane in lane.halt.map { (lane.record.name, $0) } }
     // What operators want of them comes first: of a paused lane nothing is read.
     await coordinator.controlled(try await sink.laneControls())
-    await coordinator.own(ours, at: server, halted: Dictionary(uniqueKeysWithValues: halted))
+    await coordinator.acquire(ours, at: server, halted: Dictionary(uniqueKeysWithValues: halted))
     // A worker that died between commit and mark left the mark behind; a new incarnation begins with a mark that falls.
     publisher.publish(
       verified.filter { $0.halt == nil && $0.record.hasMark }.map {

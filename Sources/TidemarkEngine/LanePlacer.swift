@@ -38,7 +38,7 @@ struct LanePlacer: Sendable {
     let servers = try await source.servers(of: lanes)
     await coordinator.place(lanes, at: servers)
     // Marks that waited at the old server wait at the new one now.
-    publisher.stir()
+    publisher.serversChanged()
     logger.info("redis.rearranged", metadata: ["servers": "\(Set(servers).map(\.name).sorted().joined(separator: ","))"])
   }
 }

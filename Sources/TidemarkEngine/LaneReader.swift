@@ -31,7 +31,7 @@ struct LaneReader: Sendable {
           if source.readConnection(to: server) == connection {
             await take(reply, for: request)
           } else {
-            await coordinator.unread(request)
+            await coordinator.readFailed(request)
           }
         case .check(let lanes): try await check(lanes)
         }
@@ -53,9 +53,9 @@ struct LaneReader: Sendable {
       } catch {
         if case .read(let request) = task {
           isReadFailing = true
-          await unread(request, error)
+          await readFailed(request, error)
         }
-        if case .check(let lanes) = task { await coordinator.unchecked(lanes) }
+        if case .check(let lanes) = task { await coordinator.checkFailed(lanes) }
         await failed(error, &lastWait, failures)
       }
     }
@@ -76,32 +76,32 @@ struct LaneReader: Sendable {
     }
   }
 
-  private func check(_ lanes: [LaneCheck]) async throws {
-    let inspection = try await inspector.look(lanes, mayBeDeferred: true)
+  private func check(_ lanes: [ExpectedStream]) async throws {
+    let inspection = try await inspector.observe(lanes, mayBeDeferred: true)
     await coordinator.deferred(inspection.deferred)
-    let looks = inspection.looks
+    let comparisons = inspection.comparisons
     for (lane, error) in inspection.refused { await refused(lane.lane, error) }
     // What of the old stream is still to be committed says nothing of the new one.
-    for look in looks where look.broken() != nil { trust.distrust(look.lane.lane) }
-    for (look, finding) in zip(looks, await coordinator.checked(looks)) {
-      switch finding {
+    for comparison in comparisons where comparison.replacement() != nil { trust.distrust(comparison.lane.lane) }
+    for (comparison, verdict) in zip(comparisons, await coordinator.checked(comparisons)) {
+      switch verdict {
       // A gap is told once it is recorded.
-      case .sound, .milestone, .missing: break
-      case .broken(let broken):
-        logger.warning("lane.ending", metadata: ["lane": "\(look.lane.lane)", "cause": "\(broken.cause.rawValue)"])
+      case .sound, .gapCheck, .missing: break
+      case .replacement(let replacement):
+        logger.warning("lane.replaced", metadata: ["lane": "\(comparison.lane.lane)", "cause": "\(replacement.cause.rawValue)"])
       }
     }
   }
 
   /// Sets one lane aside for a while; the others go on.
   private func refused(_ lane: String, _ error: SourceError) async {
-    let halt = LaneView.LastError.refused(error, rest: await coordinator.settings.flow.haltRest)
+    let halt = LaneView.LastError.refused(error, rest: await coordinator.settings.flow.haltBackoff)
     inspector.refusals.note(error, of: lane, .inspect)
     await coordinator.halt(lane, reason: halt.text, hint: halt.hint, for: halt.rest, isOfReading: true)
   }
 
-  private func unread(_ request: LaneReadRequest, _ error: any Error) async {
-    guard (error as? SourceError)?.isClosedRead == true else { return await coordinator.unread(request) }
+  private func readFailed(_ request: LaneReadRequest, _ error: any Error) async {
+    guard (error as? SourceError)?.isClosedRead == true else { return await coordinator.readFailed(request) }
     switch await coordinator.closed(request) {
     case .unclear: break
     case .shrinking(let entries):
@@ -113,7 +113,7 @@ struct LaneReader: Sendable {
         ]) { $1 })
     case .tooLarge(let lane, let after):
       let reason = "the entry after \(after) is larger than the server's client-output-buffer-limit: it closes the connection"
-      await coordinator.halt(lane, reason: reason, hint: Self.fix, for: coordinator.settings.flow.haltRest)
+      await coordinator.halt(lane, reason: reason, hint: Self.fix, for: coordinator.settings.flow.haltBackoff)
     }
   }
 

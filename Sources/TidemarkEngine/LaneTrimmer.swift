@@ -37,27 +37,27 @@ struct LaneTrimmer: Sendable {
   }
 
   private func trim(
-    _ lanes: [(record: LaneRecord, flow: LaneFlow)], on server: LaneServer, _ settings: WorkerSettings
+    _ lanes: [(record: LaneRecord, flow: OwnedLane)], on server: LaneServer, _ settings: WorkerSettings
   ) async throws {
     let (connection, inspection) = try await inspector.survey(
-      lanes.map { LaneCheck($0.record, knownAdded: $0.flow.knownAdded) }, on: server, mayBeDeferred: true)
-    let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0) })
+      lanes.map { ExpectedStream($0.record, knownAdded: $0.flow.knownAdded) }, on: server, mayBeDeferred: true)
+    let comparisons = Dictionary(uniqueKeysWithValues: inspection.comparisons.map { ($0.lane.lane, $0) })
     let passed = await coordinator.passed(lanes.map(\.record))
     let now = try await source.currentMilliseconds(beside: lanes.first?.record.name ?? "")
     var cuts: [TrimCut] = []
     var trimmed: [(lane: String, below: EntryID)] = []
     var blocked: [String: [String]] = [:]
     for (lane, passed) in zip(lanes, passed) {
-      guard let look = looks[lane.record.name] else { continue }
-      guard look.mayBeTrimmed, let stream = look.snapshot.stream else {
-        if look.snapshot.stream == nil {
+      guard let comparison = comparisons[lane.record.name] else { continue }
+      guard comparison.mayBeTrimmed, let stream = comparison.observed.stream else {
+        if comparison.observed.stream == nil {
           trimmed.append((lane.record.name, max(lane.record.furthest, lane.record.cursor.position).successor))
         }
         continue
       }
       let bound = TrimBound(
         stream, cursor: lane.record.cursor.position, now: now, passed: passed, at: .now, limits: settings.trim,
-        entryBytes: lane.flow.meanEntryBytes, groups: look.snapshot.groups, own: source.groupName)
+        entryBytes: lane.flow.meanEntryBytes, groups: comparison.observed.groups, own: source.groupName)
       blocked[lane.record.name] = bound.blockedBy
       trimmed.append((lane.record.name, max(bound.below ?? .zero, stream.firstID ?? lane.record.cursor.position)))
       if let below = bound.below { cuts.append(TrimCut(lane: lane.record.name, below: below, installation: lane.record.installation)) }
@@ -83,10 +83,12 @@ struct LaneTrimmer: Sendable {
     guard !records.isEmpty else { return }
     let servers = try await source.byServer(records) { $0.name }
     try await servers.forEachAtOnce { _, records in
-      let inspection = try await inspector.inspect(records.map { LaneCheck(asking: $0.name) }, mayBeDeferred: true)
-      let looks = Dictionary(uniqueKeysWithValues: inspection.looks.map { ($0.lane.lane, $0.snapshot) })
+      let inspection = try await inspector.inspect(records.map { ExpectedStream(asking: $0.name) }, mayBeDeferred: true)
+      let comparisons = Dictionary(uniqueKeysWithValues: inspection.comparisons.map { ($0.lane.lane, $0.observed) })
       let trimmed = records.compactMap { record in
-        looks[record.name].map { (lane: record.name, below: $0.stream?.firstID ?? max(record.furthest, record.cursor.position).successor) }
+        comparisons[record.name].map {
+          (lane: record.name, below: $0.stream?.firstID ?? max(record.furthest, record.cursor.position).successor)
+        }
       }
       try? await source.forgetRejected(trimmed)
     }

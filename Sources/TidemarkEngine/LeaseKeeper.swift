@@ -26,14 +26,14 @@ struct LeaseKeeper: Sendable {
     var wasAble = true
     let failures = FailureLog<String>(failing: "leases.waiting", recovered: "leases.current", logger: logger)
     while !Task.isCancelled {
-      let seen = coordinator.leasesStirred.generation
+      let seen = coordinator.leasesChanged.generation
       let ttl = await coordinator.settings.leaseTTL
-      let isAble = await coordinator.isAble
-      if isAble != wasAble { await tell(isAble) }
-      wasAble = isAble
+      let canServe = await coordinator.canServe
+      if canServe != wasAble { await tell(canServe) }
+      wasAble = canServe
       var wait = ttl / 3
       do {
-        if try await !turn(isAble, ttl) { wait = min(wait, Self.soon) }
+        if try await !turn(canServe, ttl) { wait = min(wait, Self.soon) }
         failures.succeeded()
         await coordinator.leasesFailed(nil)
       } catch {
@@ -42,13 +42,13 @@ struct LeaseKeeper: Sendable {
         await coordinator.leasesFailed("\(error)\((error as? SinkError)?.hint.map { "; \($0)" } ?? "")")
         wait = min(wait, Self.soon)
       }
-      await coordinator.leasesStirred.wait(after: seen, until: .now.advanced(by: wait))
+      await coordinator.leasesChanged.wait(after: seen, until: .now.advanced(by: wait))
     }
   }
 
   /// False where others took what we wanted, and another look is due.
-  private func turn(_ isAble: Bool, _ ttl: Duration) async throws -> Bool {
-    let held = try await sink.renew(worker, isAble: isAble, for: ttl)
+  private func turn(_ canServe: Bool, _ ttl: Duration) async throws -> Bool {
+    let held = try await sink.renew(worker, canServe: canServe, for: ttl)
     await coordinator.leaseRenewed()
     await coordinator.postgresAnswered()
     await changed(await coordinator.hold(held))
@@ -75,20 +75,20 @@ struct LeaseKeeper: Sendable {
 
   /// Gives back those shards whose transactions come to their end within a third of the time to live; the others wait for the next turn.
   private func handOver(_ shards: [Int], _ ttl: Duration) async throws {
-    let vacant = await coordinator.vacate(shards, until: .now.advanced(by: ttl / 3))
+    let vacant = await coordinator.drainShards(shards, until: .now.advanced(by: ttl / 3))
     guard !vacant.isEmpty else { return }
     try await sink.release(vacant, of: worker)
     await changed(vacant.count)
   }
 
-  private func tell(_ isAble: Bool) async {
+  private func tell(_ canServe: Bool) async {
     guard await !coordinator.isDraining else { return }
-    if isAble {
-      logger.info("worker.able")
+    if canServe {
+      logger.info("worker.serving")
     } else {
       let reason = await coordinator.redisError ?? ""
       logger.warning(
-        "worker.unable",
+        "worker.not_serving",
         metadata: ["reason": "\(reason)", "effect": "its lanes go to workers that reach Redis, if there are any"])
     }
   }

@@ -14,8 +14,8 @@ struct LeaseListener: Sendable {
     while !Task.isCancelled {
       do {
         try await news.next()
-        coordinator.leasesStirred.raise()
-        coordinator.controlsStirred.raise()
+        coordinator.leasesChanged.raise()
+        coordinator.controlsChanged.raise()
         failures.succeeded()
         lastWait = nil
       } catch is CancellationError {

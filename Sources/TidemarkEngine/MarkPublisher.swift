@@ -56,7 +56,7 @@ final class MarkPublisher: Sendable {
   var lastFailure: String? { failure.withLock { $0 } }
 
   /// Another server may be the one to be told now.
-  func stir() {
+  func serversChanged() {
     trust.forget()
     changed.raise()
   }
@@ -162,7 +162,7 @@ final class MarkPublisher: Sendable {
         marks.removeAll { known.lanes.contains($0.record.name) }
       }
       guard !marks.isEmpty else { return }
-      let (connection, verdicts) = try await trust.look(at: marks, on: route.lane)
+      let (connection, verdicts) = try await trust.observe(at: marks, on: route.lane)
       let held = marks.filter { verdicts[$0.record.name] == .withhold }
       marks.removeAll { verdicts[$0.record.name] != .tell }
       let until = ContinuousClock.now.advanced(by: Self.hold)

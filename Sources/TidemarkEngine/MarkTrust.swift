@@ -46,24 +46,24 @@ final class MarkTrust: Sendable {
   /// Looks at the lanes of these marks, which are of one server.
   ///
   /// - Throws: ``SourceError``, also when they have to be looked at once more.
-  func look(at marks: [PendingMark], on server: LaneServer) async throws -> (connection: WriteConnection?, verdicts: [String: Verdict]) {
+  func observe(at marks: [PendingMark], on server: LaneServer) async throws -> (connection: WriteConnection?, verdicts: [String: Verdict]) {
     let losses = state.withLock { $0.losses }
     var verdicts: [String: Verdict] = [:]
-    var asked: [(check: LaneCheck, isOurs: Bool, ending: LaneEndings.Ending?)] = []
-    for (mark, standing) in zip(marks, await coordinator.standings(marks.map(\.record))) {
+    var asked: [(check: ExpectedStream, isOurs: Bool, pending: PendingReplacements.Replacement?)] = []
+    for (mark, standing) in zip(marks, await coordinator.markEligibility(marks.map(\.record))) {
       switch standing {
-      case .ending: verdicts[mark.record.name] = .withhold
+      case .pending: verdicts[mark.record.name] = .withhold
       case .ours(let check): asked.append((check, true, nil))
-      case .left(let check, let ending): asked.append((check, false, ending))
+      case .left(let check, let pending): asked.append((check, false, pending))
       }
     }
     var connection: WriteConnection?
     if !asked.isEmpty {
       let (found, inspection) = try await inspector.survey(asked.map(\.check), on: server, mayBeDeferred: false)
       connection = found
-      let looks = Dictionary(inspection.looks.map { ($0.lane.lane, $0) }) { first, _ in first }
-      for (check, isOurs, ending) in asked {
-        let isSound = looks[check.lane].map { $0.broken(after: ending) == nil } ?? false
+      let comparisons = Dictionary(inspection.comparisons.map { ($0.lane.lane, $0) }) { first, _ in first }
+      for (check, isOurs, pending) in asked {
+        let isSound = comparisons[check.lane].map { $0.replacement(after: pending) == nil } ?? false
         verdicts[check.lane] = isSound ? .tell : isOurs ? .withhold : .drop
       }
     }

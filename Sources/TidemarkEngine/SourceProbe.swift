@@ -11,7 +11,7 @@ struct SourceProbe: Sendable {
     var server = LaneServer.only
     do {
       server = try await source.servers(of: [name]).first ?? server
-      _ = try await source.inspect([LaneCheck(asking: name)])
+      _ = try await source.inspect([ExpectedStream(asking: name)])
       await coordinator.probed(server, failed: nil)
     } catch is CancellationError {
       return

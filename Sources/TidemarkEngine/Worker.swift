@@ -66,7 +66,7 @@ package struct Worker: Service {
     let observer = LaneObserver(
       source: source, sink: sink, inspector: inspector, worker: identity, coordinator: coordinator, publisher: publisher,
       metrics: metrics, reports: reports, logger: logger)
-    let verification = LaneVerification(
+    let verification = OwnershipCheck(
       source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
     let claimWatch = ClaimWatch(claim: claim, coordinator: coordinator, logger: logger)
     let ledger = LedgerWatch(sink: sink, coordinator: coordinator, publisher: publisher, metrics: metrics, logger: logger)

@@ -33,5 +33,5 @@ package struct WorkerStatus: Sendable {
   /// Why agents could not be told what is durable at the last try; nil where they could.
   package var marksError: String?
   /// Why lanes that this worker may serve are not served.
-  package var takeUpErrors: [String] = []
+  package var acquisitionErrors: [String] = []
 }

@@ -69,7 +69,7 @@ import TidemarkTestKit
     let settings = WorkerSettings(
       flow: FlowLimits(
         maxEntries: 100, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20, haltAfterDeadLetters: 100,
-        haltRest: .seconds(1)),
+        haltBackoff: .seconds(1)),
       decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
       retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(50)), builtIn: nil, lanes: [.init(streams: "a", start: .oldest)],
       writers: 1, discover: .milliseconds(50), leaseTTL: .seconds(10), checkpointInterval: .seconds(10), dedupeWindow: .seconds(60))
@@ -100,7 +100,7 @@ import TidemarkTestKit
         }
         try await write()
         let fence = try await scene.value("select fence from tide.lanes")
-        let ownership = await worker.coordinator.table.lanes["a"]?.ownership
+        let ownership = await worker.coordinator.scheduler.lanes["a"]?.ownership
         let replay = try scene.store().makeReplay()
         var sizes: [Int] = []
         try await replay.run(letters) { replays in
@@ -113,7 +113,7 @@ import TidemarkTestKit
         #expect(sizes.reduce(0, +) == 600)
         #expect(sizes.count > 2 && sizes.allSatisfy { $0 <= ReplayPace.most })
         #expect(try await scene.value("select fence from tide.lanes") == fence)
-        #expect(await worker.coordinator.table.lanes["a"]?.ownership == ownership)
+        #expect(await worker.coordinator.scheduler.lanes["a"]?.ownership == ownership)
         #expect(try await scene.value("select count(*) from tide.messages where session_id = 'late'") == "600")
         #expect(
           try await scene.value("select count(*) || '|' || count(distinct no) || '|' || max(no) from tide.changes")

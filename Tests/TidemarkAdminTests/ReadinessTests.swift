@@ -30,7 +30,7 @@ import TidemarkCore
   @Test func `what keeps leases, lanes and marks from moving makes it not ready`() {
     var status = worker([])
     status.leaseError = "permission denied for view connected_workers; grant it"
-    status.takeUpErrors = ["NOPERM this user has no permissions to run the 'xrange' command"]
+    status.acquisitionErrors = ["NOPERM this user has no permissions to run the 'xrange' command"]
     status.marksError = "NOPERM this user has no permissions to run the 'hset' command"
     let reasons = readiness(status).reasons
     #expect(reasons.count == 3)
@@ -48,7 +48,7 @@ import TidemarkCore
 
   @Test func `a server that is away is the only reason`() {
     var status = worker([lane("a", .halted)], redisError: "connection refused")
-    status.takeUpErrors = ["connection refused"]
+    status.acquisitionErrors = ["connection refused"]
     #expect(readiness(status) { $0.redisProblem = "redis: connection refused" }.reasons == ["redis: connection refused"])
     #expect(readiness(nil).reasons.count == 1)
   }

@@ -20,7 +20,7 @@ import TidemarkTestKit
 
     /// Leases all shards.
     func own() async throws {
-      _ = try await sink.renew(StatusReaderTests.identity, isAble: true, for: .seconds(60))
+      _ = try await sink.renew(StatusReaderTests.identity, canServe: true, for: .seconds(60))
       _ = try await sink.take(Array(0..<Shard.count), for: StatusReaderTests.identity, ttl: .seconds(60))
     }
 

@@ -13,7 +13,7 @@ import TidemarkTestKit
   private static let settings = WorkerSettings(
     flow: FlowLimits(
       maxEntries: 10, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20, haltAfterDeadLetters: 10,
-      haltRest: .seconds(1)),
+      haltBackoff: .seconds(1)),
     decode: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false),
     retry: RetryPolicy(base: .milliseconds(50), cap: .seconds(1)), builtIn: nil, lanes: [], writers: 1,
     discover: .seconds(1), leaseTTL: .seconds(10), checkpointInterval: .seconds(10), dedupeWindow: .seconds(60))
@@ -53,7 +53,7 @@ import TidemarkTestKit
       try await migrate(servers.postgres)
       await coordinator.leaseRenewed()
       _ = await coordinator.hold(LeaseGrant(shards: [0: 1]))
-      await coordinator.own([record("a", read: 3)], at: .only)
+      await coordinator.acquire([record("a", read: 3)], at: .only)
       let ready = try source(coordinator, redis: servers.redis.url, postgres: servers.postgres.url)
       #expect(await ready.reasonsNotReady() == [])
       #expect(ready.isAlive())
@@ -78,7 +78,7 @@ import TidemarkTestKit
   @Test func `without servers a worker says where it looked, and tells the lanes that it remembers`() async throws {
     let coordinator = LaneCoordinator(settings: Self.settings)
     _ = await coordinator.hold(LeaseGrant(shards: [0: 1]))
-    await coordinator.own([record("a", read: 3)], at: .only)
+    await coordinator.acquire([record("a", read: 3)], at: .only)
     let source = try source(coordinator, redis: "redis://127.0.0.1:1/0", postgres: "postgresql://nobody@127.0.0.1:1/none")
     let reasons = await source.reasonsNotReady()
     #expect(reasons.count == 3)

@@ -119,7 +119,7 @@ import TidemarkTestKit
         #expect(try await second.run("migrate", "--adopt").exitCode == 0)
         try await first.waitForOutput("installation.refused")
         #expect(first.standardError.contains("belongs to another installation"))
-        try await product.waitFor("f", "select is_able from tidemark.workers")
+        try await product.waitFor("f", "select can_serve from tidemark.workers")
         let mark = try await product.redis.command("HGET", "tidemark:{0}:lane", "durable")
         try await product.addMessages(20, from: 21)
         // The new owner serves the prefix; the other one has read nothing more, and told nothing.

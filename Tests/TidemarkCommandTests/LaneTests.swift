@@ -44,7 +44,7 @@ import TidemarkTestKit
       let reads = try await calls("xread", product)
       try await waitUntil("all of it is read") { try await calls("xread", product) > reads + 8 }
       try await product.redis.command("DEL", "jobs:1")
-      try await worker.waitForOutput("lane.ending")
+      try await worker.waitForOutput("lane.replaced")
       try await product.postgres.start()
       try await product.waitFor("2|0|0", "select incarnation, ordinal, read_total from tidemark.lanes where lane = 'jobs:1'")
       #expect(try await product.value("select count(*), count(distinct tokens) from tidemark.messages") == "102|102")

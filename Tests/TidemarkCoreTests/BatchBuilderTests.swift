@@ -223,7 +223,7 @@ import Testing
     let first = EntryBlock.of(numbered([change("a"), change("b")]))
     let second = EntryBlock.of([(EntryID(ms: 3, no: 0), change("c"))])
     var builder = BatchBuilder(
-      table: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: 1_000, replacesNUL: false), builtIn: nil)
+      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: 1_000, replacesNUL: false), builtIn: nil)
     builder.append(lane: .named("one", id: 1, fence: 5), [first.chunk(), second.chunk()])
     builder.append(lane: .named("none", id: 2), [])
     builder.append(lane: .named("two", id: 3), [LaneChunk(block: first, blockID: 9, entries: 1..<2)])

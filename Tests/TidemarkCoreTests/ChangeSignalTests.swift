@@ -2,7 +2,7 @@ import Testing
 import TidemarkCore
 
 @Suite struct ChangeSignalTests {
-  @Test func `a change between look and wait is not missed`() async {
+  @Test func `a change between comparison and wait is not missed`() async {
     let signal = ChangeSignal()
     let seen = signal.generation
     signal.raise()

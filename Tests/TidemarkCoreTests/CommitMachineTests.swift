@@ -7,8 +7,8 @@ import TidemarkTestKit
   private static let retry = RetryPolicy(base: .milliseconds(50), cap: .seconds(10))
   private static let base = Duration.milliseconds(50)
 
-  private static func error(_ fault: FaultClass, unknown: Bool = false, culprit: Culprit? = nil) -> SinkError {
-    SinkError(.fault(fault), "why", isOutcomeUnknown: unknown, hint: "mend", culprit: culprit)
+  private static func error(_ fault: FaultClass, unknown: Bool = false, failingEntry: FailingEntry? = nil) -> SinkError {
+    SinkError(.fault(fault), "why", isOutcomeUnknown: unknown, hint: "mend", failingEntry: failingEntry)
   }
 
   private static func make(lanes: Int = 1, entries: Int = 10, isPiece: Bool = false) -> CommitMachine {
@@ -27,15 +27,15 @@ import TidemarkTestKit
   }
 
   @Test func `behind a batch full of bad records the next begins entry by entry, behind one with few it does not`() {
-    func settlement(bad: Int, ofPostgres: Bool) -> Settlement {
+    func outcome(bad: Int, ofPostgres: Bool) -> BatchOutcome {
       let batch = ChangeBatch.of((1...20).map { (EntryID(ms: $0, no: 0), [["type", "messages.cleared"], ["session", "s"]]) })
       let rejection = Rejection(.constraint, "no", sqlstate: ofPostgres ? "23514" : nil)
-      return Settlement(batch, outcomes: (0..<bad).map { EntryOutcome(entry: $0, kind: .rejected(rejection)) })
+      return BatchOutcome(batch, outcomes: (0..<bad).map { EntryOutcome(entry: $0, kind: .rejected(rejection)) })
     }
     let limit = CommitMachine.cutOutLimit
-    #expect(CommitMachine.expectsBadRecords(after: settlement(bad: limit + 1, ofPostgres: true)))
-    #expect(!CommitMachine.expectsBadRecords(after: settlement(bad: limit, ofPostgres: true)))
-    #expect(!CommitMachine.expectsBadRecords(after: settlement(bad: 20, ofPostgres: false)))
+    #expect(CommitMachine.expectsBadRecords(after: outcome(bad: limit + 1, ofPostgres: true)))
+    #expect(!CommitMachine.expectsBadRecords(after: outcome(bad: limit, ofPostgres: true)))
+    #expect(!CommitMachine.expectsBadRecords(after: outcome(bad: 20, ofPostgres: false)))
     #expect(CommitMachine(retry: Self.retry, laneCount: 1, undecided: 1, isPiece: false, isExact: true).mode == .exact)
     #expect(CommitMachine(retry: Self.retry, laneCount: 1, undecided: 1, isPiece: false).mode == .fast)
   }
@@ -79,7 +79,7 @@ import TidemarkTestKit
       for _ in 0..<20 { _ = machine.failed(Self.error(.world), evidence, random: 0.3) }
       var action = machine.failed(Self.error(.interrupted, unknown: isUnknown), evidence, random: 0)
       if isUnknown { action = machine.notCommitted(evidence, random: 0) }
-      #expect((action == .takeApart) == (failure == CommitMachine.failureLimit), "\(failure): \(action)")
+      #expect((action == .bisect) == (failure == CommitMachine.failureLimit), "\(failure): \(action)")
     }
   }
 
@@ -89,7 +89,7 @@ import TidemarkTestKit
       _ = machine.failed(Self.error(.ambiguous), CommitEvidence(renewals: failure), random: 0)
       #expect(machine.mode == (failure < CommitMachine.failureLimit ? .fast : .isolating))
     }
-    #expect(machine.failed(Self.error(.ambiguous), CommitEvidence(renewals: 9), random: 0) == .takeApart)
+    #expect(machine.failed(Self.error(.ambiguous), CommitEvidence(renewals: 9), random: 0) == .bisect)
   }
 
   @Test(arguments: [FaultClass.record, .ambiguous, .interrupted], [true, false])
@@ -102,8 +102,8 @@ import TidemarkTestKit
         var action = machine.failed(
           Self.error(random.chance(50) ? fault : .world, unknown: isUnknown), CommitEvidence(batches: 7, renewals: 7), random: 0.9)
         if isUnknown { action = machine.notCommitted(CommitEvidence(batches: 7, renewals: 7), random: 0) }
-        #expect(action != .takeApart)
-        if case .condemn = action { Issue.record("condemned without evidence") }
+        #expect(action != .bisect)
+        if case .deadLetter = action { Issue.record("deadLettered without evidence") }
       }
       #expect(machine.mode != .isolating)
     }
@@ -123,7 +123,7 @@ import TidemarkTestKit
     #expect(machine.mode == .fast)
   }
 
-  @Test func `an entry that fails alone is condemned when others passed meanwhile, and else these are tried`() {
+  @Test func `an entry that fails alone is deadLettered when others passed meanwhile, and else these are tried`() {
     let rejection = Rejection(
       .rejectedByPostgres, "it fails again and again, and alone, while others are committed: why", sqlstate: "57014")
     var error = Self.error(.interrupted)
@@ -132,9 +132,9 @@ import TidemarkTestKit
       var machine = Self.make(entries: 1, isPiece: true)
       #expect(machine.failed(error, CommitEvidence(batches: 3, renewals: 3), random: 0) == .retry(after: Self.base, .fast))
       let later = isProven ? CommitEvidence(batches: 4, renewals: 3) : CommitEvidence(batches: 3, renewals: 4)
-      #expect(machine.failed(error, later, random: 0) == (isProven ? .condemn(rejection) : .rehearse(after: Self.base)))
+      #expect(machine.failed(error, later, random: 0) == (isProven ? .deadLetter(rejection) : .dryRun(after: Self.base)))
     }
-    // Nothing left to condemn: its dead letters wait for Postgres.
+    // Nothing left to deadLetter: its dead letters wait for Postgres.
     var decided = Self.make(entries: 0, isPiece: true)
     for commits in 0..<100 {
       let action = decided.failed(error, CommitEvidence(batches: commits), random: 0)
@@ -148,7 +148,7 @@ import TidemarkTestKit
     error.sqlstate = "23503"
     #expect(machine.failed(error, CommitEvidence(), random: 0) == .attempt(.exact))
     for failure in 1..<CommitMachine.failureLimit { _ = machine.failed(error, CommitEvidence(batches: failure), random: 0) }
-    guard case .condemn(let rejection) = machine.failed(error, CommitEvidence(batches: 9), random: 0) else {
+    guard case .deadLetter(let rejection) = machine.failed(error, CommitEvidence(batches: 9), random: 0) else {
       Issue.record("it is retried for ever")
       return
     }
@@ -160,8 +160,8 @@ import TidemarkTestKit
   private static func cutOuts(_ lines: [Int]) -> Int {
     var machine = make(entries: 5_000)
     for (count, line) in lines.enumerated() {
-      let culprit = Culprit(entry: line, rejection: Rejection(.constraint, ""), progress: Double(line) / 5_000)
-      guard machine.failed(error(.record, culprit: culprit), CommitEvidence(), random: 0) == .cutOut(culprit) else {
+      let failingEntry = FailingEntry(entry: line, rejection: Rejection(.constraint, ""), progress: Double(line) / 5_000)
+      guard machine.failed(error(.record, failingEntry: failingEntry), CommitEvidence(), random: 0) == .exclude(failingEntry) else {
         #expect(machine.mode == .exact)
         return count
       }
@@ -169,13 +169,13 @@ import TidemarkTestKit
     return lines.count
   }
 
-  @Test func `a few named culprits are cut out, beyond eight the server goes entry by entry`() {
+  @Test func `a few named failingEntries are cut out, beyond eight the server goes entry by entry`() {
     #expect(Self.cutOuts([1]) == 1)
     #expect(Self.cutOuts(Array(4_900..<4_908)) == 8)
     #expect(Self.cutOuts(Array(4_900..<4_920)) == 8)
   }
 
-  @Test func `culprits that come early announce many, and are not cut out one by one`() {
+  @Test func `failingEntries that come early announce many, and are not cut out one by one`() {
     #expect(Self.cutOuts(Array(stride(from: 10, to: 5_000, by: 10))) == 1)
     #expect(Self.cutOuts(Array(stride(from: 1_000, to: 5_000, by: 1_000))) == 4)
   }
@@ -205,7 +205,7 @@ import TidemarkTestKit
     let records = (1...6).map { LaneRecord.named("lane\($0)", id: $0, fence: 5, cursor: before) }
     let entries = [(id: EntryID(ms: 8, no: 0), fields: change("a")), (id: EntryID(ms: 9, no: 0), fields: change("a"))]
     let batch = ChangeBatch.of(records.map { ($0, entries) })
-    let settled = Settlement(batch)
+    let settled = BatchOutcome(batch)
     let after = zip(records, settled.lanes).map { $0.advanced(by: $1) }
     #expect(CommitResolution(batch, after.reversed()) == .committed(after))
     #expect(CommitResolution(batch, records) == .notCommitted)

@@ -3,7 +3,7 @@ import TidemarkTestKit
 
 @testable import TidemarkCore
 
-extension LaneTable.Work.Part {
+extension LaneScheduler.Work.Part {
   /// Entries 1-0, 2-0, ... in chunks of these sizes, each with a block of its own.
   static func of(_ lane: Int32, chunks: [Int]) -> Self {
     var first = 1
@@ -20,7 +20,7 @@ extension LaneTable.Work.Part {
   @Test func `a transaction is one until it is taken apart, then small pieces of each lane in order`() throws {
     var plan = CommitPlan([.of(1, chunks: [100, 60]), .of(2, chunks: [3])])
     #expect(try #require(plan.current).parts.map(\.entryCount) == [160, 3])
-    plan.takeApart()
+    plan.bisect()
     var sizes: [Int32: [Int]] = [:]
     var next: [EntryID?] = []
     while let step = plan.current {
@@ -42,7 +42,7 @@ extension LaneTable.Work.Part {
     var cuts = 0
     while let part = plan.current?.parts.first, part.ids.contains(4_321) {
       guard part.entryCount > 1 else { break }
-      plan.takeApart()
+      plan.bisect()
       cuts += 1
       while let before = plan.current?.parts.first, !before.ids.contains(4_321) { plan.committed([before.committed]) }
     }
@@ -53,14 +53,14 @@ extension LaneTable.Work.Part {
   @Test func `what follows a transaction is the rest of its lane, in order`() {
     var plan = CommitPlan([.of(1, chunks: [3]), .of(2, chunks: [2])])
     #expect(plan.following.isEmpty)
-    plan.takeApart()
+    plan.bisect()
     #expect(plan.following.map(\.ids) == [[2], [3]])
     #expect(plan.following.map(\.record.laneID) == [1, 1])
   }
 
   @Test func `lanes that are left out are given back whole, and the others go on`() {
     var plan = CommitPlan([.of(1, chunks: [5]), .of(2, chunks: [5])])
-    plan.takeApart()
+    plan.bisect()
     for _ in 0..<2 { plan.committed([plan.current?.parts[0].committed].compactMap(\.self)) }
     let left = plan.leaveOut([1])
     #expect(left.map(\.ids) == [[3, 4, 5]])
@@ -73,11 +73,11 @@ extension LaneTable.Work.Part {
   @Test(arguments: 0..<50) func `however the work is cut, every entry leaves once and in order`(seed: Int) throws {
     var random = SeededGenerator(seed: UInt64(seed))
     let parts = (1...Int32(1 + random.below(4))).map { lane in
-      LaneTable.Work.Part.of(lane, chunks: (0...random.below(3)).map { _ in 1 + random.below(random.chance(20) ? 150 : 5) })
+      LaneScheduler.Work.Part.of(lane, chunks: (0...random.below(3)).map { _ in 1 + random.below(random.chance(20) ? 150 : 5) })
     }
     var plan = CommitPlan(parts)
     var left: [Int32: [UInt64]] = [:]
-    func leave(_ part: LaneTable.Work.Part) {
+    func leave(_ part: LaneScheduler.Work.Part) {
       let before = left[part.record.laneID]?.last ?? 0
       #expect(part.record.cursor.position.ms == before)
       #expect(part.ids == Array(before + 1..<before + 1 + UInt64(part.ids.count)))
@@ -87,10 +87,10 @@ extension LaneTable.Work.Part {
     while let step = plan.current {
       switch random.below(20) {
       case 0: plan.split()
-      case 1..<5 where step.condemned.isEmpty: plan.takeApart()
+      case 1..<5 where step.deadLettered.isEmpty: plan.bisect()
       case 5..<8 where step.parts.count == 1 && step.parts[0].entryCount == 1:
         let last = try #require(step.parts[0].ids.last)
-        plan.condemn(EntryID(ms: last, no: 0), Rejection(.rejectedByPostgres, ""))
+        plan.deadLetter(EntryID(ms: last, no: 0), Rejection(.rejectedByPostgres, ""))
       case 9 where random.chance(20):
         let lost = Set(step.lanes.filter { _ in random.chance(50) })
         for part in plan.leaveOut(lost) {
@@ -99,7 +99,7 @@ extension LaneTable.Work.Part {
           gone.insert(part.record.laneID)
         }
       default:
-        #expect(step.condemned.keys.allSatisfy { id in step.parts[0].ids.contains(id.ms) })
+        #expect(step.deadLettered.keys.allSatisfy { id in step.parts[0].ids.contains(id.ms) })
         #expect(gone.isDisjoint(with: step.lanes))
         step.parts.forEach(leave)
         plan.committed(step.parts.map(\.committed))

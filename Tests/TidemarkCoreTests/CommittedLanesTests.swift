@@ -54,20 +54,20 @@ import Testing
 
   // What a table remembers.
 
-  private func table(_ records: LaneRecord...) -> LaneTable {
-    var table = LaneTable(
+  private func table(_ records: LaneRecord...) -> LaneScheduler {
+    var table = LaneScheduler(
       limits: FlowLimits(
         maxEntries: 10, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20, haltAfterDeadLetters: 10,
-        haltRest: .zero))
-    for record in records { table.own(record) }
+        haltBackoff: .zero))
+    for record in records { table.acquire(record) }
     return table
   }
 
   @Test func `what was committed of a lane is remembered after it was given up, until it is taken again`() {
     var table = table(Self.record(at: 10))
-    table.disown("a")
+    table.release("a")
     #expect(table.committed(["a", "b"]).rewinds(in: [Self.record(at: 9)]).count == 1)
-    table.own(Self.record(at: 9))
+    table.acquire(Self.record(at: 9))
     #expect(table.committed(["a"]).rewinds(in: [Self.record(at: 9)]) == [])
   }
 
@@ -81,14 +81,14 @@ import Testing
     #expect(!table.isNews(rewinds[0]))
     #expect(table.committed(["a"]).rewinds(in: back) == [])
     // Another comparison that began before comes to its end after the lane was taken up again.
-    table.own(Self.record(at: 9))
+    table.acquire(Self.record(at: 9))
     #expect(!table.isNews(rewinds[0]))
   }
 
   @Test func `lanes that exist no more are forgotten`() {
     var table = table(Self.record("a", at: 10), Self.record("b", at: 10))
-    table.disown("a")
-    table.disown("b")
+    table.release("a")
+    table.release("b")
     table.forgetAbandoned { $0 == "b" }
     #expect(table.committed(["a", "b"]).names == ["b"])
   }

@@ -6,7 +6,7 @@ import TidemarkTestKit
 @Suite struct DecoderFuzzTests {
   private static func build(_ block: EntryBlock, _ settings: Settings) -> ChangeBatch {
     var builder = BatchBuilder(
-      table: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: settings.maxEntryBytes, replacesNUL: settings.replacesNUL),
+      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: settings.maxEntryBytes, replacesNUL: settings.replacesNUL),
       builtIn: nil)
     var rest = block.chunk()
     var chunks: [LaneChunk] = []
@@ -58,12 +58,12 @@ import TidemarkTestKit
       if !batch.isJSON(entry.fields) { problems.append("\(entry.id) keeps its fields as bad JSON") }
     }
     problems += rowProblems(of: batch)
-    let settlement = Settlement(batch)
-    for lane in settlement.lanes {
+    let outcome = BatchOutcome(batch)
+    for lane in outcome.lanes {
       let counts = lane.counts
       let sum = counts.applied + counts.duplicates + counts.divergent + counts.ephemeral + counts.skipped + counts.deadLetters
       if counts.read != sum || counts.read != count { problems.append("read \(counts.read), decided \(sum)") }
-      if [settlement.numbers.count, batch.applied.count] != [counts.applied, counts.applied] {
+      if [outcome.numbers.count, batch.applied.count] != [counts.applied, counts.applied] {
         problems.append("applied \(counts.applied)")
       }
       if lane.rejected.count != counts.deadLetters { problems.append("told of \(lane.rejected.count) dead letters") }

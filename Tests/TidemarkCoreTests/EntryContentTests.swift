@@ -125,7 +125,7 @@ import TidemarkTestKit
     #expect(jsonProblem(expected) == nil)
   }
 
-  @Test func `what is broken otherwise is refused all the same`() {
+  @Test func `what is replacement otherwise is refused all the same`() {
     for value in [#""\u000""#, #""\ud80""#, "\"\u{0}\"", #"{"\u0000"}"#, #""\x""#] {
       let set = change("context.set", [["key", "k"], RawField("value", value)])
       #expect(decode(set, replacesNUL: true).rejection?.reason == .badJSON, "\(value)")

@@ -54,7 +54,7 @@ import TidemarkTestKit
     #expect(Self.forgettable([(Self.lane(cursor), .at(Self.id(last)))]) == [last + Self.day..<Self.horizon])
   }
 
-  @Test func `a stream that nobody can look at holds back the window before its cursor`() {
+  @Test func `a stream that nobody can comparison at holds back the window before its cursor`() {
     let cursor = Self.now - 3 * Self.day
     #expect(Self.forgettable([(Self.lane(cursor, moved: cursor), .unknown)]) == [0..<cursor - Self.day])
     #expect(Self.forgettable([(Self.lane(0, moved: cursor), .unknown)]).isEmpty)

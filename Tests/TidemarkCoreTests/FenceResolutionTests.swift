@@ -16,7 +16,7 @@ import Testing
     let parts = [record(1), record(2)].map { record in
       let raw = ["type", "messages.cleared", "session", "s"].map { Array($0.utf8) }
       let chunk = LaneChunk(block: EntryBlock(id: EntryID(ms: 6, no: 0), raw: raw), blockID: 0, entries: 0..<1)
-      return LaneTable.Work.Part(record: record, chunks: [chunk], gaps: [], ownership: 1)
+      return LaneScheduler.Work.Part(record: record, chunks: [chunk], gaps: [], ownership: 1)
     }
     return SimulatedWorker.build(parts)
   }
@@ -60,10 +60,10 @@ import Testing
     }
     let chunks = entries.enumerated().map { LaneChunk(block: $1, blockID: $0, entries: 0..<1) }
     var plan = CommitPlan([
-      LaneTable.Work.Part(record: Self.record(1), chunks: chunks, gaps: [], ownership: 1),
-      LaneTable.Work.Part(record: Self.record(2), chunks: chunks, gaps: [], ownership: 2),
+      LaneScheduler.Work.Part(record: Self.record(1), chunks: chunks, gaps: [], ownership: 1),
+      LaneScheduler.Work.Part(record: Self.record(2), chunks: chunks, gaps: [], ownership: 2),
     ])
-    plan.takeApart()
+    plan.bisect()
     let grown = Self.record(1) { $0.cursor.appliedNo = 11 }
     plan.renumber([grown])
     var numbers: [Int64] = []

@@ -77,7 +77,7 @@ extension ChangeBatch {
     replacesNUL: Bool = false, builtIn: BuiltInLanes? = nil
   ) -> ChangeBatch {
     var builder = BatchBuilder(
-      table: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL), builtIn: builtIn)
+      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL), builtIn: builtIn)
     for (record, entries) in lanes { builder.append(lane: record, [EntryBlock.of(entries).chunk()]) }
     return builder.finish()
   }

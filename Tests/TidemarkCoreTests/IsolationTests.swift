@@ -31,14 +31,14 @@ private struct Isolation {
 
   init(seed: Int) { random = SeededGenerator(seed: UInt64(seed)) }
 
-  mutating func run(_ parts: [LaneTable.Work.Part]) {
+  mutating func run(_ parts: [LaneScheduler.Work.Part]) {
     for part in parts { cursors[part.record.laneID] = part.record.cursor }
     var plan = CommitPlan(parts)
     while let step = plan.current, attemptsLeft > 0 { advance(&plan, step) }
     giveBack(plan.leaveOut(plan.lanes))
   }
 
-  private mutating func giveBack(_ parts: [LaneTable.Work.Part]) {
+  private mutating func giveBack(_ parts: [LaneScheduler.Work.Part]) {
     for part in parts { givenBack[part.record.laneID, default: []] += part.ids }
   }
 
@@ -51,14 +51,14 @@ private struct Isolation {
       isPiece: step.isPiece)
     while attemptsLeft > 0 {
       guard let error = commit(batch) else {
-        return plan.committed(zip(step.parts, Settlement(batch).lanes).map { $0.record.advanced(by: $1) })
+        return plan.committed(zip(step.parts, BatchOutcome(batch).lanes).map { $0.record.advanced(by: $1) })
       }
       var action = machine.failed(error, evidence, random: 0)
       if case .resolve = action { action = machine.notCommitted(evidence, random: 0) }
       switch action {
-      case .takeApart: return plan.takeApart()
-      case .condemn(let rejection): return plan.condemn(batch.entries[batch.applied[0]].id, rejection)
-      case .rehearse:
+      case .bisect: return plan.bisect()
+      case .deadLetter(let rejection): return plan.deadLetter(batch.entries[batch.applied[0]].id, rejection)
+      case .dryRun:
         guard !following.isEmpty else { return giveBack(plan.leaveOut(step.lanes)) }
         let next = following.removeFirst()
         following.append(next)
@@ -71,11 +71,11 @@ private struct Isolation {
   }
 
   private static func batch(_ step: CommitPlan.Step) -> ChangeBatch {
-    var builder = BatchBuilder(table: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
+    var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
     for part in step.parts { builder.append(lane: part.record, part.chunks) }
     var batch = builder.finish()
     for index in batch.entries.indices {
-      if let rejection = step.condemned[batch.entries[index].id] { batch.reject([index: rejection]) }
+      if let rejection = step.deadLettered[batch.entries[index].id] { batch.reject([index: rejection]) }
     }
     return batch
   }
@@ -99,8 +99,8 @@ private struct Isolation {
       if random.chance(otherBatches) { evidence.batches += 1 }
     }
     if let refusal = refusal(of: batch) { return refusal }
-    let settlement = Settlement(batch)
-    for (segment, lane) in zip(batch.segments, settlement.lanes) {
+    let outcome = BatchOutcome(batch)
+    for (segment, lane) in zip(batch.segments, outcome.lanes) {
       #expect(cursors[segment.laneID] == segment.before)
       cursors[segment.laneID] = lane.cursor
     }
@@ -108,7 +108,7 @@ private struct Isolation {
       let entry = Self.key(index, of: batch)
       applied[entry.lane, default: []].append(entry.ms)
     }
-    for letter in settlement.deadLetters {
+    for letter in outcome.deadLetters {
       let entry = Self.key(letter.entry, of: batch)
       dead[entry.lane, default: []].append(entry.ms)
     }
@@ -118,12 +118,12 @@ private struct Isolation {
 }
 
 @Suite struct IsolationTests {
-  private static func parts(_ random: inout SeededGenerator, lanes: Int) -> [LaneTable.Work.Part] {
+  private static func parts(_ random: inout SeededGenerator, lanes: Int) -> [LaneScheduler.Work.Part] {
     (1...Int32(lanes)).map { .of($0, chunks: [1 + random.below(10), 1 + random.below(60)]) }
   }
 
   /// Every entry has one outcome, in order.
-  private static func expectComplete(_ world: Isolation, _ parts: [LaneTable.Work.Part]) {
+  private static func expectComplete(_ world: Isolation, _ parts: [LaneScheduler.Work.Part]) {
     for part in parts {
       let lane = part.record.laneID
       let applied = world.applied[lane] ?? []
@@ -183,9 +183,9 @@ private struct Isolation {
     }
   }
 
-  @Test(arguments: 0..<100) func `an outage that ends at any moment has condemned nobody`(attempts: Int) {
+  @Test(arguments: 0..<100) func `an outage that ends at any moment has deadLettered nobody`(attempts: Int) {
     var world = Isolation(seed: attempts)
-    let parts: [LaneTable.Work.Part] = [.of(1, chunks: [12])]
+    let parts: [LaneScheduler.Work.Part] = [.of(1, chunks: [12])]
     world.outage = 100
     world.outageEnds = attempts
     world.renewals = 100

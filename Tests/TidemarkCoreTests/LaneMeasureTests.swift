@@ -3,11 +3,11 @@ import Testing
 @testable import TidemarkCore
 
 @Suite struct LaneStartTests {
-  private static let stream = LaneInspection(
+  private static let stream = StreamInfo(
     length: 10, lastGeneratedID: EntryID(ms: 90, no: 1), entriesAdded: 25, maxDeletedID: .zero, firstID: EntryID(ms: 50, no: 0))
 
   @Test func `what came before the start is the baseline`() {
-    func begin(_ start: LaneStart, _ stream: LaneInspection? = LaneStartTests.stream, following: UInt64 = 0) -> [UInt64] {
+    func begin(_ start: LaneStart, _ stream: StreamInfo? = LaneStartTests.stream, following: UInt64 = 0) -> [UInt64] {
       let (position, baseline) = start.begin(stream, following: following)
       return [position.ms, position.no, baseline]
     }
@@ -59,8 +59,8 @@ import Testing
     return record
   }
 
-  private static func stream(added: UInt64, last: UInt64, first: UInt64?) -> LaneInspection {
-    LaneInspection(
+  private static func stream(added: UInt64, last: UInt64, first: UInt64?) -> StreamInfo {
+    StreamInfo(
       length: 1, lastGeneratedID: EntryID(ms: last, no: 0), entriesAdded: added, maxDeletedID: .zero,
       firstID: first.map { EntryID(ms: $0, no: 0) })
   }

@@ -44,7 +44,7 @@ import TidemarkTestKit
     "tidemark:{16}:changes", "tidemark:{-1}:changes", "tidemark:{01}:changes", "tidemark:{+1}:changes", "tidemark:{}:changes",
     "tidemark:{1}:change", "tidemark:{1}:changes ", "other:{1}:changes", "tidemark:{1}:lane", "", "tidemark:{1:changes", "tidemark:{}:c",
   ])
-  func `a name that only looks like a built-in lane is none`(name: String) {
+  func `a name that only comparisons like a built-in lane is none`(name: String) {
     #expect(BuiltInLanes(prefix: "tidemark", partitions: 16).partition(of: name) == nil)
   }
 

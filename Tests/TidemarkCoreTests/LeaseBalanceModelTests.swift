@@ -18,7 +18,7 @@ private struct World {
     table.shards.filter { $0.holder == name && !$0.isFree && (hasLanes == nil || $0.hasLanes == hasLanes) }.map(\.shard)
   }
 
-  mutating func look(_ name: String) { seen[name] = table }
+  mutating func observe(_ name: String) { seen[name] = table }
 
   /// What Postgres does: takes what is still free, gives back what is still one's own.
   mutating func act(_ name: String) {
@@ -52,7 +52,7 @@ private struct World {
   }
 
   static func serving(_ table: LeaseTable) -> [LiveWorker] {
-    let able = table.workers.filter(\.isAble)
+    let able = table.workers.filter(\.canServe)
     return able.isEmpty ? table.workers : able
   }
 
@@ -80,11 +80,11 @@ private struct World {
       var names = names
       order(&names)
       if atOnce {
-        for name in names { look(name) }
+        for name in names { observe(name) }
         for name in names { act(name) }
       } else {
         for name in names {
-          look(name)
+          observe(name)
           act(name)
         }
       }
@@ -107,16 +107,17 @@ private struct World {
       switch random.below(100) {
       case 0..<8:
         born += 1
-        world.table.workers.append(LiveWorker(name: "w\(random.below(1_000))-\(born)", isAble: random.chance(80)))
+        world.table.workers.append(LiveWorker(name: "w\(random.below(1_000))-\(born)", canServe: random.chance(80)))
       case 8..<12: if let name { world.remove(name, givesBack: true) }
       case 12..<15: if let name { world.remove(name, givesBack: false) }
-      case 15..<20: if let index = world.table.workers.indices.randomElement(using: &random) { world.table.workers[index].isAble.toggle() }
+      case 15..<20:
+        if let index = world.table.workers.indices.randomElement(using: &random) { world.table.workers[index].canServe.toggle() }
       case 20..<25: world.table.shards[random.below(count)].hasLanes = true
-      case 25..<60: if let name { world.look(name) }
+      case 25..<60: if let name { world.observe(name) }
       default: if let name { world.act(name) }
       }
     }
-    if world.table.workers.isEmpty { world.table.workers = [LiveWorker(name: "last", isAble: true)] }
+    if world.table.workers.isEmpty { world.table.workers = [LiveWorker(name: "last", canServe: true)] }
     // Some act on what they saw before the calm.
     for name in world.names where random.chance(50) { world.act(name) }
     let rounds = world.settle({ $0.shuffle(using: &random) }, atOnce: random.chance(50))
@@ -128,7 +129,7 @@ private struct World {
   @Test func `from every division of five shards among three workers the shares become equal, and nothing moves that need not`() {
     let names = ["A", "B", "C"]
     for able in 0..<8 {
-      let workers = names.enumerated().map { LiveWorker(name: $1, isAble: able & 1 << $0 != 0) }
+      let workers = names.enumerated().map { LiveWorker(name: $1, canServe: able & 1 << $0 != 0) }
       for division in 0..<1_024 {
         let holders = (0..<5).map { division >> (2 * $0) & 3 }
         let shards = holders.enumerated().map { number, holder in

@@ -15,7 +15,7 @@ extension LeaseTable {
 
   init(_ shards: String, _ able: String, unable: String = "") {
     self.init(
-      shards, able.map { LiveWorker(name: String($0), isAble: true) } + unable.map { LiveWorker(name: String($0), isAble: false) })
+      shards, able.map { LiveWorker(name: String($0), canServe: true) } + unable.map { LiveWorker(name: String($0), canServe: false) })
   }
 }
 
@@ -26,7 +26,7 @@ extension LeaseTable {
     #expect(balance.surplus == [])
   }
 
-  @Test func `nobody takes beyond an equal part, and workers that look at the same time reach for different shards`() {
+  @Test func `nobody takes beyond an equal part, and workers that comparison at the same time reach for different shards`() {
     let table = LeaseTable(".......", "ABC")
     #expect(["A", "B", "C"].map { LeaseBalance(of: $0, in: table).wanted } == [[0, 1, 2], [3, 4], [5, 6]])
   }

@@ -7,7 +7,7 @@ import TidemarkTestKit
 /// never delivered; the ledger must have counted exactly those.
 private struct LossSimulation {
   var random: SeededGenerator
-  var table: LaneTable
+  var table: LaneScheduler
   var now = epoch
   var ledger = LaneRecord.named("lane", fence: 1)
   /// Ids of the entries that are there; every one is one above the one before it.
@@ -15,9 +15,9 @@ private struct LossSimulation {
   var added: UInt64 = 0
   var maxDeleted: UInt64 = 0
   var delivered: Set<UInt64> = []
-  var underWay: LaneTable.Work.Part?
+  var underWay: LaneScheduler.Work.Part?
   var gaps: [LaneGap] = []
-  var findings: [String: Int] = [:]
+  var verdicts: [String: Int] = [:]
   var problems: [String] = []
 
   /// It is ours all the time: then the gaps say where what is lost was, too.
@@ -26,12 +26,12 @@ private struct LossSimulation {
   init(seed: UInt64) {
     random = SeededGenerator(seed: seed)
     isSteady = seed % 2 == 0
-    table = LaneTable(
+    table = LaneScheduler(
       limits: FlowLimits(
         maxEntries: 1 + random.below(12), maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 10_000,
-        haltAfterDeadLetters: 1_000, haltRest: .milliseconds(1)))
+        haltAfterDeadLetters: 1_000, haltBackoff: .milliseconds(1)))
     ledger.isMirrored = true
-    table.own(ledger)
+    table.acquire(ledger)
   }
 
   mutating func step() {
@@ -43,7 +43,7 @@ private struct LossSimulation {
     case 70..<80: takeWork()
     case 80..<92: finish()
     case 92..<100 where isSteady: break
-    case 92..<95: own(raising: random.chance(50))
+    case 92..<95: acquire(raising: random.chance(50))
     case 95..<97: table.halt("lane", reason: "test", hint: nil, until: nil)
     default: _ = table.revive(.all, now: now)
     }
@@ -65,9 +65,9 @@ private struct LossSimulation {
     maxDeleted = max(maxDeleted, entries.remove(at: random.below(entries.count)))
   }
 
-  mutating func own(raising: Bool) {
+  mutating func acquire(raising: Bool) {
     if raising { ledger.fence += 1 }
-    table.own(ledger)
+    table.acquire(ledger)
   }
 
   /// What the reader does next, with the answer at once: nothing is on its way when a lane is looked at.
@@ -83,19 +83,19 @@ private struct LossSimulation {
       let block = EntryBlock.of(found.map { (EntryID(ms: $0, no: 0), [RawField([], [120])]) }, lane: 0)
       table.received(block, for: request, now: now)
     case .check(let checks):
-      let stream = LaneInspection(
+      let stream = StreamInfo(
         length: UInt64(entries.count), lastGeneratedID: EntryID(ms: added, no: 0), entriesAdded: added,
         maxDeletedID: EntryID(ms: maxDeleted, no: 0), firstID: entries.first.map { EntryID(ms: $0, no: 0) },
         lastID: entries.last.map { EntryID(ms: $0, no: 0) })
       for check in checks {
         let isThere = entries.contains(check.cursor.ms)
-        let snapshot = LaneSnapshot(stream: stream, hasGroup: true, anchor: isThere ? .there(nil) : .gone)
-        let finding = table.checked(LaneLook(check, snapshot, anchor: isThere ? .same : .gone))
-        switch finding {
-        case .sound: findings["sound", default: 0] += 1
-        case .milestone: findings["milestone", default: 0] += 1
-        case .missing: findings["missing", default: 0] += 1
-        case .broken(let broken): problems.append("taken for \(broken)")
+        let observed = ObservedStream(stream: stream, hasGroup: true, anchor: isThere ? .there(nil) : .gone)
+        let verdict = table.checked(StreamComparison(check, observed, anchor: isThere ? .same : .gone))
+        switch verdict {
+        case .sound: verdicts["sound", default: 0] += 1
+        case .gapCheck: verdicts["milestone", default: 0] += 1
+        case .missing: verdicts["missing", default: 0] += 1
+        case .replacement(let replacement): problems.append("taken for \(replacement)")
         }
       }
     }
@@ -114,11 +114,11 @@ private struct LossSimulation {
     }
     if !isSteady, random.chance(10) { return table.finish(part, .lost, now: now) }
     var builder = BatchBuilder(
-      table: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
+      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
     builder.append(lane: part.record, part.chunks, gaps: part.gaps)
     let batch = builder.finish()
     if batch.segments.isEmpty { problems.append("an empty transaction") }
-    ledger = ledger.advanced(by: Settlement(batch).lanes[0])
+    ledger = ledger.advanced(by: BatchOutcome(batch).lanes[0])
     gaps += part.gaps
     table.finish(part, .committed(ledger, deadLettersInARow: 0), now: now)
   }
@@ -126,7 +126,7 @@ private struct LossSimulation {
   /// Until nothing happens any more.
   mutating func settle() {
     for _ in 0..<400 {
-      if table.lanes["lane"] == nil { own(raising: true) }
+      if table.lanes["lane"] == nil { acquire(raising: true) }
       _ = table.revive(.all, now: now)
       ask()
       takeWork()
@@ -138,7 +138,7 @@ private struct LossSimulation {
 @Suite struct LossSimulationTests {
   /// What was delivered to a lane that then lost its place is read again, or is lost by then: it counts as what became of it last.
   @Test func `every entry is read or counted as missing, exactly, whatever is trimmed, deleted and lost in between`() {
-    var findings: [String: Int] = [:]
+    var verdicts: [String: Int] = [:]
     var missing = 0
     for seed in UInt64(0)..<400 {
       var simulation = LossSimulation(seed: seed)
@@ -154,11 +154,11 @@ private struct LossSimulation {
       #expect(ledger.totals.missing >= never, "seed \(seed): \(never) were never delivered")
       if simulation.isSteady { expectPlaces(simulation, seed) }
       missing += ledger.totals.missing
-      findings.merge(simulation.findings) { $0 + $1 }
+      verdicts.merge(simulation.verdicts) { $0 + $1 }
     }
     // An idle simulation would prove nothing.
     #expect(missing > 1_000)
-    for kind in ["sound", "milestone", "missing"] { #expect(findings[kind, default: 0] > 400, "\(kind)") }
+    for kind in ["sound", "milestone", "missing"] { #expect(verdicts[kind, default: 0] > 400, "\(kind)") }
   }
 
   /// Whoever looks for what was lost looks between the positions that the gaps name.

@@ -5,37 +5,39 @@ import Testing
 @Suite struct ObservationBudgetTests {
   private static let dear = ObservationBudget.Cost(strings: 2_000_000, bytes: 4 << 20)
 
-  private static func check(_ cursor: UInt64 = 5, mayBeDeferred: Bool = true, _ question: LaneCheck.Question = .comparison) -> LaneCheck {
-    var check = LaneCheck(asking: "lane", cursor: EntryID(ms: cursor, no: 0), question: question)
+  private static func check(_ cursor: UInt64 = 5, mayBeDeferred: Bool = true, _ question: ExpectedStream.Question = .comparison)
+    -> ExpectedStream
+  {
+    var check = ExpectedStream(asking: "lane", cursor: EntryID(ms: cursor, no: 0), question: question)
     check.mayBeDeferred = mayBeDeferred
     return check
   }
 
-  private static let snapshot = LaneSnapshot(
-    stream: LaneInspection(
+  private static let observed = ObservedStream(
+    stream: StreamInfo(
       length: 3, lastGeneratedID: EntryID(ms: 7, no: 0), entriesAdded: 7, maxDeletedID: .zero, firstID: EntryID(ms: 5, no: 0)),
     hasGroup: true, anchor: .gone)
 
-  private func budget(_ check: LaneCheck, cost: ObservationBudget.Cost = dear, facts: String = "facts") -> ObservationBudget {
+  private func budget(_ check: ExpectedStream, cost: ObservationBudget.Cost = dear, facts: String = "facts") -> ObservationBudget {
     var budget = ObservationBudget()
     #expect(budget.effort(for: check, over: 1, now: epoch) == .whole)
-    budget.looked(at: check, over: 1, Self.snapshot, facts: facts, cost: cost, now: epoch)
+    budget.looked(at: check, over: 1, Self.observed, facts: facts, cost: cost, now: epoch)
     return budget
   }
 
-  @Test func `a lane whose look is cheap is looked at whole each time`() {
+  @Test func `a lane whose comparison is cheap is looked at whole each time`() {
     var budget = budget(Self.check(), cost: .cheap)
     #expect(budget.effort(for: Self.check(), over: 1, now: epoch) == .whole)
   }
 
-  @Test func `a dear look is not repeated before a hundred times its cost has passed, and then only if something has changed`() {
+  @Test func `a dear comparison is not repeated before a hundred times its cost has passed, and then only if something has changed`() {
     var budget = budget(Self.check())
     let due = epoch.advanced(by: Self.dear.time * ObservationBudget.parts)
     #expect(Self.dear.time > .milliseconds(200))
     #expect(budget.effort(for: Self.check(), over: 1, now: due.advanced(by: .milliseconds(-1))) == .facts("facts"))
     #expect(budget.effort(for: Self.check(), over: 1, now: due) == .unlessSame("facts"))
     guard case .seen(let kept) = budget.unchanged(Self.check(), over: 1) else { return #expect(Bool(false)) }
-    #expect(kept.stream == Self.snapshot.stream)
+    #expect(kept.stream == Self.observed.stream)
     guard case .deferred = budget.changed(Self.check(), over: 1, length: 4, added: 8) else { return #expect(Bool(false)) }
   }
 
@@ -59,11 +61,11 @@ import Testing
   @Test func `the lag of a lane that is not looked at is told by the counters`() throws {
     let check = Self.check(5, .counters)
     let budget = budget(check)
-    guard case .seen(let snapshot) = budget.changed(check, over: 1, length: 40, added: 44) else { return #expect(Bool(false)) }
+    guard case .seen(let observed) = budget.changed(check, over: 1, length: 40, added: 44) else { return #expect(Bool(false)) }
     var record = LaneRecord.named("lane", cursor: LaneCursor(position: EntryID(ms: 41, no: 0), appliedNo: 0, seal: []))
     record.ordinal = 41
-    #expect(LagMeasure.lag(snapshot.stream, record: record, oldestUncommitted: EntryID(ms: 42, no: 0), now: 1_042).entries == 3)
-    #expect(LagMeasure.lag(snapshot.stream, record: record, oldestUncommitted: EntryID(ms: 42, no: 0), now: 1_042).seconds == 1)
+    #expect(LagMeasure.lag(observed.stream, record: record, oldestUncommitted: EntryID(ms: 42, no: 0), now: 1_042).entries == 3)
+    #expect(LagMeasure.lag(observed.stream, record: record, oldestUncommitted: EntryID(ms: 42, no: 0), now: 1_042).seconds == 1)
     guard case .deferred = budget.changed(check, over: 1, length: 40, added: nil) else { return #expect(Bool(false)) }
   }
 
@@ -71,7 +73,7 @@ import Testing
     var budget = budget(Self.check())
     var other = Self.check()
     other.lane = "other"
-    budget.looked(at: other, over: 1, Self.snapshot, facts: "", cost: Self.dear, now: epoch.advanced(by: .seconds(4_000)))
+    budget.looked(at: other, over: 1, Self.observed, facts: "", cost: Self.dear, now: epoch.advanced(by: .seconds(4_000)))
     #expect(budget.effort(for: Self.check(mayBeDeferred: true), over: 1, now: epoch.advanced(by: .seconds(4_000))) == .whole)
   }
 }

@@ -301,8 +301,8 @@ extension ReadPlan {
     while plan.takeUnmeasured().count > ObservationPlan.quietPortion {}
     var seen: Set<String> = []
     for _ in 0..<(2_000 / ObservationPlan.quietPortion + 1) {
-      // More stir than are measured at a time.
-      for lane in names(0..<1_000) { plan.stirred(lane) }
+      // More serversChanged than are measured at a time.
+      for lane in names(0..<1_000) { plan.noteChange(lane) }
       let measured = plan.takeUnmeasured()
       #expect(measured.count <= ObservationPlan.portion && Set(measured).count == measured.count)
       seen.formUnion(measured)

@@ -16,10 +16,10 @@ import Testing
     let others = ChangeBatch.of([0, 2, 3, 5].map { all[$0] })
     for set in batch.rowSets { #expect(batch.rows(set.destination.name) == others.rows(set.destination.name)) }
     #expect(batch.applied == [0, 2, 3, 5])
-    let settlement = Settlement(batch)
-    #expect(settlement.deadLetters == [1, 4].map { Settlement.Rejected(entry: $0, rejection: rejection) })
-    #expect(settlement.numbers.map(\.no) == [1, 2, 3, 4])
-    #expect(settlement.lanes[0].cursor.seal == Settlement(others).lanes[0].cursor.seal)
+    let outcome = BatchOutcome(batch)
+    #expect(outcome.deadLetters == [1, 4].map { BatchOutcome.Rejected(entry: $0, rejection: rejection) })
+    #expect(outcome.numbers.map(\.no) == [1, 2, 3, 4])
+    #expect(outcome.lanes[0].cursor.seal == BatchOutcome(others).lanes[0].cursor.seal)
   }
 
   @Test func `a batch settles the same whether an entry was rejected before or by its outcome`() {
@@ -28,14 +28,14 @@ import Testing
       let batch = ChangeBatch.of(numbered((0..<3).map { Self.message("\($0)") }))
       var rejected = batch
       rejected.reject([entry: rejection])
-      #expect(Settlement(rejected) == Settlement(batch, outcomes: [EntryOutcome(entry: entry, kind: .rejected(rejection))]))
+      #expect(BatchOutcome(rejected) == BatchOutcome(batch, outcomes: [EntryOutcome(entry: entry, kind: .rejected(rejection))]))
     }
   }
 
   @Test func `what was rejected before keeps its reason`() {
     var batch = ChangeBatch.of(numbered([change("context.set")]))
     batch.reject([0: Rejection(.constraint, "")])
-    #expect(Settlement(batch).deadLetters.map(\.rejection.reason) == [.missingField])
+    #expect(BatchOutcome(batch).deadLetters.map(\.rejection.reason) == [.missingField])
   }
 
   @Test func `an entry shares its producer's id with another of the same session only`() {

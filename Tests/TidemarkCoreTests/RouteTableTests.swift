@@ -42,7 +42,7 @@ import Testing
     for route in BuiltInRoutes.all where route.into.mode == .append { #expect(route.into.coalescing == nil, "\(route.into.name)") }
   }
 
-  @Test func `destinations are applied in the order in which routes first name them, snapshots last`() {
+  @Test func `destinations are applied in the order in which routes first name them, observedStreams last`() {
     let table = RouteTable()
     var names: [String] = []
     for route in BuiltInRoutes.all where !names.contains(route.into.name) { names.append(route.into.name) }

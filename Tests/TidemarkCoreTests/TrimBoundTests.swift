@@ -11,7 +11,7 @@ private func bound(
   passed: PassedPositions = PassedPositions()
 ) -> TrimBound {
   TrimBound(
-    LaneInspection(
+    StreamInfo(
       length: length, lastGeneratedID: last, entriesAdded: 100, maxDeletedID: .zero, firstID: first.map { id($0) },
       lastID: first.map { _ in last }),
     cursor: cursor, now: 10_000, passed: passed, at: epoch,

@@ -7,7 +7,7 @@ import TidemarkCore
   static let settings = WorkerSettings(
     flow: FlowLimits(
       maxEntries: 4, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20, haltAfterDeadLetters: 100,
-      haltRest: .seconds(1)),
+      haltBackoff: .seconds(1)),
     decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false), retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5)),
     builtIn: nil, lanes: [], writers: 1, discover: .seconds(1), leaseTTL: .seconds(10), checkpointInterval: .seconds(10),
     dedupeWindow: .seconds(60))
@@ -22,10 +22,10 @@ import TidemarkCore
   private func reading() async throws -> LaneCoordinator {
     let coordinator = LaneCoordinator(settings: Self.settings)
     _ = await coordinator.hold(LeaseGrant(shards: [Self.shard: 1]))
-    await coordinator.own([Self.record("a", shard: Self.shard)], at: .only)
+    await coordinator.acquire([Self.record("a", shard: Self.shard)], at: .only)
     while case .check(let checks)? = await coordinator.nextRead(at: .only, block: .zero) {
-      _ = await coordinator.checked(checks.map { LaneLook($0, Self.snapshot(added: 6), anchor: .same) })
-      if await !coordinator.table.isDue { continue }
+      _ = await coordinator.checked(checks.map { StreamComparison($0, Self.observed(added: 6), anchor: .same) })
+      if await !coordinator.scheduler.isDue { continue }
       break
     }
     let request = LaneReadRequest(
@@ -34,37 +34,37 @@ import TidemarkCore
     return coordinator
   }
 
-  private static func snapshot(added: UInt64?) -> LaneSnapshot {
+  private static func observed(added: UInt64?) -> ObservedStream {
     let last = EntryID(ms: 6, no: 0)
     let stream = added.map {
-      LaneInspection(length: $0, lastGeneratedID: last, entriesAdded: $0, maxDeletedID: .zero, firstID: EntryID(ms: 1, no: 0), lastID: last)
+      StreamInfo(length: $0, lastGeneratedID: last, entriesAdded: $0, maxDeletedID: .zero, firstID: EntryID(ms: 1, no: 0), lastID: last)
     }
-    return LaneSnapshot(stream: stream, hasGroup: stream != nil, anchor: stream == nil ? .gone : .there(nil))
+    return ObservedStream(stream: stream, hasGroup: stream != nil, anchor: stream == nil ? .gone : .there(nil))
   }
 
   @Test func `a shard is free at once when nothing of it is under way: the next owner reads again what was not committed`() async throws {
     let coordinator = try await reading()
-    #expect(await coordinator.vacate([Self.shard], until: .now) == [Self.shard])
+    #expect(await coordinator.drainShards([Self.shard], until: .now) == [Self.shard])
     #expect(await coordinator.ownsNothing)
   }
 
-  private static func check(knownAdded: UInt64) -> LaneCheck {
-    LaneCheck(
+  private static func check(knownAdded: UInt64) -> ExpectedStream {
+    ExpectedStream(
       lane: "a", cursor: EntryID(ms: 5, no: 0), anchor: nil, isMirrored: true, hasRead: true, readPosition: EntryID(ms: 6, no: 0),
       readOrdinal: 6, countedPosition: EntryID(ms: 5, no: 0), knownAdded: knownAdded)
   }
 
   @Test func `what was read of a stream that is gone is committed before its shard goes to another`() async throws {
     let coordinator = try await reading()
-    _ = await coordinator.checked([LaneLook(Self.check(knownAdded: 6), Self.snapshot(added: nil), anchor: .gone)])
-    #expect(await coordinator.table.lanes["a"]?.isEnding == true)
+    _ = await coordinator.checked([StreamComparison(Self.check(knownAdded: 6), Self.observed(added: nil), anchor: .gone)])
+    #expect(await coordinator.scheduler.lanes["a"]?.isClosing == true)
     // Nobody commits it: the shard stays ours.
-    let vacant = await coordinator.vacate([Self.shard], until: .now.advanced(by: .milliseconds(20)))
+    let vacant = await coordinator.drainShards([Self.shard], until: .now.advanced(by: .milliseconds(20)))
     // Else nothing would be left to wait for.
     try #require(vacant == [])
     #expect(await coordinator.grant.shards[Self.shard] == 1)
 
-    async let vacated = coordinator.vacate([Self.shard], until: .now.advanced(by: .seconds(60)))
+    async let vacated = coordinator.drainShards([Self.shard], until: .now.advanced(by: .seconds(60)))
     let work = try #require(await coordinator.nextWork())
     var committed = work.parts[0].record
     committed.cursor.position = EntryID(ms: 6, no: 0)

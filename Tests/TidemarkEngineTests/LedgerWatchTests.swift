@@ -46,7 +46,7 @@ import TidemarkTestKit
     }
     sink.state.withLock { state in for record in records { state.lanes[record.name] = record } }
     _ = await coordinator.hold(LeaseGrant(shards: [1: 1]))
-    await coordinator.own(records, at: .only)
+    await coordinator.acquire(records, at: .only)
     let inspector = LaneInspector(source: source, refusals: LaneRefusals(logger: Self.silent))
     let publisher = MarkPublisher(
       source: source, trust: MarkTrust(source: source, inspector: inspector, coordinator: coordinator), coordinator: coordinator,
@@ -62,7 +62,7 @@ import TidemarkTestKit
       let record = try #require(sink.record("lane0"))
       for _ in 0..<11 { _ = source.append("lane0") }
       source.tell(DurableMark(lane: "lane0", durable: EntryID(ms: 11, no: 0), incarnation: 1, rejected: []))
-      let verification = LaneVerification(
+      let verification = OwnershipCheck(
         source: source, sink: sink, inspector: LaneInspector(source: source, refusals: LaneRefusals(logger: Self.silent)),
         coordinator: coordinator, metrics: watch.metrics, logger: Self.silent)
       #expect(try await verification.verified([record], ["lane0"], HandOverTests.settings).isEmpty)
@@ -98,18 +98,18 @@ import TidemarkTestKit
 
   @Test func `what is committed while the ledger answers is no rewind`() async throws {
     try await withWatch(lanes: 2) { watch, coordinator, _ in
-      var later = try #require(await coordinator.table.lanes["lane0"]?.record)
+      var later = try #require(await coordinator.scheduler.lanes["lane0"]?.record)
       later.cursor.position = EntryID(ms: 12, no: 0)
       later.ordinal = 12
       let record = later
       sink.state.withLock { state in
         state.meanwhile = {
-          await coordinator.disown(["lane0"])
-          await coordinator.own([record], at: .only)
+          await coordinator.release(["lane0"])
+          await coordinator.acquire([record], at: .only)
         }
       }
       #expect(try await watch.read(["lane0", "lane1"])?.count == 2)
-      #expect(await coordinator.table.lanes["lane0"]?.record == record)
+      #expect(await coordinator.scheduler.lanes["lane0"]?.record == record)
     }
   }
 
@@ -117,7 +117,7 @@ import TidemarkTestKit
     try await withWatch(lanes: 2) { watch, coordinator, publisher in
       for number in 0..<2 {
         for _ in 0..<10 { _ = source.append("lane\(number)") }
-        let record = try #require(await coordinator.table.lanes["lane\(number)"]?.record)
+        let record = try #require(await coordinator.scheduler.lanes["lane\(number)"]?.record)
         publisher.publish([PendingMark(record: record)])
       }
       sink.promote("lane0", knowing: 4, isNoticeable: false)
@@ -132,7 +132,7 @@ import TidemarkTestKit
     try await withWatch(lanes: 2) { watch, coordinator, publisher in
       for number in 0..<2 {
         for _ in 0..<10 { _ = source.append("lane\(number)") }
-        let record = try #require(await coordinator.table.lanes["lane\(number)"]?.record)
+        let record = try #require(await coordinator.scheduler.lanes["lane\(number)"]?.record)
         publisher.publish([PendingMark(record: record)])
       }
       _ = try await watch.read(["lane0", "lane1"])

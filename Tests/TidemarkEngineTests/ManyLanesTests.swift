@@ -43,17 +43,19 @@ private final class WatchedSource: LaneSource {
   }
   func forgetRejected(_ cuts: [(lane: String, below: EntryID)]) async throws { try await source.forgetRejected(cuts) }
   func writeConnection(to server: LaneServer) -> WriteConnection? { source.writeConnection(to: server) }
-  func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey { try await source.survey(lanes, on: server) }
-  func look(_ lanes: [LaneCheck]) async throws -> [LaneObservation] { try await source.look(lanes) }
+  func survey(_ lanes: [ExpectedStream], on server: LaneServer) async throws -> ObservedStreams {
+    try await source.survey(lanes, on: server)
+  }
+  func observe(_ lanes: [ExpectedStream]) async throws -> [StreamObservation] { try await source.observe(lanes) }
   func readConnection(to server: LaneServer) -> Int { source.readConnection(to: server) }
   func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> {
     try await source.mirror(cursors, over: connection)
   }
-  func raiseFloor(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool {
-    try await source.raiseFloor(lane, to: floor, for: installation)
+  func raiseMinimumID(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool {
+    try await source.raiseMinimumID(lane, to: floor, for: installation)
   }
-  func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings { try await source.rings(prefixes, on: server) }
-  func inspect(_ lanes: [LaneCheck]) async throws -> [LaneObservation] { try await source.inspect(lanes) }
+  func rings(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes { try await source.rings(prefixes, on: server) }
+  func inspect(_ lanes: [ExpectedStream]) async throws -> [StreamObservation] { try await source.inspect(lanes) }
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
   func discover(_ pattern: String) async throws -> [String] { try await source.discover(pattern) }
   func marks(of lanes: [String]) async throws -> [DurableMark?] { try await source.marks(of: lanes) }

@@ -21,7 +21,7 @@ import TidemarkTestKit
     let coordinator = LaneCoordinator(settings: HandOverTests.settings)
     let shards = ["a", "b"].map { Shard.of($0, builtIn: nil) }
     _ = await coordinator.hold(LeaseGrant(shards: Dictionary(uniqueKeysWithValues: Set(shards).map { ($0, 1) })))
-    await coordinator.own(zip(["a", "b"], shards).map { HandOverTests.record($0, shard: $1) }, at: north)
+    await coordinator.acquire(zip(["a", "b"], shards).map { HandOverTests.record($0, shard: $1) }, at: north)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let inspector = LaneInspector(source: source, refusals: LaneRefusals(logger: logger))
     let publisher = MarkPublisher(
@@ -89,7 +89,7 @@ import TidemarkTestKit
         let request = LaneReadRequest(positions: [after], count: 1, block: nil, budget: nil, maxEntryBytes: 1 << 20)
         await coordinator.received(EntryBlock(id: EntryID(ms: ms, no: 0), raw: [[1], [2]]), for: request)
       }
-      try #require(await coordinator.table.lanes["a"]?.readPosition == EntryID(ms: 7, no: 0))
+      try #require(await coordinator.scheduler.lanes["a"]?.readPosition == EntryID(ms: 7, no: 0))
       _ = source.append("a")
       publisher.publish([mark("a", 5), mark("b", 5)])
       try await waitUntil("the one is told") { source.durable("b") == EntryID(ms: 5, no: 0) }
@@ -100,7 +100,7 @@ import TidemarkTestKit
   @Test func `a lane's last mark is told with its dead letters, also when it is not ours any more`() async throws {
     try await withPublisher { publisher, source, coordinator in
       source.place("a", at: north, marks: north)
-      await coordinator.disown(["a"])
+      await coordinator.release(["a"])
       var last = mark("a", 5)
       last.rejected = [.init(id: EntryID(ms: 4, no: 0), reason: "bad_json")]
       publisher.publish([last, mark("b", 5)])
@@ -111,7 +111,7 @@ import TidemarkTestKit
   @Test func `the marks of a server that holds no lane of ours any more are told as well`() async throws {
     try await withPublisher { publisher, source, coordinator in
       source.place("a", at: south, marks: south)
-      await coordinator.disown(["a"])
+      await coordinator.release(["a"])
       #expect(await !coordinator.knows(south))
       var last = mark("a", 5)
       last.isGone = true

@@ -24,7 +24,7 @@ extension MemorySink {
 
   func fence(of lane: String) -> Int64? { state.withLock { $0.lanes[lane]?.fence } }
 
-  func isAble(_ worker: String) -> Bool? { state.withLock { $0.workers[worker] } }
+  func canServe(_ worker: String) -> Bool? { state.withLock { $0.workers[worker] } }
 
   func lanesWhenUnable(_ worker: String) -> Set<String>? { state.withLock { $0.lanesWhenUnable[worker] } }
 
@@ -35,14 +35,14 @@ extension MemorySink {
     }
   }
 
-  func renew(_ worker: WorkerIdentity, isAble: Bool, for ttl: Duration) async throws -> LeaseGrant {
+  func renew(_ worker: WorkerIdentity, canServe: Bool, for ttl: Duration) async throws -> LeaseGrant {
     if let outage = state.withLock({ $0.outage }) { throw outage }
     let (grant, isNews) = state.withLock { state in
-      let before = state.workers.updateValue(isAble, forKey: worker.name)
-      if !isAble, before != false {
+      let before = state.workers.updateValue(canServe, forKey: worker.name)
+      if !canServe, before != false {
         state.lanesWhenUnable[worker.name] = Set(state.lanes.filter { $0.value.owner == worker.name }.keys)
       }
-      return (LeaseGrant(shards: state.holders.filter { $0.value.worker == worker.name }.mapValues(\.fence)), before != isAble)
+      return (LeaseGrant(shards: state.holders.filter { $0.value.worker == worker.name }.mapValues(\.fence)), before != canServe)
     }
     if isNews { told.raise() }
     return grant
@@ -55,7 +55,7 @@ extension MemorySink {
         shards: (0..<Shard.count).map { shard in
           let holder = state.holders[shard]?.worker
           return ShardLease(shard: shard, holder: holder, isFree: holder == nil, hasLanes: busy.contains(shard))
-        }, workers: state.workers.map { LiveWorker(name: $0, isAble: $1) })
+        }, workers: state.workers.map { LiveWorker(name: $0, canServe: $1) })
     }
   }
 

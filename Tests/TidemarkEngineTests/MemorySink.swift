@@ -245,15 +245,15 @@ private struct MemoryWriter: ChangeWriter {
   let sink: MemorySink
   let callers: (any TaskExecutor)? = nil
 
-  func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> Settlement {
-    let settlement = Settlement(batch)
+  func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> BatchOutcome {
+    let outcome = BatchOutcome(batch)
     await sink.waitWhileStuck(batch.segments.map(\.lane))
     let error: SinkError? = sink.state.withLock { state in
       if let error = state.refusal(of: batch) { return error }
       let lost = state.loss(of: batch)
       let moved = batch.segments.filter { state.lanes[$0.lane]?.cursor != $0.before || state.lanes[$0.lane]?.fence != $0.fence }
       guard moved.isEmpty else { return SinkError(.fenced(moved.map(\.laneID)), "fenced") }
-      for (segment, lane) in zip(batch.segments, settlement.lanes) {
+      for (segment, lane) in zip(batch.segments, outcome.lanes) {
         if let record = state.lanes[segment.lane] { state.lanes[segment.lane] = record.advanced(by: lane) }
         state.applied[segment.lane, default: []] += batch.applied.filter(segment.entries.contains).map { batch.entries[$0].id }
         state.rejected[segment.lane, default: []] += lane.rejected.map(\.id)
@@ -261,10 +261,10 @@ private struct MemoryWriter: ChangeWriter {
       return lost
     }
     if let error { throw error }
-    return settlement
+    return outcome
   }
 
-  func rehearse(_ batch: ChangeBatch) async throws -> Bool {
+  func dryRun(_ batch: ChangeBatch) async throws -> Bool {
     try sink.state.withLock { state in
       if let error = state.refusal(of: batch) { throw error }
       return !batch.applied.isEmpty

@@ -98,22 +98,22 @@ final class MemorySource: LaneSource {
     return reply
   }
 
-  func inspect(_ lanes: [LaneCheck]) async throws -> [LaneObservation] { try await look(lanes) }
+  func inspect(_ lanes: [ExpectedStream]) async throws -> [StreamObservation] { try await observe(lanes) }
 
-  func look(_ lanes: [LaneCheck]) async throws -> [LaneObservation] {
+  func observe(_ lanes: [ExpectedStream]) async throws -> [StreamObservation] {
     try checkReachable()
     return state.withLock { state in
       lanes.map { lane in
         if let refusal = state.refused[lane.lane] { return .refused(refusal) }
-        guard let stream = state.streams[lane.lane] else { return .seen(LaneSnapshot(stream: nil, hasGroup: false, anchor: .gone)) }
+        guard let stream = state.streams[lane.lane] else { return .seen(ObservedStream(stream: nil, hasGroup: false, anchor: .gone)) }
         let anchor = stream.first { $0.id == lane.cursor }.map { EntryBlock(id: $0.id, raw: $0.raw) }
-        var snapshot = LaneSnapshot(
-          stream: LaneInspection(
+        var observed = ObservedStream(
+          stream: StreamInfo(
             length: UInt64(stream.count), lastGeneratedID: stream.last?.id ?? .zero,
             entriesAdded: UInt64(stream.count + state.trimmed[lane.lane, default: 0]), maxDeletedID: .zero, firstID: stream.first?.id),
           hasGroup: true, anchor: anchor.map { .there(AnchorDigest(of: $0.entries[0], in: $0)) } ?? .gone)
-        snapshot.next = stream.first { $0.id > lane.cursor }?.id
-        return .seen(snapshot)
+        observed.next = stream.first { $0.id > lane.cursor }?.id
+        return .seen(observed)
       }
     }
   }
@@ -126,9 +126,9 @@ final class MemorySource: LaneSource {
     WriteConnection(server: server, number: state.withLock { $0.connections })
   }
 
-  func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey {
-    LaneSurvey(
-      connection: WriteConnection(server: server, number: state.withLock { $0.connections }), observations: try await look(lanes))
+  func survey(_ lanes: [ExpectedStream], on server: LaneServer) async throws -> ObservedStreams {
+    ObservedStreams(
+      connection: WriteConnection(server: server, number: state.withLock { $0.connections }), observations: try await observe(lanes))
   }
 
   func readConnection(to server: LaneServer) -> Int { state.withLock { $0.connections } }
@@ -161,7 +161,7 @@ final class MemorySource: LaneSource {
   func setClock(_ milliseconds: UInt64) { state.withLock { $0.milliseconds = milliseconds } }
 
   func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> { Set(cursors.map(\.lane)) }
-  func raiseFloor(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool { true }
+  func raiseMinimumID(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool { true }
 
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 {
     state.withLock { state in UInt64((state.streams[lane] ?? []).count { $0.id > after && $0.id <= through }) }
@@ -171,7 +171,7 @@ final class MemorySource: LaneSource {
     let glob = GlobPattern(pattern)
     return state.withLock { $0.streams.keys.filter { glob.matches($0) } }
   }
-  func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings {
+  func rings(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes {
     throw SourceError(.misconfigured, "nobody rings here")
   }
   func currentMilliseconds(beside lane: String) async throws -> UInt64 { state.withLock { $0.milliseconds } }

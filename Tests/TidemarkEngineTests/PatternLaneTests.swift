@@ -17,14 +17,14 @@ import TidemarkTestKit
     (0..<count).map { source.append(lane, content: "\($0)") }
   }
 
-  private func isOwned(_ lane: String, by worker: Worker) async -> Bool { await worker.coordinator.table.lanes[lane] != nil }
+  private func isOwned(_ lane: String, by worker: Worker) async -> Bool { await worker.coordinator.scheduler.lanes[lane] != nil }
 
   /// Holds up the lane's commits, reads `written` and deletes its stream. Returns when the worker knows.
   private func delete(_ written: [EntryID], under worker: Worker) async throws {
-    try await waitUntil("all of it is read") { await worker.coordinator.table.lanes["job:1"]?.readPosition == written.last }
+    try await waitUntil("all of it is read") { await worker.coordinator.scheduler.lanes["job:1"]?.readPosition == written.last }
     source.delete("job:1")
     try await waitUntil("it is known that the stream is gone") {
-      await worker.coordinator.table.lanes["job:1"].map { $0.closing == .replaced } ?? true
+      await worker.coordinator.scheduler.lanes["job:1"].map { $0.closing == .replaced } ?? true
     }
   }
 
@@ -49,16 +49,16 @@ import TidemarkTestKit
     sink.fail("job:1", [.refuseAlways(SinkError(.fault(.configuration), "permission denied"))])
     let written = write(3)
     try await withWorker { worker in
-      try await waitUntil("it is halted") { await worker.coordinator.table.lanes["job:1"]?.halt != nil }
+      try await waitUntil("it is halted") { await worker.coordinator.scheduler.lanes["job:1"]?.halt != nil }
       // Revived, it is read again; then the stream goes, and the next transaction is refused, too.
       sink.stick("job:1")
       sink.fail("job:1", [])
-      try await waitUntil("all of it is under way") { await worker.coordinator.table.lanes["job:1"]?.inFlight == 3 }
+      try await waitUntil("all of it is under way") { await worker.coordinator.scheduler.lanes["job:1"]?.inFlight == 3 }
       source.delete("job:1")
-      try await waitUntil("it is known that the stream is gone") { await worker.coordinator.table.lanes["job:1"]?.closing == .replaced }
+      try await waitUntil("it is known that the stream is gone") { await worker.coordinator.scheduler.lanes["job:1"]?.closing == .replaced }
       sink.fail("job:1", [.refuseAlways(SinkError(.fault(.configuration), "permission denied"))])
       sink.letGo("job:1")
-      try await waitUntil("it is halted again") { await worker.coordinator.table.lanes["job:1"]?.halt != nil }
+      try await waitUntil("it is halted again") { await worker.coordinator.scheduler.lanes["job:1"]?.halt != nil }
       sink.fail("job:1", [])
       try await waitUntil("its end is recorded") { sink.breaks("job:1") == [.flushed] }
       #expect(sink.applied("job:1") == written)
@@ -69,11 +69,11 @@ import TidemarkTestKit
     sink.stick("job:1")
     let written = write(12)
     try await withWorker { worker in
-      try await waitUntil("all of it is read") { await worker.coordinator.table.lanes["job:1"]?.readPosition == written.last }
+      try await waitUntil("all of it is read") { await worker.coordinator.scheduler.lanes["job:1"]?.readPosition == written.last }
       await worker.coordinator.halt("job:1", reason: "its key is no stream", hint: nil, for: .seconds(1_000), isOfReading: true)
       sink.letGo("job:1")
       try await waitUntil("it is committed") { sink.applied("job:1") == written }
-      #expect(await worker.coordinator.table.lanes["job:1"]?.state == .halted)
+      #expect(await worker.coordinator.scheduler.lanes["job:1"]?.state == .halted)
     }
   }
 
@@ -97,7 +97,7 @@ import TidemarkTestKit
     sink.stick("job:1")
     let written = write(12)
     try await withWorker { worker in
-      try await waitUntil("all of it is read") { await worker.coordinator.table.lanes["job:1"]?.readPosition == written.last }
+      try await waitUntil("all of it is read") { await worker.coordinator.scheduler.lanes["job:1"]?.readPosition == written.last }
       var settings = await worker.coordinator.settings
       settings.lanes = [.init(streams: "task:*", start: .oldest)]
       await worker.coordinator.apply(settings)
@@ -120,8 +120,8 @@ import TidemarkTestKit
       }
       let coordinator = worker.coordinator
       try await waitUntil("nothing is kept of them") {
-        let kept = await [coordinator.views.count, coordinator.expected.names.count, coordinator.table.lanes.count]
-        let hasEndings = await !coordinator.endings.isEmpty
+        let kept = await [coordinator.views.count, coordinator.expected.names.count, coordinator.scheduler.lanes.count]
+        let hasEndings = await !coordinator.pendingReplacements.isEmpty
         return kept == [0, 0, 0] && !hasEndings && source.marks.isEmpty
       }
     }

@@ -26,7 +26,7 @@ struct RunningWorker {
     let settings = WorkerSettings(
       flow: FlowLimits(
         maxEntries: maxEntries, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20,
-        haltAfterDeadLetters: haltAfterDeadLetters, haltRest: .milliseconds(20)),
+        haltAfterDeadLetters: haltAfterDeadLetters, haltBackoff: .milliseconds(20)),
       decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
       retry: retry, builtIn: builtIn,
       lanes: lanes.map { .init(streams: $0, start: start) }, writers: 2, discover: .milliseconds(10), leaseTTL: leaseTTL,

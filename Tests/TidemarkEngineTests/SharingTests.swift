@@ -71,10 +71,10 @@ import TidemarkTestKit
       try await waitForShares("a")
       sink.stick(last)
       let written = [last: [source.append(last)]]
-      try await waitUntil("its transaction is under way") { await a.coordinator.table.lanes[last]?.inFlight != nil }
+      try await waitUntil("its transaction is under way") { await a.coordinator.scheduler.lanes[last]?.inFlight != nil }
       let fence = sink.fence(of: last)
       try await withWorker("b") { b in
-        try await waitUntil("it is given up") { await a.coordinator.table.lanes[last] == nil }
+        try await waitUntil("it is given up") { await a.coordinator.scheduler.lanes[last] == nil }
         #expect(sink.owner(of: last) == "a")
         #expect(sink.fence(of: last) == fence)
         sink.letGo(last)
@@ -90,11 +90,11 @@ import TidemarkTestKit
       try await waitForShares("a")
       sink.stick(last)
       let written = [last: [source.append(last)]]
-      try await waitUntil("its transaction is under way") { await a.coordinator.table.lanes[last]?.inFlight != nil }
+      try await waitUntil("its transaction is under way") { await a.coordinator.scheduler.lanes[last]?.inFlight != nil }
       try await withWorker("b", ttl: ttl) { _ in
         try await waitUntil("b has what is not stuck") { (sink.parts["b"] ?? 0) > 0 }
         #expect(sink.owner(of: last) == "a")
-        try await waitUntil("it is served again") { await a.coordinator.table.lanes[last] != nil }
+        try await waitUntil("it is served again") { await a.coordinator.scheduler.lanes[last] != nil }
         sink.letGo(last)
         try await waitUntil("it is b's, too") { sink.owner(of: last) == "b" }
         try await expectApplied(written)
@@ -127,10 +127,10 @@ import TidemarkTestKit
         try await waitForShares("a", "b")
         let owners = owned
         source.setAway(true)
-        try await waitUntil("both say so") { sink.isAble("a") == false && sink.isAble("b") == false }
+        try await waitUntil("both say so") { sink.canServe("a") == false && sink.canServe("b") == false }
         #expect(owned == owners)
         source.setAway(false)
-        try await waitUntil("both are able again") { sink.isAble("a") == true && sink.isAble("b") == true }
+        try await waitUntil("both are able again") { sink.canServe("a") == true && sink.canServe("b") == true }
         #expect(owned == owners)
       }
     }

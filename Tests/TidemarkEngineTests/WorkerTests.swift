@@ -92,7 +92,7 @@ import TidemarkTestKit
     var written = write(5)
     try await withWorker { worker in
       try await expectApplied(written)
-      let ownership = await worker.coordinator.table.lanes["a"]?.ownership
+      let ownership = await worker.coordinator.scheduler.lanes["a"]?.ownership
       for round in 1...20 {
         sink.grow("a")
         // Which lanes the fence named can't always be read at once.
@@ -100,7 +100,7 @@ import TidemarkTestKit
         written = written.merging(write(5)) { $0 + $1 }
         try await expectApplied(written)
       }
-      #expect(await worker.coordinator.table.lanes["a"]?.ownership == ownership)
+      #expect(await worker.coordinator.scheduler.lanes["a"]?.ownership == ownership)
     }
   }
 

@@ -16,7 +16,7 @@ import TidemarkTestKit
         let entries = (0..<Self.width).map { _ in generator.entry() }
         let block = EntryGenerator.block(entries, firstMilliseconds: UInt64(1 + index * Self.width))
         var builder = BatchBuilder(
-          table: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: generator.random.chance(50)), builtIn: nil)
+          routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: generator.random.chance(50)), builtIn: nil)
         builder.append(lane: try await sink.lane(), [LaneChunk(block: block, blockID: 0, entries: 0..<Self.width)])
         let batch = builder.finish()
         for problem in try await Self.refusals(of: batch, generator.random.chance(50) ? .fast : .exact, by: sink) {
@@ -32,14 +32,14 @@ import TidemarkTestKit
 
   /// What Postgres did not take of a batch.
   private static func refusals(of batch: ChangeBatch, _ mode: CommitMode, by sink: SinkFixture) async throws -> [String] {
-    let settlement: Settlement
+    let outcome: BatchOutcome
     do {
-      settlement = try await sink.writer.commit(batch, mode)
+      outcome = try await sink.writer.commit(batch, mode)
     } catch let error as SinkError where mode == .fast && error.kind == .fault(.record) {
       // An event_id that came before is no fault of a record: the fast path only can't decide it.
-      settlement = try await sink.writer.commit(batch, .exact)
+      outcome = try await sink.writer.commit(batch, .exact)
     }
-    return settlement.deadLetters.filter { $0.rejection.sqlstate != nil }.map { "entry \($0.entry): \($0.rejection)" }
+    return outcome.deadLetters.filter { $0.rejection.sqlstate != nil }.map { "entry \($0.entry): \($0.rejection)" }
   }
 
   /// The formats of COPY, without a server: what is said to be written is written.

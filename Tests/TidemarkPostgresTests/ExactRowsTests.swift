@@ -6,7 +6,7 @@ import Testing
 @Suite struct ExactRowsTests {
   private static func size(_ entries: [HandMade]) -> (sent: Int, read: Int) {
     let block = EntryBlock(entries)
-    var builder = BatchBuilder(table: RouteTable(), limits: .init(maxEntryBytes: 64 << 20, replacesNUL: false), builtIn: nil)
+    var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 64 << 20, replacesNUL: false), builtIn: nil)
     let record = LaneRecord(
       laneID: 1, name: "one", shard: 0, fence: 1, incarnation: 1, cursor: .init(position: .zero, appliedNo: 0, seal: []), ordinal: 0,
       baseline: 0, owner: nil)

@@ -36,22 +36,22 @@ import TidemarkTestKit
     try await withSink(lanes: ["one", "two"]) { sink in
       let (one, two) = (try await sink.lane("one"), try await sink.lane("two"))
       #expect(one.laneID < two.laneID)
-      var settlements: [Settlement] = []
+      var outcomes: [BatchOutcome] = []
       switch way {
       case "one after the other":
         // The later lane first: what decides is the position.
-        settlements.append(try await sink.commit(Self.entries("b"), lane: "two"))
-        settlements.append(try await sink.commit(Self.entries("a"), lane: "one"))
+        outcomes.append(try await sink.commit(Self.entries("b"), lane: "two"))
+        outcomes.append(try await sink.commit(Self.entries("a"), lane: "one"))
       case "in one pipeline":
-        settlements.append(try await sink.writer.commit(sink.batch([(two, Self.entries("b")), (one, Self.entries("a"))]), .fast))
+        outcomes.append(try await sink.writer.commit(sink.batch([(two, Self.entries("b")), (one, Self.entries("a"))]), .fast))
       case "in one COPY":
         let batch = sink.batch([(two, Self.entries("b") + Self.padding), (one, Self.entries("a"))])
-        settlements.append(try await sink.writer.commit(batch, .fast))
+        outcomes.append(try await sink.writer.commit(batch, .fast))
       default:
-        settlements.append(try await sink.writer.commit(sink.batch([(two, Self.entries("b")), (one, Self.entries("a"))]), .exact))
+        outcomes.append(try await sink.writer.commit(sink.batch([(two, Self.entries("b")), (one, Self.entries("a"))]), .exact))
       }
-      #expect(settlements.allSatisfy { settlement in settlement.deadLetters.isEmpty })
-      #expect(settlements.reduce(0) { $0 + $1.counts.applied } == 2 * Self.entries("a").count)
+      #expect(outcomes.allSatisfy { outcome in outcome.deadLetters.isEmpty })
+      #expect(outcomes.reduce(0) { $0 + $1.counts.applied } == 2 * Self.entries("a").count)
       let lanes = "select count(*), count(distinct lane_id) from tide."
       let counts = ["messages": "6", "context_history": "6", "tool_calls": "4", "outcomes": "2", "snapshots": "2", "message_hides": "2"]
       for (table, count) in counts { #expect(try await sink.rows(lanes + table) == [[count, "2"]], "\(table)") }

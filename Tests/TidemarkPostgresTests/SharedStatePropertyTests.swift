@@ -49,8 +49,8 @@ import TidemarkTestKit
         }
         lanes.append((try await sink.lane(lane), entries))
       }
-      let settlement = try await sink.writer.commit(sink.batch(lanes), exactly && random.chance(40) ? .exact : .fast)
-      #expect(settlement.deadLetters.isEmpty)
+      let outcome = try await sink.writer.commit(sink.batch(lanes), exactly && random.chance(40) ? .exact : .fast)
+      #expect(outcome.deadLetters.isEmpty)
     }
   }
 

@@ -24,15 +24,15 @@ import TidemarkTestKit
   {
     try await withSink { sink in
       try await sink.commit([Self.set(1, "1", event: "e")])
-      let settlement = try await sink.commit(
+      let outcome = try await sink.commit(
         [
           Self.set(2, "1", event: "e"), Self.set(3, "2", event: "e"), Self.set(4, "3", event: "e", session: "other"),
           Self.set(5, "4", event: "f"), Self.set(6, "4", event: "f"),
         ], .exact)
       let reused = Rejection(.idReused, "the event_id was used before, for another content")
-      #expect(settlement.deadLetters.map(\.entry) == [1])
-      #expect(settlement.deadLetters.map(\.rejection) == [reused])
-      #expect(settlement.numbers.map(\.entry) == [2, 3])
+      #expect(outcome.deadLetters.map(\.entry) == [1])
+      #expect(outcome.deadLetters.map(\.rejection) == [reused])
+      #expect(outcome.numbers.map(\.entry) == [2, 3])
       let totals = try await sink.lane().totals
       #expect(totals.read == 6)
       #expect(totals.applied == 3)
@@ -52,14 +52,14 @@ import TidemarkTestKit
         HandMade(ms, "context.set", "s", [("key", "k"), ("value", value), ("event_id", "e")] + more)
       }
       try await sink.commit([set(1, "1", [("ts", "1700000000001")])])
-      let settlement = try await sink.commit(
+      let outcome = try await sink.commit(
         [
           set(2, "1", [("ts", "1700000000002")]), set(3, "1", [("trace", "t")]), set(4, "1", []),
           set(5, "2", [("ts", "1700000000001")]), set(6, "1", [("actor", "a")]),
         ], .exact)
-      #expect(settlement.counts.duplicates == 3)
-      #expect(settlement.deadLetters.map(\.entry) == [3, 4])
-      #expect(settlement.deadLetters.map(\.rejection.reason) == [.idReused, .idReused])
+      #expect(outcome.counts.duplicates == 3)
+      #expect(outcome.deadLetters.map(\.entry) == [3, 4])
+      #expect(outcome.deadLetters.map(\.rejection.reason) == [.idReused, .idReused])
     }
   }
 
@@ -89,10 +89,10 @@ import TidemarkTestKit
         Self.set(10_000, "1", event: "e"), Self.set(10_001, "1", event: "e"), Self.set(10_999, "3", event: "e"),
         Self.set(11_500, "2", event: "e"),
       ]
-      let settlement = try await sink.commit(late, .exact, lane: "two")
-      #expect(settlement.numbers.map(\.entry) == [0])
-      #expect(settlement.counts.duplicates == 2)
-      #expect(settlement.deadLetters.map(\.entry) == [2])
+      let outcome = try await sink.commit(late, .exact, lane: "two")
+      #expect(outcome.numbers.map(\.entry) == [0])
+      #expect(outcome.counts.duplicates == 2)
+      #expect(outcome.deadLetters.map(\.entry) == [2])
       #expect(try await sink.rows("select entry_ms from tide.event_ids") == [["12000"]])
       #expect(try await sink.rows("select entry_ms from tide.earlier_event_ids order by 1") == [["10000"], ["11000"]])
     }
@@ -189,9 +189,9 @@ import TidemarkTestKit
     try await withSink { sink in
       try await sink.commit([Self.set(1, "1"), Self.set(2, "2")])
       _ = try await sink.one("update tide.lanes set entry_ms = 0")
-      let settlement = try await sink.commit([Self.set(1, "9"), Self.set(2, "2"), Self.set(3, "3")], .exact)
-      #expect(settlement.divergent == [0])
-      #expect(settlement.counts.reread == 1)
+      let outcome = try await sink.commit([Self.set(1, "9"), Self.set(2, "2"), Self.set(3, "3")], .exact)
+      #expect(outcome.divergent == [0])
+      #expect(outcome.counts.reread == 1)
       #expect(try await sink.rows("select kind, session_id from tide.divergences") == [["content", "s"]])
       // What it said is not lost.
       #expect(

@@ -67,7 +67,7 @@ import TidemarkTestKit
       #expect(try await served(by: nil) == worker.name)
       #expect(try await served(by: worker.name) == nil)
       #expect(try await served(by: nil, within: .zero) == nil)
-      _ = try await fixture.sink.renew(worker, isAble: false, for: Self.ttl)
+      _ = try await fixture.sink.renew(worker, canServe: false, for: Self.ttl)
       #expect(try await served(by: nil) == nil)
       try await fixture.sink.leave(worker)
       _ = try await fixture.sink.claim(by: "fresh", within: .zero, prefix: "p") { _, _ in true }

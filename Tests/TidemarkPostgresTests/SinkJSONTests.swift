@@ -32,13 +32,13 @@ import TidemarkTestKit
     try await withSink { sink in
       let unfolding = "[" + Array(repeating: "1e131071", count: 20_000).joined(separator: ",") + "]"
       let largest = "[1e131071]"
-      let settlement = try await sink.commit([
+      let outcome = try await sink.commit([
         HandMade(1, "context.set", "s", [("key", "a"), ("value", unfolding)]),
         HandMade(2, "context.set", "s", [("key", "b"), ("value", largest)]),
         HandMade(3, "session.started", "s", [("meta.m", unfolding)]),
         HandMade(4, "snapshot.requested", "s"),
       ])
-      #expect(settlement.deadLetters.map(\.rejection.reason) == [.badJSON, .badJSON])
+      #expect(outcome.deadLetters.map(\.rejection.reason) == [.badJSON, .badJSON])
       #expect(try await sink.one("select length(tide.state('s') #>> '{context,b,value}')") == "131074")
       #expect(try await sink.one("select detail from tide.dead_letters where entry_ms = 1")?.contains("written out") == true)
     }
@@ -50,14 +50,14 @@ import TidemarkTestKit
         var sink = sink
         sink.limits.replacesNUL = true
         let unstorable = #"{"a\u0000": ["\ud83dx", "\\u0000", 1.50]}"#
-        let settlement = try await sink.commit(
+        let outcome = try await sink.commit(
           [
             HandMade(1, "context.set", "s", [("key", "k"), ("value", unstorable)]),
             HandMade(2, "session.started", "s", [("meta.m", unstorable)]),
             HandMade(3, "tool.started", "s", [("call_id", "c"), ("tool", "t"), ("arguments", unstorable)]),
             HandMade(4, "message.appended", "s", [("parts", "[\(unstorable)]"), ("usage", unstorable)]),
           ], mode)
-        #expect(settlement.counts.applied == 4)
+        #expect(outcome.counts.applied == 4)
         let stored = "{\"a\u{FFFD}\": [\"\u{FFFD}x\", \"\\\\u0000\", 1.50]}"
         #expect(try await sink.one("select value from tide.context") == stored)
         #expect(try await sink.one("select meta -> 'm' from tide.sessions") == stored)

@@ -14,11 +14,11 @@ import TidemarkTestKit
     try await withSink { sink in
       let other = try SinkFixture.makeSink(sink.server)
       try await sink.sink.release([3, 4, 5], of: SinkFixture.worker)
-      _ = try await other.renew(Self.second, isAble: true, for: Self.ttl)
+      _ = try await other.renew(Self.second, canServe: true, for: Self.ttl)
       let taken = try await other.take([2, 3, 4], for: Self.second, ttl: Self.ttl)
       #expect(taken.shards == [3: 2, 4: 2])
       #expect(try await other.take([2, 3, 4], for: Self.second, ttl: Self.ttl) == LeaseGrant())
-      #expect(try await other.renew(Self.second, isAble: true, for: Self.ttl) == taken)
+      #expect(try await other.renew(Self.second, canServe: true, for: Self.ttl) == taken)
       #expect(try await sink.one("select count(*) from tide.leases where worker is null") == "1")
     }
   }
@@ -38,7 +38,7 @@ import TidemarkTestKit
   @Test func `rows that miss that their shard has changed hands are reclaimed by whoever holds it, and by nobody else`() async throws {
     try await withSink(lanes: ["one", "two", "three"]) { sink in
       let other = try SinkFixture.makeSink(sink.server)
-      _ = try await other.renew(Self.second, isAble: true, for: Self.ttl)
+      _ = try await other.renew(Self.second, canServe: true, for: Self.ttl)
       let before = try await sink.lane("one")
       _ = try await sink.one("update tide.lanes set owner = null where lane = 'one'")
       _ = try await sink.one("update tide.lanes set owner = 'w0' where lane = 'two'")
@@ -58,27 +58,27 @@ import TidemarkTestKit
       let shard = try await sink.lane().shard
       let free = (shard + 1) % Shard.count
       try await sink.sink.release([free], of: SinkFixture.worker)
-      _ = try await other.renew(Self.second, isAble: false, for: Self.ttl)
+      _ = try await other.renew(Self.second, canServe: false, for: Self.ttl)
       let table = try await other.leases(within: Self.ttl)
       #expect(Set(table.shards.map(\.shard)) == Set(0..<Shard.count))
       #expect(table.shards.filter(\.hasLanes).map(\.shard) == [shard])
       #expect(table.shards.filter(\.isFree).map(\.shard) == [free])
       #expect(Set(table.shards.map(\.holder)) == ["w1", nil])
       #expect(
-        table.workers.sorted { $0.name < $1.name } == [LiveWorker(name: "w1", isAble: true), LiveWorker(name: "w2", isAble: false)])
+        table.workers.sorted { $0.name < $1.name } == [LiveWorker(name: "w1", canServe: true), LiveWorker(name: "w2", canServe: false)])
     }
   }
 
   @Test func `a worker that was not seen for longer than the time to live does not live, and after an hour it is forgotten`() async throws {
     try await withSink { sink in
       let other = try SinkFixture.makeSink(sink.server)
-      _ = try await other.renew(Self.second, isAble: true, for: Self.ttl)
+      _ = try await other.renew(Self.second, canServe: true, for: Self.ttl)
       _ = try await sink.one("update tide.workers set seen_at = now() - interval '601 s' where worker = 'w1'")
       #expect(try await other.leases(within: Self.ttl).workers.map(\.name) == ["w2"])
-      _ = try await other.renew(Self.second, isAble: true, for: Self.ttl)
+      _ = try await other.renew(Self.second, canServe: true, for: Self.ttl)
       #expect(try await sink.one("select count(*) from tide.workers") == "2")
       _ = try await sink.one("update tide.workers set seen_at = now() - interval '61 minutes' where worker = 'w1'")
-      _ = try await other.renew(Self.second, isAble: true, for: Self.ttl)
+      _ = try await other.renew(Self.second, canServe: true, for: Self.ttl)
       #expect(try await sink.rows("select worker from tide.workers") == [["w2"]])
     }
   }
@@ -86,7 +86,7 @@ import TidemarkTestKit
   @Test func `a worker whose backend ended does not live, unless it ended with its server`() async throws {
     try await withSink { sink in
       let other = try SinkFixture.makeSink(sink.server)
-      _ = try await other.renew(Self.second, isAble: true, for: Self.ttl)
+      _ = try await other.renew(Self.second, canServe: true, for: Self.ttl)
       let pid = try #require(try await sink.one("select backend_pid from tide.workers where worker = 'w1'"))
       try await sink.server.adminPsql("select pg_terminate_backend(\(pid), 10000)")
       var table = try await other.leases(within: Self.ttl)
@@ -107,12 +107,12 @@ import TidemarkTestKit
       // It has just begun to listen.
       try await news.next()
       let other = try SinkFixture.makeSink(sink.server)
-      _ = try await other.renew(Self.second, isAble: true, for: Self.ttl)
+      _ = try await other.renew(Self.second, canServe: true, for: Self.ttl)
       try await news.next()
-      _ = try await other.renew(Self.second, isAble: false, for: Self.ttl)
+      _ = try await other.renew(Self.second, canServe: false, for: Self.ttl)
       try await news.next()
       // It may have been taken for dead.
-      _ = try await SinkFixture.makeSink(sink.server).renew(Self.second, isAble: false, for: Self.ttl)
+      _ = try await SinkFixture.makeSink(sink.server).renew(Self.second, canServe: false, for: Self.ttl)
       try await news.next()
       try await sink.sink.release([1], of: SinkFixture.worker)
       try await news.next()

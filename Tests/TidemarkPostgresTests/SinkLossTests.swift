@@ -13,7 +13,7 @@ import TidemarkTestKit
   }
 
   private func batch(_ lanes: [(LaneRecord, [HandMade], [LaneGap])], _ sink: SinkFixture) -> ChangeBatch {
-    var builder = BatchBuilder(table: RouteTable(), limits: sink.limits, builtIn: nil)
+    var builder = BatchBuilder(routes: RouteTable(), limits: sink.limits, builtIn: nil)
     for (record, entries, gaps) in lanes {
       let block = EntryBlock(entries)
       builder.append(lane: record, entries.isEmpty ? [] : [LaneChunk(block: block, blockID: 0, entries: 0..<entries.count)], gaps: gaps)
@@ -36,7 +36,7 @@ import TidemarkTestKit
       #expect(after.ordinal == UInt64(entries + 9))
       #expect(after.totals.read == entries)
       // What the writer believes the lane to be is what it is.
-      let settled = Settlement(batch([(record, changes, [Self.gap(9)])], sink))
+      let settled = BatchOutcome(batch([(record, changes, [Self.gap(9)])], sink))
       #expect(record.advanced(by: settled.lanes[0]) == after)
     }
   }
@@ -113,7 +113,7 @@ import TidemarkTestKit
       again[1] = HandMade(6, "note", "s", [("text", "other\0")])
       var block = EntryBlock(again)
       block.truncations = [.init(field: 8, length: 9_000, digest: [])]
-      var builder = BatchBuilder(table: RouteTable(), limits: sink.limits, builtIn: nil)
+      var builder = BatchBuilder(routes: RouteTable(), limits: sink.limits, builtIn: nil)
       builder.append(lane: try await sink.lane(), [LaneChunk(block: block, blockID: 0, entries: 0..<block.entries.count)])
       _ = try await sink.writer.commit(builder.finish(), .exact)
       let totals = try await sink.lane().totals

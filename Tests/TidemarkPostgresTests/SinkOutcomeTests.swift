@@ -41,7 +41,7 @@ import TidemarkTestKit
       #expect(settled == [record])
       #expect(CommitResolution(batch, settled) == .notCommitted)
       // So it is sent again, over the connection that the writer opened.
-      #expect(try await sink.writer.commit(batch, mode) == Settlement(batch))
+      #expect(try await sink.writer.commit(batch, mode) == BatchOutcome(batch))
       let after = try await sink.writer.settledLanes([record.laneID])
       #expect(CommitResolution(batch, after) == .committed(after))
       #expect(try await sink.one("select count(*) from tide.changes") == "1")
@@ -96,7 +96,7 @@ import TidemarkTestKit
       #expect(error.kind == .fault(.interrupted))
       #expect(!error.isOutcomeUnknown)
       try await sink.connection.script("rollback", deadline: generous)
-      #expect(try await sink.writer.commit(batch, .fast) == Settlement(batch))
+      #expect(try await sink.writer.commit(batch, .fast) == BatchOutcome(batch))
       #expect(try await sink.lane().cursor.appliedNo == 500)
     }
   }

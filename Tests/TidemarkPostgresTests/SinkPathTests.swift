@@ -60,9 +60,9 @@ import TidemarkTestKit
       try await sink.connection.script(
         "alter table tide.context_history add constraint wanted check (key <> 'refused')", deadline: generous)
       let entries = Self.largeEntries()
-      let settlement = try await sink.commit(entries, .exact)
-      #expect(settlement.deadLetters.map(\.entry) == [3, 4, 6])
-      #expect(settlement.counts.duplicates == 1)
+      let outcome = try await sink.commit(entries, .exact)
+      #expect(outcome.deadLetters.map(\.entry) == [3, 4, 6])
+      #expect(outcome.counts.duplicates == 1)
       let exact = try await sink.everything()
       try await withSink { other in
         // The same, without those that the fast path would fail over.
@@ -109,8 +109,8 @@ import TidemarkTestKit
     try await withSink(lanes: ["one", "two"]) { sink in
       let (one, two) = (try await sink.lane("one"), try await sink.lane("two"))
       let batch = sink.batch([(one, Self.entries(30)), (two, [HandMade(5, "messages.cleared")])])
-      let settlement = try await sink.writer.commit(batch, .fast)
-      for (record, settled) in zip([one, two], settlement.lanes) {
+      let outcome = try await sink.writer.commit(batch, .fast)
+      for (record, settled) in zip([one, two], outcome.lanes) {
         #expect(try await sink.lane(record.name) == record.advanced(by: settled))
       }
       #expect(try await sink.lane().totals.discrepancy == 0)

@@ -83,7 +83,7 @@ struct SinkFixture {
   }
 
   func batch(_ lanes: [(LaneRecord, [HandMade])]) -> ChangeBatch {
-    var builder = BatchBuilder(table: RouteTable(), limits: limits, builtIn: builtIn)
+    var builder = BatchBuilder(routes: RouteTable(), limits: limits, builtIn: builtIn)
     for (record, entries) in lanes {
       let block = EntryBlock(entries)
       builder.append(lane: record, [LaneChunk(block: block, blockID: 0, entries: 0..<block.entries.count)])
@@ -93,7 +93,7 @@ struct SinkFixture {
 
   /// Commits entries to a lane where it stands.
   @discardableResult
-  func commit(_ entries: [HandMade], _ mode: CommitMode = .fast, lane: String = "one") async throws -> Settlement {
+  func commit(_ entries: [HandMade], _ mode: CommitMode = .fast, lane: String = "one") async throws -> BatchOutcome {
     try await writer.commit(batch([(try await self.lane(lane), entries)]), mode)
   }
 
@@ -139,12 +139,12 @@ struct SinkFixture {
 extension ChangeSink {
   /// Renews, and takes whatever is free; answers all that the worker holds then.
   func lease(_ worker: WorkerIdentity, for ttl: Duration) async throws -> LeaseGrant {
-    let held = try await renew(worker, isAble: true, for: ttl)
+    let held = try await renew(worker, canServe: true, for: ttl)
     return held.with(try await take(Array(0..<Shard.count), for: worker, ttl: ttl))
   }
 }
 
-extension Settlement {
+extension BatchOutcome {
   /// Over all lanes.
   var counts: LaneCounts { lanes.reduce(into: LaneCounts()) { $0 += $1.counts } }
 }

@@ -49,9 +49,9 @@ import TidemarkTestKit
   @Test func `a record that a trigger refuses says so in its dead letter`() async throws {
     try await withSink { sink in
       try await Self.install("perform pg_notify('messages', repeat('x', 9000))", on: "messages", sink)
-      let settlement = try await sink.commit([Self.message], .exact)
-      let detail = settlement.deadLetters.first?.rejection.detail ?? ""
-      #expect(settlement.deadLetters.first?.rejection.sqlstate == "22023")
+      let outcome = try await sink.commit([Self.message], .exact)
+      let detail = outcome.deadLetters.first?.rejection.detail ?? ""
+      #expect(outcome.deadLetters.first?.rejection.sqlstate == "22023")
       #expect(detail.contains("it failed in public.audit(), which a trigger of yours calls"), "\(detail)")
     }
   }

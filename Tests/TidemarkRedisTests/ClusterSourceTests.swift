@@ -16,7 +16,7 @@ struct ClusterSourceTests {
   }
 
   private static func position(_ lane: String) -> LaneReadRequest.Position { .init(lane: lane, after: .zero) }
-  private static func check(_ lane: String) -> LaneCheck { LaneCheck(asking: lane) }
+  private static func check(_ lane: String) -> ExpectedStream { ExpectedStream(asking: lane) }
 
   /// What a call answers once the source has followed the slot.
   private func settled<Value>(_ body: () async throws -> Value) async throws -> Value {
@@ -44,9 +44,9 @@ struct ClusterSourceTests {
         steps.append(step)
         for lane in lanes + lanes.reversed() {
           let inspection = try await settled { try await source.inspect([Self.check(lane)])[0] }
-          #expect(inspection.snapshot?.stream?.entriesAdded == 1, "\(lane) after \(step)")
-          let look = try await settled { try await source.look([Self.check(lane)])[0] }
-          #expect(look.snapshot?.stream != nil, "\(lane) after \(step)")
+          #expect(inspection.observed?.stream?.entriesAdded == 1, "\(lane) after \(step)")
+          let comparison = try await settled { try await source.observe([Self.check(lane)])[0] }
+          #expect(comparison.observed?.stream != nil, "\(lane) after \(step)")
           let request = LaneReadRequest(positions: [Self.position(lane)], count: 10, block: nil, budget: 1 << 20, maxEntryBytes: 1 << 20)
           let read = try await settled { try await source.read(request) }
           #expect(read.block?.readable.map(\.id) == ["1-1"], "\(lane) after \(step)")
@@ -55,8 +55,8 @@ struct ClusterSourceTests {
         // for both, and never is it the word that a stream is gone.
         let newcomer = RedisClusterSource(
           try RedisConfiguration(url: "redis+cluster://127.0.0.1:\(cluster.nodes[0].port)"), prefix: "tidemark")
-        let both = try? await newcomer.look(lanes.map(Self.check))
-        #expect(both?.contains { $0.snapshot?.stream == nil } != true, "after \(step)")
+        let both = try? await newcomer.observe(lanes.map(Self.check))
+        #expect(both?.contains { $0.observed?.stream == nil } != true, "after \(step)")
         await newcomer.close()
       }
       #expect(steps.contains(.moved(keys: 1)) && steps.contains(.moved(keys: 2)))
@@ -100,7 +100,7 @@ struct ClusterSourceTests {
       let cut = [TrimCut(lane: lane, below: EntryID(ms: 2, no: 0), installation: ours)]
       let server = try #require(try await source.servers(of: [lane]).first)
       let survey = try await source.survey([Self.check(lane)], on: server)
-      #expect(survey.observations.first?.snapshot?.stream?.length == 2)
+      #expect(survey.observations.first?.observed?.stream?.length == 2)
 
       let target = try #require(try await cluster.masters().first { $0.port != holder.port })
       try await cluster.move(slot: slot, to: target) { _ in }

@@ -42,11 +42,11 @@ struct FailureTests {
         #expect(command?.kind == .misconfigured)
         // A script has its user's rights, and words of its own for what they lack.
         try await server.command("ACL", "SETUSER", "reader", "+eval", "+evalsha")
-        let script = await failure { _ = try await source.look([LaneCheck(asking: "lane:1")]) }
+        let script = await failure { _ = try await source.observe([ExpectedStream(asking: "lane:1")]) }
         #expect(script?.kind == .misconfigured)
         try await server.command("ACL", "SETUSER", "reader", "+xinfo|stream")
-        let seen = try await source.look(["lane:1", "secret"].map { LaneCheck(asking: $0) })
-        #expect(seen[0].snapshot?.stream?.length == 1)
+        let seen = try await source.observe(["lane:1", "secret"].map { ExpectedStream(asking: $0) })
+        #expect(seen[0].observed?.stream?.length == 1)
         guard case .refused(let refusal) = seen[1] else { return #expect(Bool(false), "\(seen)") }
         #expect(refusal.kind == .laneRefused("secret"))
         try await server.command("ACL", "SETUSER", "reader", "-xread")
@@ -74,7 +74,7 @@ struct FailureTests {
       try await server.command("XADD", "lane", "1-0", "k", "v")
       for _ in 0..<5 {
         #expect(try await source.read(.of("lane")).block?.entries.count == 1)
-        #expect(try await source.inspect([LaneCheck(asking: "lane")]).first?.snapshot?.stream?.length == 1)
+        #expect(try await source.inspect([ExpectedStream(asking: "lane")]).first?.observed?.stream?.length == 1)
         try await server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
       }
     }
@@ -119,7 +119,7 @@ struct FailureTests {
     try await withRedis { server in
       let connection = try await RedisConnection.connect(RedisConfiguration(url: "redis://localhost:\(server.port)"), name: "test")
       #expect(connection.isOpen)
-      try await RedisInspector(connection).ping()
+      try await RedisPrefixClaim(connection).ping()
       await connection.close()
       #expect(!connection.isOpen)
     }
@@ -157,7 +157,7 @@ struct FailureTests {
       try await server.command("CONFIG", "SET", "maxmemory", "1")
       #expect(try await source.publish([mark], over: nil) == [:])
       #expect(try await source.press([LanePressure(lane: "tidemark:{1}:changes", level: .stop, installation: ours)], until: 7) == [:])
-      #expect(try await source.survey([LaneCheck(asking: "lane")], on: .only).observations.count == 1)
+      #expect(try await source.survey([ExpectedStream(asking: "lane")], on: .only).observations.count == 1)
       try await server.command("CONFIG", "SET", "maxmemory", "0")
       #expect(try await server.command("HGET", "tidemark:durable", "orders") == "1-0")
       #expect(try await server.command("HGET", "tidemark:{1}:lane", "pressure") == "stop")

@@ -117,16 +117,16 @@ struct LaneReadingTests {
       try await server.command("SET", "text", "x")
       let zero = EntryID.zero
       let seen = try await source.inspect(
-        ["lane", "absent", "text", "empty"].map { LaneCheck(asking: $0, cursor: EntryID(ms: 4, no: 0), question: .next) })
+        ["lane", "absent", "text", "empty"].map { ExpectedStream(asking: $0, cursor: EntryID(ms: 4, no: 0), question: .next) })
       #expect(
-        seen.map { $0.snapshot?.stream } == [
-          LaneInspection(
+        seen.map { $0.observed?.stream } == [
+          StreamInfo(
             length: 2, lastGeneratedID: EntryID(ms: 5, no: 0), entriesAdded: 5, maxDeletedID: EntryID(ms: 3, no: 0),
             firstID: EntryID(ms: 4, no: 0)),
           nil, nil,
-          LaneInspection(length: 0, lastGeneratedID: zero, entriesAdded: 0, maxDeletedID: zero, firstID: nil),
+          StreamInfo(length: 0, lastGeneratedID: zero, entriesAdded: 0, maxDeletedID: zero, firstID: nil),
         ])
-      #expect(seen.map { $0.snapshot?.next } == [EntryID(ms: 5, no: 0), nil, nil, nil])
+      #expect(seen.map { $0.observed?.next } == [EntryID(ms: 5, no: 0), nil, nil, nil])
       guard case .seen = seen[1], case .refused(let error) = seen[2] else { return #expect(Bool(false), "\(seen)") }
       #expect(error.kind == .laneRefused("text"))
     }

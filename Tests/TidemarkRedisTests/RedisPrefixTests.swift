@@ -91,7 +91,7 @@ struct RedisPrefixTests {
           }
           #expect(error.kind == .otherInstallation(lane))
           #expect(try await source.mirror(mirror(by: installation), over: nil) == [])
-          #expect(try await !source.raiseFloor(lane, to: EntryID(ms: 99, no: 0), for: installation))
+          #expect(try await !source.raiseMinimumID(lane, to: EntryID(ms: 99, no: 0), for: installation))
           let pressed = try await source.press([LanePressure(lane: lane, level: .stop, installation: installation)], until: 7)
           #expect(pressed.mapValues(\.kind) == (lane == "orders" ? [:] : [lane: .otherInstallation(lane)]))
         }
@@ -110,7 +110,7 @@ struct RedisPrefixTests {
         #expect(try await server.command("XINFO", "GROUPS", lane).contains("2-0"))
         #expect(try await server.command("HLEN", "tidemark:{3}:rejected") == "1")
         try await isRefused(by: .unknown)
-        #expect(try await source.raiseFloor(lane, to: EntryID(ms: 99, no: 0), for: ours))
+        #expect(try await source.raiseMinimumID(lane, to: EntryID(ms: 99, no: 0), for: ours))
       }
     }
   }

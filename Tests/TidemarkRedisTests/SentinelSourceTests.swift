@@ -18,7 +18,7 @@ struct SentinelSourceTests {
       let following = Task { while true { try await source.rearranged() } }
       let old = try await redis.master()
       try await old.command("XADD", "lane", "1-1", "k", "v")
-      #expect(try await source.inspect([LaneCheck(asking: "lane")])[0].snapshot?.stream?.entriesAdded == 1)
+      #expect(try await source.inspect([ExpectedStream(asking: "lane")])[0].observed?.stream?.entriesAdded == 1)
       old.pause()
       let failure = Mutex<(any Error)?>(nil)
       let reading = Task {

@@ -101,7 +101,7 @@ package struct DeadLetterStore: Sendable {
 
   /// The batch of some letters for their lane as it stands, in their order.
   func batch(_ letters: [DeadLetter], for record: LaneRecord) -> ChangeBatch {
-    var builder = BatchBuilder(table: routes, limits: limits, builtIn: builtIn, entryCount: letters.count)
+    var builder = BatchBuilder(routes: routes, limits: limits, builtIn: builtIn, entryCount: letters.count)
     let chunks = letters.enumerated().map { LaneChunk(block: EntryBlock(id: $1.entry, raw: $1.raw), blockID: $0, entries: 0..<1) }
     builder.append(lane: record, chunks)
     return builder.finish()

@@ -44,7 +44,7 @@ struct Readiness: Sendable {
     if let error = worker.marksError, worker.redisError == nil {
       reasons.append("marks: agents can't be told what is durable: \(error)")
     }
-    reasons += worker.takeUpErrors.map { "lanes: they can't be taken up: \($0)" }
+    reasons += worker.acquisitionErrors.map { "lanes: they can't be taken up: \($0)" }
     reasons += Self.halted(worker.lanes)
     if let unowned, unowned.count > 0 {
       reasons.append(

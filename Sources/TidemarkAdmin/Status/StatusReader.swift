@@ -130,8 +130,8 @@ package struct StatusReader: Sendable {
       var refusal: String?
       for (record, observation) in zip(records, observations) {
         switch observation {
-        case .seen(let snapshot):
-          lags[record.name] = LagMeasure.lag(snapshot.stream, record: record, oldestUncommitted: snapshot.next, now: now)
+        case .seen(let observed):
+          lags[record.name] = LagMeasure.lag(observed.stream, record: record, oldestUncommitted: observed.next, now: now)
         case .refused(let error): refusal = refusal ?? error.description
         case .deferred: break
         }
@@ -144,11 +144,11 @@ package struct StatusReader: Sendable {
   }
 
   /// What Redis says of streams and of the first entry behind each position; of the counters alone where this user may not read entries.
-  private func observe(_ lanes: [(name: String, after: EntryID)]) async throws -> [LaneObservation] {
-    func ask(_ question: LaneCheck.Question) async throws -> [LaneObservation] {
+  private func observe(_ lanes: [(name: String, after: EntryID)]) async throws -> [StreamObservation] {
+    func ask(_ question: ExpectedStream.Question) async throws -> [StreamObservation] {
       try await source.inspect(
         lanes.map {
-          var check = LaneCheck(asking: $0.name, cursor: $0.after, question: question)
+          var check = ExpectedStream(asking: $0.name, cursor: $0.after, question: question)
           check.mayBeDeferred = true
           return check
         })
@@ -168,9 +168,9 @@ package struct StatusReader: Sendable {
         let now = try await source.currentMilliseconds(beside: names.first ?? "")
         for (name, observation) in zip(names, try await observe(names.map { ($0, .zero) })) {
           switch observation {
-          case .seen(let snapshot):
-            guard let stream = snapshot.stream else { continue }
-            let age = (snapshot.next ?? stream.firstID).flatMap { $0.ms <= now ? Double(now - $0.ms) / 1000 : nil }
+          case .seen(let observed):
+            guard let stream = observed.stream else { continue }
+            let age = (observed.next ?? stream.firstID).flatMap { $0.ms <= now ? Double(now - $0.ms) / 1000 : nil }
             let isEmpty = stream.length == 0
             lanes.append(
               StatusReport.Lane(

@@ -5,7 +5,7 @@
 package protocol ChangeSink: Sendable {
   /// Says that this worker lives and whether it is able to serve lanes, and renews what it holds; answers that. A lease of its own that
   /// ran out goes on while nobody took it.
-  func renew(_ worker: WorkerIdentity, isAble: Bool, for ttl: Duration) async throws -> LeaseGrant
+  func renew(_ worker: WorkerIdentity, canServe: Bool, for ttl: Duration) async throws -> LeaseGrant
 
   /// All leases, and the workers that were heard of within `ttl`.
   func leases(within ttl: Duration) async throws -> LeaseTable

@@ -4,10 +4,10 @@ package protocol ChangeWriter: Sendable {
   var callers: (any TaskExecutor)? { get }
 
   /// Applies a batch in one transaction. Answers what it came to: what Postgres was told, word for word.
-  func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> Settlement
+  func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> BatchOutcome
 
   /// Whether any entry of the batch could be applied now. Leaves nothing behind.
-  func rehearse(_ batch: ChangeBatch) async throws -> Bool
+  func dryRun(_ batch: ChangeBatch) async throws -> Bool
 
   /// Lanes as the ledger has them, read after it is certain that no earlier transaction of this writer is still open.
   func settledLanes(_ laneIDs: [Int32]) async throws -> [LaneRecord]

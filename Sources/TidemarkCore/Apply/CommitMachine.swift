@@ -14,13 +14,13 @@ package struct CommitMachine: Sendable {
     /// Commit each lane alone, to learn which one it is.
     case split
     /// This entry is a dead letter. Mark it in the batch, then ``attempt`` in the machine's mode.
-    case cutOut(Culprit)
+    case exclude(FailingEntry)
     /// Commit small pieces of the batch in order, to learn which entry it is.
-    case takeApart
+    case bisect
     /// The only entry that is left to apply fails alone, before and after others passed: it is a dead letter.
-    case condemn(Rejection)
+    case deadLetter(Rejection)
     /// It fails alone, but so might every other: see whether what follows it would pass, then wait and ``attempt`` again.
-    case rehearse(after: Duration)
+    case dryRun(after: Duration)
     /// Nothing but this lane is in the batch, and only an operator can help.
     case halt(reason: String, hint: String?)
   }
@@ -38,7 +38,7 @@ package struct CommitMachine: Sendable {
   private let laneCount: Int
   private var undecided: Int
   private var lastWait: Duration?
-  private var suspicion: Suspicion
+  private var failureStreak: FailureStreak
   private var cutOuts = 0
   /// Why the outcome is unknown.
   private var unresolved: SinkError?
@@ -51,7 +51,7 @@ package struct CommitMachine: Sendable {
     self.retry = retry
     self.laneCount = laneCount
     self.undecided = undecided
-    suspicion = Suspicion(limit: isPiece ? Self.pieceLimit : Self.failureLimit)
+    failureStreak = FailureStreak(limit: isPiece ? Self.pieceLimit : Self.failureLimit)
   }
 
   package mutating func failed(_ error: SinkError, _ evidence: CommitEvidence, random: Double) -> Action {
@@ -64,7 +64,7 @@ package struct CommitMachine: Sendable {
     case .fault(.world): return .retry(after: nextWait(random), mode)
     case .fault(.configuration):
       return laneCount > 1 ? .split : .halt(reason: error.description, hint: error.hint)
-    case .fault(.record) where mode == .fast: return refused(error.culprit)
+    case .fault(.record) where mode == .fast: return refused(error.failingEntry)
     // Of the exact path nothing is left to say that one record is at fault: what fails there is as good as unknown.
     case .fault(.record), .fault(.ambiguous), .fault(.interrupted):
       return isolation(error, evidence, random) ?? .retry(after: nextWait(random), mode)
@@ -73,8 +73,8 @@ package struct CommitMachine: Sendable {
 
   /// Whether the next batch is better applied entry by entry from the start: this one held so many bad records that asking COPY for them one by
   /// one only wasted what it had written. One batch without ends it.
-  package static func expectsBadRecords(after settlement: Settlement) -> Bool {
-    settlement.deadLetters.count { $0.rejection.sqlstate != nil } > cutOutLimit
+  package static func expectsBadRecords(after outcome: BatchOutcome) -> Bool {
+    outcome.deadLetters.count { $0.rejection.sqlstate != nil } > cutOutLimit
   }
 
   package mutating func resolveFailed(random: Double) -> Action {
@@ -97,29 +97,29 @@ package struct CommitMachine: Sendable {
   }
 
   /// A bad record in the fast path. Where it is known and there seem to be few of them, the rest goes on without it.
-  private mutating func refused(_ culprit: Culprit?) -> Action {
+  private mutating func refused(_ failingEntry: FailingEntry?) -> Action {
     // Those before it came in the rows before it: as many again are to be expected in as many rows.
-    guard let culprit, cutOuts < Self.cutOutLimit, Double(cutOuts) <= Double(Self.cutOutLimit) * culprit.progress else {
+    guard let failingEntry, cutOuts < Self.cutOutLimit, Double(cutOuts) <= Double(Self.cutOutLimit) * failingEntry.progress else {
       mode = .exact
       return .attempt(mode)
     }
     cutOuts += 1
     undecided -= 1
-    return .cutOut(culprit)
+    return .exclude(failingEntry)
   }
 
   /// What to do once the entries are suspicious enough; nil while they are not.
   private mutating func isolation(_ error: SinkError, _ evidence: CommitEvidence, _ random: Double) -> Action? {
-    suspicion.failed(evidence)
-    guard suspicion.isFirm else { return nil }
+    failureStreak.failed(evidence)
+    guard failureStreak.isFirm else { return nil }
     if error.kind == .fault(.ambiguous), mode != .isolating {
       // The server can catch it, and finds all such entries in one go.
       mode = .isolating
       return nil
     }
-    if laneCount > 1 || undecided > 1 { return .takeApart }
+    if laneCount > 1 || undecided > 1 { return .bisect }
     guard undecided == 1 else { return nil }
-    return suspicion.isProven(by: evidence) ? .condemn(Rejection(isolated: error)) : .rehearse(after: nextWait(random))
+    return failureStreak.isProven(by: evidence) ? .deadLetter(Rejection(isolated: error)) : .dryRun(after: nextWait(random))
   }
 
   private mutating func nextWait(_ random: Double) -> Duration {

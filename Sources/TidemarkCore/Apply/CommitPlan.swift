@@ -4,13 +4,13 @@ internal import DequeModule
 ///
 /// A value. The invariant that lives here: each lane's entries leave in order and none is left out, however the work is cut.
 package struct CommitPlan: Sendable {
-  package typealias Part = LaneTable.Work.Part
+  package typealias Part = LaneScheduler.Work.Part
 
   /// One transaction.
   package struct Step: Sendable {
     package internal(set) var parts: [Part]
     /// Entries of its only lane that were found to be dead letters.
-    package internal(set) var condemned: [EntryID: Rejection] = [:]
+    package internal(set) var deadLettered: [EntryID: Rejection] = [:]
     /// Its entries have failed before, in a larger transaction.
     package internal(set) var isPiece = false
 
@@ -62,7 +62,7 @@ package struct CommitPlan: Sendable {
   }
 
   /// The current transaction goes in small pieces, lane by lane and in order.
-  package mutating func takeApart() {
+  package mutating func bisect() {
     let step = steps.removeFirst()
     let size = max(1, step.parts.reduce(0) { $0 + $1.entryCount } / Self.width)
     var pieces: [Step] = []
@@ -77,8 +77,8 @@ package struct CommitPlan: Sendable {
   }
 
   /// The only entry of the current transaction that was still to be applied is a dead letter.
-  package mutating func condemn(_ entry: EntryID, _ rejection: Rejection) {
-    steps[0].condemned[entry] = rejection
+  package mutating func deadLetter(_ entry: EntryID, _ rejection: Rejection) {
+    steps[0].deadLettered[entry] = rejection
   }
 
   /// What follows the current transaction in its lane, in order.
@@ -105,7 +105,7 @@ package struct CommitPlan: Sendable {
   }
 }
 
-extension LaneTable.Work.Part {
+extension LaneScheduler.Work.Part {
   package var entryCount: Int { chunks.reduce(0) { $0 + $1.entries.count } }
 
   /// Keeps this many entries from the front and gives the rest, which follows it. Nil: there is no more.

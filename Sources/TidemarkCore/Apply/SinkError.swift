@@ -18,17 +18,17 @@ package struct SinkError: Error, Sendable, Equatable, CustomStringConvertible {
   /// What Postgres called it, where it was Postgres.
   package var sqlstate: String?
   /// The entry whose fault it is, where that is certain.
-  package var culprit: Culprit?
+  package var failingEntry: FailingEntry?
 
   package init(
     _ kind: Kind, _ description: String, isOutcomeUnknown: Bool = false, hint: String? = nil, sqlstate: String? = nil,
-    culprit: Culprit? = nil
+    failingEntry: FailingEntry? = nil
   ) {
     self.kind = kind
     self.description = description
     self.isOutcomeUnknown = isOutcomeUnknown
     self.hint = hint
     self.sqlstate = sqlstate
-    self.culprit = culprit
+    self.failingEntry = failingEntry
   }
 }

@@ -14,14 +14,14 @@ extension BatchBuilder {
 
   private func madeSize(_ block: EntryBlock) -> Int {
     var size: Int
-    switch decoded.type.map({ table.catalog[$0].kept }) ?? .all {
+    switch decoded.type.map({ routes.catalog[$0].kept }) ?? .all {
     case .all: size = keptSize(block)
     case .extras: size = decoded.extras.isEmpty ? 0 : JSONText.size(texts: decoded.extras, of: block.bytes)
     case .none: size = 0
     }
     size += [decoded.typeName, decoded.eventID, decoded.actor, decoded.trace].reduce(0) { $0 + replacedSize($1, block) }
     var hasExtras = false
-    for route in table.routes(for: decoded.type) where takes(route) {
+    for route in routes.routes(for: decoded.type) where takes(route) {
       for source in route.sources {
         switch source {
         case .slot(let slot), .slotOr(let slot, _):
@@ -42,7 +42,7 @@ extension BatchBuilder {
     guard let type = decoded.type else { return size }
     for (slot, value) in decoded.values.enumerated() {
       guard let value else { continue }
-      let rule = table.catalog[type].fields[slot]
+      let rule = routes.catalog[type].fields[slot]
       size += 4 + rule.name.utf8.count + (rule.isJSON ? value.count : JSONText.size(ofString: block.bytes[value]))
     }
     return size

@@ -2,7 +2,7 @@
 ///
 /// Pure and without I/O; holds scratch space, so one task has one at a time.
 package struct BatchBuilder: ~Copyable {
-  let table: RouteTable
+  let routes: RouteTable
   private let builtIn: BuiltInLanes?
   let maxEntryBytes: Int
   private var decoder: EntryDecoder
@@ -16,15 +16,15 @@ package struct BatchBuilder: ~Copyable {
 
   /// - Parameter entryCount: how many entries will come, where that is known. There is room for as many rows of each destination then;
   ///   growing bit by bit would copy every row once more.
-  package init(table: RouteTable, limits: EntryDecoder.Limits, builtIn: BuiltInLanes?, entryCount: Int = 0) {
-    self.table = table
+  package init(routes: RouteTable, limits: EntryDecoder.Limits, builtIn: BuiltInLanes?, entryCount: Int = 0) {
+    self.routes = routes
     self.builtIn = builtIn
     maxEntryBytes = limits.maxEntryBytes
-    decoder = EntryDecoder(catalog: table.catalog, limits: limits)
-    batch = ChangeBatch(destinations: table.destinations)
+    decoder = EntryDecoder(catalog: routes.catalog, limits: limits)
+    batch = ChangeBatch(destinations: routes.destinations)
     batch.entries.reserveCapacity(entryCount)
     for index in batch.rowSets.indices { batch.rowSets[index].reserve(entryCount) }
-    constants = table.constants.map { constant in
+    constants = routes.constants.map { constant in
       switch constant {
       case .text(let bytes): make { $0.append(contentsOf: bytes) }
       case .boolean(let value): .boolean(value)
@@ -92,7 +92,7 @@ package struct BatchBuilder: ~Copyable {
     entry.epoch = decoded.epoch.map { .integer($0) } ?? .null
     entry.version = .integer(decoded.version)
     entry.occurredAt = .time(decoded.occurredMilliseconds)
-    switch decoded.type.map({ table.catalog[$0].kept }) ?? .all {
+    switch decoded.type.map({ routes.catalog[$0].kept }) ?? .all {
     case .all: entry.fields = keptFields(block)
     case .extras: entry.fields = extras(block)
     case .none: break
@@ -102,7 +102,7 @@ package struct BatchBuilder: ~Copyable {
   private mutating func makeRows(_ entry: BatchEntry, _ block: EntryBlock) {
     // Extras are written once and shared by all rows of the entry.
     var sharedExtras: Cell?
-    for route in table.routes(for: decoded.type) {
+    for route in routes.routes(for: decoded.type) {
       guard takes(route) else { continue }
       for source in route.sources {
         let cell: Cell
@@ -145,7 +145,7 @@ package struct BatchBuilder: ~Copyable {
   /// Whether the value of a field of the type is JSON that must be changed.
   func isReplacedJSON(_ slot: Int) -> Bool {
     guard decoded.hasUnstorableEscapes, let type = decoded.type else { return false }
-    return table.catalog[type].fields[slot].isJSON
+    return routes.catalog[type].fields[slot].isJSON
   }
 
   /// The value of a field of the type.
@@ -202,7 +202,7 @@ package struct BatchBuilder: ~Copyable {
   }
 
   private mutating func prefixed(_ block: EntryBlock) -> Cell {
-    guard let type = decoded.type, let prefix = table.catalog[type].jsonPrefix, !decoded.prefixed.isEmpty else { return .null }
+    guard let type = decoded.type, let prefix = routes.catalog[type].jsonPrefix, !decoded.prefixed.isEmpty else { return .null }
     let (fields, replacing) = (decoded.prefixed, decoded.hasUnstorableEscapes)
     return make { JSONText.appendObject(values: fields, of: block.bytes, droppingPrefix: prefix.utf8.count, replacing: replacing, to: &$0) }
   }
@@ -210,7 +210,7 @@ package struct BatchBuilder: ~Copyable {
   /// Everything that the change says, as one JSON object.
   private mutating func keptFields(_ block: EntryBlock) -> Cell {
     let decoded = decoded
-    let type = decoded.type.map { table.catalog[$0] }
+    let type = decoded.type.map { routes.catalog[$0] }
     return make { bytes in
       bytes.append(UInt8(ascii: "{"))
       let start = bytes.count

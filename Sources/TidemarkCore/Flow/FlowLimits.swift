@@ -13,14 +13,14 @@ package struct FlowLimits: Sendable, Equatable {
   /// Dead letters in a row before a lane halts.
   package var haltAfterDeadLetters: Int
   /// How long a halted lane rests before it is tried again.
-  package var haltRest: Duration
+  package var haltBackoff: Duration
 
   /// `limits.max_fields` unless it is set.
   package static let defaultMaxFields = 10_000
 
   package init(
     maxEntries: Int, maxBytes: Int, maxDelay: Duration, bufferBytes: Int, maxEntryBytes: Int, maxFields: Int = defaultMaxFields,
-    haltAfterDeadLetters: Int, haltRest: Duration
+    haltAfterDeadLetters: Int, haltBackoff: Duration
   ) {
     self.maxEntries = maxEntries
     self.maxBytes = maxBytes
@@ -29,6 +29,6 @@ package struct FlowLimits: Sendable, Equatable {
     self.maxEntryBytes = maxEntryBytes
     self.maxFields = maxFields
     self.haltAfterDeadLetters = haltAfterDeadLetters
-    self.haltRest = haltRest
+    self.haltBackoff = haltBackoff
   }
 }

@@ -17,7 +17,7 @@ package struct ObservationPlan: Sendable {
 
   package mutating func add(_ lane: String) {
     rotation.insert(lane)
-    stirred(lane)
+    noteChange(lane)
   }
 
   package mutating func remove(_ lane: String) {
@@ -28,7 +28,7 @@ package struct ObservationPlan: Sendable {
   }
 
   /// Its stream, or what we know of it, is another than before.
-  package mutating func stirred(_ lane: String) {
+  package mutating func noteChange(_ lane: String) {
     guard rotation.contains(lane) else { return }
     unmeasured.append(lane)
     changed.insert(lane)
@@ -36,7 +36,7 @@ package struct ObservationPlan: Sendable {
 
   /// Its cursor is another than before.
   package mutating func moved(_ lane: String) {
-    stirred(lane)
+    noteChange(lane)
     if rotation.contains(lane) { moved.insert(lane) }
   }
 

@@ -68,7 +68,7 @@ package struct ReadPlan: Sendable {
     guard rotation.insert(lane) else { return }
     due.append(lane)
     // What came while all were named in one read was not noticed otherwise.
-    if rotation.count == pace.blockingLanes + 1 { ringAll() }
+    if rotation.count == pace.blockingLanes + 1 { noteChangeOfAll() }
   }
 
   package mutating func remove(_ lane: String) {
@@ -91,13 +91,13 @@ package struct ReadPlan: Sendable {
   }
 
   /// Any lane may have more.
-  package mutating func ringAll() {
+  package mutating func noteChangeOfAll() {
     for lane in rotation.lanes { due.append(lane) }
   }
 
   /// Somebody began to listen for the doorbell, so that what comes from now on rings; or nobody listens any more.
   package mutating func doorbell(isHeard: Bool) {
-    if isHeard { ringAll() }
+    if isHeard { noteChangeOfAll() }
     guard self.isHeard != isHeard else { return }
     self.isHeard = isHeard
     sliceDue = nil

@@ -8,7 +8,7 @@ package enum LagMeasure {
   ///
   /// - Parameter waited: for how long at least the oldest entry that is not committed has been seen to wait, see ``BacklogAge``.
   package static func lag(
-    _ stream: LaneInspection?, record: LaneRecord, oldestUncommitted: EntryID?, now: UInt64, waited: Duration? = nil
+    _ stream: StreamInfo?, record: LaneRecord, oldestUncommitted: EntryID?, now: UInt64, waited: Duration? = nil
   ) -> LaneLag {
     guard let stream else { return LaneLag(entries: 0, seconds: 0) }
     let entries = Int64(clamping: stream.entriesAdded) - Int64(clamping: record.ordinal)

@@ -10,7 +10,7 @@ package struct LaneMirror: Sendable, Equatable {
   package var installation: InstallationID
 
   /// Never beyond what the stream has: newer servers can't load a snapshot with a group that claims more.
-  package init(_ record: LaneRecord, within stream: LaneInspection) {
+  package init(_ record: LaneRecord, within stream: StreamInfo) {
     self.init(record)
     ordinal = min(ordinal, stream.entriesAdded)
   }

@@ -59,7 +59,7 @@ package struct LaneRecord: Sendable, Equatable {
   }
 
   /// The record after a batch of the lane is committed.
-  package func advanced(by settled: Settlement.Lane) -> LaneRecord {
+  package func advanced(by settled: BatchOutcome.Lane) -> LaneRecord {
     var record = self
     record.cursor = settled.cursor
     record.anchor = settled.anchor

@@ -26,18 +26,18 @@ package protocol LaneSource: Sendable {
   func read(_ request: LaneReadRequest) async throws -> LaneReadReply
 
   /// What Redis says of each of these lanes, in the order asked, while it does not matter what is read or written meanwhile.
-  func inspect(_ lanes: [LaneCheck]) async throws -> [LaneObservation]
+  func inspect(_ lanes: [ExpectedStream]) async throws -> [StreamObservation]
 
   /// What Redis says of each of these lanes, each at one moment, with the entry at its cursor. Follows the reads that were asked before and
   /// precedes those that are asked later.
-  func look(_ lanes: [LaneCheck]) async throws -> [LaneObservation]
+  func observe(_ lanes: [ExpectedStream]) async throws -> [StreamObservation]
 
   /// Tells the connection for reads from those before: another server may be behind a new one.
   func readConnection(to server: LaneServer) -> Int
 
   /// The same over the connection for writes to a server, and which connection that was. What is decided by it is written over that one: the
   /// calls that take it throw where there is another by now.
-  func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey
+  func survey(_ lanes: [ExpectedStream], on server: LaneServer) async throws -> ObservedStreams
 
   /// The connection for writes to a server; nil where there is none at the moment.
   func writeConnection(to server: LaneServer) -> WriteConnection?
@@ -59,7 +59,7 @@ package protocol LaneSource: Sendable {
 
   /// Makes sure that ids to come are above one, where the stream exists, its marks bear no other installation's id, and the user has the right.
   /// Answers whether they are.
-  func raiseFloor(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool
+  func raiseMinimumID(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool
 
   /// How many entries a stream holds after one id and up to another. Reads them all: for the rare start in the middle.
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64
@@ -68,9 +68,9 @@ package protocol LaneSource: Sendable {
   func discover(_ pattern: String) async throws -> [String]
 
   /// Waits until keys are written whose names begin with one of these, and answers the names of all that were since the last call. The
-  /// first call begins to listen and answers ``LaneRings/any`` at once, and so does the first one after a throw or with other
+  /// first call begins to listen and answers ``ChangedLanes/any`` at once, and so does the first one after a throw or with other
   /// prefixes. No prefix may begin with another. A cancelled call ends the listening.
-  func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings
+  func rings(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes
 
   /// Which server takes the marks of each of these lanes: mostly the lane's own.
   func markServers(of lanes: [String]) async throws -> [LaneServer]
@@ -115,8 +115,8 @@ extension LaneSource {
   package func writeConnection(to server: LaneServer) -> WriteConnection? { WriteConnection(server: server, number: 0) }
 
   /// Over a connection that is always the same.
-  package func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey {
-    LaneSurvey(connection: WriteConnection(server: server, number: 0), observations: try await look(lanes))
+  package func survey(_ lanes: [ExpectedStream], on server: LaneServer) async throws -> ObservedStreams {
+    ObservedStreams(connection: WriteConnection(server: server, number: 0), observations: try await observe(lanes))
   }
 
   package func markServers(of lanes: [String]) async throws -> [LaneServer] { try await servers(of: lanes) }

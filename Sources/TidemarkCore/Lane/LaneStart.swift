@@ -10,7 +10,7 @@ package enum LaneStart: Sendable, Equatable {
   /// `following` is the number of entries after the id, where the lane starts after one.
   /// A stream that does not exist is read from its first entry, whenever it appears; and an id beyond the end of a stream means its end, or what is
   /// written next could be below the cursor.
-  package func begin(_ stream: LaneInspection?, following: UInt64 = 0) -> (position: EntryID, baseline: UInt64) {
+  package func begin(_ stream: StreamInfo?, following: UInt64 = 0) -> (position: EntryID, baseline: UInt64) {
     guard let stream else { return (.zero, 0) }
     switch self {
     case .oldest: return (.zero, stream.entriesAdded - min(stream.length, stream.entriesAdded))
@@ -21,7 +21,7 @@ package enum LaneStart: Sendable, Equatable {
   }
 
   /// How many entries that are in the stream are not read.
-  package func skipped(_ stream: LaneInspection?, following: UInt64 = 0) -> UInt64 {
+  package func skipped(_ stream: StreamInfo?, following: UInt64 = 0) -> UInt64 {
     guard let stream else { return 0 }
     switch self {
     case .oldest: return 0
@@ -43,13 +43,16 @@ extension LaneStart: CustomStringConvertible {
 
   /// Where the next incarnation begins in the stream that replaced the one that was read. What has gone from it since it was found is missing,
   /// and not what came before the start.
-  package func begin(_ look: LaneLook, after ending: LaneEndings.Ending?) -> (position: EntryID, baseline: UInt64) {
-    var start = begin(look.snapshot.stream)
+  package func begin(_ comparison: StreamComparison, after pending: PendingReplacements.Replacement?) -> (
+    position: EntryID, baseline: UInt64
+  ) {
+    var start = begin(comparison.observed.stream)
     // With our group in it, it is an older copy of ours, of which we trimmed; and it may be a third one by now.
-    guard case .oldest = self, let ending, let stream = look.snapshot.stream, look.lane.isMirrored, !look.snapshot.hasGroup,
-      stream.entriesAdded >= ending.foundAdded
+    guard case .oldest = self, let pending, let stream = comparison.observed.stream, comparison.lane.isMirrored,
+      !comparison.observed.hasGroup,
+      stream.entriesAdded >= pending.foundAdded
     else { return start }
-    start.baseline = min(start.baseline, ending.foundGone)
+    start.baseline = min(start.baseline, pending.foundGone)
     return start
   }
 }

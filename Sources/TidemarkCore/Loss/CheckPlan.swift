@@ -11,7 +11,7 @@ package struct CheckPlan: Sendable {
 
   private var rotation = LaneRotation()
   private var due = LaneQueue()
-  private var stirred: Set<String> = []
+  private var noteChange: Set<String> = []
   private var nextRound: ContinuousClock.Instant?
 
   mutating func add(_ lane: String) {
@@ -22,12 +22,12 @@ package struct CheckPlan: Sendable {
   mutating func remove(_ lane: String) {
     rotation.remove(lane)
     due.remove(lane)
-    stirred.remove(lane)
+    noteChange.remove(lane)
   }
 
   /// Something of it was read.
-  mutating func stirred(_ lane: String) {
-    if rotation.contains(lane) { stirred.insert(lane) }
+  mutating func noteChange(_ lane: String) {
+    if rotation.contains(lane) { noteChange.insert(lane) }
   }
 
   /// It is compared with the next look.
@@ -43,8 +43,8 @@ package struct CheckPlan: Sendable {
   mutating func take(now: ContinuousClock.Instant) -> [String] {
     if nextRound ?? now <= now {
       nextRound = now.advanced(by: Self.interval)
-      for lane in stirred { due.append(lane) }
-      stirred.removeAll(keepingCapacity: true)
+      for lane in noteChange { due.append(lane) }
+      noteChange.removeAll(keepingCapacity: true)
       for lane in rotation.take(Self.quietPortion) { due.append(lane) }
     }
     return due.popFirst(Self.portion)

@@ -19,7 +19,7 @@ package struct NewIncarnation: Sendable {
   }
 
   /// Behind a break, from where the new stream is to be read.
-  package init(after ended: LaneRecord, _ broken: LaneBreak, _ start: (position: EntryID, baseline: UInt64)) {
-    self.init(ended: ended, cause: broken.cause, atLeast: broken.atLeast, start: start.position, startOrdinal: start.baseline)
+  package init(after ended: LaneRecord, _ replacement: StreamReplacement, _ start: (position: EntryID, baseline: UInt64)) {
+    self.init(ended: ended, cause: replacement.cause, atLeast: replacement.atLeast, start: start.position, startOrdinal: start.baseline)
   }
 }

@@ -44,9 +44,9 @@ package struct ObservationBudget: Sendable {
   private struct Key: Hashable {
     var lane: String
     var connection: Int
-    var question: LaneCheck.Question
+    var question: ExpectedStream.Question
 
-    init(_ lane: LaneCheck, _ connection: Int) {
+    init(_ lane: ExpectedStream, _ connection: Int) {
       self.lane = lane.lane
       self.connection = connection
       question = lane.question
@@ -57,7 +57,7 @@ package struct ObservationBudget: Sendable {
     var cursor: EntryID
     var readPosition: EntryID
     var facts: String
-    var snapshot: LaneSnapshot
+    var observed: ObservedStream
     var due: ContinuousClock.Instant
     var askedAt: ContinuousClock.Instant
   }
@@ -67,7 +67,7 @@ package struct ObservationBudget: Sendable {
   package init() {}
 
   /// - Parameter connection: behind another one may be another server.
-  package mutating func effort(for lane: LaneCheck, over connection: Int, now: ContinuousClock.Instant) -> Effort {
+  package mutating func effort(for lane: ExpectedStream, over connection: Int, now: ContinuousClock.Instant) -> Effort {
     let key = Key(lane, connection)
     guard let known = kept[key] else { return .whole }
     kept[key]?.askedAt = now
@@ -78,33 +78,33 @@ package struct ObservationBudget: Sendable {
 
   /// - Parameter facts: the cheap facts of that moment; empty where they don't tell whether something has changed.
   package mutating func looked(
-    at lane: LaneCheck, over connection: Int, _ snapshot: LaneSnapshot, facts: String, cost: Cost, now: ContinuousClock.Instant
+    at lane: ExpectedStream, over connection: Int, _ observed: ObservedStream, facts: String, cost: Cost, now: ContinuousClock.Instant
   ) {
     let key = Key(lane, connection)
     guard !cost.isCheap else { return kept[key] = nil }
     kept = kept.filter { $0.value.askedAt.advanced(by: Self.forgottenAfter) > now }
     kept[key] = Kept(
-      cursor: lane.cursor, readPosition: lane.readPosition, facts: facts, snapshot: snapshot, due: now.advanced(by: cost.time * Self.parts),
+      cursor: lane.cursor, readPosition: lane.readPosition, facts: facts, observed: observed, due: now.advanced(by: cost.time * Self.parts),
       askedAt: now)
   }
 
   /// The cheap facts are still the same: what was seen then.
-  package func unchanged(_ lane: LaneCheck, over connection: Int) -> LaneObservation {
-    kept[Key(lane, connection)].map { .seen($0.snapshot) } ?? .deferred
+  package func unchanged(_ lane: ExpectedStream, over connection: Int) -> StreamObservation {
+    kept[Key(lane, connection)].map { .seen($0.observed) } ?? .deferred
   }
 
   /// Something has changed, and the time has not come to look what. The lag can be told from the counters all the same.
   ///
   /// - Parameter added: what Redis has added by now; nil where the cheap facts don't tell.
-  package func changed(_ lane: LaneCheck, over connection: Int, length: UInt64, added: UInt64?) -> LaneObservation {
-    guard lane.question != .comparison, let added, var snapshot = kept[Key(lane, connection)]?.snapshot, let stream = snapshot.stream else {
+  package func changed(_ lane: ExpectedStream, over connection: Int, length: UInt64, added: UInt64?) -> StreamObservation {
+    guard lane.question != .comparison, let added, var observed = kept[Key(lane, connection)]?.observed, let stream = observed.stream else {
       return .deferred
     }
     let isLonger = added > stream.entriesAdded
-    snapshot.stream = LaneInspection(
+    observed.stream = StreamInfo(
       length: length, lastGeneratedID: isLonger ? EntryID(ms: .max, no: .max) : stream.lastGeneratedID, entriesAdded: added,
       maxDeletedID: stream.maxDeletedID, firstID: stream.firstID)
-    snapshot.next = snapshot.next.flatMap { $0 > lane.cursor ? $0 : nil }
-    return .seen(snapshot)
+    observed.next = observed.next.flatMap { $0 > lane.cursor ? $0 : nil }
+    return .seen(observed)
   }
 }

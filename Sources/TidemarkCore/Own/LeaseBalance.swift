@@ -13,7 +13,7 @@ package struct LeaseBalance: Sendable, Equatable {
   /// before it has said so again.
   package init(of me: String, in table: LeaseTable) {
     guard table.workers.contains(where: { $0.name == me }) else { return }
-    let able = table.workers.filter(\.isAble)
+    let able = table.workers.filter(\.canServe)
     // Where nobody is able the fault is nobody's own, and handing over would help nobody.
     let serving = (able.isEmpty ? table.workers : able).map(\.name).sorted()
     // Apart, or one worker could have all the busy shards and the others as many idle ones.

@@ -2,10 +2,10 @@
 package struct LiveWorker: Sendable, Equatable {
   package var name: String
   /// Whether it can serve lanes: it is not draining, and its Redis answers.
-  package var isAble: Bool
+  package var canServe: Bool
 
-  package init(name: String, isAble: Bool) {
+  package init(name: String, canServe: Bool) {
     self.name = name
-    self.isAble = isAble
+    self.canServe = canServe
   }
 }

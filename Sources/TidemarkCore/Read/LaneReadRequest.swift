@@ -4,7 +4,7 @@ package struct LaneReadRequest: Sendable {
     package var lane: String
     /// The last entry that was read; what follows it is wanted.
     package var after: EntryID
-    /// With which of its servers the lane is, see ``LaneTable/place(_:at:)``.
+    /// With which of its servers the lane is, see ``LaneScheduler/place(_:at:)``.
     var placement = 0
 
     package init(lane: String, after: EntryID) {
@@ -12,7 +12,7 @@ package struct LaneReadRequest: Sendable {
       self.after = after
     }
 
-    init(_ flow: LaneFlow) {
+    init(_ flow: OwnedLane) {
       self.init(lane: flow.record.name, after: flow.readPosition)
       placement = flow.placement
     }

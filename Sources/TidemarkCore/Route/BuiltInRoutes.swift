@@ -59,7 +59,7 @@ package enum BuiltInRoutes {
     ])
 
   /// Last of all: a snapshot reads what the others wrote.
-  private static let snapshots = Destination(
+  private static let observedStreams = Destination(
     "take_snapshots", .call, key: 1,
     [Column("session_id")] + position + [Column("seq", "bigint"), Column("reason"), Column("at", "timestamptz")])
 
@@ -136,7 +136,7 @@ package enum BuiltInRoutes {
         .field("call_id"), .field("meta"), .extras, .time,
       ]),
     Route(
-      ["snapshot.requested"], into: snapshots,
+      ["snapshot.requested"], into: observedStreams,
       [.session, .entryMilliseconds, .entryNumber, .laneID, .seq, .field("reason"), .time]),
   ]
 }

@@ -13,7 +13,7 @@ package struct TrimBound: Sendable, Equatable {
   ///   - entryBytes: what an entry of this lane takes on average, where some were read.
   ///   - own: the group that mirrors the cursor.
   package init(
-    _ stream: LaneInspection, cursor: EntryID, now: UInt64, passed: PassedPositions, at moment: ContinuousClock.Instant,
+    _ stream: StreamInfo, cursor: EntryID, now: UInt64, passed: PassedPositions, at moment: ContinuousClock.Instant,
     limits: TrimLimits, entryBytes: Double?, groups: [LaneGroup], own: String
   ) {
     self.init(below: nil, blockedBy: [])
@@ -43,7 +43,7 @@ package struct TrimBound: Sendable, Equatable {
   /// none is known, half of the excess goes at a time, as if the entries were spread evenly between the ids of the first and the last: the next
   /// look corrects what they are not. Between ids of which only some are ahead of the clock nothing is spread evenly.
   private static func bySize(
-    _ stream: LaneInspection, _ first: EntryID, kept: Double, _ now: UInt64, _ passed: PassedPositions
+    _ stream: StreamInfo, _ first: EntryID, kept: Double, _ now: UInt64, _ passed: PassedPositions
   ) -> EntryID {
     let excess = (Double(stream.length) - kept) / Double(stream.length)
     guard excess > 0 else { return .zero }

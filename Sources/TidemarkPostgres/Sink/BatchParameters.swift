@@ -36,8 +36,8 @@ struct BatchParameters {
   }
 
   /// - Parameter knownVersion: that of the sessions' rows for which the batch leaves out what is committed; nil leaves out nothing.
-  func advance(_ settlement: Settlement, knownVersion: Int64?) -> [PostgresValue] {
-    let lanes = settlement.lanes
+  func advance(_ outcome: BatchOutcome, knownVersion: Int64?) -> [PostgresValue] {
+    let lanes = outcome.lanes
     func counts(_ column: (LaneCounts) -> Int) -> PostgresValue { .integerArray(lanes.map { Int64(column($0.counts)) }) }
     return fence() + [
       .integerArray(lanes.map { $0.cursor.position.ledgerMS }),
@@ -51,7 +51,7 @@ struct BatchParameters {
   }
 
   /// The audit row of one applied entry, in the columns of ``LedgerSQL/changeColumns``.
-  func change(_ number: Settlement.Numbered) -> [PostgresValue] {
+  func change(_ number: BatchOutcome.Numbered) -> [PostgresValue] {
     let entry = batch.entries[number.entry]
     let numbers = [Int64(batch.segments[entry.lane].laneID), number.no, entry.id.ledgerMS, entry.id.ledgerNo]
     var values = zip(numbers, LedgerSQL.changeColumns).map { cells.value(.integer($0), as: $1.type) }
@@ -61,7 +61,7 @@ struct BatchParameters {
   }
 
   /// The audit trail of the applied entries, in the columns of ``LedgerSQL/changeColumns``.
-  func changes(_ numbers: [Settlement.Numbered]) -> [PostgresValue] {
+  func changes(_ numbers: [BatchOutcome.Numbered]) -> [PostgresValue] {
     let entries = numbers.map { batch.entries[$0.entry] }
     func column(_ type: BinaryType, _ cell: (BatchEntry) -> Cell) -> PostgresValue {
       cells.array(of: type, count: entries.count) { cell(entries[$0]) }
@@ -79,7 +79,7 @@ struct BatchParameters {
   }
 
   /// The producers' ids among the applied entries. Nil when there are none.
-  func eventIDs(_ numbers: [Settlement.Numbered]) -> [PostgresValue]? {
+  func eventIDs(_ numbers: [BatchOutcome.Numbered]) -> [PostgresValue]? {
     let entries = numbers.map { batch.entries[$0.entry] }.filter { $0.eventID != .null }
     guard !entries.isEmpty else { return nil }
     return [

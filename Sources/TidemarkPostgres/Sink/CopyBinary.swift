@@ -27,7 +27,7 @@ enum CopyBinary {
   }
 
   /// The audit trail of applied entries, in the columns of ``LedgerSQL/changeColumns``.
-  static func writeChanges(_ numbers: [Settlement.Numbered], of batch: ChangeBatch, to stream: inout CopyStream) throws {
+  static func writeChanges(_ numbers: [BatchOutcome.Numbered], of batch: ChangeBatch, to stream: inout CopyStream) throws {
     let cells = BinaryCells(batch: batch)
     try stream.append(header)
     for number in numbers {

@@ -5,7 +5,7 @@ extension BatchParameters {
   /// The first bytes of a field that an oversized entry keeps.
   static let keptBytes = 4096
 
-  func deadLetters(_ rejected: [Settlement.Rejected]) -> [PostgresValue] {
+  func deadLetters(_ rejected: [BatchOutcome.Rejected]) -> [PostgresValue] {
     let entries = rejected.map { batch.entries[$0.entry] }
     // The bytes of all of them in one array, and of each its first and last place in it: what is large is sent once and as it is.
     var parts: [ArraySlice<UInt8>] = []
@@ -34,14 +34,14 @@ extension BatchParameters {
   }
 
   /// Producers' ids that were used for another content, and positions that hold another content.
-  func divergences(_ settlement: Settlement) -> [PostgresValue]? {
+  func divergences(_ outcome: BatchOutcome) -> [PostgresValue]? {
     var rows: [(entry: BatchEntry, kind: String, detail: String)] = []
-    for rejected in settlement.deadLetters
+    for rejected in outcome.deadLetters
     where rejected.rejection.reason == .idReused && rejected.rejection != .divergent {
       let entry = batch.entries[rejected.entry]
       rows.append((entry, "id_reused", "entry \(entry.id): \(rejected.rejection.detail)"))
     }
-    for index in settlement.divergent {
+    for index in outcome.divergent {
       let entry = batch.entries[index]
       rows.append((entry, "content", "entry \(entry.id) has another content than the one that is in Postgres"))
     }

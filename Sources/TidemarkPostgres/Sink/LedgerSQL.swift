@@ -169,10 +169,10 @@ struct LedgerSQL: Sendable {
       """
     // Shards, and workers in rows without one.
     leases = """
-      SELECT h.shard, h.worker, h.is_free, s.shard IS NOT NULL AS has_lanes, NULL AS is_able
+      SELECT h.shard, h.worker, h.is_free, s.shard IS NOT NULL AS has_lanes, NULL AS can_serve
         FROM \(schema).lease_holders h LEFT JOIN (SELECT DISTINCT shard FROM \(schema).lanes) s USING (shard)
       UNION ALL
-      SELECT NULL, c.worker, NULL, NULL, c.is_able
+      SELECT NULL, c.worker, NULL, NULL, c.can_serve
         FROM \(schema).connected_workers c
        WHERE c.seen_at > clock_timestamp() - make_interval(secs => $1::double precision)
       """

@@ -63,7 +63,7 @@ package struct PostgresReplayer: Sendable {
     let done = open.filter { replays[$0] == .applied || replays[$0] == .alreadyThere }
     let resolutions = done.map { replays[$0] == .applied ? "replayed" : "replayed: it was there already" }
     var closing = [PostgresStatement(sql: sql.resolve, parameters: [.integerArray(done), .textArray(strings: resolutions)])]
-    if let lane = Settlement(batch, outcomes: outcomes).lanes.first {
+    if let lane = BatchOutcome(batch, outcomes: outcomes).lanes.first {
       closing.append(
         PostgresStatement(
           sql: sql.appended, parameters: [.integer(Int64(lane.laneID)), .integer(lane.cursor.appliedNo), .bytea(lane.cursor.seal)]))

@@ -1,12 +1,12 @@
 package import TidemarkCore
 
 extension PostgresSink {
-  package func renew(_ worker: WorkerIdentity, isAble: Bool, for ttl: Duration) async throws -> LeaseGrant {
+  package func renew(_ worker: WorkerIdentity, canServe: Bool, for ttl: Duration) async throws -> LeaseGrant {
     LeaseGrant(
       try await query(
         sql.renew,
         [
-          .string(worker.name), .string(worker.host), .integer(Int64(worker.pid)), .string(version), .bool(isAble), .seconds(ttl),
+          .string(worker.name), .string(worker.host), .integer(Int64(worker.pid)), .string(version), .bool(canServe), .seconds(ttl),
         ]))
   }
 
@@ -21,7 +21,7 @@ extension PostgresSink {
             shard: Int(shard), holder: worker, isFree: result.bool(row, "is_free") ?? false,
             hasLanes: result.bool(row, "has_lanes") ?? false))
       } else if let worker {
-        table.workers.append(LiveWorker(name: worker, isAble: result.bool(row, "is_able") ?? false))
+        table.workers.append(LiveWorker(name: worker, canServe: result.bool(row, "can_serve") ?? false))
       }
     }
     return table

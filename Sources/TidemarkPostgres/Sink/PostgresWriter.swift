@@ -28,7 +28,7 @@ package actor PostgresWriter: ChangeWriter {
     self.settings = settings
   }
 
-  package func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> Settlement {
+  package func commit(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> BatchOutcome {
     do {
       try await connect()
     } catch let error as PostgresError {
@@ -52,46 +52,46 @@ package actor PostgresWriter: ChangeWriter {
       keys.abandon()
       await connection.rollback()
       var error = await explained(SinkError(line.error, isUnderWay: true), from: line.error)
-      error.culprit = await culprit(line, of: batch)
+      error.failingEntry = await failingEntry(line, of: batch)
       throw error
     }
   }
 
-  private func apply(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> Settlement {
+  private func apply(_ batch: ChangeBatch, _ mode: CommitMode) async throws -> BatchOutcome {
     guard mode == .fast else { return try await commitExactly(batch, isolating: mode == .isolating) }
-    let settlement = Settlement(batch)
+    let outcome = BatchOutcome(batch)
     let isSmall = batch.entries.count <= Self.pipelineLimit.entries && batch.byteCount <= Self.pipelineLimit.bytes
-    let version = isSmall ? try await commitInPipeline(batch, settlement) : try await commitByCopy(batch, settlement)
+    let version = isSmall ? try await commitInPipeline(batch, outcome) : try await commitByCopy(batch, outcome)
     keys.committed(batch, version: version)
     deadline.ended(nil)
-    return settlement
+    return outcome
   }
 
   /// One round trip. Answers the version of the sessions' rows.
-  private func commitInPipeline(_ batch: ChangeBatch, _ settlement: Settlement) async throws -> Int64? {
+  private func commitInPipeline(_ batch: ChangeBatch, _ outcome: BatchOutcome) async throws -> Int64? {
     let parameters = BatchParameters(batch: batch)
-    var pipeline = [begin, advance(settlement, parameters)]
-    if settlement.numbers.count == 1 {
-      pipeline.append(PostgresStatement(sql: sql.appendChange, name: "append_change", parameters: parameters.change(settlement.numbers[0])))
-    } else if !settlement.numbers.isEmpty {
+    var pipeline = [begin, advance(outcome, parameters)]
+    if outcome.numbers.count == 1 {
+      pipeline.append(PostgresStatement(sql: sql.appendChange, name: "append_change", parameters: parameters.change(outcome.numbers[0])))
+    } else if !outcome.numbers.isEmpty {
       pipeline.append(
-        PostgresStatement(sql: sql.appendChanges, name: "append_changes", parameters: parameters.changes(settlement.numbers)))
+        PostgresStatement(sql: sql.appendChanges, name: "append_changes", parameters: parameters.changes(outcome.numbers)))
     }
     pipeline += rows(batch, parameters, copied: false)
-    pipeline += closing(settlement, parameters, remembersEventIDs: true)
+    pipeline += closing(outcome, parameters, remembersEventIDs: true)
     return Self.version(try await connection.pipeline(pipeline, deadline: deadline.limit(statements: pipeline.count)))
   }
 
   /// A few round trips, amortised over a large batch. Answers the version of the sessions' rows.
-  private func commitByCopy(_ batch: ChangeBatch, _ settlement: Settlement) async throws -> Int64? {
+  private func commitByCopy(_ batch: ChangeBatch, _ outcome: BatchOutcome) async throws -> Int64? {
     let parameters = BatchParameters(batch: batch)
-    let beginning = try await connection.pipeline([begin, advance(settlement, parameters)], deadline: deadline.limit(statements: 2))
-    if !settlement.numbers.isEmpty {
-      try await naming(settlement.numbers.count) {
-        settlement.numbers[$0].entry
+    let beginning = try await connection.pipeline([begin, advance(outcome, parameters)], deadline: deadline.limit(statements: 2))
+    if !outcome.numbers.isEmpty {
+      try await naming(outcome.numbers.count) {
+        outcome.numbers[$0].entry
       } of: {
         _ = try await connection.copyIn(sql.copyChanges, deadline: deadline.limit()) { stream in
-          try CopyBinary.writeChanges(settlement.numbers, of: batch, to: &stream)
+          try CopyBinary.writeChanges(outcome.numbers, of: batch, to: &stream)
         }
       }
     }
@@ -111,7 +111,7 @@ package actor PostgresWriter: ChangeWriter {
         }
       }
     }
-    let rest = rows(batch, parameters, copied: true) + closing(settlement, parameters, remembersEventIDs: true)
+    let rest = rows(batch, parameters, copied: true) + closing(outcome, parameters, remembersEventIDs: true)
     _ = try await connection.pipeline(rest, deadline: deadline.limit(statements: rest.count))
     return Self.version(beginning)
   }
@@ -121,7 +121,7 @@ package actor PostgresWriter: ChangeWriter {
     results.count > 1 ? results[1].int64(0, "advance") : nil
   }
 
-  private func commitExactly(_ batch: ChangeBatch, isolating: Bool) async throws -> Settlement {
+  private func commitExactly(_ batch: ChangeBatch, isolating: Bool) async throws -> BatchOutcome {
     let parameters = BatchParameters(batch: batch)
     let fence = PostgresStatement(sql: sql.fence, name: "fence", parameters: parameters.fence())
     // What Postgres has decides before today's rules do: before anything of the batch is written, as `apply_exactly` would not know either.
@@ -137,19 +137,19 @@ package actor PostgresWriter: ChangeWriter {
       ], deadline: deadline.limit(statements: 4))
     let known = parameters.alreadyThere(repeated, results[2])
     let tried = parameters.outcomes(batch.applied, results[3], schema: settings.schema)
-    let settlement = Settlement(batch, outcomes: EntryOutcome.all(tried, known: known, in: batch))
-    let rest = [advance(settlement, parameters)] + closing(settlement, parameters, remembersEventIDs: false)
+    let outcome = BatchOutcome(batch, outcomes: EntryOutcome.all(tried, known: known, in: batch))
+    let rest = [advance(outcome, parameters)] + closing(outcome, parameters, remembersEventIDs: false)
     _ = try await connection.pipeline(rest, deadline: deadline.limit(statements: rest.count))
-    keys.committed(Set(settlement.numbers.map(\.entry)), of: batch)
+    keys.committed(Set(outcome.numbers.map(\.entry)), of: batch)
     deadline.ended(nil)
-    return settlement
+    return outcome
   }
 
   var begin: PostgresStatement { PostgresStatement(sql: "BEGIN") }
 
   /// Moves the lanes' cursors from where we left them, or fails: the fence, which comes before any row.
-  private func advance(_ settlement: Settlement, _ parameters: BatchParameters) -> PostgresStatement {
-    PostgresStatement(sql: sql.advance, name: "advance", parameters: parameters.advance(settlement, knownVersion: keys.version))
+  private func advance(_ outcome: BatchOutcome, _ parameters: BatchParameters) -> PostgresStatement {
+    PostgresStatement(sql: sql.advance, name: "advance", parameters: parameters.advance(outcome, knownVersion: keys.version))
   }
 
   private func rows(_ batch: ChangeBatch, _ parameters: BatchParameters, copied: Bool) -> [PostgresStatement] {
@@ -170,17 +170,17 @@ package actor PostgresWriter: ChangeWriter {
 
   /// What ends every transaction.
   private func closing(
-    _ settlement: Settlement, _ parameters: BatchParameters, remembersEventIDs: Bool
+    _ outcome: BatchOutcome, _ parameters: BatchParameters, remembersEventIDs: Bool
   ) -> [PostgresStatement] {
     var closing: [PostgresStatement] = []
-    if remembersEventIDs, let ids = parameters.eventIDs(settlement.numbers) {
+    if remembersEventIDs, let ids = parameters.eventIDs(outcome.numbers) {
       closing.append(PostgresStatement(sql: sql.rememberEventIDs, name: "remember_event_ids", parameters: ids))
     }
-    if !settlement.deadLetters.isEmpty {
+    if !outcome.deadLetters.isEmpty {
       closing.append(
-        PostgresStatement(sql: sql.deadLetters, name: "dead_letters", parameters: parameters.deadLetters(settlement.deadLetters)))
+        PostgresStatement(sql: sql.deadLetters, name: "dead_letters", parameters: parameters.deadLetters(outcome.deadLetters)))
     }
-    if let divergences = parameters.divergences(settlement) {
+    if let divergences = parameters.divergences(outcome) {
       closing.append(PostgresStatement(sql: sql.divergences, name: "divergences", parameters: divergences))
     }
     if let gaps = parameters.gaps() { closing.append(PostgresStatement(sql: sql.gaps, name: "gaps", parameters: gaps)) }

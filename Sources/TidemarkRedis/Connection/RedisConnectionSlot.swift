@@ -96,7 +96,7 @@ actor RedisConnectionSlot {
     let before = closings
     let connection = try await RedisConnection.connect(configuration, name: name, on: eventLoop)
     do {
-      try await RedisInspector(connection).requireSupportedVersion()
+      try await RedisPrefixClaim(connection).requireSupportedVersion()
       try Task.checkCancellation()
       guard closings == before else { throw CancellationError() }
     } catch {

@@ -10,10 +10,10 @@ final class RingInbox: Sendable {
     var isOverfull = false
     var failure: RedisError?
     var isCancelled = false
-    var waiter: CheckedContinuation<LaneRings, any Error>?
+    var waiter: CheckedContinuation<ChangedLanes, any Error>?
 
     /// What a caller gets at once; nil where there is nothing yet.
-    mutating func take() -> Result<LaneRings, any Error>? {
+    mutating func take() -> Result<ChangedLanes, any Error>? {
       if isCancelled { return .failure(CancellationError()) }
       if let failure { return .failure(failure) }
       defer {
@@ -51,7 +51,7 @@ final class RingInbox: Sendable {
   }
 
   private func change(_ body: (inout State) -> Void) {
-    let resumption = state.withLock { state -> (CheckedContinuation<LaneRings, any Error>, Result<LaneRings, any Error>)? in
+    let resumption = state.withLock { state -> (CheckedContinuation<ChangedLanes, any Error>, Result<ChangedLanes, any Error>)? in
       body(&state)
       guard let waiter = state.waiter, let result = state.take() else { return nil }
       state.waiter = nil
@@ -61,7 +61,7 @@ final class RingInbox: Sendable {
   }
 
   /// Everything since the last call; waits for the first ring. One caller at a time.
-  func next() async throws -> LaneRings {
+  func next() async throws -> ChangedLanes {
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
         let result = state.withLock { state in

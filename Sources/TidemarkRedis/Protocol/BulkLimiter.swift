@@ -39,7 +39,7 @@ struct BulkLimiter {
     /// Inside a bulk that is cut, without its CR LF.
     case cutBody(remaining: Int, toKeep: Int)
     /// Not a reply at all: all is passed on, hiredis names the error. It does not see all of them, and would keep what comes for ever.
-    case broken
+    case replacement
   }
 
   /// What was cut and not yet taken, oldest first.
@@ -134,7 +134,7 @@ struct BulkLimiter {
           state = .line(isArray: false, length: 0, last: 0, count: 0, isNegative: false)
           at += 1
         default:
-          state = .broken
+          state = .replacement
         }
 
       case .line(let isArray, let length, var last, var count, var isNegative):
@@ -156,19 +156,19 @@ struct BulkLimiter {
         guard byte == UInt8(ascii: "\n") else {
           let length = length + at - start
           let line = State.line(isArray: isArray, length: length, last: byte, count: count, isNegative: isNegative)
-          state = length > Self.longestLine ? .broken : line
+          state = length > Self.longestLine ? .replacement : line
           break
         }
         // hiredis reads on behind a line feed that stands alone: from here on the two would follow different replies.
         guard last == UInt8(ascii: "\r") else {
-          state = .broken
+          state = .replacement
           break
         }
         state = .element
         if isArray, !isNegative, open.count == Self.depthOfFields { arrays += 1 }
         if isArray, !isNegative, count > 0 {
           open.append(count)
-          if open.count > Self.deepest { state = .broken }
+          if open.count > Self.deepest { state = .replacement }
         } else if ended() {
           passRun(to: at)
           return (at, true)
@@ -237,7 +237,7 @@ struct BulkLimiter {
           state = .body(remaining: 2)
         }
 
-      case .broken:
+      case .replacement:
         at = input.count
       }
     }
@@ -246,7 +246,7 @@ struct BulkLimiter {
   }
 
   /// Whether what came is no reply; nothing will become one any more.
-  var isBroken: Bool { if case .broken = state { true } else { false } }
+  var isBroken: Bool { if case .replacement = state { true } else { false } }
 
   private var isBetweenElements: Bool { if case .element = state { true } else { false } }
 
@@ -267,7 +267,7 @@ struct BulkLimiter {
   private mutating func longerLength(_ header: UnsafeRawBufferPointer, _ limits: Limits) -> Int? {
     let digits = header.dropFirst().dropLast(2)
     guard header.suffix(2).elementsEqual([13, 10]), !digits.isEmpty, header.count <= Self.longestHeader, digits.count < 19 else {
-      state = .broken
+      state = .replacement
       return nil
     }
     if digits.elementsEqual("-1".utf8) {
@@ -277,7 +277,7 @@ struct BulkLimiter {
     var length = 0
     for digit in digits {
       guard digit >= 0x30, digit <= 0x39 else {
-        state = .broken
+        state = .replacement
         return nil
       }
       length = length * 10 + Int(digit - 0x30)
@@ -301,13 +301,13 @@ struct BulkLimiter {
     state = .element
     let digits = header.dropFirst().dropLast(2)
     guard header.suffix(2) == [13, 10], !digits.isEmpty, digits.count < 10 else {
-      state = .broken
+      state = .replacement
       header.withUnsafeBytes(pass)
       return -1
     }
     guard digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
       // An entry that was deleted between its listing and its reading.
-      if !digits.elementsEqual("-1".utf8) { state = .broken }
+      if !digits.elementsEqual("-1".utf8) { state = .replacement }
       header.withUnsafeBytes(pass)
       return digits.elementsEqual("-1".utf8) ? 0 : -1
     }

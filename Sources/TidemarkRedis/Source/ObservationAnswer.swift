@@ -2,7 +2,7 @@ internal import TidemarkCore
 
 /// What ``ObservationScript`` answers of a lane.
 enum ObservationAnswer {
-  case whole(LaneSnapshot, facts: String, ObservationBudget.Cost)
+  case whole(ObservedStream, facts: String, ObservationBudget.Cost)
   case same
   /// `added` is nil where the cheap facts don't tell it.
   case changed(length: UInt64, added: UInt64?)
@@ -15,7 +15,7 @@ enum ObservationAnswer {
   init(_ reply: RedisReply, of lane: String, own: String) throws {
     switch reply {
     case .error(let message) where message.hasPrefix("ERR no such key"):
-      self = .whole(LaneSnapshot(stream: nil, hasGroup: false, anchor: .gone), facts: "", .init(strings: 0, bytes: 0))
+      self = .whole(ObservedStream(stream: nil, hasGroup: false, anchor: .gone), facts: "", .init(strings: 0, bytes: 0))
     case .error(let message):
       guard ServerErrorClass.concernsKey(message) else { throw RedisError(.server, message) }
       self = .refused(.refusing(lane, "lane \(lane) can't be inspected: ", message, "; it must be a stream that we may read"))
@@ -36,13 +36,13 @@ enum ObservationAnswer {
     else { throw malformed(lane) }
     let known = groups.compactMap { LaneGroup($0) }
     guard known.count == groups.count else { throw malformed(lane) }
-    var snapshot = LaneSnapshot(
-      stream: LaneInspection(
+    var observed = ObservedStream(
+      stream: StreamInfo(
         length: UInt64(max(0, length)), lastGeneratedID: generated, entriesAdded: UInt64(max(0, added)), maxDeletedID: deleted,
         firstID: id(4), lastID: id(5)),
       hasGroup: known.contains { $0.name == own }, anchor: anchor.isEmpty ? .gone : .there(AnchorDigest(hex: anchor)), groups: known)
-    snapshot.next = id(7)
-    return .whole(snapshot, facts: facts, .init(strings: Int(clamping: strings), bytes: Int(clamping: bytes)))
+    observed.next = id(7)
+    return .whole(observed, facts: facts, .init(strings: Int(clamping: strings), bytes: Int(clamping: bytes)))
   }
 
   private static func malformed(_ lane: String) -> RedisError {

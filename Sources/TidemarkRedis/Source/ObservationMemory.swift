@@ -5,16 +5,16 @@ internal import TidemarkCore
 final class ObservationMemory: Sendable {
   private let budget = Mutex(ObservationBudget())
 
-  func efforts(for lanes: [LaneCheck], over connection: Int) -> [ObservationBudget.Effort] {
+  func efforts(for lanes: [ExpectedStream], over connection: Int) -> [ObservationBudget.Effort] {
     budget.withLock { budget in lanes.map { budget.effort(for: $0, over: connection, now: .now) } }
   }
 
-  func answered(_ answer: ObservationAnswer, of lane: LaneCheck, over connection: Int) -> LaneObservation {
+  func answered(_ answer: ObservationAnswer, of lane: ExpectedStream, over connection: Int) -> StreamObservation {
     budget.withLock { budget in
       switch answer {
-      case .whole(let snapshot, let facts, let cost):
-        budget.looked(at: lane, over: connection, snapshot, facts: facts, cost: cost, now: .now)
-        return .seen(snapshot)
+      case .whole(let observed, let facts, let cost):
+        budget.looked(at: lane, over: connection, observed, facts: facts, cost: cost, now: .now)
+        return .seen(observed)
       case .same: return budget.unchanged(lane, over: connection)
       case .changed(let length, let added): return budget.changed(lane, over: connection, length: length, added: added)
       case .refused(let error): return .refused(error)

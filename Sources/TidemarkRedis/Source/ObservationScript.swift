@@ -1,6 +1,6 @@
 internal import TidemarkCore
 
-/// The script that says of a stream what ``LaneSnapshot`` holds, at one moment, and writes nothing.
+/// The script that says of a stream what ``ObservedStream`` holds, at one moment, and writes nothing.
 ///
 /// `XINFO STREAM` brings the first and the last entry, of any size, and has no form that doesn't. Within a script they stay in the server; what
 /// is answered is as small as their ids. `FULL COUNT 1` brings the first alone, and each group's oldest pending entry. The last is fetched only
@@ -118,7 +118,7 @@ enum ObservationScript {
   private enum Question: String {
     case comparison, counters, next
 
-    init(_ question: LaneCheck.Question) {
+    init(_ question: ExpectedStream.Question) {
       switch question {
       case .comparison: self = .comparison
       case .counters: self = .counters
@@ -134,7 +134,7 @@ enum ObservationScript {
   ///
   /// - Parameter own: the group that mirrors cursors.
   static func ask(
-    _ lanes: [(check: LaneCheck, effort: ObservationBudget.Effort)], own: String, on connection: RedisConnection
+    _ lanes: [(check: ExpectedStream, effort: ObservationBudget.Effort)], own: String, on connection: RedisConnection
   ) async throws -> [RedisReply] {
     try await script.call(
       lanes.map { check, effort in

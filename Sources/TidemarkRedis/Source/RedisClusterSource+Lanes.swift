@@ -7,7 +7,7 @@ extension RedisClusterSource {
     let holders = try await holders(of: lanes)
     guard let holder = holders.first else { return .nothing }
     guard holders.allSatisfy({ $0 == holder }) else {
-      await topology.stir()
+      await topology.serversChanged()
       throw SourceError(.moved, "lanes that are read together are on several nodes now")
     }
     do {
@@ -18,15 +18,15 @@ extension RedisClusterSource {
     }
   }
 
-  package func look(_ lanes: [LaneCheck]) async throws -> [LaneObservation] {
+  package func observe(_ lanes: [ExpectedStream]) async throws -> [StreamObservation] {
     try await ask(lanes, key: { $0.lane }) { source, lanes in
-      let observations = try await source.look(lanes)
+      let observations = try await source.observe(lanes)
       try source.doubt(observations)
       return observations
     }
   }
 
-  package func inspect(_ lanes: [LaneCheck]) async throws -> [LaneObservation] {
+  package func inspect(_ lanes: [ExpectedStream]) async throws -> [StreamObservation] {
     try await ask(lanes, key: { $0.lane }) { source, lanes in
       let observations = try await source.inspect(lanes)
       try source.doubt(observations)
@@ -34,7 +34,7 @@ extension RedisClusterSource {
     }
   }
 
-  package func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey {
+  package func survey(_ lanes: [ExpectedStream], on server: LaneServer) async throws -> ObservedStreams {
     try await stay(on: server, lanes.map(\.lane)) { source in
       let survey = try await source.survey(lanes, on: server)
       try source.doubt(survey.observations)
@@ -63,8 +63,8 @@ extension RedisClusterSource {
     }
   }
 
-  package func raiseFloor(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool {
-    try await ask([lane], key: { $0 }) { source, _ in [try await source.raiseFloor(lane, to: floor, for: installation)] }.first ?? false
+  package func raiseMinimumID(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool {
+    try await ask([lane], key: { $0 }) { source, _ in [try await source.raiseMinimumID(lane, to: floor, for: installation)] }.first ?? false
   }
 
   package func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 {
@@ -77,7 +77,7 @@ extension RedisClusterSource {
     return Array(names)
   }
 
-  package func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings {
+  package func rings(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes {
     try await source(named: server).rings(prefixes, on: server)
   }
 

@@ -168,8 +168,8 @@ struct Doubt: Error {}
 
 extension RedisLaneSource {
   /// Throws ``Doubt`` where a node that was asked for keys on their way does not have all of them.
-  func doubt(_ observations: [LaneObservation]) throws {
-    if asks, observations.contains(where: { $0.snapshot.map { $0.stream == nil } ?? false }) { throw Doubt() }
+  func doubt(_ observations: [StreamObservation]) throws {
+    if asks, observations.contains(where: { $0.observed.map { $0.stream == nil } ?? false }) { throw Doubt() }
   }
 
   /// Whether keys are asked for that are still on their way to it.

@@ -11,24 +11,24 @@ extension RedisLaneSource {
     commands.openConnectionNumber.map { WriteConnection(server: server, number: $0) }
   }
 
-  package func look(_ lanes: [LaneCheck]) async throws -> [LaneObservation] {
+  package func observe(_ lanes: [ExpectedStream]) async throws -> [StreamObservation] {
     // On the connection for reads: between two reads nothing of a lane is on its way.
-    try await translating { try await reads.perform { try await look(lanes, on: $0, number: reads.connectionNumber) } }
+    try await translating { try await reads.perform { try await observe(lanes, on: $0, number: reads.connectionNumber) } }
   }
 
-  package func survey(_ lanes: [LaneCheck], on server: LaneServer) async throws -> LaneSurvey {
+  package func survey(_ lanes: [ExpectedStream], on server: LaneServer) async throws -> ObservedStreams {
     let (number, observations) = try await onNumberedCommands { connection in
-      try await look(lanes, on: connection, number: commands.connectionNumber)
+      try await observe(lanes, on: connection, number: commands.connectionNumber)
     }
-    return LaneSurvey(connection: WriteConnection(server: server, number: number), observations: observations)
+    return ObservedStreams(connection: WriteConnection(server: server, number: number), observations: observations)
   }
 
-  package func inspect(_ lanes: [LaneCheck]) async throws -> [LaneObservation] {
-    try await onCommands { try await look(lanes, on: $0, number: commands.connectionNumber) }
+  package func inspect(_ lanes: [ExpectedStream]) async throws -> [StreamObservation] {
+    try await onCommands { try await observe(lanes, on: $0, number: commands.connectionNumber) }
   }
 
-  private func look(_ lanes: [LaneCheck], on connection: RedisConnection, number: Int) async throws -> [LaneObservation] {
-    var observations: [LaneObservation] = []
+  private func observe(_ lanes: [ExpectedStream], on connection: RedisConnection, number: Int) async throws -> [StreamObservation] {
+    var observations: [StreamObservation] = []
     observations.reserveCapacity(lanes.count)
     for start in stride(from: 0, to: lanes.count, by: Self.portion) {
       let portion = Array(lanes[start..<min(start + Self.portion, lanes.count)])
@@ -38,12 +38,12 @@ extension RedisLaneSource {
         observations.append(observation.answered(answer, of: lane, over: number))
       }
     }
-    guard observations.contains(where: { $0.snapshot.map { $0.stream == nil } ?? false }) else { return observations }
-    let evicted = (try? await RedisInspector(connection).info("stats")["evicted_keys"]).flatMap { $0 }.flatMap { UInt64($0) } ?? 0
+    guard observations.contains(where: { $0.observed.map { $0.stream == nil } ?? false }) else { return observations }
+    let evicted = (try? await RedisPrefixClaim(connection).info("stats")["evicted_keys"]).flatMap { $0 }.flatMap { UInt64($0) } ?? 0
     return observations.map { observation in
-      guard case .seen(var snapshot) = observation, snapshot.stream == nil else { return observation }
-      snapshot.evictedKeys = evicted
-      return .seen(snapshot)
+      guard case .seen(var observed) = observation, observed.stream == nil else { return observation }
+      observed.evictedKeys = evicted
+      return .seen(observed)
     }
   }
 
@@ -78,10 +78,10 @@ extension RedisLaneSource {
     }
   }
 
-  package func raiseFloor(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool {
+  package func raiseMinimumID(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool {
     try await onCommands { [prefix, isCluster = configuration.clusterManners != nil] connection in
       // Refused where there is no such stream or no such right: then the ids are what they are.
-      let reply = try await FloorScript.raise(lane, to: floor, for: installation, prefix: prefix, isCluster: isCluster, on: connection)
+      let reply = try await MinimumIDScript.raise(lane, to: floor, for: installation, prefix: prefix, isCluster: isCluster, on: connection)
       guard case .error(let message) = reply else { return true }
       if redirection(message) != nil { throw RedisError(.server, message) }
       // Something was written above it meanwhile, and so is all that follows.

@@ -28,7 +28,7 @@ package struct RedisLaneSource: RedisSource {
   package var publishers: (any TaskExecutor)? { commands.taskExecutor }
 
   package func ping() async throws {
-    try await onCommands { try await RedisInspector($0).ping() }
+    try await onCommands { try await RedisPrefixClaim($0).ping() }
   }
 
   /// Closes all connections. A later call would open them again.
@@ -40,7 +40,7 @@ package struct RedisLaneSource: RedisSource {
     await doorbell.close(unlessTo: address)
   }
 
-  package func rings(_ prefixes: [String], on server: LaneServer) async throws -> LaneRings {
+  package func rings(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes {
     try await translating { try await doorbell.rings(prefixes) }
   }
 
@@ -119,7 +119,7 @@ package struct RedisLaneSource: RedisSource {
 
   package func memoryShare(beside lane: String) async throws -> Double? {
     try await onCommands { connection in
-      let facts = try await RedisInspector(connection).info("memory")
+      let facts = try await RedisPrefixClaim(connection).info("memory")
       guard let used = facts["used_memory"].flatMap({ Double($0) }), let most = facts["maxmemory"].flatMap({ Double($0) }), most > 0 else {
         return nil
       }
@@ -128,7 +128,7 @@ package struct RedisLaneSource: RedisSource {
   }
 
   package func currentMilliseconds(beside lane: String) async throws -> UInt64 {
-    try await onCommands { try await RedisInspector($0).currentMilliseconds() }
+    try await onCommands { try await RedisPrefixClaim($0).currentMilliseconds() }
   }
 
   /// XREAD fails whole for one bad key and does not say which. Each is asked alone, for what comes after its end: that

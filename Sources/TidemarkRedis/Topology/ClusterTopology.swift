@@ -6,7 +6,7 @@ actor ClusterTopology {
   private static let interval = Duration.seconds(10)
   /// While a node does not answer, until its replica has taken over; and while a slot is on its way, until it has arrived.
   private static let shortInterval = Duration.milliseconds(500)
-  private static let suspicion = Duration.seconds(5)
+  private static let failureStreak = Duration.seconds(5)
 
   private let directory: ClusterDirectory
   private var map: SlotMap?
@@ -82,12 +82,12 @@ actor ClusterTopology {
 
   /// A node does not answer: its replica may take over.
   func suspect() {
-    suspectUntil = .now.advanced(by: Self.suspicion)
+    suspectUntil = .now.advanced(by: Self.failureStreak)
     suspected.raise()
   }
 
   /// Somebody believes a key to be elsewhere than it is.
-  func stir() { changed.raise() }
+  func serversChanged() { changed.raise() }
 
   /// Returns when keys may be elsewhere than the last call knew, with all who hold some. One caller at a time; no change is lost between calls.
   func rearranged() async throws -> Set<Holder> {

@@ -74,7 +74,7 @@ struct Composition {
         maxEntries: batch.maxEntries, maxBytes: batch.maxBytes.bytes, maxDelay: batch.maxDelay,
         bufferBytes: configuration.buffer.maxBytes.bytes, maxEntryBytes: configuration.limits.maxEntryBytes.bytes,
         maxFields: configuration.limits.maxFields, haltAfterDeadLetters: configuration.deadLetters.haltAfter,
-        haltRest: configuration.retry.cap),
+        haltBackoff: configuration.retry.cap),
       decode: decodeLimits,
       retry: RetryPolicy(base: configuration.retry.base, cap: configuration.retry.cap),
       builtIn: builtIn,

@@ -20,11 +20,11 @@ struct DevLoad: Service {
       // A shutdown ends it before its time.
       if agents == nil, let duration { try? await Task.sleep(for: duration) }
       guard !Task.isCancelled else { return }
-      let last = try await source.inspect(lanes.names.map { LaneCheck(asking: $0) })
+      let last = try await source.inspect(lanes.names.map { ExpectedStream(asking: $0) })
       await coordinator.caughtUp(
         with: Dictionary(
           uniqueKeysWithValues: zip(lanes.names, last).compactMap { name, seen in
-            seen.snapshot?.stream.map { (name, $0.lastGeneratedID) }
+            seen.observed?.stream.map { (name, $0.lastGeneratedID) }
           }))
     }
   }

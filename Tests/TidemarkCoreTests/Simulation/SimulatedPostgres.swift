@@ -26,7 +26,7 @@ struct SimulatedPostgres {
   private(set) var content: Content
   private var standby: Content
   /// A copy of its disk.
-  private var snapshot: (content: Content, leases: [String: Lease])
+  private var observed: (content: Content, leases: [String: Lease])
   private var leases: [String: Lease] = [:]
   private var fences: Int64 = 0
   private(set) var timeline = 1
@@ -39,7 +39,7 @@ struct SimulatedPostgres {
     for (index, lane) in lanes.enumerated() { records[lane] = .named(lane, id: Int32(index + 1), fence: 0) }
     content = Content(lanes: records)
     standby = content
-    snapshot = (content, [:])
+    observed = (content, [:])
     self.isPoison = isPoison
   }
 
@@ -71,7 +71,7 @@ struct SimulatedPostgres {
 
   // Transactions
 
-  mutating func commit(_ batch: ChangeBatch, _ mode: CommitMode) -> Result<Settlement, SinkError> {
+  mutating func commit(_ batch: ChangeBatch, _ mode: CommitMode) -> Result<BatchOutcome, SinkError> {
     let lost = batch.segments.filter { segment in
       guard let lane = content.lanes[segment.lane] else { return true }
       return lane.fence != segment.fence || lane.cursor != segment.before || lane.ordinal != segment.ordinalBefore
@@ -100,14 +100,14 @@ struct SimulatedPostgres {
       outcomes = EntryOutcome.all(outcomes, known: known, in: batch)
     }
     if mode == .fast, !outcomes.isEmpty { return .failure(SinkError(.fault(.record), "a record is refused")) }
-    let settlement = Settlement(batch, outcomes: outcomes)
-    for numbered in settlement.numbers {
+    let outcome = BatchOutcome(batch, outcomes: outcomes)
+    for numbered in outcome.numbers {
       let entry = batch.entries[numbered.entry]
       let lane = batch.segments[entry.lane].lane
       content.changes[lane, default: [:]][entry.id] = (entry.digest, value(of: entry, batch))
       content.applied[lane, default: []].append(value(of: entry, batch))
     }
-    for letter in settlement.deadLetters {
+    for letter in outcome.deadLetters {
       let entry = batch.entries[letter.entry]
       let lane = batch.segments[entry.lane].lane
       content.deadLetters[lane, default: []].insert(value(of: entry, batch))
@@ -116,11 +116,11 @@ struct SimulatedPostgres {
         content.rejectedThoughApplied[lane, default: []].insert(known.value)
       }
     }
-    for (segment, lane) in zip(batch.segments, settlement.lanes) {
+    for (segment, lane) in zip(batch.segments, outcome.lanes) {
       content.lanes[segment.lane] = content.lanes[segment.lane]?.advanced(by: lane)
       content.missing[segment.lane, default: 0] += segment.missing
     }
-    return .success(settlement)
+    return .success(outcome)
   }
 
   private func value(of entry: BatchEntry, _ batch: ChangeBatch) -> Int {
@@ -167,10 +167,10 @@ struct SimulatedPostgres {
 
   mutating func replicate() { standby = content }
 
-  mutating func copyDisk() { snapshot = (content, leases) }
+  mutating func copyDisk() { observed = (content, leases) }
 
   /// The copy of the disk takes its place, on the same timeline. Leases are part of it.
-  mutating func restoreDisk() { (content, leases) = snapshot }
+  mutating func restoreDisk() { (content, leases) = observed }
 
   /// The standby takes over, with what it has. Leases are among it, and run out.
   mutating func promote() {

@@ -75,14 +75,14 @@ struct SimulatedRedis {
     return block.entries.isEmpty ? nil : block
   }
 
-  func look(_ lane: LaneCheck) -> LaneSnapshot {
-    guard let stream = streams[lane.lane] else { return LaneSnapshot(stream: nil, hasGroup: false, anchor: .gone) }
+  func observe(_ lane: ExpectedStream) -> ObservedStream {
+    guard let stream = streams[lane.lane] else { return ObservedStream(stream: nil, hasGroup: false, anchor: .gone) }
     let anchor = stream.entries.first { $0.id == lane.cursor }.map { EntryBlock.of(Self.fields($0.value), id: $0.id) }
     let first = stream.entries.first?.id
     // The last entry is told only where it must be.
     let tellsLast = stream.last > lane.readPosition && first.map { $0 <= lane.readPosition || $0 <= stream.maxDeleted } ?? false
-    return LaneSnapshot(
-      stream: LaneInspection(
+    return ObservedStream(
+      stream: StreamInfo(
         length: UInt64(stream.entries.count), lastGeneratedID: stream.last, entriesAdded: stream.added, maxDeletedID: stream.maxDeleted,
         firstID: first, lastID: tellsLast ? stream.entries.last?.id : nil),
       hasGroup: stream.hasGroup, anchor: anchor.map { .there(AnchorDigest(of: $0.entries[0], in: $0)) } ?? .gone)
@@ -90,7 +90,7 @@ struct SimulatedRedis {
 
   mutating func makeGroup(_ lane: String) { streams[lane]?.hasGroup = true }
 
-  mutating func raiseFloor(_ lane: String, to floor: EntryID) {
+  mutating func raiseMinimumID(_ lane: String, to floor: EntryID) {
     guard let last = streams[lane]?.last, last < floor else { return }
     streams[lane]?.last = floor
   }

@@ -7,8 +7,8 @@ struct SimulatedWorker {
     case idle
     case readSent(LaneReadRequest)
     case readAnswered(LaneReadRequest, EntryBlock?)
-    case checkSent([LaneCheck])
-    case checkAnswered([LaneCheck], [LaneSnapshot])
+    case checkSent([ExpectedStream])
+    case checkAnswered([ExpectedStream], [ObservedStream])
   }
 
   /// One writer's connection.
@@ -17,7 +17,7 @@ struct SimulatedWorker {
       case nothing
       /// On its way to the server.
       case commit(ChangeBatch, CommitMode)
-      case answered(ChangeBatch, Result<Settlement, SinkError>)
+      case answered(ChangeBatch, Result<BatchOutcome, SinkError>)
       /// The answer will never come; the transaction may still be executed until its backend is ended.
       case lost(ChangeBatch, CommitMode, isExecuted: Bool)
     }
@@ -31,7 +31,7 @@ struct SimulatedWorker {
   }
 
   let name: Int
-  var table: LaneTable
+  var scheduler: LaneScheduler
   var reading = Reading.idle
   var writers: [Writer]
   var marks: [DurableMark] = []
@@ -39,7 +39,7 @@ struct SimulatedWorker {
   var frozenUntil: ContinuousClock.Instant?
   var leaseDue: ContinuousClock.Instant
   var timeline: Int
-  var endings = LaneEndings()
+  var pendingReplacements = PendingReplacements()
   /// `text.unstorable`, as it is set where the worker runs.
   let replacesNUL: Bool
   /// What was known before the ledger was asked, and its answer.
@@ -52,7 +52,7 @@ struct SimulatedWorker {
   init(name: Int, limits: FlowLimits, writers: Int, timeline: Int, replacesNUL: Bool, now: ContinuousClock.Instant) {
     self.name = name
     self.replacesNUL = replacesNUL
-    table = LaneTable(limits: limits)
+    scheduler = LaneScheduler(limits: limits)
     self.writers = (0..<writers).map { _ in Writer() }
     leaseDue = now
     self.timeline = timeline
@@ -74,13 +74,13 @@ struct SimulatedWorker {
   private static let routes = RouteTable()
 
   static func build(
-    _ parts: [LaneTable.Work.Part], condemned: [EntryID: Rejection] = [:], replacesNUL: Bool = false
+    _ parts: [LaneScheduler.Work.Part], deadLettered: [EntryID: Rejection] = [:], replacesNUL: Bool = false
   ) -> ChangeBatch {
     var builder = BatchBuilder(
-      table: routes, limits: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: replacesNUL), builtIn: nil)
+      routes: routes, limits: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: replacesNUL), builtIn: nil)
     for part in parts { builder.append(lane: part.record, part.chunks, gaps: part.gaps) }
     var batch = builder.finish()
-    let indices = batch.entries.indices.compactMap { index in condemned[batch.entries[index].id].map { (index, $0) } }
+    let indices = batch.entries.indices.compactMap { index in deadLettered[batch.entries[index].id].map { (index, $0) } }
     batch.reject(Dictionary(uniqueKeysWithValues: indices))
     return batch
   }

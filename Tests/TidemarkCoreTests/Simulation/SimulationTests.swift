@@ -43,8 +43,8 @@ import Testing
       }
     }
     #expect(results.failures == [], "run one with TIDEMARK_SIMULATION_SEED to see its story")
-    let table = results.counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
-    print("simulated \(schedules) schedules: \(table)")
+    let scheduler = results.counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
+    print("simulated \(schedules) schedules: \(scheduler)")
     // An idle simulation would prove nothing: each of these happened, and often.
     for kind in [
       "MAXLEN", "XDEL", "DEL", "FLUSHALL", "rewind", "Postgres away", "crash", "freeze", "thaw", "promote", "restored disk", "lost reply",

@@ -22,7 +22,7 @@ extension WorldSimulation {
     case .answered(let batch, let result):
       workers[index].writers[number].sent = .nothing
       switch result {
-      case .success(let settlement): committed(index, number, batch, settlement)
+      case .success(let outcome): committed(index, number, batch, outcome)
       case .failure(let error): failed(index, number, error)
       }
     case .lost(let batch, let mode, let isExecuted):
@@ -43,14 +43,14 @@ extension WorldSimulation {
   private mutating func decide(_ index: Int, _ number: Int) {
     if workers[index].writers[number].plan?.current == nil {
       workers[index].writers[number].plan = nil
-      guard case .work(let work) = workers[index].table.nextWork(now: now) else { return }
+      guard case .work(let work) = workers[index].scheduler.nextWork(now: now) else { return }
       workers[index].writers[number].plan = CommitPlan(work.parts)
       workers[index].writers[number].machine = nil
     }
     guard let step = workers[index].writers[number].plan?.current else { return }
     if workers[index].writers[number].machine == nil {
       let batch = SimulatedWorker.build(
-        step.parts, condemned: step.condemned, replacesNUL: workers[index].replacesNUL)
+        step.parts, deadLettered: step.deadLettered, replacesNUL: workers[index].replacesNUL)
       let machine = CommitMachine(
         retry: retry, laneCount: step.parts.count, undecided: batch.applied.count, isPiece: step.isPiece,
         isExact: batch.mayRepeat || workers[index].writers[number].expectsBadRecords)
@@ -62,15 +62,15 @@ extension WorldSimulation {
     workers[index].writers[number].sent = .commit(batch, workers[index].writers[number].mode)
   }
 
-  private mutating func committed(_ index: Int, _ number: Int, _ batch: ChangeBatch, _ settlement: Settlement) {
+  private mutating func committed(_ index: Int, _ number: Int, _ batch: ChangeBatch, _ outcome: BatchOutcome) {
     guard let step = workers[index].writers[number].plan?.current else { return }
-    workers[index].writers[number].expectsBadRecords = CommitMachine.expectsBadRecords(after: settlement)
-    let records = zip(step.parts, settlement.lanes).map { $0.record.advanced(by: $1) }
+    workers[index].writers[number].expectsBadRecords = CommitMachine.expectsBadRecords(after: outcome)
+    let records = zip(step.parts, outcome.lanes).map { $0.record.advanced(by: $1) }
     note("committed", "\(batch.segments.map { "\($0.lane) to \(batch.lastID(of: $0))" }) by worker \(workers[index].name)")
     settle(index, number, step.parts, records)
   }
 
-  private mutating func settle(_ index: Int, _ number: Int, _ parts: [LaneTable.Work.Part], _ records: [LaneRecord]) {
+  private mutating func settle(_ index: Int, _ number: Int, _ parts: [LaneScheduler.Work.Part], _ records: [LaneRecord]) {
     for (part, record) in zip(parts, records) {
       let mark = DurableMark(lane: record.name, durable: record.cursor.position, incarnation: record.incarnation, rejected: [])
       if let lane = postgres.lane(record.name), lane.incarnation == mark.incarnation, lane.cursor.position < mark.durable,
@@ -80,7 +80,7 @@ extension WorldSimulation {
       }
       workers[index].marks.append(mark)
       if record.cursor.appliedNo > part.record.cursor.appliedNo { workers[index].evidence.batches += 1 }
-      workers[index].table.finish(part, .committed(record, deadLettersInARow: 0), now: now)
+      workers[index].scheduler.finish(part, .committed(record, deadLettersInARow: 0), now: now)
     }
     workers[index].writers[number].plan?.committed(records)
     workers[index].writers[number].machine = nil
@@ -116,16 +116,16 @@ extension WorldSimulation {
     switch action {
     case .attempt(let mode), .retry(_, let mode): workers[index].writers[number].mode = mode
     case .resolve: break
-    case .cutOut(let culprit):
-      workers[index].writers[number].batch?.reject([culprit.entry: culprit.rejection])
+    case .exclude(let failingEntry):
+      workers[index].writers[number].batch?.reject([failingEntry.entry: failingEntry.rejection])
     case .resolveFence(let ids, after: _): resolveFence(index, number, ids)
     case .split:
       workers[index].writers[number].plan?.split()
       workers[index].writers[number].machine = nil
-    case .takeApart:
-      workers[index].writers[number].plan?.takeApart()
+    case .bisect:
+      workers[index].writers[number].plan?.bisect()
       workers[index].writers[number].machine = nil
-    case .condemn, .rehearse, .halt: problem("\(action) has no reason here")
+    case .deadLetter, .dryRun, .halt: problem("\(action) has no reason here")
     }
   }
 
@@ -142,11 +142,11 @@ extension WorldSimulation {
     }
   }
 
-  private mutating func leave(_ index: Int, _ number: Int, _ ids: Set<Int32>, _ result: LaneTable.PartResult) {
+  private mutating func leave(_ index: Int, _ number: Int, _ ids: Set<Int32>, _ result: LaneScheduler.PartResult) {
     guard let step = workers[index].writers[number].plan?.current else { return }
     let ours = step.lanes.intersection(ids)
     let left = workers[index].writers[number].plan?.leaveOut(ours.isEmpty ? step.lanes : ours) ?? []
-    for part in left { workers[index].table.finish(part, result, now: now) }
+    for part in left { workers[index].scheduler.finish(part, result, now: now) }
     workers[index].writers[number].machine = nil
   }
 }

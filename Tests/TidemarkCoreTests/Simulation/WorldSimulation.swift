@@ -48,7 +48,7 @@ struct WorldSimulation {
     postgres = SimulatedPostgres(lanes: lanes) { $0 % 41 == 40 }
     limits = FlowLimits(
       maxEntries: 1 + random.below(10), maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 10_000,
-      haltAfterDeadLetters: 10_000, haltRest: .milliseconds(100))
+      haltAfterDeadLetters: 10_000, haltBackoff: .milliseconds(100))
     for _ in 0..<(1 + random.below(3)) { start() }
   }
 

@@ -1,0 +1,22 @@
+internal import TidemarkCore
+
+/// The script that raises a lane's last id, so that ids to come are above it, unless the prefix bears another installation's id.
+enum MinimumIDScript {
+  /// KEYS: the stream, and the hash of its marks where both are of one slot. ARGV: the installation's id and its field, the id.
+  private static let script = RedisScript(
+    """
+    #!lua flags=allow-oom
+    \(InstallationGuard.lua)
+    local refusal = KEYS[2] and foreign(KEYS[2], ARGV[2], ARGV[1])
+    if refusal then return refusal end
+    return redis.pcall('XSETID', KEYS[1], ARGV[3])
+    """)
+
+  /// Answers what XSETID does: an error where there is no such stream or no such right, or where the stream is past that id.
+  static func raise(
+    _ lane: String, to floor: EntryID, for installation: InstallationID, prefix: String, isCluster: Bool, on connection: RedisConnection
+  ) async throws -> RedisReply {
+    let (keys, field) = InstallationGuard.keys(of: lane, prefix: prefix, isCluster: isCluster)
+    return try await script.call([keys + [.text(installation.text), field, .text(floor.description)]], on: connection)[0]
+  }
+}

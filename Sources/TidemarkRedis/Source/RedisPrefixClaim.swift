@@ -1,0 +1,81 @@
+/// Questions about a server itself, as `check` and a new connection ask them. Errors are ``RedisError``.
+package struct RedisPrefixClaim: Sendable {
+  /// How the server keeps its data, from `INFO persistence`.
+  package struct Persistence: Sendable, Equatable {
+    package var appendOnly: Bool
+    /// Nil where no rewrite or snapshot was tried yet.
+    package var lastAppendOnlyWriteSucceeded: Bool?
+    package var lastSnapshotSucceeded: Bool?
+    /// Unix seconds.
+    package var lastSnapshotAt: Int64?
+    package var isLoading: Bool
+  }
+
+  private let connection: RedisConnection
+
+  package init(_ connection: RedisConnection) {
+    self.connection = connection
+  }
+
+  package func ping() async throws {
+    _ = try await connection.send(["PING"]).orThrow()
+  }
+
+  /// `redis_version`; a Valkey answers with the Redis version that it is compatible with.
+  package func serverVersion() async throws -> String {
+    try await info("server")["redis_version"] ?? "unknown"
+  }
+
+  /// - Throws: `unsupportedServer` below Redis 7.0.
+  package func requireSupportedVersion() async throws {
+    let version = try await serverVersion()
+    guard let major = Int(version.prefix { $0 != "." }), major < 7 else { return }
+    throw RedisError(.unsupportedServer, "the server is Redis \(version); Tidemark needs Redis 7.0 or Valkey 7.2, upgrade it")
+  }
+
+  /// `maxmemory-policy`, nil where the server tells nobody.
+  package func evictionPolicy() async throws -> String? {
+    if let policy = try await info("memory")["maxmemory_policy"] { return policy }
+    let reply = try await connection.send(["CONFIG", "GET", "maxmemory-policy"])
+    return reply["maxmemory-policy"]?.text
+  }
+
+  package func persistence() async throws -> Persistence {
+    let facts = try await info("persistence")
+    func succeeded(_ name: String) -> Bool? { facts[name].map { $0 == "ok" } }
+    return Persistence(
+      appendOnly: facts["aof_enabled"] == "1",
+      lastAppendOnlyWriteSucceeded: succeeded("aof_last_write_status"),
+      lastSnapshotSucceeded: succeeded("rdb_last_bgsave_status"),
+      lastSnapshotAt: facts["rdb_last_save_time"].flatMap { Int64($0) },
+      isLoading: facts["loading"] == "1")
+  }
+
+  /// The server's clock in Unix milliseconds.
+  package func currentMilliseconds() async throws -> UInt64 {
+    let reply = try await connection.send(["TIME"]).orThrow()
+    guard let parts = reply.elements, parts.count == 2, let seconds = parts[0].number, let micros = parts[1].number else {
+      throw RedisError(.malformedReply, "TIME answered something else than two numbers")
+    }
+    return UInt64(max(0, seconds)) * 1000 + UInt64(max(0, micros)) / 1000
+  }
+
+  /// The server's clock minus the one given, in milliseconds. `now` is asked before and after, and the middle taken.
+  package func clockSkewMilliseconds(now: @Sendable () -> Int64) async throws -> Int64 {
+    let before = now()
+    let server = Int64(try await currentMilliseconds())
+    let after = now()
+    return server - (before + (after - before) / 2)
+  }
+
+  /// The `name:value` lines of a section of INFO.
+  package func info(_ section: String) async throws -> [String: String] {
+    let reply = try await connection.send(["INFO", .text(section)]).orThrow()
+    var facts: [String: String] = [:]
+    for line in (reply.text ?? "").split(whereSeparator: \.isNewline) {
+      guard !line.hasPrefix("#"), let colon = line.firstIndex(of: ":") else { continue }
+      facts[String(line[..<colon])] = String(line[line.index(after: colon)...])
+    }
+    return facts
+  }
+}

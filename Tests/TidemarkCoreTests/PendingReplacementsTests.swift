@@ -1,0 +1,87 @@
+import Testing
+
+@testable import TidemarkCore
+
+@Suite struct PendingReplacementsTests {
+  private static func record(incarnation: Int64 = 1) -> LaneRecord {
+    var record = LaneRecord.named("a", id: 1)
+    (record.incarnation, record.ordinal, record.isMirrored) = (incarnation, 6, true)
+    record.cursor.position = EntryID(ms: 6, no: 0)
+    return record
+  }
+
+  /// What was found of the lane: a rewind, after Redis had told of nine entries.
+  private static var pendingReplacements: PendingReplacements {
+    var pendingReplacements = PendingReplacements()
+    let comparison = StreamComparison(
+      ExpectedStream(record(), knownAdded: 9), ObservedStream(stream: nil, hasGroup: false, anchor: .gone), anchor: .gone)
+    pendingReplacements.note(.replacement(StreamReplacement(.rewound, atLeast: 3)), comparison, record())
+    return pendingReplacements
+  }
+
+  /// A stream to which so many were added, with our cursor's entry in it.
+  private static func observe(_ record: LaneRecord, added: UInt64, after pending: PendingReplacements.Replacement?) -> StreamComparison {
+    let stream = StreamInfo(
+      length: added, lastGeneratedID: EntryID(ms: 20, no: 0), entriesAdded: added, maxDeletedID: .zero, firstID: EntryID(ms: 1, no: 0),
+      lastID: EntryID(ms: 20, no: 0))
+    return StreamComparison(
+      ExpectedStream(record, after: pending), ObservedStream(stream: stream, hasGroup: true, anchor: .there(nil)), anchor: .same)
+  }
+
+  @Test func `a stream that was found to be another stays so, however like the old one it comparisons by now`() {
+    let record = Self.record()
+    let pending = Self.pendingReplacements.pending(of: record)
+    let comparison = Self.observe(record, added: 12, after: pending)
+    #expect(comparison.replacement(after: pending) == StreamReplacement(.rewound, atLeast: 3))
+    #expect(comparison.replacement(after: nil) == nil)
+  }
+
+  @Test func `what goes from a new stream after it was found is missing, and not what came before its start`() {
+    func observe(added: UInt64, length: UInt64, hasGroup: Bool = false) -> StreamComparison {
+      let stream = StreamInfo(
+        length: length, lastGeneratedID: EntryID(ms: 20, no: 0), entriesAdded: added, maxDeletedID: .zero,
+        firstID: EntryID(ms: 15, no: 0), lastID: EntryID(ms: 20, no: 0))
+      let observed = ObservedStream(stream: stream, hasGroup: hasGroup, anchor: .gone)
+      return StreamComparison(ExpectedStream(Self.record(), knownAdded: 6), observed, anchor: .gone)
+    }
+    var pendingReplacements = PendingReplacements()
+    pendingReplacements.note(.replacement(StreamReplacement(.recreated, atLeast: 0)), observe(added: 5, length: 4), Self.record())
+    let pending = pendingReplacements.pending(of: Self.record())
+    func baseline(_ start: LaneStart, _ comparison: StreamComparison, after pending: PendingReplacements.Replacement?) -> UInt64 {
+      start.begin(comparison, after: pending).baseline
+    }
+    #expect(baseline(.oldest, observe(added: 7, length: 4), after: pending) == 1)
+    #expect(baseline(.oldest, observe(added: 7, length: 4), after: nil) == 3)
+    #expect(baseline(.newest, observe(added: 7, length: 4), after: pending) == 7)
+    // A third one by now, and an older copy of ours.
+    #expect(baseline(.oldest, observe(added: 4, length: 2), after: pending) == 2)
+    #expect(baseline(.oldest, observe(added: 70, length: 4, hasGroup: true), after: pending) == 66)
+  }
+
+  @Test func `a verdict stays when the lane's incarnation is raised above the one that agents know, and with it only`() {
+    var pendingReplacements = Self.pendingReplacements
+    pendingReplacements.raised(Self.record(incarnation: 4), to: 9)
+    #expect(pendingReplacements.pending(of: Self.record()) != nil)
+    pendingReplacements.raised(Self.record(), to: 7)
+    #expect(pendingReplacements.pending(of: Self.record(incarnation: 7))?.replacement == StreamReplacement(.rewound, atLeast: 3))
+    #expect(pendingReplacements.pending(of: Self.record()) == nil)
+  }
+
+  @Test
+  func `what was known of a stream is held against it when its lane is taken again, and not against the next one, nor once another had it`()
+  {
+    var next = Self.record(incarnation: 2)
+    var pendingReplacements = Self.pendingReplacements
+    #expect(pendingReplacements.pending(of: Self.record())?.knownAdded == 9)
+    #expect(pendingReplacements.pending(of: next) == nil)
+    var another = Self.record()
+    another.fence += 1
+    #expect(pendingReplacements.pending(of: another) == nil)
+    #expect(Self.observe(next, added: 7, after: pendingReplacements.pending(of: next)).replacement(after: nil) == nil)
+    pendingReplacements.acquired(Self.record())
+    #expect(pendingReplacements.pending(of: Self.record()) != nil)
+    pendingReplacements.acquired(next)
+    next.incarnation = 1
+    #expect(pendingReplacements.pending(of: next) == nil)
+  }
+}

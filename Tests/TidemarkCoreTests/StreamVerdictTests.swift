@@ -1,0 +1,168 @@
+import Testing
+
+@testable import TidemarkCore
+
+private func id(_ ms: UInt64) -> EntryID { EntryID(ms: ms, no: 0) }
+
+/// A lane of which ten entries were read, the last of them 10-0.
+private func lane(
+  read position: UInt64 = 10, ordinal: UInt64 = 10, counted: UInt64? = nil, isMirrored: Bool = true, hasRead: Bool = true,
+  knownAdded: UInt64 = 0
+) -> ExpectedStream {
+  ExpectedStream(
+    lane: "lane", cursor: id(position), anchor: nil, isMirrored: isMirrored, hasRead: hasRead, readPosition: id(position),
+    readOrdinal: ordinal, countedPosition: id(counted ?? position), knownAdded: knownAdded)
+}
+
+private func stream(
+  _ length: UInt64, first: UInt64?, last: UInt64?, generated: UInt64? = nil, added: UInt64, deleted: UInt64 = 0
+) -> StreamInfo {
+  StreamInfo(
+    length: length, lastGeneratedID: id(generated ?? last ?? 0), entriesAdded: added, maxDeletedID: id(deleted), firstID: first.map(id),
+    lastID: last.map(id))
+}
+
+private func judge(
+  _ stream: StreamInfo?, of lane: ExpectedStream = lane(), hasGroup: Bool = true, anchor: StreamVerdict.Anchor = .same, evicted: UInt64 = 0
+) -> StreamVerdict {
+  StreamVerdict(lane, ObservedStream(stream: stream, hasGroup: hasGroup, anchor: .gone, evictedKeys: evicted), anchor: anchor)
+}
+
+private func missing(_ count: Int, _ cause: LaneGap.Cause, before: UInt64? = nil) -> StreamVerdict {
+  .missing(LaneGap(after: id(10), before: before.map(id), missing: count, cause: cause, place: id(10)))
+}
+
+@Suite struct StreamVerdictTests {
+  @Test func `a lane that is read to its end, whatever was trimmed or deleted behind it, is sound`() {
+    #expect(judge(stream(10, first: 1, last: 10, added: 10)) == .sound)
+    #expect(judge(stream(1, first: 10, last: 10, added: 10)) == .sound)
+    #expect(judge(stream(0, first: nil, last: nil, generated: 10, added: 10, deleted: 10), anchor: .gone) == .sound)
+    #expect(judge(stream(7, first: 1, last: 9, generated: 10, added: 10, deleted: 10), anchor: .gone) == .sound)
+  }
+
+  @Test func `entries that wait are not lost, also where the cursor's own is trimmed`() {
+    #expect(judge(stream(5, first: 11, last: 15, added: 15), anchor: .gone) == .sound)
+  }
+
+  @Test func `what was trimmed before it was read is counted exactly`() {
+    #expect(judge(stream(3, first: 18, last: 20, added: 20), anchor: .gone) == missing(7, .trimmed, before: 18))
+    #expect(judge(stream(0, first: nil, last: nil, generated: 20, added: 20), anchor: .gone) == missing(10, .trimmed))
+  }
+
+  @Test func `what was deleted before it was read is counted exactly where nothing waits, or nothing before it`() {
+    #expect(judge(stream(10, first: 1, last: 10, generated: 14, added: 14, deleted: 14)) == missing(4, .deleted))
+    #expect(judge(stream(2, first: 13, last: 14, added: 14, deleted: 12), anchor: .gone) == missing(2, .deleted, before: 13))
+  }
+
+  @Test func `in the midst of a stream only reading on can tell what was deleted`() {
+    let inspection = stream(12, first: 1, last: 20, added: 20, deleted: 17)
+    #expect(judge(inspection) == .gapCheck(PendingGapCheck(entry: id(20), added: 20, since: id(10), maxDeletedID: id(17))))
+  }
+
+  @Test func `a gapCheck tells what was not read up to it`() {
+    let gapCheck = PendingGapCheck(entry: id(20), added: 20, since: id(10), maxDeletedID: id(17))
+    #expect(gapCheck.gap(read: 20, next: id(20), place: id(25)) == nil)
+    #expect(gapCheck.gap(read: 21, next: id(20), place: id(25)) == nil)
+    #expect(
+      gapCheck.gap(read: 12, next: id(20), place: id(25))
+        == LaneGap(after: id(10), before: id(20), missing: 8, cause: .deleted, place: id(25)))
+    // Itself is among them.
+    #expect(gapCheck.gap(read: 12, next: id(22), place: id(25))?.before == id(22))
+  }
+
+  @Test func `what was lost before the last entry that was read lies behind the last position at which all was counted`() {
+    // 9 was deleted before it was read, 10 was read.
+    let end = stream(9, first: 1, last: 10, added: 10, deleted: 9)
+    #expect(
+      judge(end, of: lane(ordinal: 9, counted: 7))
+        == .missing(LaneGap(after: id(7), before: id(10), missing: 1, cause: .deleted, place: id(10))))
+    // What was deleted last may lie behind it, too.
+    let beyond = stream(9, first: 1, last: 10, generated: 11, added: 11, deleted: 11)
+    #expect(
+      judge(beyond, of: lane(ordinal: 9, counted: 7))
+        == .missing(LaneGap(after: id(7), before: nil, missing: 2, cause: .deleted, place: id(10))))
+  }
+
+  @Test func `what was deleted among entries that wait may be any up to the furthest that was deleted`() {
+    let inspection = stream(3, first: 12, last: 20, added: 15, deleted: 14)
+    #expect(
+      judge(inspection, anchor: .gone)
+        == .missing(LaneGap(after: id(10), before: id(20), missing: 2, cause: .deleted, place: id(10))))
+    let last = stream(3, first: 12, last: 20, generated: 21, added: 15, deleted: 21)
+    #expect(
+      judge(last, anchor: .gone) == .missing(LaneGap(after: id(10), before: nil, missing: 2, cause: .deleted, place: id(10))))
+  }
+
+  @Test func `a stream that is gone was flushed, or perhaps evicted; one that never was is not missed`() {
+    #expect(judge(nil) == .replacement(StreamReplacement(.flushed, atLeast: 0)))
+    #expect(judge(nil, of: lane(knownAdded: 14)) == .replacement(StreamReplacement(.flushed, atLeast: 4)))
+    #expect(judge(nil, evicted: 3) == .replacement(StreamReplacement(.evicted, atLeast: 0)))
+    #expect(judge(nil, of: lane(read: 0, ordinal: 0, isMirrored: false, hasRead: false)) == .sound)
+    // Seen, and gone before anything of it was read.
+    let seen = lane(read: 0, ordinal: 0, isMirrored: false, hasRead: false, knownAdded: 3)
+    #expect(judge(nil, of: seen) == .replacement(StreamReplacement(.flushed, atLeast: 3)))
+    #expect(
+      judge(stream(1, first: 20, last: 20, added: 1), of: seen, hasGroup: false) == .replacement(StreamReplacement(.rewound, atLeast: 3)))
+  }
+
+  @Test func `counters or ids below what was read are an older copy; without the group it is another stream`() {
+    for older in [stream(9, first: 1, last: 9, added: 9), stream(12, first: 1, last: 9, added: 12)] {
+      #expect(judge(older, anchor: .gone) == .replacement(StreamReplacement(.rewound, atLeast: 0)))
+      #expect(judge(older, hasGroup: false, anchor: .gone) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+    }
+  }
+
+  @Test func `another entry under the cursor's id is a rewind, however far the stream got since`() {
+    #expect(judge(stream(50, first: 1, last: 50, added: 50), anchor: .other) == .replacement(StreamReplacement(.rewound, atLeast: 0)))
+  }
+
+  @Test func `a stream without the group and without the cursor's entry is another one, however far it got`() {
+    #expect(
+      judge(stream(50, first: 20, last: 80, added: 50), hasGroup: false, anchor: .gone)
+        == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+  }
+
+  @Test func `where entries stand before a cursor's entry that nobody deleted, the stream is another one`() {
+    let lane = lane(isMirrored: false)
+    let inspection = stream(30, first: 4, last: 30, added: 40)
+    #expect(judge(inspection, of: lane, hasGroup: false, anchor: .gone) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+    let deleted = stream(30, first: 4, last: 30, added: 40, deleted: 10)
+    guard case .gapCheck = judge(deleted, of: lane, hasGroup: false, anchor: .gone) else { return #expect(Bool(false)) }
+    // Then it is not certain which stream it is, and nothing of it may be removed.
+    let observed = ObservedStream(stream: deleted, hasGroup: false, anchor: .gone)
+    #expect(!StreamVerdict.isSame(lane, observed, anchor: .gone))
+    #expect(StreamVerdict.isSame(lane, observed, anchor: .same))
+  }
+
+  @Test func `with the group in it, what lacks the cursor's entry and was written to again is an older copy`() {
+    let copy = stream(30, first: 4, last: 30, added: 40)
+    #expect(judge(copy, anchor: .gone) == .replacement(StreamReplacement(.rewound, atLeast: 0)))
+    #expect(judge(copy, hasGroup: false, anchor: .gone) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+    // More to read than was added beyond what was read.
+    let grown = stream(12, first: 11, last: 30, added: 20)
+    #expect(judge(grown, anchor: .gone) == .replacement(StreamReplacement(.rewound, atLeast: 0)))
+    #expect(
+      judge(grown, of: lane(isMirrored: false), hasGroup: false, anchor: .gone) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+  }
+
+  @Test func `a stream without the group is another one, even where the cursor's entry is there`() {
+    let read = stream(10, first: 1, last: 10, added: 10)
+    #expect(judge(read, hasGroup: false) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+    #expect(judge(read, of: lane(isMirrored: false), hasGroup: false) == .sound)
+  }
+
+  @Test func `without a group, a stream that holds more than it may is another one`() {
+    let lane = lane(isMirrored: false)
+    #expect(
+      judge(stream(8, first: 20, last: 30, added: 12), of: lane, hasGroup: false, anchor: .gone)
+        == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+    #expect(
+      judge(stream(8, first: 5, last: 30, added: 10), of: lane, hasGroup: false, anchor: .gone)
+        == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+  }
+
+  @Test func `a start beyond the stream's end is no rewind`() {
+    let start = lane(read: 99, ordinal: 10, isMirrored: false, hasRead: false)
+    #expect(judge(stream(10, first: 1, last: 10, added: 10), of: start, hasGroup: false, anchor: .gone) == .sound)
+  }
+}
