@@ -195,6 +195,8 @@ CREATE TABLE {{schema}}.dead_letters (
 -- An entry that is read again is the same dead letter.
 CREATE INDEX dead_letters_position ON {{schema}}.dead_letters (lane, entry_ms, entry_no);
 CREATE INDEX dead_letters_open ON {{schema}}.dead_letters (lane, id) WHERE resolved_at IS NULL;
+-- What was resolved long ago is removed, lane by lane.
+CREATE INDEX dead_letters_resolved ON {{schema}}.dead_letters (lane, resolved_at, id) WHERE resolved_at IS NOT NULL;
 -- What may be replayed must find the ids that it was repeated under, however long ago that was.
 CREATE INDEX dead_letters_event_ids ON {{schema}}.dead_letters (event_id, session_id) WHERE resolved_at IS NULL AND event_id IS NOT NULL;
 
@@ -466,7 +468,7 @@ LANGUAGE sql AS $$
 $$;
 
 -- Says that a worker lives, and renews what it holds. The others are told of one that is new, whose ability changed, or that comes back
--- over another backend: meanwhile they may have taken it for dead. Workers that were not seen for a day are forgotten.
+-- over another backend: meanwhile they may have taken it for dead. Workers that were not seen for an hour are forgotten.
 CREATE FUNCTION {{schema}}.renew_leases(
   me text, my_host text, my_pid integer, my_version text, able boolean, ttl interval) RETURNS TABLE (shard integer, fence bigint)
 LANGUAGE plpgsql AS $$
@@ -576,15 +578,20 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- Forgets the ids of some pages whose positions nobody needs any more, and answers the page that comes next; null: there is none. Each call
--- is one short transaction that waits for nobody: what is locked stays for the next time, and what an open dead letter bears stays until
--- that is resolved: a replay may bring it. Of an id that was applied several times the
--- latest position goes last, since it is the one at which a repetition is noticed; whether there are earlier ones is asked only once the
--- row is locked, from when on nobody can add one.
-CREATE FUNCTION {{schema}}.forget_event_ids(from_earlier boolean, first_page bigint, page_count integer, forgettable int8multirange)
-RETURNS bigint
+-- What one call of a function that removes rows came to: how many are gone, and where the next call goes on; null: all was looked at. Each
+-- call is one short transaction over a bounded piece of a table, and goes by an index or by pages, whatever the size of the table.
+CREATE TYPE {{schema}}.removal AS (removed bigint, next jsonb);
+
+-- Removes the ids of some pages whose positions nobody needs any more. It waits for nobody: what is locked stays for the next time, and what
+-- an open dead letter bears stays until that is resolved: a replay may bring it. Of an id that was applied several times the latest position
+-- goes last, since it is the one at which a repetition is noticed; whether there are earlier ones is asked only once the row is locked, from
+-- when on nobody can add one. A place is whether it is in the earlier positions, and the page.
+CREATE FUNCTION {{schema}}.remove_event_ids(forgettable int8multirange, place jsonb, page_count integer) RETURNS {{schema}}.removal
 LANGUAGE plpgsql AS $$
 DECLARE
+  result {{schema}}.removal;
+  from_earlier boolean := coalesce((place ->> 0)::boolean, true);
+  first_page bigint := coalesce((place ->> 1)::bigint, 0);
   next_page bigint := first_page + page_count;
   low tid := format('(%s,0)', first_page);
   high tid := format('(%s,0)', next_page);
@@ -609,10 +616,85 @@ BEGIN
        AND NOT EXISTS (SELECT FROM {{schema}}.dead_letters d
                         WHERE d.event_id = e.event_id AND d.session_id = e.session_id AND d.resolved_at IS NULL);
   END IF;
+  GET DIAGNOSTICS result.removed = ROW_COUNT;
   page_total := pg_catalog.pg_relation_size(
     format('%I.%I', {{schema_literal}}, CASE WHEN from_earlier THEN 'earlier_event_ids' ELSE 'event_ids' END)::regclass)
     / current_setting('block_size')::bigint;
-  RETURN CASE WHEN next_page < page_total THEN next_page END;
+  IF next_page < page_total THEN
+    result.next := jsonb_build_array(from_earlier, next_page);
+  ELSIF from_earlier THEN
+    result.next := jsonb_build_array(false, 0);
+  END IF;
+  RETURN result;
+END $$;
+
+-- Removes checkpoints that are older than `kept`, lane by lane, but of each lane never the newest. A place is the lane that comes next.
+CREATE FUNCTION {{schema}}.remove_checkpoints(kept interval, place jsonb, piece integer) RETURNS {{schema}}.removal
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+DECLARE
+  result {{schema}}.removal := (0, NULL);
+  of_lane text;
+  newest timestamptz;
+  gone bigint;
+BEGIN
+  SELECT min(c.lane) INTO of_lane FROM {{schema}}.checkpoints c WHERE c.lane >= coalesce(place ->> 0, '');
+  FOR visited IN 1 .. piece LOOP
+    EXIT WHEN of_lane IS NULL;
+    SELECT max(c.taken_at) INTO newest FROM {{schema}}.checkpoints c WHERE c.lane = of_lane;
+    -- By their places in the table, in the order of which rows are deleted: two that do this at once can't wait for each other.
+    DELETE FROM {{schema}}.checkpoints c
+     WHERE c.ctid = ANY (ARRAY(
+             SELECT o.ctid FROM {{schema}}.checkpoints o
+              WHERE o.lane = of_lane AND o.taken_at < least(newest, now() - kept)
+              ORDER BY o.taken_at LIMIT piece - result.removed));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    result.removed := result.removed + gone;
+    EXIT WHEN result.removed >= piece;
+    SELECT min(c.lane) INTO of_lane FROM {{schema}}.checkpoints c WHERE c.lane > of_lane;
+  END LOOP;
+  IF of_lane IS NOT NULL THEN result.next := jsonb_build_array(of_lane); END IF;
+  RETURN result;
+END $$;
+
+-- Removes dead letters of these lanes that were resolved longer ago than `kept`, but none at or after the oldest entry that the lane's stream
+-- holds (null: it holds none): it may be read again, and is known by its row. An open one stays whatever its age, and so does one that
+-- somebody holds. A place is the lane, by its number among these, and the last letter of it that was looked at.
+CREATE FUNCTION {{schema}}.remove_dead_letters(
+  kept interval, lanes text[], first_mss bigint[], first_nos bigint[], place jsonb, piece integer) RETURNS {{schema}}.removal
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+DECLARE
+  result {{schema}}.removal := (0, NULL);
+  after_at timestamptz := coalesce((place ->> 1)::timestamptz, '-infinity');
+  after_id bigint := coalesce((place ->> 2)::bigint, 0);
+  rest bigint := piece;
+  gone bigint;
+  looked_at bigint;
+BEGIN
+  FOR i IN coalesce((place ->> 0)::integer, 1) .. cardinality(lanes) LOOP
+    WITH due AS MATERIALIZED (
+           SELECT d.ctid AS place, d.id, d.resolved_at,
+                  first_mss[i] IS NOT NULL AND (d.entry_ms < 0, d.entry_ms, d.entry_no < 0, d.entry_no)
+                    >= (first_mss[i] < 0, first_mss[i], first_nos[i] < 0, first_nos[i]) AS is_held
+             FROM {{schema}}.dead_letters d
+            WHERE d.lane = lanes[i] AND d.resolved_at < now() - kept AND (d.resolved_at, d.id) > (after_at, after_id)
+            ORDER BY d.resolved_at, d.id LIMIT rest FOR UPDATE SKIP LOCKED),
+         removed AS (
+           DELETE FROM {{schema}}.dead_letters d
+            WHERE d.ctid = ANY (ARRAY(SELECT l.place FROM due l WHERE NOT l.is_held)) RETURNING d.id)
+    SELECT (SELECT count(*) FROM removed), count(*), max(l.resolved_at), (array_agg(l.id ORDER BY l.resolved_at DESC, l.id DESC))[1]
+      INTO gone, looked_at, after_at, after_id FROM due l;
+    result.removed := result.removed + gone;
+    rest := rest - looked_at;
+    IF rest <= 0 THEN
+      result.next := jsonb_build_array(i, after_at, after_id);
+      EXIT;
+    END IF;
+    after_at := '-infinity';
+    after_id := 0;
+  END LOOP;
+  RETURN result;
 END $$;
 
 -- The slow, exact path: entry by entry, each in a subtransaction of its own, in order. It answers for every entry that was not

@@ -212,6 +212,34 @@ BEGIN
   END LOOP;
 END $$;
 
+-- Removes of each session all snapshots but the `kept` newest by position. A piece is so many rows that are looked at, in the order of the key,
+-- each together with the one that comes `kept` later. A place is the last row that was looked at.
+CREATE FUNCTION {{schema}}.remove_snapshots(kept integer, place jsonb, piece integer) RETURNS {{schema}}.removal
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+DECLARE
+  result {{schema}}.removal;
+  after_session text := coalesce(place ->> 0, '');
+  after_ms bigint := coalesce((place ->> 1)::bigint, -1);
+  after_no bigint := coalesce((place ->> 2)::bigint, -1);
+  after_lane integer := coalesce((place ->> 3)::integer, -1);
+BEGIN
+  WITH near AS MATERIALIZED (
+         SELECT n.*, row_number() OVER (ORDER BY n.session_id, n.entry_ms, n.entry_no, n.lane_id) AS number,
+                lead(true, kept) OVER (PARTITION BY n.session_id ORDER BY n.entry_ms, n.entry_no, n.lane_id) AS is_old
+           FROM (SELECT s.ctid AS place, s.session_id, s.entry_ms, s.entry_no, s.lane_id FROM {{schema}}.snapshots s
+                  WHERE (s.session_id, s.entry_ms, s.entry_no, s.lane_id) > (after_session, after_ms, after_no, after_lane)
+                  ORDER BY s.session_id, s.entry_ms, s.entry_no, s.lane_id LIMIT piece + kept) AS n),
+       removed AS (
+         DELETE FROM {{schema}}.snapshots s
+          WHERE s.ctid = ANY (ARRAY(SELECT n.place FROM near n WHERE n.is_old AND n.number <= piece)) RETURNING s.session_id)
+  SELECT (SELECT count(*) FROM removed),
+         (SELECT jsonb_build_array(n.session_id, n.entry_ms, n.entry_no, n.lane_id) FROM near n
+           WHERE n.number = piece AND (SELECT count(*) FROM near) = piece + kept)
+    INTO result.removed, result.next;
+  RETURN result;
+END $$;
+
 -- A session's visible messages and its calls, in order.
 CREATE FUNCTION {{schema}}.transcript(session_id text)
 RETURNS TABLE (entry_ms bigint, entry_no bigint, lane_id integer, kind text, role text, content text, body jsonb, at timestamptz)

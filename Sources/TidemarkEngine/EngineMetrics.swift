@@ -35,6 +35,7 @@ package struct EngineMetrics: Sendable {
     // A counter that first appears with its first count looks to a scraper as if it had always stood there.
     for reason in RejectionReason.allCases { _ = counter("dead_letters_total", [("reason", reason.rawValue)]) }
     for kind in Self.divergenceKinds { _ = counter("divergences_total", [("kind", kind)]) }
+    for table in RetentionTable.allCases { _ = counter("retention_deleted_rows_total", [("table", table.rawValue)]) }
     for fault in Self.retryClasses { _ = counter("retries_total", [("class", fault)]) }
   }
 
@@ -126,6 +127,10 @@ package struct EngineMetrics: Sendable {
 
   /// The ledger has less of so many lanes than was committed.
   func wentBack(_ lanes: Int) { ledgerRewinds.increment(by: lanes) }
+
+  func retentionDeleted(_ table: RetentionTable, _ rows: Int) {
+    counter("retention_deleted_rows_total", [("table", table.rawValue)]).increment(by: rows)
+  }
 
   func leasesChanged(_ count: Int) { leaseChanges.increment(by: count) }
 }

@@ -51,6 +51,8 @@ package actor LaneCoordinator {
   let mirrorable = ChangeSignal()
   /// Raised when there may be more or fewer lanes to read.
   let population = ChangeSignal()
+  /// Raised when other rows may be kept, or for another time.
+  nonisolated let retentionChanged = ChangeSignal()
 
   /// What operators want of lanes.
   var controls = LaneControls()
@@ -289,19 +291,21 @@ package actor LaneCoordinator {
     evidence.renewals += 1
   }
 
-  /// What a reload may change: limits, waits and lanes.
+  /// What a reload may change: limits, waits, lanes, and how long rows are kept.
   package func apply(_ new: WorkerSettings) {
     settings.flow = new.flow
     settings.retry = new.retry
     if settings.lanes != new.lanes { reconfigure(new.lanes) }
     settings.trim = new.trim
     settings.pressure = new.pressure
+    settings.retention = new.retention
     scheduler.limits = new.flow
     revive(.all)
     committable.raise()
     readable.raise()
     population.raise()
     ownership.raise()
+    retentionChanged.raise()
   }
 
   /// No more reading; what waits is committed. ``nextRead(at:block:)`` and then ``nextWork()`` answer nil.

@@ -77,7 +77,7 @@ package struct Worker: Service {
     let listener = LeaseListener(news: try sink.makeLeaseNews(), coordinator: coordinator, logger: logger)
     let trimmer = LaneTrimmer(
       source: source, ledger: ledger, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
-    let pruner = EventIDPruner(source: source, sink: sink, coordinator: coordinator, logger: logger)
+    let retention = RetentionSweeper(source: source, sink: sink, coordinator: coordinator, metrics: metrics, logger: logger)
     let placer = LanePlacer(source: source, coordinator: coordinator, publisher: publisher, logger: logger)
     let committers = try await (0..<coordinator.settings.writers).map { _ in
       BatchCommitter(
@@ -102,7 +102,7 @@ package struct Worker: Service {
         }
         background.addTask { await placer.run() }
         background.addTask { await trimmer.run() }
-        background.addTask { await pruner.run() }
+        background.addTask { await retention.run() }
         background.addTask { await ledger.run() }
         background.addTask { await controls.run() }
         await flow(inspector, trust, publisher, committers)

@@ -40,14 +40,14 @@ package struct WorkerSettings: Sendable {
   package var discover: Duration
   package var leaseTTL: Duration
   package var checkpointInterval: Duration
-  package var dedupeWindow: Duration
+  package var retention: RetentionLimits
   package var rewind: Rewind
   package var trim: TrimLimits
   package var pressure: PressureLimits
 
   package init(
     flow: FlowLimits, decode: EntryDecoder.Limits, retry: RetryPolicy, builtIn: BuiltInLanes?, lanes: [LaneItem], writers: Int,
-    discover: Duration, leaseTTL: Duration, checkpointInterval: Duration, dedupeWindow: Duration, rewind: Rewind = .resume,
+    discover: Duration, leaseTTL: Duration, checkpointInterval: Duration, retention: RetentionLimits, rewind: Rewind = .resume,
     trim: TrimLimits = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: []),
     pressure: PressureLimits = PressureLimits(slow: .seconds(5), stop: .seconds(60), memory: 0.8)
   ) {
@@ -60,7 +60,7 @@ package struct WorkerSettings: Sendable {
     self.discover = discover
     self.leaseTTL = leaseTTL
     self.checkpointInterval = checkpointInterval
-    self.dedupeWindow = dedupeWindow
+    self.retention = retention
     self.rewind = rewind
     self.trim = trim
     self.pressure = pressure

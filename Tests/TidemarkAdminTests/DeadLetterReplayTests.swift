@@ -72,7 +72,8 @@ import TidemarkTestKit
         haltBackoff: .seconds(1)),
       decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
       retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(50)), builtIn: nil, lanes: [.init(streams: "a", start: .oldest)],
-      writers: 1, discover: .milliseconds(50), leaseTTL: .seconds(10), checkpointInterval: .seconds(10), dedupeWindow: .seconds(60))
+      writers: 1, discover: .milliseconds(50), leaseTTL: .seconds(10), checkpointInterval: .seconds(10),
+      retention: RetentionLimits(dedupeWindow: .seconds(60)))
     let worker = Worker(
       identity: Self.identity, settings: settings,
       source: RedisLaneSource(try RedisConfiguration(url: scene.servers.redis.url), prefix: "tide"), sink: scene.sink,

@@ -16,7 +16,7 @@ import TidemarkTestKit
       haltBackoff: .seconds(1)),
     decode: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false),
     retry: RetryPolicy(base: .milliseconds(50), cap: .seconds(1)), builtIn: nil, lanes: [], writers: 1,
-    discover: .seconds(1), leaseTTL: .seconds(10), checkpointInterval: .seconds(10), dedupeWindow: .seconds(60))
+    discover: .seconds(1), leaseTTL: .seconds(10), checkpointInterval: .seconds(10), retention: RetentionLimits(dedupeWindow: .seconds(60)))
 
   private func source(_ coordinator: LaneCoordinator, redis: String, postgres: String) throws -> WorkerAdminSource {
     try source({ await coordinator.status() }, { await coordinator.turn() }, redis: redis, postgres: postgres)

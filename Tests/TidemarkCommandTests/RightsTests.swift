@@ -101,6 +101,7 @@ import TidemarkTestKit
       "REVOKE SELECT ON tidemark.connected_workers FROM", "connected_workers (SELECT)",
       "GRANT SELECT ON TABLE \"tidemark\".\"connected_workers\" TO"
     ),
+    ("REVOKE DELETE ON tidemark.snapshots FROM", "snapshots (DELETE)", "GRANT DELETE ON TABLE \"tidemark\".\"snapshots\" TO"),
     ("REVOKE DELETE ON tidemark.context FROM", "context (DELETE)", "GRANT DELETE ON TABLE \"tidemark\".\"context\" TO"),
     (
       "REVOKE EXECUTE ON FUNCTION tidemark.tell_workers() FROM PUBLIC,", "tell_workers() (EXECUTE)",

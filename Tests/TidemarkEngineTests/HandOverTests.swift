@@ -10,7 +10,7 @@ import TidemarkCore
       haltBackoff: .seconds(1)),
     decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false), retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5)),
     builtIn: nil, lanes: [], writers: 1, discover: .seconds(1), leaseTTL: .seconds(10), checkpointInterval: .seconds(10),
-    dedupeWindow: .seconds(60))
+    retention: RetentionLimits(dedupeWindow: .seconds(60)))
   private static let shard = Shard.of("a", builtIn: nil)
   static func record(_ name: String, shard: Int) -> LaneRecord {
     LaneRecord(

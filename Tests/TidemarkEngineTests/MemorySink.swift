@@ -40,8 +40,13 @@ final class MemorySink: ChangeSink {
     var stuck: Set<String> = []
     var timeline = 1
     var milliseconds: Int64 = 0
-    /// Positions whose producers' ids were forgotten, call by call.
-    var forgotten: [(ranges: [Range<Int64>], place: EventIDPlace)] = []
+    /// What was to be removed, piece by piece.
+    var removals: [(rule: RetentionRule, place: RetentionPlace?, rows: Int)] = []
+    /// What becomes of the next pieces of a table; of all others, that nothing is left.
+    var pieces: [RetentionTable: [RetentionPiece]] = [:]
+    var lanesOfLetters: [String] = []
+    /// Why nothing can be removed from a table.
+    var irremovable: [RetentionTable: SinkError] = [:]
     /// How often all connections were ended.
     var restarts = 0
     /// What happens while the ledger's answer is on its way.
@@ -232,10 +237,16 @@ final class MemorySink: ChangeSink {
     }
   }
 
-  func forgetEventIDs(_ ranges: [Range<Int64>], from place: EventIDPlace) async throws -> EventIDPlace? {
-    state.withLock { $0.forgotten.append((ranges, place)) }
-    let isLast = place.page == 2
-    return place.isEarlier ? isLast ? .latest : .init(isEarlier: true, page: 2) : isLast ? nil : .init(isEarlier: false, page: 2)
+  func lanesOfLetters(resolvedBefore age: Duration) async throws -> [String] { state.withLock { $0.lanesOfLetters } }
+
+  func remove(_ rule: RetentionRule, from place: RetentionPlace?, rows: Int) async throws -> RetentionPiece {
+    try state.withLock { state in
+      state.removals.append((rule, place, rows))
+      if let failure = state.irremovable[rule.table] { throw failure }
+      guard let piece = state.pieces[rule.table]?.first else { return RetentionPiece(removed: 0, next: nil) }
+      state.pieces[rule.table]?.removeFirst()
+      return piece
+    }
   }
 
   func makeWriter() throws -> any ChangeWriter { MemoryWriter(sink: self) }

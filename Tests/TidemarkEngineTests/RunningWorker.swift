@@ -30,7 +30,7 @@ struct RunningWorker {
       decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
       retry: retry, builtIn: builtIn,
       lanes: lanes.map { .init(streams: $0, start: start) }, writers: 2, discover: .milliseconds(10), leaseTTL: leaseTTL,
-      checkpointInterval: .seconds(10), dedupeWindow: .seconds(60), trim: trim)
+      checkpointInterval: .seconds(10), retention: RetentionLimits(dedupeWindow: .seconds(60)), trim: trim)
     let worker = Worker(
       identity: WorkerIdentity(name: name, host: "here", pid: 1), settings: settings, source: source, sink: sink,
       routes: RouteTable(), metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), claim: claim, logger: logger)

@@ -117,8 +117,7 @@ import TidemarkTestKit
   }
 
   private static func forget(_ ranges: [Range<Int64>], _ sink: SinkFixture) async throws {
-    var place: EventIDPlace? = .first
-    while let current = place { place = try await sink.sink.forgetEventIDs(ranges, from: current) }
+    _ = try await sink.sweep(.eventIDs(ranges))
   }
 
   @Test func `forgetting takes the positions that it is told, and of an id the latest last`() async throws {
@@ -150,12 +149,9 @@ import TidemarkTestKit
       let holder = try await connect(to: sink.server)
       try await holder.script("begin", deadline: generous)
       _ = try await holder.one("select entry_ms from tide.event_ids where event_id = 'e20000' for update")
-      var (place, pieces) = (EventIDPlace.first as EventIDPlace?, 0)
-      while let current = place {
-        place = try await sink.sink.forgetEventIDs([0..<39_001], from: current)
-        pieces += 1
-      }
-      #expect(pieces > 5)
+      let pieces = try await sink.sweep(.eventIDs([0..<39_001]), rows: 5_000)
+      #expect(pieces.count > 5)
+      #expect(pieces.reduce(0) { $0 + $1.removed } == 38_999)
       #expect(try await sink.one("select count(*) from tide.event_ids") == "1001")
       await holder.rollback()
       try await Self.forget([0..<39_001], sink)

@@ -111,6 +111,15 @@ struct SinkFixture {
     return result.int64(0, "id")
   }
 
+  /// Removes everything that a rule says, piece by piece.
+  func sweep(_ rule: RetentionRule, rows: Int = 10_000, over other: PostgresSink? = nil) async throws -> [RetentionPiece] {
+    var pieces: [RetentionPiece] = []
+    repeat {
+      pieces.append(try await (other ?? sink).remove(rule, from: pieces.last?.next, rows: rows))
+    } while pieces.last?.next != nil
+    return pieces
+  }
+
   func one(_ sql: String) async throws -> String? { try await connection.one(sql) }
 
   func rows(_ sql: String) async throws -> [[String?]] {

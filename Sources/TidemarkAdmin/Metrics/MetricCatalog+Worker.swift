@@ -55,6 +55,9 @@ extension MetricCatalog {
     "ledger_rewinds_total", .counter, of: .worker,
     "Lanes of which PostgreSQL had less than this worker had committed: it went back without another timeline. "
       + "What Redis still has is committed again.")
+  static let retentionDeleted = MetricDefinition(
+    "retention_deleted_rows_total", .counter, labels: ["table"], of: .worker,
+    "Rows that this worker removed because they had been kept for long enough; event_ids counts producers' ids, of earlier_event_ids, too.")
   static let leaseChanges = MetricDefinition(
     "lease_changes_total", .counter, of: .worker, "Shards that this worker took, lost or gave back.")
   static let divergences = MetricDefinition(
@@ -77,7 +80,7 @@ extension MetricCatalog {
 
   static let workers: [MetricDefinition] = [
     lanesByState, lagEntries, lagSeconds, commitLag, batchEntries, batchBytes, batchDuration, unknownTypes, retries, fenced, ledgerRewinds,
-    leaseChanges, bufferBytes, backpressure, deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError, redisUp, postgresUp,
+    retentionDeleted, leaseChanges, bufferBytes, backpressure, deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError, redisUp, postgresUp,
     redisEvictionSafe, reloadSuccess, buildInfo, processCPU, processMemory, processVirtualMemory, processStart, processOpenFiles,
     processMaxOpenFiles,
   ]

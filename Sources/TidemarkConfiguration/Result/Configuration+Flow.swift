@@ -69,4 +69,14 @@ extension Configuration {
   package enum Rewind: String, CaseIterable, Sendable {
     case halt, resume, reseed
   }
+
+  package struct Retention: Equatable, Sendable {
+    package var checkpoints = Duration.seconds(30 * 86_400)
+    package var snapshotsPerSession = 3
+    package var deadLettersResolved = Duration.seconds(90 * 86_400)
+    /// Nil: for ever. Reserved.
+    package var changes: Duration?
+    /// Nil: for ever. Reserved.
+    package var messages: Duration?
+  }
 }

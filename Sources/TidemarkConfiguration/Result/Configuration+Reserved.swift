@@ -18,14 +18,4 @@ extension Configuration {
     /// Zero: never.
     package var evictIdleAfter = Duration.zero
   }
-
-  package struct Retention: Equatable, Sendable {
-    package var checkpoints = Duration.seconds(30 * 86_400)
-    package var snapshotsPerSession = 3
-    package var deadLettersResolved = Duration.seconds(90 * 86_400)
-    /// Nil: for ever.
-    package var changes: Duration?
-    /// Nil: for ever.
-    package var messages: Duration?
-  }
 }

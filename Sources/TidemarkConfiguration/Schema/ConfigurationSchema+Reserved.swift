@@ -37,26 +37,4 @@ extension ConfigurationSchema {
         "hot.evict_idle_after", \.hot.evictIdleAfter, .duration(.zero...(.seconds(365 * 86_400))), .reserved,
         "An idle, durable session leaves Redis after this time. 0 means never."),
     ])
-
-  private static let kept = Duration.seconds(60)...Duration.seconds(36_500 * 86_400)
-
-  static let retention = Section(
-    "retention", "How long PostgreSQL keeps what is not the state itself.",
-    [
-      ConfigurationKey(
-        "retention.checkpoints", \.retention.checkpoints, .duration(kept), .reserved,
-        "How long rows of `checkpoints` are kept."),
-      ConfigurationKey(
-        "retention.snapshots_per_session", \.retention.snapshotsPerSession, .integer(1...1_000_000), .reserved,
-        "How many snapshots of a session are kept."),
-      ConfigurationKey(
-        "retention.dead_letters_resolved", \.retention.deadLettersResolved, .duration(kept), .reserved,
-        "How long a resolved dead letter is kept."),
-      ConfigurationKey(
-        "retention.changes", \.retention.changes, .duration(kept), [.optional, .reserved],
-        "How long rows of `changes` are kept. Left out, for ever."),
-      ConfigurationKey(
-        "retention.messages", \.retention.messages, .duration(kept), [.optional, .reserved],
-        "How long messages are kept. Left out, for ever."),
-    ])
 }

@@ -73,8 +73,11 @@ package protocol ChangeSink: Sendable {
   /// All lanes of the ledger, whoever owns them, and what time it is there.
   func eventIDLanes() async throws -> (now: Int64, lanes: [EventIDRetention.Lane])
 
-  /// Forgets producers' ids of these positions, a bounded piece of a sweep. Answers where it goes on; nil at its end.
-  func forgetEventIDs(_ ranges: [Range<Int64>], from place: EventIDPlace) async throws -> EventIDPlace?
+  /// Lanes with dead letters that were resolved longer ago than this.
+  func lanesOfLetters(resolvedBefore age: Duration) async throws -> [String]
+
+  /// Removes what a rule says, a piece of about so many rows: one short transaction. Nil is the beginning of the table.
+  func remove(_ rule: RetentionRule, from place: RetentionPlace?, rows: Int) async throws -> RetentionPiece
 
   /// A connection of its own for committing batches.
   func makeWriter() throws -> any ChangeWriter

@@ -37,7 +37,11 @@ struct LedgerSQL: Sendable {
   let checkpoint: String
   let noteUnknownTypes: String
   let eventIDLanes: String
-  let forgetEventIDs: String
+  let removeEventIDs: String
+  let removeCheckpoints: String
+  let lanesOfLetters: String
+  let removeDeadLetters: String
+  let removeSnapshots: String
   let lockedLetters: String
   let resolve: String
   let lockedLane: String
@@ -270,6 +274,25 @@ struct LedgerSQL: Sendable {
              (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now
         FROM (VALUES (0)) AS one LEFT JOIN \(schema).lanes l ON true
       """
-    forgetEventIDs = "SELECT \(schema).forget_event_ids($1::boolean, $2::bigint, $3::integer, $4::int8multirange) AS next"
+    let kept = "make_interval(secs => $1::double precision)"
+    removeEventIDs = "SELECT removed, next::text FROM \(schema).remove_event_ids($1::int8multirange, $2::jsonb, $3::integer)"
+    removeCheckpoints = "SELECT removed, next::text FROM \(schema).remove_checkpoints(\(kept), $2::jsonb, $3::integer)"
+    // From one lane to the next by the index: their letters may be many.
+    lanesOfLetters = """
+      WITH RECURSIVE of_lane AS (
+        SELECT min(d.lane) AS lane FROM \(schema).dead_letters d WHERE d.resolved_at IS NOT NULL
+        UNION ALL
+        SELECT (SELECT min(d.lane) FROM \(schema).dead_letters d WHERE d.resolved_at IS NOT NULL AND d.lane > o.lane)
+          FROM of_lane o WHERE o.lane IS NOT NULL)
+      SELECT o.lane FROM of_lane o
+        CROSS JOIN LATERAL (SELECT d.resolved_at FROM \(schema).dead_letters d WHERE d.lane = o.lane AND d.resolved_at IS NOT NULL
+                             ORDER BY d.resolved_at LIMIT 1) AS oldest
+       WHERE oldest.resolved_at < now() - \(kept)
+      """
+    removeDeadLetters = """
+      SELECT removed, next::text
+        FROM \(schema).remove_dead_letters(\(kept), $2::text[], $3::bigint[], $4::bigint[], $5::jsonb, $6::integer)
+      """
+    removeSnapshots = "SELECT removed, next::text FROM \(schema).remove_snapshots($1::integer, $2::jsonb, $3::integer)"
   }
 }

@@ -88,12 +88,19 @@ struct Composition {
         return WorkerSettings.LaneItem(streams: item.streams, start: start)
       },
       writers: configuration.postgres.writers, discover: configuration.discover, leaseTTL: configuration.lease.ttl,
-      checkpointInterval: configuration.checkpoint.interval, dedupeWindow: configuration.dedupe.window, rewind: rewind,
+      checkpointInterval: configuration.checkpoint.interval, retention: retentionLimits, rewind: rewind,
       trim: TrimLimits(
         isEnabled: configuration.trim.isEnabled, keep: configuration.trim.keep, keepBytes: configuration.trim.keepBytes.bytes,
         ignoredGroups: Set(configuration.trim.ignoreGroups)),
       pressure: PressureLimits(
         slow: configuration.pressure.slow, stop: configuration.pressure.stop, memory: Double(configuration.pressure.memory) / 100))
+  }
+
+  private var retentionLimits: RetentionLimits {
+    let retention = configuration.retention
+    return RetentionLimits(
+      checkpoints: retention.checkpoints, resolvedDeadLetters: retention.deadLettersResolved,
+      snapshotsPerSession: retention.snapshotsPerSession, dedupeWindow: configuration.dedupe.window)
   }
 
   private var rewind: WorkerSettings.Rewind {
