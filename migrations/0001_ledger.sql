@@ -587,7 +587,7 @@ CREATE TYPE {{schema}}.removal AS (removed bigint, next jsonb);
 -- goes last, since it is the one at which a repetition is noticed; whether there are earlier ones is asked only once the row is locked, from
 -- when on nobody can add one. A place is whether it is in the earlier positions, and the page.
 CREATE FUNCTION {{schema}}.remove_event_ids(forgettable int8multirange, place jsonb, page_count integer) RETURNS {{schema}}.removal
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
   result {{schema}}.removal;
   from_earlier boolean := coalesce((place ->> 0)::boolean, true);
@@ -628,13 +628,15 @@ BEGIN
   RETURN result;
 END $$;
 
--- Removes checkpoints that are older than `kept`, lane by lane, but of each lane never the newest. A place is the lane that comes next.
+-- Removes checkpoints that are older than `kept`, lane by lane, but of each lane never the newest. A place is the lane that comes next, and the
+-- last checkpoint of it that is gone: until they are vacuumed, its entries in the index would be gone over again with each piece.
 CREATE FUNCTION {{schema}}.remove_checkpoints(kept interval, place jsonb, piece integer) RETURNS {{schema}}.removal
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
 DECLARE
   result {{schema}}.removal := (0, NULL);
   of_lane text;
+  after_at timestamptz := coalesce((place ->> 1)::timestamptz, '-infinity');
   newest timestamptz;
   gone bigint;
 BEGIN
@@ -643,17 +645,19 @@ BEGIN
     EXIT WHEN of_lane IS NULL;
     SELECT max(c.taken_at) INTO newest FROM {{schema}}.checkpoints c WHERE c.lane = of_lane;
     -- By their places in the table, in the order of which rows are deleted: two that do this at once can't wait for each other.
-    DELETE FROM {{schema}}.checkpoints c
-     WHERE c.ctid = ANY (ARRAY(
-             SELECT o.ctid FROM {{schema}}.checkpoints o
-              WHERE o.lane = of_lane AND o.taken_at < least(newest, now() - kept)
-              ORDER BY o.taken_at LIMIT piece - result.removed));
-    GET DIAGNOSTICS gone = ROW_COUNT;
+    WITH removed AS (
+           DELETE FROM {{schema}}.checkpoints c
+            WHERE c.ctid = ANY (ARRAY(
+                    SELECT o.ctid FROM {{schema}}.checkpoints o
+                     WHERE o.lane = of_lane AND o.taken_at > after_at AND o.taken_at < least(newest, now() - kept)
+                     ORDER BY o.taken_at LIMIT piece - result.removed)) RETURNING c.taken_at)
+    SELECT count(*), max(r.taken_at) INTO gone, after_at FROM removed r;
     result.removed := result.removed + gone;
     EXIT WHEN result.removed >= piece;
+    after_at := '-infinity';
     SELECT min(c.lane) INTO of_lane FROM {{schema}}.checkpoints c WHERE c.lane > of_lane;
   END LOOP;
-  IF of_lane IS NOT NULL THEN result.next := jsonb_build_array(of_lane); END IF;
+  IF of_lane IS NOT NULL THEN result.next := jsonb_build_array(of_lane, after_at); END IF;
   RETURN result;
 END $$;
 

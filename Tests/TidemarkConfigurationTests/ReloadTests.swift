@@ -57,7 +57,8 @@ import Testing
   }
 
   @Test func reservedSettingsAwayFromTheirDefaultsAreWarnedOf() throws {
-    let loaded = try load("retention: { checkpoints: 2d, messages: 2d }\nhot: { messages: 10 }", environment: ["TIDEMARK_RETENTION_CHANGES": "1d"])
+    let loaded = try load(
+      "retention: { checkpoints: 2d, messages: 2d }\nhot: { messages: 10 }", environment: ["TIDEMARK_RETENTION_CHANGES": "1d"])
     #expect(
       loaded.warnings == [
         "tidemark.yaml:2:18: hot.messages is reserved: this release reads it and does not act on it",

@@ -80,8 +80,8 @@ extension MetricCatalog {
 
   static let workers: [MetricDefinition] = [
     lanesByState, lagEntries, lagSeconds, commitLag, batchEntries, batchBytes, batchDuration, unknownTypes, retries, fenced, ledgerRewinds,
-    retentionDeleted, leaseChanges, bufferBytes, backpressure, deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError, redisUp, postgresUp,
-    redisEvictionSafe, reloadSuccess, buildInfo, processCPU, processMemory, processVirtualMemory, processStart, processOpenFiles,
-    processMaxOpenFiles,
+    retentionDeleted, leaseChanges, bufferBytes, backpressure, deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError,
+    redisUp, postgresUp, redisEvictionSafe, reloadSuccess, buildInfo, processCPU, processMemory, processVirtualMemory, processStart,
+    processOpenFiles, processMaxOpenFiles,
   ]
 }
