@@ -15,6 +15,9 @@ import TidemarkTestKit
       self.detail = detail
     }
 
+    /// Whether it names a session that Postgres can store.
+    var hasSession: Bool { zip(record.parts, record.parts.dropFirst()).contains { $0 == Array("session".utf8) && $1 == Array("s".utf8) } }
+
     func with(_ field: String, _ value: [UInt8]) -> Bad {
       var bad = self
       bad.record = record.with(field, value)
@@ -186,21 +189,23 @@ import TidemarkTestKit
     _ = try await product.value("alter table tidemark.messages add constraint allowed check (model <> 'forbidden')")
   }
 
-  /// Each has its reason, its detail, and every byte as it was written.
+  /// Each has its reason, its detail, its session where that is usable, and every byte as it was written.
   private func expect(_ all: [(bad: Bad, id: String)], _ product: Product) async throws {
     for (bad, id) in all {
       let row = try await product.rows(
         """
-        select reason, raw_complete, (select string_agg(encode(p, 'hex'), ',' order by n) from unnest(raw) with ordinality r (p, n)), detail
+        select reason, raw_complete, coalesce(session_id, ''),
+               (select string_agg(encode(p, 'hex'), ',' order by n) from unnest(raw) with ordinality r (p, n)), detail
           from tidemark.dead_letters where tidemark.entry_id(entry_ms, entry_no) = '\(id)'
         """)
       #expect(row.count == 1, "\(bad.record.name)")
-      let parts = (row.first ?? "").split(separator: "|", maxSplits: 3, omittingEmptySubsequences: false)
-      guard parts.count == 4 else { continue }
+      let parts = (row.first ?? "").split(separator: "|", maxSplits: 4, omittingEmptySubsequences: false)
+      guard parts.count == 5 else { continue }
       #expect(parts[0] == bad.reason, "\(bad.record.name)")
       #expect(parts[1] == "t", "\(bad.record.name)")
-      #expect(parts[2] == bad.record.hex, "\(bad.record.name)")
-      #expect(bad.detail.isEmpty || parts[3].contains(bad.detail), "\(bad.record.name): \(parts[3])")
+      #expect(parts[2] == (bad.hasSession ? "s" : ""), "\(bad.record.name)")
+      #expect(parts[3] == bad.record.hex, "\(bad.record.name)")
+      #expect(bad.detail.isEmpty || parts[4].contains(bad.detail), "\(bad.record.name): \(parts[4])")
     }
   }
 

@@ -197,6 +197,19 @@ import Testing
     #expect(batch.text(batch.entries[0].fields) == "{\"x\u{FFFD}\":\"\u{FFFD}\"}")
   }
 
+  @Test func `a dead letter bears its session, as Postgres can store it, whatever the reason`() {
+    let entries: [[RawField]] = [
+      change("messages.cleared", [["x", "\0"]]), change("messages.cleared", [RawField(Array("x".utf8), [0xFF])]),
+      [["type", "messages.cleared"], ["session", "s\0"], RawField(Array("x".utf8), [0xFF])],
+    ]
+    let strict = ChangeBatch.of(numbered(entries))
+    #expect(strict.applied == [])
+    #expect(strict.entries.map { strict.text($0.session) } == ["s", "s", nil])
+    let replacing = ChangeBatch.of(numbered(entries), replacesNUL: true)
+    #expect(replacing.applied == [0])
+    #expect(replacing.entries.map { replacing.text($0.session) } == ["s", "s", "s\u{FFFD}"])
+  }
+
   @Test func `an ephemeral entry and a rejected one make no rows`() {
     let batch = ChangeBatch.of(
       numbered([change("messages.cleared", [["ephemeral", "1"]]), change("context.set", [["key", "k"]]), change("messages.cleared")]))

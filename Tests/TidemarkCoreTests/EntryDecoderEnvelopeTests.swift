@@ -92,6 +92,40 @@ import TidemarkTestKit
     }
   }
 
+  private static let unusable: [(String, [RawField])] = [
+    ("a field given twice", change("a", [["x", "1"], ["x", "2"]])),
+    ("a value that is not UTF-8", change("a", [RawField(Array("x".utf8), [0xC3])])),
+    ("a name that is not UTF-8", [RawField([0xFF], [])] + change("a")),
+    ("a NUL in a value", change("a", [["x", "a\0b"]])),
+    ("no type", [["session", "s"]]),
+    ("too large", change("a", [RawField("x", text(1 << 20))])),
+  ]
+
+  @Test func `a dead letter knows its session whatever else can't be stored or read`() {
+    for (name, fields) in Self.unusable {
+      guard case .rejected(_, let session) = decode(fields) else {
+        Issue.record("\(name) was taken")
+        continue
+      }
+      #expect(session == "s", "\(name)")
+    }
+  }
+
+  @Test func `a session that Postgres can't store, or that is one of two, is not a dead letter's`() {
+    let sessions: [[RawField]] = [
+      [RawField(Array("session".utf8), [0x80])], [["session", "s\0"]], [["session", "s"], ["session", "t"]], [["session", ""]],
+    ]
+    for session in sessions {
+      for others in [[], [["x", "\0"]]] as [[RawField]] {
+        guard case .rejected(_, let kept) = decode([["type", "a"]] + session + others) else {
+          Issue.record("\(session) was taken")
+          continue
+        }
+        #expect(kept == "", "\(session)")
+      }
+    }
+  }
+
   @Test func `a session that is too long is not kept as one`() {
     for fault in [["x", "1"], ["ephemeral", "maybe"]] as [RawField] {
       guard case .rejected(_, let session) = decode([["type", "a"], ["session", text(300)], fault]) else {

@@ -66,7 +66,7 @@ package struct BatchBuilder: ~Copyable {
     } catch {
       entry.disposition = .rejected(error)
       entry.digest = decoder.digest(of: source, in: block) ?? .none
-      if !decoded.session.isEmpty, error.reason != .badUTF8, error.reason != .unstorableText {
+      if !decoded.session.isEmpty {
         entry.session = session(of: block)
         entry.eventID = text(decoded.eventID, of: block)
       }

@@ -28,4 +28,15 @@ extension EntryDecoder {
     guard !value.isEmpty else { throw Rejection(.invalidField, "the field \(name) is empty") }
     try checkLength(value, name, limit)
   }
+
+  /// The session that an entry names, whatever else it holds; empty where it names none or several, or one that is too long or not UTF-8.
+  static func session(of fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> Range<Int> {
+    var session: Range<Int>?
+    for field in fields where FieldNames.envelopeSlot(bytes, field.name) == .session {
+      guard session == nil else { return 0..<0 }
+      session = field.value
+    }
+    guard let session, session.count <= ChangeCatalog.sessionLimit, TextCheck.isUTF8(bytes, session) else { return 0..<0 }
+    return session
+  }
 }

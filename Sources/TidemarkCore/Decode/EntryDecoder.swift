@@ -27,7 +27,8 @@ package struct EntryDecoder: ~Copyable {
     self.limits = limits
   }
 
-  /// Fills `decoded` from an entry. Throws the ``Rejection`` that makes it a dead letter; `decoded.session` is then set if it is usable.
+  /// Fills `decoded` from an entry. Throws the ``Rejection`` that makes it a dead letter; `decoded.session` is then the entry's session, or
+  /// empty where the entry has none that Postgres can store.
   package mutating func decode(_ entry: EntryBlock.Entry, of block: EntryBlock, into decoded: inout DecodedEntry) throws(Rejection) {
     decoded.reset()
     decoded.session = 0..<0
@@ -47,7 +48,11 @@ package struct EntryDecoder: ~Copyable {
         try checkFields(bytes, &room, &decoded)
         return nil
       } catch {
-        if decoded.session.count > ChangeCatalog.sessionLimit { decoded.session = 0..<0 }
+        // Whatever is wrong with the entry, and however early that was found: its session tells whose it is.
+        decoded.session = Self.session(of: fields, bytes)
+        if TextCheck.hasNUL(bytes, decoded.session) {
+          if limits.replacesNUL { decoded.hasNUL = true } else { decoded.session = 0..<0 }
+        }
         return error
       }
     }
