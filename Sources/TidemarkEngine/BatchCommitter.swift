@@ -232,7 +232,9 @@ struct BatchCommitter: Sendable {
         (try? await writer.rejected(segment.lane, after: segment.before.position, through: record.cursor.position)) ?? []
       for entry in rejected { reports.rejected(entry.reason, lane: segment.lane) }
       publisher.publish([PendingMark(record: record, rejected: rejected)])
-      await coordinator.finish(part, .committed(record, deadLettersInARow: 0))
+      let inARow = batch.deadLettersInARow(
+        of: segment, rejected: Set(rejected.map(\.id)), made: record.totals.deadLetters - part.record.totals.deadLetters)
+      await coordinator.finish(part, .committed(record, deadLettersInARow: inARow))
     }
   }
 

@@ -47,6 +47,35 @@ import Testing
     #expect(LaneRecord.named("a", cursor: lane.cursor).furthest == .zero)
   }
 
+  @Test func `without an answer the dead letters in a row are those that the answer would have told`() {
+    let (good, bad, odd) = (Self.good, Self.bad, EntryID(ms: .max, no: .max))
+    let parts: [[[RawField]]] = [
+      [bad, bad, bad], [bad, good, bad], [bad, bad, good], [good, bad, bad], [bad, Self.ephemeral, bad], [good], [],
+    ]
+    for part in parts {
+      // What only Postgres refuses is what the ledger tells, what the decoder refuses is known without.
+      for refused in [nil, part.indices.last, part.indices.first] {
+        for oddIDs in 0...1 {
+          let entries = numbered(part) + Array(repeating: (odd, good), count: oddIDs)
+          guard !entries.isEmpty else { continue }
+          let batch = ChangeBatch.of(entries, record: Self.record())
+          let outcomes = refused.map { [EntryOutcome(entry: $0, kind: .rejected(Rejection(.constraint, "")))] } ?? []
+          let lane = BatchOutcome(batch, outcomes: outcomes).lanes[0]
+          let found = batch.deadLettersInARow(
+            of: batch.segments[0], rejected: Set(lane.rejected.map(\.id)), made: lane.counts.deadLetters)
+          #expect(found == lane.deadLettersInARow, "\(part) \(outcomes)")
+        }
+      }
+    }
+  }
+
+  @Test func `without an answer and without the ledger's letters only those count that the batch made`() {
+    let batch = ChangeBatch.of(numbered([Self.good, Self.bad, Self.bad]), record: Self.record())
+    #expect(batch.deadLettersInARow(of: batch.segments[0], rejected: [], made: 2) == 2)
+    // They were read before: the ledger had them already.
+    #expect(batch.deadLettersInARow(of: batch.segments[0], rejected: Set(batch.entries.map(\.id)), made: 0) == 0)
+  }
+
   @Test func `what was lost is counted, and is part of what Redis had added`() {
     var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
     let gaps = [3, 4].map { LaneGap(after: .zero, before: nil, missing: $0, cause: .trimmed, place: .zero) }

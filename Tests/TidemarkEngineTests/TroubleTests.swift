@@ -87,6 +87,19 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `dead letters count towards the halt also where the commit's answer was lost`() async throws {
+    var running = RunningWorker(source: source, sink: sink, maxEntries: 1, lanes: ["a"])
+    running.haltAfterDeadLetters = 3
+    running.logger = log.logger
+    sink.fail("a", [.loseAnswer, .loseAnswer])
+    let bad = (0..<3).map { _ in source.append("a", session: String(repeating: "s", count: 300)) }
+    try await running.run { _ in
+      let line = try await waitFor("lane.halted", "a")
+      #expect(line.metadata["reason"]?.hasPrefix("3 dead letters in a row") == true)
+      #expect(sink.rejected("a") == bad)
+    }
+  }
+
   @Test(arguments: [(1, 0), (0, 1)] as [(Int64, Int64)])
   func `a lane that dead letters halted goes on when it is retried or one of them is resolved`(retries: Int64, resolutions: Int64)
     async throws
