@@ -40,7 +40,7 @@ struct OwnershipCheck: Sendable {
         verified.append(Verified(record: record, halt: nil, hasStream: comparison.observed.stream != nil))
         continue
       }
-      if let lane = try await mend(record, replacement, comparison, pendingReplacements.pending(of: found), settings) {
+      if let lane = try await hint(record, replacement, comparison, pendingReplacements.pending(of: found), settings) {
         verified.append(lane)
       }
     }
@@ -79,7 +79,7 @@ struct OwnershipCheck: Sendable {
   }
 
   /// What the policy wants with a stream that is another one. Nil where the lane was moved meanwhile.
-  private func mend(
+  private func hint(
     _ record: LaneRecord, _ replacement: StreamReplacement, _ comparison: StreamComparison, _ pending: PendingReplacements.Replacement?,
     _ settings: WorkerSettings
   ) async throws -> Verified? {

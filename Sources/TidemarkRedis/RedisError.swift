@@ -2,7 +2,7 @@ internal import TidemarkCore
 
 /// A failure of a connection to Redis, or a refusal by the server where a reply was required.
 ///
-/// `description` is one line for people: what, where and, where there is one, the mend. It never holds a password or
+/// `description` is one line for people: what, where and, where that is known, how to fix it. It never holds a password or
 /// the content of an entry.
 package struct RedisError: Error, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
   /// What kind of failure it is. A struct, so that a new kind does not break a `switch` elsewhere.
@@ -71,7 +71,7 @@ extension RedisError.Code: CustomStringConvertible {
   package var description: String { name }
 }
 
-/// What the first word of a server's error says about who can mend it.
+/// What the first word of a server's error says about who can fix it.
 enum ServerErrorClass {
   /// It passes by itself: loading, failover, memory, a long script.
   case passing

@@ -1,4 +1,4 @@
-/// What a private server, a child process or a wait reports when it fails: one line that says what, where and the mend.
+/// What a private server, a child process or a wait reports when it fails: one line that says what, where and how to fix it.
 package struct TestKitError: Error, CustomStringConvertible, Sendable {
   /// Which kind of failure it is, for callers that decide by it.
   package enum Code: Sendable, Hashable {

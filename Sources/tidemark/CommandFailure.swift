@@ -2,7 +2,7 @@ import TidemarkAdmin
 import TidemarkConfiguration
 import TidemarkCore
 
-/// Why a command ends with another code than 0, in lines that say what, where and the mend.
+/// Why a command ends with another code than 0, in lines that say what, where and how to fix it.
 struct CommandFailure: Error {
   var code: Int32
   var lines: [String]

@@ -117,12 +117,12 @@ import TidemarkTestKit
     await source.close()
   }
 
-  @Test func `a schema of another version names the mend`() async throws {
+  @Test func `a schema of another version is answered with how to fix it`() async throws {
     try await withServers { servers in
       try await migrate(servers.postgres)
       let coordinator = LaneCoordinator(settings: Self.settings)
       let newest = Migration.all.last?.version ?? 0
-      for (change, mend) in [
+      for (change, hint) in [
         ("UPDATE tide.migrations SET version = version + 10 WHERE version = \(newest)", "run the release that migrated it"),
         ("DELETE FROM tide.migrations WHERE version > 1", "run `tidemark migrate`"),
       ] {
@@ -131,7 +131,7 @@ import TidemarkTestKit
         // Whatever the time that the servers took, the lease is no reason.
         let reasons = await source.reasonsNotReady().filter { !$0.hasPrefix("leases:") }
         #expect(reasons.count == 1)
-        #expect(reasons.first?.hasSuffix(mend) == true)
+        #expect(reasons.first?.hasSuffix(hint) == true)
         await source.close()
       }
     }

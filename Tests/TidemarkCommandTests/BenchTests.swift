@@ -64,12 +64,12 @@ import TidemarkTestKit
 
   @Test func whatSomebodyElseMadeIsRefusedAndKept() async throws {
     try await withProduct { product in
-      func expectRefused(_ what: String, _ mend: String, location: SourceLocation = #_sourceLocation) async throws {
+      func expectRefused(_ what: String, _ hint: String, location: SourceLocation = #_sourceLocation) async throws {
         let outcome = try await product.run("bench", "--quick")
         #expect(outcome.exitCode == 1 && outcome.standardOutput.isEmpty, sourceLocation: location)
         let lines = outcome.standardError.split(separator: "\n")
         #expect(lines.count == 1, "\(outcome.standardError)", sourceLocation: location)
-        #expect(outcome.standardError.contains(what) && outcome.standardError.contains(mend), sourceLocation: location)
+        #expect(outcome.standardError.contains(what) && outcome.standardError.contains(hint), sourceLocation: location)
       }
       try await product.value("create schema tidemark_bench; create table tidemark_bench.mine as select 1 as n")
       try await expectRefused("the schema tidemark_bench is there and was not made by", "set another postgres.schema")

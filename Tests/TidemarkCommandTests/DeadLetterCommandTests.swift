@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// `dead-letters` as the person who mends them uses it.
+/// `dead-letters` as the person who repairs them uses it.
 @Suite(.serialized) struct DeadLetterCommandTests {
   private static let nul: [UInt8] = [0x61, 0x00, 0x62]
 
@@ -81,9 +81,9 @@ import TidemarkTestKit
       #expect(again.standardOutput.hasPrefix("1 rejected again, unstorable_text: "))
       #expect(try await product.value("select count(*) from tidemark.dead_letters where resolved_at is null") == "3")
 
-      let mended = try await product.run("dead-letters", "replay", "--reason", "unstorable_text", "--set", "text.unstorable=replace")
-      #expect(mended.exitCode == 0)
-      #expect(mended.standardOutput == "1 applied\n2 applied\n3 applied\n")
+      let replaced = try await product.run("dead-letters", "replay", "--reason", "unstorable_text", "--set", "text.unstorable=replace")
+      #expect(replaced.exitCode == 0)
+      #expect(replaced.standardOutput == "1 applied\n2 applied\n3 applied\n")
       // They are dead letters no more.
       #expect(try await product.redis.command("EXISTS", "tidemark:{0}:rejected") == "0")
       #expect(try await product.rows("select title from tidemark.sessions") == ["later"])

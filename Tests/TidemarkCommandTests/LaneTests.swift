@@ -110,7 +110,7 @@ import TidemarkTestKit
       #expect(
         try await product.value("select state <> 'halted', last_error is null from tidemark.lanes where lane = '\(Product.lane)'") == "t|t")
 
-      // Mended, it goes on by itself.
+      // Once that is fixed, it goes on by itself.
       try await product.redis.commands("MULTI\nDEL orders\nRENAME kept orders\nEXEC\n")
       try await product.addMessages(5, from: 31, to: "orders")
       try await product.waitUntilCaughtUp(["orders"])

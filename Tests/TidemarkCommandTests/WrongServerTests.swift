@@ -2,19 +2,19 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// Servers that are not as they must be: `check` and `run` name what, where and the mend, and no secret.
+/// Servers that are not as they must be: `check` and `run` say what, where and how to fix it, and name no secret.
 @Suite(.serialized) struct WrongServerTests {
   static let secret = "hunter2-s3cret"
 
   /// Both exit with 1 and say this in one line.
   private func expectRefused(
-    _ product: Product, _ line: String, _ mend: String, settings: [String: String] = [:], location: SourceLocation = #_sourceLocation
+    _ product: Product, _ line: String, _ hint: String, settings: [String: String] = [:], location: SourceLocation = #_sourceLocation
   ) async throws {
     let check = try await product.run("check", settings: settings)
     let run = try await product.run("run", "--listen", "off", settings: settings)
     for (outcome, text) in [(check, check.standardOutput), (run, run.standardError)] {
       #expect(outcome.exitCode == 1, sourceLocation: location)
-      let found = text.split(separator: "\n").filter { $0.contains(line) && $0.contains(mend) }
+      let found = text.split(separator: "\n").filter { $0.contains(line) && $0.contains(hint) }
       #expect(found.count == 1, "\(text)\(outcome.standardError)", sourceLocation: location)
       #expect(!(outcome.standardOutput + outcome.standardError).contains(Self.secret), sourceLocation: location)
     }

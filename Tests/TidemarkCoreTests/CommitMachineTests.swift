@@ -8,7 +8,7 @@ import TidemarkTestKit
   private static let base = Duration.milliseconds(50)
 
   private static func error(_ fault: FaultClass, unknown: Bool = false, failingEntry: FailingEntry? = nil) -> SinkError {
-    SinkError(.fault(fault), "why", isOutcomeUnknown: unknown, hint: "mend", failingEntry: failingEntry)
+    SinkError(.fault(fault), "why", isOutcomeUnknown: unknown, hint: "fix it", failingEntry: failingEntry)
   }
 
   private static func make(lanes: Int = 1, entries: Int = 10, isPiece: Bool = false) -> CommitMachine {
@@ -48,7 +48,7 @@ import TidemarkTestKit
     }
     #expect(answer(Self.error(.world)) == .retry(after: Self.base, mode))
     #expect(answer(SinkError(.fenced([3, 4]), "")) == .resolveFence([3, 4]))
-    #expect(answer(Self.error(.configuration)) == (lanes > 1 ? .split : .halt(reason: "why", hint: "mend")))
+    #expect(answer(Self.error(.configuration)) == (lanes > 1 ? .split : .halt(reason: "why", hint: "fix it")))
     guard mode != .isolating else { return }
     #expect(answer(Self.error(.record)) == (mode == .fast ? .attempt(.exact) : .retry(after: Self.base, mode)))
     #expect(answer(Self.error(.ambiguous)) == .retry(after: Self.base, mode))

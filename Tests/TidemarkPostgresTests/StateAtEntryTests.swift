@@ -20,7 +20,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `a text that is no entry id is refused in one line with the mend`() async throws {
+  @Test func `a text that is no entry id is refused in one line with how to fix it`() async throws {
     try await withSink { sink in
       for text in ["", "-", "$", "now", "123-", "-1", "1-2-3", " 123", "1.5", "1-x\n", "18446744073709551616", "99999999999999999999999"] {
         let error = try await failure { try await sink.one(Self.count(text)) }

@@ -5,7 +5,7 @@ import TidemarkTestKit
 
 @Suite("What goes wrong with a server")
 struct FailureTests {
-  @Test("A wrong password and a missing one are misconfigurations that name the mend and no secret")
+  @Test("A wrong password and a missing one are misconfigurations that say how to fix it and name no secret")
   func passwords() async throws {
     try await withRedis { server in
       try await server.command("ACL", "SETUSER", "agent", "on", ">right", "~*", "+@all")

@@ -13,7 +13,7 @@ struct BenchSession: Sendable {
   let folder: String?
   let progress: BenchProgress
 
-  /// Without a mark for so long something is wrong that waiting doesn't mend.
+  /// Without a mark for so long something is wrong that waiting doesn't fix.
   private static let patience = Duration.seconds(120)
 
   /// Connects and claims the place. Throws with nothing left behind.
@@ -170,7 +170,7 @@ struct BenchSession: Sendable {
         try await Task.sleep(for: limit)
         throw Finding(
           .problem, "bench", "the worker did not make everything durable within \(limit)",
-          mend: "measure less with --changes or --rate, or look at the servers")
+          hint: "measure less with --changes or --rate, or look at the servers")
       }
       defer { tasks.cancelAll() }
       guard let moment = try await tasks.next() else { throw CancellationError() }

@@ -134,6 +134,6 @@ package struct Benchmark: Sendable {
     return Finding(
       .problem, "bench",
       "\(cause)could not remove the schema \(place.schema) and the keys of \(place.lanes.prefix) (\(finding(removal)))",
-      mend: "the next `tidemark bench` removes them, or do it by hand")
+      hint: "the next `tidemark bench` removes them, or do it by hand")
   }
 }

@@ -31,7 +31,7 @@ package struct DeadLetterReplay: Sendable {
       let known = Set(letters.map(\.id))
       if let missing = wanted.first(where: { !known.contains($0) }) {
         throw Finding(
-          .problem, "dead-letters", "there is no dead letter \(missing)", mend: "see `tidemark dead-letters list`")
+          .problem, "dead-letters", "there is no dead letter \(missing)", hint: "see `tidemark dead-letters list`")
       }
       let closed = letters.sorted { $0.id < $1.id }.compactMap { letter in Self.foregone(letter).map { (letter.id, $0) } }
       if !closed.isEmpty { try await report(closed) }

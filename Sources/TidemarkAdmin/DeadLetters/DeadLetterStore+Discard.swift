@@ -27,7 +27,7 @@ extension DeadLetterStore {
     let letters = Dictionary(try await letters(numbers).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     if let missing = numbers.first(where: { letters[$0] == nil }) {
       throw Finding(
-        .problem, "dead-letters", "there is no dead letter \(missing), so none was discarded", mend: "see `tidemark dead-letters list`")
+        .problem, "dead-letters", "there is no dead letter \(missing), so none was discarded", hint: "see `tidemark dead-letters list`")
     }
     return numbers.map { ($0, discarded.contains($0) ? Discard.discarded : .resolvedBefore(letters[$0]?.resolution ?? "")) }
   }

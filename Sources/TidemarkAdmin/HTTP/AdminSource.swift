@@ -4,7 +4,7 @@ package protocol AdminSource: Sendable {
   /// The status of all lanes; of what is away, what is known.
   func status() async -> StatusReport
 
-  /// Why this worker should get no traffic; empty when it is ready. Each says what, where and the mend.
+  /// Why this worker should get no traffic; empty when it is ready. Each says what, where and how to fix it.
   func reasonsNotReady() async -> [String]
 
   /// In Prometheus' text format.

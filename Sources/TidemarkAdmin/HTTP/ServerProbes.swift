@@ -4,10 +4,10 @@ internal import TidemarkRedis
 
 /// Asks both servers whether they answer, each at most once a second however often somebody wants to know.
 struct ServerProbes: Sendable {
-  /// Nil: it answers. Else why not, and the mend.
+  /// Nil: it answers. Else why not, and how to fix it.
   let redis: Cached<String?>
   let postgres: Cached<String?>
-  /// Nil: it fits, or can't be seen. Else what is wrong, and the mend.
+  /// Nil: it fits, or can't be seen. Else what is wrong, and how to fix it.
   let schema: Cached<String?>
   /// Lanes that nobody has owned for longer than it takes to hand them over; nil: it can't be seen.
   let unowned: Cached<Readiness.UnownedLanes?>
@@ -58,8 +58,8 @@ struct ServerProbes: Sendable {
     do {
       let version = Int(try await sink.query("SELECT max(version) AS version FROM \(quoted).migrations").int64(0, "version") ?? 0)
       if version == ours { return nil }
-      let mend = version < ours ? "run `tidemark migrate`" : "run the release that migrated it"
-      return "postgres.schema: \(schema) is at version \(version), this release needs \(ours); \(mend)"
+      let hint = version < ours ? "run `tidemark migrate`" : "run the release that migrated it"
+      return "postgres.schema: \(schema) is at version \(version), this release needs \(ours); \(hint)"
     } catch let error as SinkError where error.kind == .fault(.configuration) {
       return told(error, "run `tidemark migrate`")
     } catch {
@@ -68,7 +68,7 @@ struct ServerProbes: Sendable {
     }
   }
 
-  private static func told(_ error: any Error, _ mend: String) -> String {
-    "postgres: \(error); \((error as? SinkError)?.hint ?? mend)"
+  private static func told(_ error: any Error, _ hint: String) -> String {
+    "postgres: \(error); \((error as? SinkError)?.hint ?? hint)"
   }
 }

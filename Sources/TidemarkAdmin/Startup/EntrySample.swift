@@ -35,7 +35,7 @@ package struct EntrySample: Sendable {
   static func unknown(_ type: String, _ count: Int, _ lane: String) -> Finding {
     let text = "\(count) of them \(count == 1 ? "has" : "have") the type \(type), which is kept whole and changes no state"
     guard let nearest = UnknownTypes.nearest(to: type) else { return Finding(.ok, lane, text) }
-    return Finding(.warning, lane, text, mend: "if \(nearest) is meant, correct its producer")
+    return Finding(.warning, lane, text, hint: "if \(nearest) is meant, correct its producer")
   }
 
   private func decode(_ entries: [RedisReply], _ lane: String) -> [Finding] {
@@ -55,7 +55,7 @@ package struct EntrySample: Sendable {
       } catch {
         findings.append(
           Finding(
-            .warning, lane, "entry \(id) would be a dead letter, \(error.reason.rawValue): \(error.detail)", mend: "mend its producer"))
+            .warning, lane, "entry \(id) would be a dead letter, \(error.reason.rawValue): \(error.detail)", hint: "correct its producer"))
       }
     }
     guard !entries.isEmpty else { return [] }

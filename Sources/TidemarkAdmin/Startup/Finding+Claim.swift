@@ -7,21 +7,21 @@ extension Finding {
     case .otherPrefix(let held):
       self.init(
         .problem, "postgres.schema", "the schema \(schema) belongs to the installation with the prefix \(held), not \(prefix)",
-        mend: "set redis.prefix: \(held), or choose another postgres.schema; to move the installation: `tidemark migrate --adopt`")
+        hint: "set redis.prefix: \(held), or choose another postgres.schema; to move the installation: `tidemark migrate --adopt`")
     case .otherPartitions(let held):
       self.init(
         .problem, "state.partitions", "the configuration says \(partitions), this installation was migrated with \(held)",
-        mend: "set state.partitions: \(held)")
+        hint: "set state.partitions: \(held)")
     case .otherInstallation(let id, let other):
       self.init(
         .problem, "redis.prefix",
         "the prefix \(prefix) belongs to another installation (\(id)\(other.map { ", with the schema \($0)" } ?? "")) than the schema \(schema)",
-        mend: "choose another redis.prefix, or correct postgres.url; if that installation is gone for good: `tidemark migrate --adopt`")
+        hint: "choose another redis.prefix, or correct postgres.url; if that installation is gone for good: `tidemark migrate --adopt`")
     case .servedElsewhere(let worker):
       self.init(
         .problem, "redis.url",
         "this Redis does not bear the claim of the schema \(schema), which the worker \(worker) serves through another Redis",
-        mend: "correct redis.url, or choose another postgres.schema; to move the installation to this Redis, stop its workers first")
+        hint: "correct redis.url, or choose another postgres.schema; to move the installation to this Redis, stop its workers first")
     }
   }
 }

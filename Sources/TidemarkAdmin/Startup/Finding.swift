@@ -1,6 +1,6 @@
 internal import TidemarkCore
 
-/// What a check found: one line of what and where, and the mend.
+/// What a check found: one line that says what, where and how to fix it.
 package struct Finding: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Severity: String, Sendable, Codable {
     case ok, warning, problem
@@ -14,17 +14,17 @@ package struct Finding: Error, Sendable, Equatable, CustomStringConvertible {
   /// The part that was looked at, such as `redis` or `postgres.schema`.
   package var subject: String
   package var text: String
-  package var mend: String?
+  package var hint: String?
 
-  package init(_ severity: Severity, _ subject: String, _ text: String, mend: String? = nil) {
+  package init(_ severity: Severity, _ subject: String, _ text: String, hint: String? = nil) {
     self.severity = severity
     self.subject = subject
     self.text = text
-    self.mend = mend
+    self.hint = hint
   }
 
   package var description: String {
-    ForeignText.line("\(subject): \(text)\(mend.map { "; \($0)" } ?? "")")
+    ForeignText.line("\(subject): \(text)\(hint.map { "; \($0)" } ?? "")")
   }
 }
 
@@ -39,6 +39,6 @@ extension Finding {
       return
     }
     self.init(
-      .warning, "\(server).clock", "the server's clock differs from this host's by \(skew) ms", mend: "run a time service on both")
+      .warning, "\(server).clock", "the server's clock differs from this host's by \(skew) ms", hint: "run a time service on both")
   }
 }

@@ -95,7 +95,7 @@ package actor InstallationClaim {
         return [
           Finding(
             .warning, "redis.prefix", "the prefix \(prefix) is not claimed for the schema \(schema) in this Redis",
-            mend: "where that is unexpected, look whether redis.url is right; the next `run` or `migrate` claims it")
+            hint: "where that is unexpected, look whether redis.url is right; the next `run` or `migrate` claims it")
         ]
       }
     } catch {
@@ -111,10 +111,10 @@ package actor InstallationClaim {
     switch error {
     case let refusal as ClaimVerdict.Refusal: Finding(refusal, prefix: prefix, schema: schema, partitions: partitions)
     case is Missing:
-      Finding(.problem, "postgres.schema", "the schema \(schema) has no installation", mend: "run `tidemark migrate`")
+      Finding(.problem, "postgres.schema", "the schema \(schema) has no installation", hint: "run `tidemark migrate`")
     case let error as RedisError: RedisCheck.finding(error, configuration, prefix: prefix)
     case let error as SinkError:
-      Finding(error.kind == .fault(.world) ? .unreachable : .problem, "postgres", error.description, mend: error.hint)
+      Finding(error.kind == .fault(.world) ? .unreachable : .problem, "postgres", error.description, hint: error.hint)
     default: Finding(.problem, "redis.prefix", "\(error)")
     }
   }

@@ -24,14 +24,14 @@ extension PostgresCheck {
         Finding(
           .problem, "postgres.row_security",
           "row-level security without a policy hides all rows of \(Self.some(hidden)) from the role \(role), and refuses new ones",
-          mend: "ALTER ROLE \"\(role)\" BYPASSRLS, or ALTER TABLE ... DISABLE ROW LEVEL SECURITY"))
+          hint: "ALTER ROLE \"\(role)\" BYPASSRLS, or ALTER TABLE ... DISABLE ROW LEVEL SECURITY"))
     }
     if !filtered.isEmpty {
       findings.append(
         Finding(
           .warning, "postgres.row_security",
           "policies decide which rows of \(Self.some(filtered)) the role \(role) sees and may write: a worker needs all of them",
-          mend: "ALTER ROLE \"\(role)\" BYPASSRLS, or give it a policy USING (true) WITH CHECK (true)"))
+          hint: "ALTER ROLE \"\(role)\" BYPASSRLS, or give it a policy USING (true) WITH CHECK (true)"))
     }
     return findings
   }

@@ -30,7 +30,7 @@ package struct PostgresCheck: Sendable {
     let effect = risk.isEncrypted ? "another server can take its place" : "it can be read and changed on the way"
     return Finding(
       .warning, "postgres.tls", "with sslmode=\(risk.sslmode) the certificate of \(hosts) is not checked: \(effect)",
-      mend: "write postgres.url with sslmode=verify-full, and sslrootcert=FILE with the certificate of its authority")
+      hint: "write postgres.url with sslmode=verify-full, and sslrootcert=FILE with the certificate of its authority")
   }
 
   private func session(_ triesStatements: Bool) async -> [Finding] {
@@ -63,7 +63,7 @@ package struct PostgresCheck: Sendable {
     }
   }
 
-  /// A refused login says what to mend; everything else on the way is waited for.
+  /// A refused login says what to fix; everything else on the way is waited for.
   static func connecting(_ error: PostgresError, _ configuration: PostgresConfiguration) -> Finding {
     let place = configuration.redactedDescription
     // libpq says why a login failed only in its text, before the session has a SQLSTATE.
@@ -71,31 +71,31 @@ package struct PostgresCheck: Sendable {
     // All of them come with 28000, so the words decide first.
     if text.contains("role \""), text.contains("does not exist") {
       return Finding(
-        .problem, "postgres", "\(place) has no such role", mend: "create it with createuser, or change the user in postgres.url")
+        .problem, "postgres", "\(place) has no such role", hint: "create it with createuser, or change the user in postgres.url")
     }
     if text.contains("pg_hba.conf") {
       return Finding(
-        .problem, "postgres", "\(place) does not let this host or user in", mend: "add a line to the server's pg_hba.conf and reload it")
+        .problem, "postgres", "\(place) does not let this host or user in", hint: "add a line to the server's pg_hba.conf and reload it")
     }
     if error.sqlstate == "28P01" || error.sqlstate == "28000" || text.contains("authentication failed")
       || text.contains("no password supplied")
     {
       return Finding(
         .problem, "postgres", "\(place) refuses the login",
-        mend: "set postgres.password (or TIDEMARK_POSTGRES_PASSWORD_FILE) and the user in postgres.url to what the server accepts")
+        hint: "set postgres.password (or TIDEMARK_POSTGRES_PASSWORD_FILE) and the user in postgres.url to what the server accepts")
     }
     if error.sqlstate == "3D000" || (text.contains("database") && text.contains("does not exist")) {
-      return Finding(.problem, "postgres", "\(place) has no such database", mend: "create it with createdb, or change postgres.url")
+      return Finding(.problem, "postgres", "\(place) has no such database", hint: "create it with createdb, or change postgres.url")
     }
     if case .unsuitable(let requirement) = error.kind {
-      return Finding(.problem, "postgres.\(requirement.rawValue)", "\(place): \(text)", mend: error.hint)
+      return Finding(.problem, "postgres.\(requirement.rawValue)", "\(place): \(text)", hint: error.hint)
     }
     if error.kind == .misuse {
-      return Finding(.problem, "postgres", error.message, mend: error.hint ?? "correct postgres.url")
+      return Finding(.problem, "postgres", error.message, hint: error.hint ?? "correct postgres.url")
     }
     return Finding(
       .unreachable, "postgres", "can't reach \(place) (\(error.message.split(whereSeparator: \.isNewline).first ?? "no answer"))",
-      mend: "start the server, or correct postgres.url")
+      hint: "start the server, or correct postgres.url")
   }
 
   private func version(_ connection: PostgresConnection) async throws -> [Finding] {
@@ -103,7 +103,7 @@ package struct PostgresCheck: Sendable {
     guard version < 140_000 else { return [Finding(.ok, "postgres.version", "\(version / 10_000).\(version % 10_000)")] }
     return [
       Finding(
-        .problem, "postgres.version", "the server is PostgreSQL \(version / 10_000)", mend: "upgrade it to PostgreSQL 14 or later")
+        .problem, "postgres.version", "the server is PostgreSQL \(version / 10_000)", hint: "upgrade it to PostgreSQL 14 or later")
     ]
   }
 
@@ -112,15 +112,15 @@ package struct PostgresCheck: Sendable {
       switch try await Migrator(connection: connection, schema: schema, logger: logger).status() {
       case .upToDate: return Finding(.ok, "postgres.schema", "\(schema) is up to date")
       case .missing:
-        return Finding(.problem, "postgres.schema", "there is no schema \(schema) of Tidemark's", mend: "run `tidemark migrate`")
+        return Finding(.problem, "postgres.schema", "there is no schema \(schema) of Tidemark's", hint: "run `tidemark migrate`")
       case .older(let pending):
         return Finding(
           .problem, "postgres.schema", "\(schema) is older than this release: \(pending.count) migration(s) are missing",
-          mend: "run `tidemark migrate`")
+          hint: "run `tidemark migrate`")
       case .newer(let version):
         return Finding(
           .problem, "postgres.schema", "\(schema) is at version \(version), which this release does not know",
-          mend: "run the release that migrated it, or a later one")
+          hint: "run the release that migrated it, or a later one")
       }
     } catch let error as MigrationError {
       return Finding(.problem, "postgres.schema", error.description)
@@ -141,11 +141,11 @@ package struct PostgresCheck: Sendable {
       guard result.string(row, "setting") == "off" else {
         return Finding(
           .warning, "postgres.\(name)", "\(name) is off for this role, database or server; Tidemark's own sessions set it to on",
-          mend: "set \(name) = on where other sessions, too, must not lose what they committed")
+          hint: "set \(name) = on where other sessions, too, must not lose what they committed")
       }
       return Finding(
         .warning, "postgres.\(name)", "\(name) is off: a crash of the server can lose what agents were told is durable",
-        mend: "set \(name) = on")
+        hint: "set \(name) = on")
     }
   }
 

@@ -43,7 +43,7 @@ struct PostgresRightsCheck: Sendable {
     let isReadOnly = missing.allSatisfy { $0.privileges == "SELECT" }
     return Finding(
       isReadOnly ? .risk : .problem, "postgres.privileges", "the role \(role) lacks rights: \(names.joined(separator: ", "))",
-      mend: "as the owner: \(grants.joined(separator: "; "))")
+      hint: "as the owner: \(grants.joined(separator: "; "))")
   }
 
   func statements() async throws -> [Finding] {
@@ -52,7 +52,7 @@ struct PostgresRightsCheck: Sendable {
     return failures.map { name, error in
       Finding(
         .problem, "postgres.statements", "the statement \(name) of a worker fails: \(error.description)",
-        mend: error.sqlstate == "42501"
+        hint: error.sqlstate == "42501"
           ? "grant the role what is refused there" : "where somebody has changed the tables of \(schema), change them back")
     }
   }

@@ -11,7 +11,7 @@ extension RedisCheck {
     return [
       Finding(
         .warning, "redis.lanes", "no lane reads the \(unread.count == 1 ? "stream" : "streams") \(shown)",
-        mend: UnreadStreams.fix(first, builtIn))
+        hint: UnreadStreams.fix(first, builtIn))
     ]
   }
 }

@@ -32,7 +32,7 @@ package struct RedisCheck: Sendable {
   static func clearText(_ hosts: [String]) -> Finding {
     Finding(
       .warning, "redis.tls", "the password goes to \(hosts.joined(separator: ", ")) in clear text: it can be read on the way",
-      mend: "let the server speak TLS and write redis.url with rediss://")
+      hint: "let the server speak TLS and write redis.url with rediss://")
   }
 
   private func session() async -> [Finding] {
@@ -81,24 +81,24 @@ package struct RedisCheck: Sendable {
     if let prefix, message.hasPrefix("WRONGTYPE") {
       return Finding(
         .problem, "redis.prefix", "the key \(prefix):config is not a hash, so not Tidemark's",
-        mend: "rename it, or choose another redis.prefix")
+        hint: "rename it, or choose another redis.prefix")
     }
     if message.hasPrefix("WRONGPASS") || message.hasPrefix("NOAUTH") || message.hasPrefix("ERR invalid password")
       || message.contains("without any password configured")
     {
       return Finding(
         .problem, "redis", "\(configuration.address) refuses the login",
-        mend: "set redis.password (or TIDEMARK_REDIS_PASSWORD_FILE) and redis.username to what the server accepts")
+        hint: "set redis.password (or TIDEMARK_REDIS_PASSWORD_FILE) and redis.username to what the server accepts")
     }
     if message.hasPrefix("NOPERM") {
       return Finding(
         .problem, "redis", "the user lacks a right: \(message)",
-        mend: "grant it with ACL SETUSER; `tidemark check` names all that are missing")
+        hint: "grant it with ACL SETUSER; `tidemark check` names all that are missing")
     }
     if error.isRetryable {
       // Most of them say themselves which server it is.
       let text = message.contains(configuration.address) ? message : "can't reach \(configuration.address) (\(message))"
-      return Finding(.unreachable, "redis", text, mend: error.hint ?? "start the server, or correct redis.url")
+      return Finding(.unreachable, "redis", text, hint: error.hint ?? "start the server, or correct redis.url")
     }
     return Finding(.problem, "redis", message)
   }
@@ -106,12 +106,12 @@ package struct RedisCheck: Sendable {
   private func eviction(_ inspector: RedisPrefixClaim) async throws -> Finding {
     guard let policy = try await inspector.evictionPolicy() else {
       return Finding(
-        .warning, "redis.maxmemory-policy", "the server does not tell its eviction policy", mend: "make sure that it is noeviction")
+        .warning, "redis.maxmemory-policy", "the server does not tell its eviction policy", hint: "make sure that it is noeviction")
     }
     guard policy.hasPrefix("allkeys") else { return Finding(.ok, "redis.maxmemory-policy", policy) }
     return Finding(
       .risk, "redis.maxmemory-policy", "\(policy) can evict a stream that is not in Postgres yet",
-      mend: "CONFIG SET maxmemory-policy noeviction (or a volatile- policy)")
+      hint: "CONFIG SET maxmemory-policy noeviction (or a volatile- policy)")
   }
 
   private func persistence(_ inspector: RedisPrefixClaim) async throws -> [Finding] {
@@ -121,11 +121,11 @@ package struct RedisCheck: Sendable {
       findings.append(
         Finding(
           .warning, "redis.appendonly", "the append-only file is off: a crash of Redis loses what no worker has read yet",
-          mend: "CONFIG SET appendonly yes"))
+          hint: "CONFIG SET appendonly yes"))
     }
     if persistence.lastAppendOnlyWriteSucceeded == false || persistence.lastSnapshotSucceeded == false {
       findings.append(
-        Finding(.warning, "redis.persistence", "the last write to disk failed", mend: "look at the server's log and its disk"))
+        Finding(.warning, "redis.persistence", "the last write to disk failed", hint: "look at the server's log and its disk"))
     }
     return findings
   }
@@ -149,7 +149,7 @@ package struct RedisCheck: Sendable {
     return zip(names, replies).compactMap { name, reply in
       guard let type = reply.text, type != "stream", type != "none" else { return nil }
       return Finding(
-        .problem, "redis.lanes", "the key \(name) is a \(type), not a stream", mend: "rename it, or choose another redis.prefix")
+        .problem, "redis.lanes", "the key \(name) is a \(type), not a stream", hint: "rename it, or choose another redis.prefix")
     }
   }
 }

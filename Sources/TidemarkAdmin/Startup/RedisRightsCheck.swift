@@ -60,7 +60,7 @@ struct RedisRightsCheck: Sendable {
       let rest = commands.contains("eval") ? ", then check again" : ""
       return Finding(
         severity, "redis.acl", "the user \(user) may not \(text): \(effect)",
-        mend: "ACL SETUSER \(user) \(rules.joined(separator: " "))\(rest)")
+        hint: "ACL SETUSER \(user) \(rules.joined(separator: " "))\(rest)")
     }
   }
 

@@ -2,7 +2,7 @@
 struct Combination: Sendable {
   struct Fault: Sendable {
     var what: String
-    var mend: String
+    var hint: String
   }
 
   /// The keys it is about. It is not judged where one of them is broken already.
@@ -27,20 +27,20 @@ struct Combination: Sendable {
       guard slow >= stop else { return nil }
       return Fault(
         what: "pressure.slow (\(slow.settingText)) is not below pressure.stop (\(stop.settingText))",
-        mend: "lower pressure.slow or raise pressure.stop")
+        hint: "lower pressure.slow or raise pressure.stop")
     },
     Combination(keys: ["http.listen", "http.token_file"]) { configuration in
       guard !configuration.http.listen.isLoopback, configuration.http.tokenFile == nil else { return nil }
       return Fault(
         what: "http.listen (\(configuration.http.listen)) is open to other machines without http.token_file",
-        mend: "set http.token_file, or listen on 127.0.0.1")
+        hint: "set http.token_file, or listen on 127.0.0.1")
     },
     pair("http.tls.certificate_file", \.http.tls.certificateFile, "http.tls.key_file", \.http.tls.keyFile),
     pair("redis.tls.certificate_file", \.redis.tls.certificateFile, "redis.tls.key_file", \.redis.tls.keyFile),
     Combination(keys: ["redis.tls.ca_file", "redis.tls.certificate_file", "redis.tls.key_file", "redis.url"]) { configuration in
       let tls = configuration.redis.tls
       guard configuration.redis.url.parts?.scheme == "redis", tls != Configuration.Redis.TLS() else { return nil }
-      return Fault(what: "redis.tls has files, and redis.url is redis:// without TLS", mend: "write redis.url with rediss://")
+      return Fault(what: "redis.tls has files, and redis.url is redis:// without TLS", hint: "write redis.url with rediss://")
     },
     once("redis.password", \.redis.password, in: "redis.url", \.redis.url, "password") { $0.hasPassword },
     once("redis.username", \.redis.username, in: "redis.url", \.redis.url, "user") { $0.parts?.user != nil },
@@ -51,7 +51,7 @@ struct Combination: Sendable {
     _ small: String, _ value: Value, than large: String, _ bound: Value
   ) -> Fault? {
     guard value > bound else { return nil }
-    return Fault(what: "\(small) (\(value)) is above \(large) (\(bound))", mend: "lower \(small) or raise \(large)")
+    return Fault(what: "\(small) (\(value)) is above \(large) (\(bound))", hint: "lower \(small) or raise \(large)")
   }
 
   /// Two files of which neither is of use alone.
@@ -62,7 +62,7 @@ struct Combination: Sendable {
     Combination(keys: [first, second]) { configuration in
       let hasFirst = configuration[keyPath: firstField] != nil
       guard hasFirst != (configuration[keyPath: secondField] != nil) else { return nil }
-      return Fault(what: "\(hasFirst ? first : second) is set without \(hasFirst ? second : first)", mend: "set both or neither")
+      return Fault(what: "\(hasFirst ? first : second) is set without \(hasFirst ? second : first)", hint: "set both or neither")
     }
   }
 
@@ -74,7 +74,7 @@ struct Combination: Sendable {
   ) -> Combination {
     Combination(keys: [key, urlKey]) { configuration in
       guard configuration[keyPath: field] != nil, isInURL(configuration[keyPath: url]) else { return nil }
-      return Fault(what: "\(key) is set, and \(urlKey) has a \(noun) as well", mend: "take the \(noun) out of \(urlKey)")
+      return Fault(what: "\(key) is set, and \(urlKey) has a \(noun) as well", hint: "take the \(noun) out of \(urlKey)")
     }
   }
 

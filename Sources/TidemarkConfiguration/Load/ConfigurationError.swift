@@ -15,14 +15,14 @@ extension ConfigurationError: CustomStringConvertible {
   package var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
-/// One thing that is wrong: one line of what, where and the mend. Never shows a secret.
+/// One thing that is wrong: one line that says what, where and how to fix it. Never shows a secret.
 package struct Problem: Hashable, Sendable {
   /// Where it was written.
   package let source: SettingSource
   /// Beginning with the key.
   package let what: String
   /// What to do about it.
-  package let mend: String
+  package let hint: String
 
   struct Order: Comparable {
     var rank: Int
@@ -46,6 +46,6 @@ package struct Problem: Hashable, Sendable {
 extension Problem: CustomStringConvertible {
   /// Within one line, and without what could steer a terminal, whatever was typed.
   package var description: String {
-    ForeignText.line("\(source.place): \(what); \(mend)")
+    ForeignText.line("\(source.place): \(what); \(hint)")
   }
 }

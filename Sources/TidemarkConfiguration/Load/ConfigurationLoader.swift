@@ -43,12 +43,12 @@ package struct ConfigurationLoader: Sendable {
       } catch {
         let source = named == nil ? SettingSource.file(candidate, TextPosition(line: 1, column: 1)) : blamed
         resolution.report(
-          "the file \(RawValue.quoted(candidate)) cannot be read: \(error.reason)", at: source, mend: "let this user read it")
+          "the file \(RawValue.quoted(candidate)) cannot be read: \(error.reason)", at: source, hint: "let this user read it")
         return candidate
       }
     }
     if let named {
-      resolution.report("there is no file \(RawValue.quoted(named))", at: blamed, mend: "create it or name another")
+      resolution.report("there is no file \(RawValue.quoted(named))", at: blamed, hint: "create it or name another")
     }
     return nil
   }

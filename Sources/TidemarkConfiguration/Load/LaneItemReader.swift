@@ -17,9 +17,9 @@ struct LaneItemReader {
   }
 
   private func read(_ raw: RawValue, name: String, into problems: inout [Problem]) -> LaneItem? {
-    func refuse(_ position: TextPosition?, _ what: String, _ mend: String) {
+    func refuse(_ position: TextPosition?, _ what: String, _ hint: String) {
       let place = position.map { source.moved(to: $0) } ?? source
-      problems.append(Problem(source: place, what: what, mend: mend))
+      problems.append(Problem(source: place, what: what, hint: hint))
     }
     guard case .map(let pairs) = raw.content else {
       refuse(

@@ -17,13 +17,13 @@ struct LaneOverlaps {
           Problem(
             source: place(of: item),
             what: "\(name) matches streams that lanes[\(earlier)].streams \(RawValue.quoted(other.streams))\(line) matches too",
-            mend: "make the patterns exclude each other"))
+            hint: "make the patterns exclude each other"))
       }
       if let stream = ownStreams.first(where: { GlobPattern(literal: $0).overlaps(patterns[index]) }) {
         problems.append(
           Problem(
             source: place(of: item), what: "\(name) matches \(stream), a stream of Tidemark's own",
-            mend: "narrow the pattern, or choose another redis.prefix"))
+            hint: "narrow the pattern, or choose another redis.prefix"))
       }
     }
     return problems

@@ -86,7 +86,7 @@ package struct LoadedConfiguration: Sendable {
       throw ConfigurationError([
         Problem(
           source: .file(path, TextPosition(line: 1, column: 1)), what: "the file that this worker was started with is gone\(other)",
-          mend: "put it back and send SIGHUP again, or restart the worker to run without it")
+          hint: "put it back and send SIGHUP again, or restart the worker to run without it")
       ])
     }
     var resolution = Resolution(self, sources: sources)

@@ -14,7 +14,7 @@ extension Resolution {
         let nearest = NearestName.of(name, in: variables + variables.map { $0 + "_FILE" })
         report(
           "\(name) is not a setting", at: .environment(name),
-          mend: nearest.map { "did you mean \($0)?" } ?? "unset it, or see the names in the reference of settings")
+          hint: nearest.map { "did you mean \($0)?" } ?? "unset it, or see the names in the reference of settings")
       }
     }
   }
@@ -24,23 +24,23 @@ extension Resolution {
   ) {
     let source = SettingSource.environment(variable)
     guard !isGivenTwice else {
-      report("\(key.path) is given twice, by \(key.environmentName) as well", at: source, mend: "unset one of the two")
+      report("\(key.path) is given twice, by \(key.environmentName) as well", at: source, hint: "unset one of the two")
       return
     }
     // The path is not shown: where somebody mistook the variable, it is the secret itself.
     do throws(UnreadableFile) {
       guard let bytes = try fileSystem.contents(of: file) else {
-        report("\(key.path) is to be read from a file that does not exist", at: source, mend: "correct the path or unset the variable")
+        report("\(key.path) is to be read from a file that does not exist", at: source, hint: "correct the path or unset the variable")
         return
       }
       guard let text = SecretFile.text(bytes) else {
-        report("\(key.path) is to be read from a file that is not UTF-8", at: source, mend: "save it as UTF-8")
+        report("\(key.path) is to be read from a file that is not UTF-8", at: source, hint: "save it as UTF-8")
         return
       }
       set(key, RawValue(.text(text)), from: source)
       note(key, from: SecretFile(file, fileSystem: fileSystem))
     } catch {
-      report("\(key.path) is to be read from a file that cannot be read: \(error.reason)", at: source, mend: "let this user read it")
+      report("\(key.path) is to be read from a file that cannot be read: \(error.reason)", at: source, hint: "let this user read it")
     }
   }
 

@@ -5,7 +5,7 @@ extension Resolution {
     guard let text = String(validating: bytes, as: UTF8.self) else {
       let valid = String(decoding: bytes, as: UTF8.self).prefix { $0 != "\u{FFFD}" }
       let position = TextPosition(line: valid.count { $0.isNewline } + 1, column: 1)
-      report("this is not UTF-8", at: .file(name, position), mend: "save the file as UTF-8")
+      report("this is not UTF-8", at: .file(name, position), hint: "save the file as UTF-8")
       return
     }
     do throws(YAMLDocument.Malformed) {
@@ -16,10 +16,10 @@ extension Resolution {
       case .text, .list:
         report(
           "the file is \(root.described(hidingText: true)), not a map", at: .file(name, root.position ?? start),
-          mend: "write settings such as batch: { max_entries: 5000 }")
+          hint: "write settings such as batch: { max_entries: 5000 }")
       }
     } catch {
-      report(error.what, at: .file(name, error.position), mend: error.mend)
+      report(error.what, at: .file(name, error.position), hint: error.hint)
     }
   }
 
@@ -28,13 +28,13 @@ extension Resolution {
       let path = section.isEmpty ? pair.key : "\(section).\(pair.key)"
       let place = SettingSource.file(file, pair.position)
       if let earlier = pair.earlier {
-        report("\(path) is given twice, first in line \(earlier.line)", at: place, mend: "keep one of the two")
+        report("\(path) is given twice, first in line \(earlier.line)", at: place, hint: "keep one of the two")
       }
       if pair.key.contains("."), let key = ConfigurationSchema.key(path) {
         let parts = key.path.split(separator: ".")
         report(
           "\(RawValue.quoted(pair.key)) is one name to YAML", at: place,
-          mend: "nest it: \(parts.joined(separator: ": { "))\(": ...")\(String(repeating: " }", count: parts.count - 1))")
+          hint: "nest it: \(parts.joined(separator: ": { "))\(": ...")\(String(repeating: " }", count: parts.count - 1))")
       } else if let key = ConfigurationSchema.key(path) {
         set(key, pair.value, from: .file(file, pair.value.position ?? pair.position))
       } else if ConfigurationSchema.isSection(path) {
@@ -53,7 +53,7 @@ extension Resolution {
       let names = ConfigurationSchema.names(under: path).joined(separator: ", ")
       report(
         "\(path) is \(pair.value.described(hidingText: true)), not a map", at: .file(file, pair.value.position ?? pair.position),
-        mend: "write settings under it: \(names)")
+        hint: "write settings under it: \(names)")
     }
   }
 }

@@ -17,8 +17,8 @@ struct Resolution {
     secretFiles = loaded.secretFiles
   }
 
-  mutating func report(_ what: String, at source: SettingSource, mend: String) {
-    problems.append(Problem(source: source, what: what, mend: mend))
+  mutating func report(_ what: String, at source: SettingSource, hint: String) {
+    problems.append(Problem(source: source, what: what, hint: hint))
   }
 
   /// Puts a value in its place, or reports what is wrong with it.
@@ -46,15 +46,15 @@ struct Resolution {
   }
 
   mutating func reportUnknown(_ path: String, at source: SettingSource) {
-    let mend: String
+    let hint: String
     if let nearest = ConfigurationSchema.nearest(to: path) {
-      mend = "did you mean \(nearest)?"
+      hint = "did you mean \(nearest)?"
     } else {
       let section = path.lastIndex(of: ".").map { String(path[..<$0]) } ?? ""
       let names = ConfigurationSchema.names(under: section).joined(separator: ", ")
-      mend = section.isEmpty ? "the settings are \(names)" : "the settings of \(section) are \(names)"
+      hint = section.isEmpty ? "the settings are \(names)" : "the settings of \(section) are \(names)"
     }
-    report("\(RawValue.quoted(path).dropFirst().dropLast()) is not a setting", at: source, mend: mend)
+    report("\(RawValue.quoted(path).dropFirst().dropLast()) is not a setting", at: source, hint: hint)
   }
 
   /// A flag or what was tuned. Secrets never come from flags: every user of the machine can read a command line.
@@ -62,7 +62,7 @@ struct Resolution {
     guard let key = ConfigurationSchema.key(overlay.key) else {
       if ConfigurationSchema.isSection(overlay.key) {
         let names = ConfigurationSchema.names(under: overlay.key).joined(separator: ", ")
-        report("\(overlay.key) is a section", at: overlay.source, mend: "name one of its settings: \(names)")
+        report("\(overlay.key) is a section", at: overlay.source, hint: "name one of its settings: \(names)")
       } else {
         reportUnknown(overlay.key, at: overlay.source)
       }
@@ -71,7 +71,7 @@ struct Resolution {
     if overlay.source == .tune, !key.isTunable {
       report(
         "\(key.path) cannot be tuned while workers run", at: overlay.source,
-        mend: key.isReloadable ? "change the file and send SIGHUP" : "change the file and restart the workers")
+        hint: key.isReloadable ? "change the file and send SIGHUP" : "change the file and restart the workers")
       return
     }
     let holdsSecret = key.isSecret || (key.kind.mayHoldPassword && ServerURL(overlay.value).hasPassword)
@@ -79,7 +79,7 @@ struct Resolution {
       let name = key.isSecret ? key.environmentName : key.environmentName.replacing("_URL", with: "_PASSWORD")
       report(
         "\(key.path) \(key.isSecret ? "is a secret" : "has a password"), which a flag would show to others", at: overlay.source,
-        mend: "give the password in a file named by \(name)_FILE")
+        hint: "give the password in a file named by \(name)_FILE")
       return
     }
     set(key, RawValue(.text(overlay.value)), from: overlay.source)
@@ -91,7 +91,7 @@ struct Resolution {
       guard let fault = combination.fault(configuration) else { continue }
       // Blame the strongest source: the last that somebody touched.
       let blamed = combination.keys.compactMap { sources[$0] }.max { $0.rank < $1.rank } ?? .standard
-      report(fault.what, at: blamed, mend: fault.mend)
+      report(fault.what, at: blamed, hint: fault.hint)
     }
     if !broken.contains("lanes") {
       problems += LaneOverlaps(configuration: configuration, source: sources["lanes"] ?? .standard).problems()

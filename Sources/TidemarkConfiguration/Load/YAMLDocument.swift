@@ -6,7 +6,7 @@ enum YAMLDocument {
   struct Malformed: Error {
     var position: TextPosition
     var what: String
-    var mend: String
+    var hint: String
   }
 
   static func parse(_ text: String) throws(Malformed) -> RawValue {
@@ -20,7 +20,7 @@ enum YAMLDocument {
         // is checked as well.
         let position = TextPosition(context.mark)
         guard let name = names.first, masked.mask(name, at: position) else {
-          throw Malformed(position: position, what: "a key is given twice in one map", mend: "keep one of the two")
+          throw Malformed(position: position, what: "a key is given twice in one map", hint: "keep one of the two")
         }
       } catch {
         throw malformed(error, in: masked.text)
@@ -59,19 +59,19 @@ enum YAMLDocument {
   private static func malformed(_ error: any Error, in text: String) -> Malformed {
     switch error as? YamlError {
     case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
-      let mend =
+      let hint =
         problem.contains("cannot start any token")
         ? "indent with spaces rather than tabs, and quote values that begin with @, ` or %"
         : "look at indentation, colons and quotes on this line and the one above"
-      return Malformed(position: TextPosition(mark), what: "this is not YAML: \(problem)", mend: mend)
+      return Malformed(position: TextPosition(mark), what: "this is not YAML: \(problem)", hint: hint)
     case .reader(let problem, let offset, _, _):
       let before = text.prefix(offset ?? 0)
       let line = before.count { $0.isNewline } + 1
       return Malformed(
-        position: TextPosition(line: line, column: 1), what: "this is not YAML: \(problem)", mend: "remove that character")
+        position: TextPosition(line: line, column: 1), what: "this is not YAML: \(problem)", hint: "remove that character")
     default:
       return Malformed(
-        position: TextPosition(line: 1, column: 1), what: "this is not YAML", mend: "compare it with the sample configuration")
+        position: TextPosition(line: 1, column: 1), what: "this is not YAML", hint: "compare it with the sample configuration")
     }
   }
 }

@@ -2,8 +2,8 @@ extension ConfigurationKey {
   /// Reads a value of any shape. Nil where something is wrong, which is then among the problems.
   func parse(_ raw: RawValue, from source: SettingSource, into problems: inout [Problem]) -> ParsedValue? {
     let source = raw.position.map { source.moved(to: $0) } ?? source
-    func refuse(_ what: String, _ mend: String) -> ParsedValue? {
-      problems.append(Problem(source: source, what: "\(path) \(what)", mend: mend))
+    func refuse(_ what: String, _ hint: String) -> ParsedValue? {
+      problems.append(Problem(source: source, what: "\(path) \(what)", hint: hint))
       return nil
     }
     switch (kind, raw.content) {
@@ -18,12 +18,12 @@ extension ConfigurationKey {
     case (.list, .list(let items)):
       return parseList(items, from: source, into: &problems)
     case (.list, .text) where raw.position != nil, (.lanes, _), (_, .list), (_, .map):
-      return refuse("is \(raw.described(hidingText: isSecret || kind.mayHoldPassword)), not \(kind.noun)", kind.mend)
+      return refuse("is \(raw.described(hidingText: isSecret || kind.mayHoldPassword)), not \(kind.noun)", kind.hint)
     case (_, .text(let text)):
       do throws(ValueKind.Mismatch) {
         return try kind.parse(text, isSecret: isSecret)
       } catch {
-        return refuse(error.what, error.mend)
+        return refuse(error.what, error.hint)
       }
     }
   }
@@ -34,7 +34,7 @@ extension ConfigurationKey {
       guard case .text(let text) = item.content, !text.isEmpty else {
         let place = item.position.map { source.moved(to: $0) } ?? source
         problems.append(
-          Problem(source: place, what: "\(path) has an item that is \(item.described(hidingText: true)), not a text", mend: kind.mend))
+          Problem(source: place, what: "\(path) has an item that is \(item.described(hidingText: true)), not a text", hint: kind.hint))
         continue
       }
       texts.append(text)
@@ -45,7 +45,7 @@ extension ConfigurationKey {
   /// The environment and flags give `lanes` as YAML in one line.
   private func parseLanes(yaml: String, from source: SettingSource, into problems: inout [Problem]) -> ParsedValue? {
     guard let document = try? YAMLDocument.parse(yaml), case .list(let items) = document.content else {
-      problems.append(Problem(source: source, what: "\(path) is \(RawValue.quoted(yaml)), not a list of maps", mend: kind.mend))
+      problems.append(Problem(source: source, what: "\(path) is \(RawValue.quoted(yaml)), not a list of maps", hint: kind.hint))
       return nil
     }
     return .lanes(LaneItemReader(path: path, source: source).read(items, into: &problems))

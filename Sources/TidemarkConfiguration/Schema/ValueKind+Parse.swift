@@ -4,7 +4,7 @@ extension ValueKind {
   /// What is wrong with a value, to be put behind its key: `is "many", not a whole number`.
   struct Mismatch: Error {
     var what: String
-    var mend: String
+    var hint: String
   }
 
   /// Reads a text. Lists are read by ``ConfigurationKey``; here a list is a text with commas, as the environment has it.
@@ -30,7 +30,7 @@ extension ValueKind {
     case .choice(let choices):
       guard choices.contains(text) else {
         let nearest = NearestName.of(text.lowercased(), in: choices)
-        throw Mismatch(what: "is \(RawValue.quoted(text)), not \(noun)", mend: nearest.map { "did you mean \($0)?" } ?? mend)
+        throw Mismatch(what: "is \(RawValue.quoted(text)), not \(noun)", hint: nearest.map { "did you mean \($0)?" } ?? hint)
       }
       return .text(text)
     case .list, .lanes:
@@ -53,7 +53,7 @@ extension ValueKind {
   }
 
   private func wanted<T>(_ text: String, _ value: T?) throws(Mismatch) -> T {
-    guard let value else { throw Mismatch(what: "is \(RawValue.quoted(text)), not \(noun)", mend: mend) }
+    guard let value else { throw Mismatch(what: "is \(RawValue.quoted(text)), not \(noun)", hint: hint) }
     return value
   }
 
@@ -63,13 +63,13 @@ extension ValueKind {
     let bound = shown(isBelow ? range.lowerBound : range.upperBound)
     throw Mismatch(
       what: "is \(shown(value)), \(isBelow ? "below" : "above") \(bound)",
-      mend: "use \(shown(range.lowerBound)) to \(shown(range.upperBound))")
+      hint: "use \(shown(range.lowerBound)) to \(shown(range.upperBound))")
   }
 
   private func parseText(_ text: String, isSecret: Bool) throws(Mismatch) -> ParsedValue {
-    guard !text.isEmpty else { throw Mismatch(what: "is empty", mend: "give it a value or leave the line out") }
+    guard !text.isEmpty else { throw Mismatch(what: "is empty", hint: "give it a value or leave the line out") }
     guard !text.unicodeScalars.contains("\0") else {
-      throw Mismatch(what: "holds a NUL character", mend: "write it without")
+      throw Mismatch(what: "holds a NUL character", hint: "write it without")
     }
     return .text(text)
   }
@@ -82,14 +82,14 @@ extension ValueKind {
     for host in parts.host.split(separator: ",", omittingEmptySubsequences: false) {
       let hasPort = host.contains(":") && !host.hasSuffix("]")
       guard !host.isEmpty, ListenAddress(hasPort ? String(host) : "\(host):6379") != nil else {
-        throw Mismatch(what: "has a host that is empty, or a port that is no number", mend: "write it as \(form)")
+        throw Mismatch(what: "has a host that is empty, or a port that is no number", hint: "write it as \(form)")
       }
     }
     let words = parts.path.split(separator: "/")
     let isFine =
       isSentinel ? (1...2).contains(words.count) && (words.count < 2 || UInt16(words[1]) != nil) : words.isEmpty || words == ["0"]
     guard isFine, parts.query == nil else {
-      throw Mismatch(what: isSentinel ? "names no service" : "has more than hosts behind it", mend: "write it as \(form)")
+      throw Mismatch(what: isSentinel ? "names no service" : "has more than hosts behind it", hint: "write it as \(form)")
     }
   }
 
@@ -97,48 +97,48 @@ extension ValueKind {
   private func parseURL(_ text: String, schemes: [String]) throws(Mismatch) -> ParsedValue {
     guard let parts = ServerURL(text).parts, !text.contains(where: { $0.isWhitespace }),
       text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
-    else { throw Mismatch(what: "is not a URL", mend: mend) }
-    guard schemes.contains(String(parts.scheme)) else { throw Mismatch(what: "has another scheme than \(schemes[0])://", mend: mend) }
+    else { throw Mismatch(what: "is not a URL", hint: hint) }
+    guard schemes.contains(String(parts.scheme)) else { throw Mismatch(what: "has another scheme than \(schemes[0])://", hint: hint) }
     if parts.scheme == "unix" {
       guard parts.host.isEmpty, parts.path.count > 1, parts.query.map({ $0.hasPrefix("db=") && UInt16($0.dropFirst(3)) != nil }) ?? true
-      else { throw Mismatch(what: "is not the path of a socket", mend: "write it as unix:///run/redis/redis.sock?db=0") }
+      else { throw Mismatch(what: "is not the path of a socket", hint: "write it as unix:///run/redis/redis.sock?db=0") }
     } else if parts.scheme.contains("+") {
       try checkNodes(parts)
     } else if schemes.contains("redis") {
       let hasPort = parts.host.contains(":") && !parts.host.hasSuffix("]")
       guard ListenAddress(hasPort ? String(parts.host) : "\(parts.host):6379") != nil else {
-        throw Mismatch(what: "has no host, or a port that is no number", mend: "write it as \(schemes[0])://127.0.0.1:6379/0")
+        throw Mismatch(what: "has no host, or a port that is no number", hint: "write it as \(schemes[0])://127.0.0.1:6379/0")
       }
       guard parts.path.isEmpty || parts.path == "/" || UInt16(parts.path.dropFirst()) != nil else {
-        throw Mismatch(what: "has a database that is no number", mend: "end it with /0 or another number")
+        throw Mismatch(what: "has a database that is no number", hint: "end it with /0 or another number")
       }
       guard parts.query == nil else {
-        throw Mismatch(what: "has parameters behind a ?, which Redis URLs do not have", mend: "use the settings of redis.tls instead")
+        throw Mismatch(what: "has parameters behind a ?, which Redis URLs do not have", hint: "use the settings of redis.tls instead")
       }
     }
     return .text(text)
   }
 
   private func parsePrefix(_ text: String) throws(Mismatch) -> ParsedValue {
-    guard !text.isEmpty else { throw Mismatch(what: "is empty", mend: mend) }
+    guard !text.isEmpty else { throw Mismatch(what: "is empty", hint: hint) }
     guard !text.contains(where: { "{}*?[]^\\".contains($0) || $0.isWhitespace || $0.asciiValue.map { $0 < 32 } == true }) else {
-      throw Mismatch(what: "is \(RawValue.quoted(text)), with a brace, blank or glob character", mend: mend)
+      throw Mismatch(what: "is \(RawValue.quoted(text)), with a brace, blank or glob character", hint: hint)
     }
-    guard text.utf8.count <= 128 else { throw Mismatch(what: "is longer than 128 bytes", mend: mend) }
+    guard text.utf8.count <= 128 else { throw Mismatch(what: "is longer than 128 bytes", hint: hint) }
     return .text(text)
   }
 
   private func parseIdentifier(_ text: String) throws(Mismatch) -> ParsedValue {
-    guard !text.isEmpty else { throw Mismatch(what: "is empty", mend: mend) }
+    guard !text.isEmpty else { throw Mismatch(what: "is empty", hint: hint) }
     guard !text.hasPrefix("pg_"), text != "information_schema" else {
-      throw Mismatch(what: "is \(RawValue.quoted(text)), which PostgreSQL keeps for itself", mend: mend)
+      throw Mismatch(what: "is \(RawValue.quoted(text)), which PostgreSQL keeps for itself", hint: hint)
     }
     let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
     guard isPlain, text.first?.isNumber == false else {
-      throw Mismatch(what: "is \(RawValue.quoted(text)), not \(noun)", mend: mend)
+      throw Mismatch(what: "is \(RawValue.quoted(text)), not \(noun)", hint: hint)
     }
     guard text.utf8.count <= 63 else {
-      throw Mismatch(what: "is longer than 63 bytes, where PostgreSQL would cut it", mend: "choose a shorter name")
+      throw Mismatch(what: "is longer than 63 bytes, where PostgreSQL would cut it", hint: "choose a shorter name")
     }
     return .text(text)
   }

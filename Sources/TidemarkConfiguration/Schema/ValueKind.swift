@@ -52,8 +52,8 @@ package enum ValueKind: Sendable {
     }
   }
 
-  /// The mend of a wrong type, with an example.
-  var mend: String {
+  /// How to fix a value of a wrong type, with an example.
+  var hint: String {
     switch self {
     case .text: "write a text, in quotes where it has : or #"
     case .url(let schemes): "write \(Self.common(schemes).joined(separator: ":// or ")):// and the host, and @ in a password as %40"

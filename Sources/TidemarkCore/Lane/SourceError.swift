@@ -16,7 +16,7 @@ package struct SourceError: Error, Sendable, Equatable, CustomStringConvertible 
   }
 
   package var kind: Kind
-  /// One line: what, where, the mend. Never a secret.
+  /// One line: what, where, how to fix it. Never a secret.
   package var description: String
   /// The server closed the connection instead of answering a read, which may have been too large for it.
   package var isClosedRead = false

@@ -20,7 +20,7 @@ package struct MigrationError: Error, Sendable, Equatable, CustomStringConvertib
   }
 
   package var kind: Kind
-  /// One line: what, where, the mend. Never a secret.
+  /// One line: what, where, how to fix it. Never a secret.
   package var description: String
   package var underlying: PostgresError?
 

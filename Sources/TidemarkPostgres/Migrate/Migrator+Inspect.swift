@@ -50,13 +50,13 @@ extension Migrator {
     case false?:
       throw MigrationError(
         .refused,
-        "the role \(role) may not create tables in the schema \(schema); the schema's owner mends it with: "
+        "the role \(role) may not create tables in the schema \(schema); the schema's owner fixes it with: "
           + "GRANT CREATE, USAGE ON SCHEMA \(try PostgresIdentifier.quoted(schema)) TO \(grantee)")
     case nil:
       guard result.bool(0, "on_database") != true else { return }
       throw MigrationError(
         .refused,
-        "the role \(role) may not create the schema \(schema); the owner of the database mends it with: "
+        "the role \(role) may not create the schema \(schema); the owner of the database fixes it with: "
           + "GRANT CREATE ON DATABASE \(try PostgresIdentifier.quoted(database)) TO \(grantee)")
     }
   }

@@ -150,8 +150,8 @@ package struct RedisLaneSource: RedisSource {
       return refusals.isEmpty
         ? SourceError(.unavailable, "\(configuration.address): a lane was refused (\(message)) and is not any more") : nil
     }
-    let mend = text.hasPrefix("WRONGTYPE") ? "the key is not a stream: remove it or the lane" : "grant the key with ACL SETUSER"
-    return SourceError(.laneRefused(lane), "\(configuration.address): lane \(lane) can't be read: \(text); \(mend)")
+    let hint = text.hasPrefix("WRONGTYPE") ? "the key is not a stream: remove it or the lane" : "grant the key with ACL SETUSER"
+    return SourceError(.laneRefused(lane), "\(configuration.address): lane \(lane) can't be read: \(text); \(hint)")
   }
 
   /// Nil for what is none, and for a server that is no node of a Cluster.

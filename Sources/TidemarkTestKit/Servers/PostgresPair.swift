@@ -55,7 +55,7 @@ package final class PostgresPair: Sendable {
     }
   }
 
-  /// Mends the stream after `stopStreaming`; the standby catches up.
+  /// Repairs the stream after `stopStreaming`; the standby catches up.
   package func resumeStreaming() async throws {
     try await connectStandby(to: primary.instance.replicationAddress)
   }

@@ -77,7 +77,7 @@ package final class ReplicatedRedis: Sendable {
   package func stopReplication() async throws {
     for replica in try await replicas() {
       // A master without a password refuses one, so the replica cannot connect again. A stopped replica would find what it
-      // missed in its socket, and another REPLICAOF would be mended by the sentinels.
+      // missed in its socket, and another REPLICAOF would be corrected by the sentinels.
       try await replica.command("CONFIG", "SET", "masterauth", "refused")
       try await replica.command("CLIENT", "KILL", "TYPE", "master")
       try await waitUntil("the replica has lost its master", within: .seconds(60)) {

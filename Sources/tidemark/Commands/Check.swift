@@ -6,7 +6,7 @@ import TidemarkCore
 
 struct Check: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Validates the configuration and looks at both servers; names each mend.",
+    abstract: "Validates the configuration and looks at both servers; says how to fix what is wrong.",
     discussion: "Exit 0: all is well or only warnings; 1: a problem; 2: the configuration is wrong.")
 
   @OptionGroup var options: ConfigurationOptions
@@ -65,11 +65,11 @@ enum FindingText {
       var severity: String
       var subject: String
       var text: String
-      var mend: String?
+      var hint: String?
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    let rows = findings.map { Row(severity: $0.severity.rawValue, subject: $0.subject, text: $0.text, mend: $0.mend) }
+    let rows = findings.map { Row(severity: $0.severity.rawValue, subject: $0.subject, text: $0.text, hint: $0.hint) }
     return ForeignText.json(String(decoding: try encoder.encode(["findings": rows]), as: UTF8.self))
   }
 }

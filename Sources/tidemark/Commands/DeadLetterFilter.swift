@@ -12,8 +12,8 @@ struct DeadLetterFilter: ParsableArguments {
   func validate() throws {
     guard let reason, RejectionReason(rawValue: reason) == nil else { return }
     let known = RejectionReason.allCases.map(\.rawValue)
-    let mend = NearestName.of(reason, in: known).map { "did you mean \($0)?" } ?? "the reasons are \(known.joined(separator: ", "))"
-    throw ValidationError("--reason: there is no reason \(ForeignText.line(reason)); \(mend)")
+    let hint = NearestName.of(reason, in: known).map { "did you mean \($0)?" } ?? "the reasons are \(known.joined(separator: ", "))"
+    throw ValidationError("--reason: there is no reason \(ForeignText.line(reason)); \(hint)")
   }
 
   /// The filter, once the server knows its lane.

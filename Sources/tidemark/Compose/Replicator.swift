@@ -4,7 +4,7 @@ import TidemarkAdmin
 import TidemarkCore
 import TidemarkEngine
 
-/// The worker with its entrance: waits for servers that can't be reached, refuses what only a person can mend, then replicates.
+/// The worker with its entrance: waits for servers that can't be reached, refuses what only a person can fix, then replicates.
 struct Replicator: Service {
   let composition: Composition
   let worker: Worker
@@ -19,7 +19,7 @@ struct Replicator: Service {
     try await worker.run()
   }
 
-  /// True when both servers are as they must be; false when a shutdown came first. Throws ``CommandFailure`` for what waiting won't mend.
+  /// True when both servers are as they must be; false when a shutdown came first. Throws ``CommandFailure`` for what waiting won't fix.
   private func waitForServers() async throws -> Bool {
     let retry = composition.workerSettings.retry
     var wait: Duration?

@@ -46,7 +46,7 @@ final class Runtime: Sendable {
           try await claim.confirm(areMarksForeign: areMarksForeign)
         } catch let refusal as ClaimVerdict.Refusal {
           let finding = claim.finding(of: refusal)
-          throw ClaimRefused("\(finding.subject): \(finding.text)", hint: finding.mend ?? "")
+          throw ClaimRefused("\(finding.subject): \(finding.text)", hint: finding.hint ?? "")
         }
       },
       logger: logger)

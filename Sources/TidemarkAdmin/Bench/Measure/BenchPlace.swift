@@ -58,7 +58,7 @@ package struct BenchPlace: Sendable {
     let taken = try await connection.query(
       "SELECT pg_try_advisory_lock(hashtextextended('tidemark bench of ' || $1, 0)) AS taken", [.string(schema)], deadline: .seconds(10))
     guard taken.bool(0, "taken") == true else {
-      throw Finding(.problem, "bench", "another `tidemark bench` is at work in the schema \(schema)", mend: "wait for its end")
+      throw Finding(.problem, "bench", "another `tidemark bench` is at work in the schema \(schema)", hint: "wait for its end")
     }
     let found = try await connection.query(
       """
@@ -69,7 +69,7 @@ package struct BenchPlace: Sendable {
     guard found.rowCount == 0 || isMarked && found.bool(0, "is_ours") == true else {
       throw Finding(
         .problem, "bench", "the schema \(schema) is there and was not made by `tidemark bench`",
-        mend: "drop or rename it, or set another postgres.schema, from which this name comes")
+        hint: "drop or rename it, or set another postgres.schema, from which this name comes")
     }
     try await claimKeys(redis, isMarked: isMarked)
   }
@@ -83,7 +83,7 @@ package struct BenchPlace: Sendable {
     guard listeners == 0 else {
       throw Finding(
         .problem, "bench", "somebody listens to \(channel): another `tidemark bench` uses the prefix \(lanes.prefix)",
-        mend: "wait for its end, or set another redis.prefix, from which this one comes")
+        hint: "wait for its end, or set another redis.prefix, from which this one comes")
     }
     let replies = try await redis.pipeline(keys.map { ($0, ["EXISTS", .text($0)]) })
     guard let taken = try zip(keys, replies).first(where: { try $1.orThrow().number != 0 })?.0 else { return }
@@ -93,7 +93,7 @@ package struct BenchPlace: Sendable {
     else {
       throw Finding(
         .problem, "bench", "the key \(taken) is there and was not made by `tidemark bench`",
-        mend: "delete or rename it, or set another redis.prefix, from which this name comes")
+        hint: "delete or rename it, or set another redis.prefix, from which this name comes")
     }
   }
 
@@ -123,7 +123,7 @@ package struct BenchPlace: Sendable {
     let role = names.string(0, "role") ?? ""
     return Finding(
       .problem, "bench", "the role \(role) may not create the schema \(schema)",
-      mend: "as the database's owner: GRANT CREATE ON DATABASE \(database) TO \(try PostgresIdentifier.quoted(role))")
+      hint: "as the database's owner: GRANT CREATE ON DATABASE \(database) TO \(try PostgresIdentifier.quoted(role))")
   }
 
   func remove(_ connection: PostgresConnection, _ redis: RedisKeyspace) async throws {
