@@ -20,7 +20,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func aHealthyInstallationHasNothingToMend() async throws {
+  @Test func aHealthyInstallationHasNothingToFix() async throws {
     try await withProduct { product in
       let check = try await product.run("check")
       #expect(check.exitCode == 0, "\(check.standardOutput)\(check.standardError)")
@@ -46,6 +46,10 @@ import TidemarkTestKit
         let lines = check.standardOutput.split(separator: "\n").filter { $0.hasPrefix("problem \(server): can't reach") }
         #expect(lines.count == 1 && lines[0].contains("; start the server, or correct \(server).url"), "\(check.standardOutput)")
       }
+      let json = try await product.run("check", "--json")
+      let answer = try JSONSerialization.jsonObject(with: Data(json.standardOutput.utf8)) as? [String: [[String: String]]]
+      let hints = answer?["findings"]?.filter { $0["severity"] == "unreachable" }.map { $0["hint"] }
+      #expect(hints == ["start the server, or correct postgres.url", "start the server, or correct redis.url"], "\(json.standardOutput)")
       let worker = try await TidemarkProcess.start(["run", "--listen", "off"], environment: product.environment)
       try await worker.waitForOutput("redis: can't reach")
       try await worker.waitForOutput("postgres: can't reach")

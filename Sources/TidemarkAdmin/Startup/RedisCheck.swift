@@ -24,9 +24,10 @@ package struct RedisCheck: Sendable {
     rights = RedisRightsCheck(configuration, prefix: prefix, lanes: lanes, isTrimming: isTrimming)
   }
 
-  package func findings() async -> [Finding] {
+  /// - Parameter namesUnreadStreams: whether streams below the prefix are looked for that no lane reads. That goes through all keys of Redis.
+  package func findings(namesUnreadStreams: Bool = false) async -> [Finding] {
     let hosts = configuration.hostsToldInClearText
-    return await session() + (hosts.isEmpty ? [] : [Self.clearText(hosts)])
+    return await session(namesUnreadStreams) + (hosts.isEmpty ? [] : [Self.clearText(hosts)])
   }
 
   static func clearText(_ hosts: [String]) -> Finding {
@@ -35,7 +36,7 @@ package struct RedisCheck: Sendable {
       hint: "let the server speak TLS and write redis.url with rediss://")
   }
 
-  private func session() async -> [Finding] {
+  private func session(_ namesUnreadStreams: Bool) async -> [Finding] {
     do {
       let keyspace = RedisKeyspace(configuration, name: "tidemark-check")
       defer { Task { await keyspace.close() } }
@@ -48,13 +49,13 @@ package struct RedisCheck: Sendable {
         }
       } catch let error as RedisError where error.message.hasPrefix("NOPERM") {
         // It is one of the rights that are looked at now.
-        return try await rights.findings()
+        return try await rights.findings(over: keyspace)
       }
       let masters = servers.count > 1 ? " (\(servers.count) masters)" : ""
       var findings = [
         Finding(.ok, "redis", "connected to \(configuration.address)\(masters), version \(versions.sorted().joined(separator: ", "))")
       ]
-      let rights = try await rights.findings()
+      let rights = try await rights.findings(over: keyspace)
       findings += rights
       // Other questions would be refused, too.
       guard !rights.contains(where: { $0.severity == .problem }) else { return findings }
@@ -66,7 +67,7 @@ package struct RedisCheck: Sendable {
         }
       }
       findings += try await lanes(keyspace)
-      findings += try await unread()
+      if namesUnreadStreams { findings += await unread(keyspace) }
       return findings
     } catch let error as RedisError {
       return [Self.finding(error, configuration, prefix: prefix)]
@@ -135,11 +136,9 @@ package struct RedisCheck: Sendable {
     return Finding(clockOf: "redis", skew: skew)
   }
 
-  private func unread() async throws -> [Finding] {
-    let source = configuration.makeSource(prefix: prefix)
-    defer { Task { await source.close() } }
+  private func unread(_ keyspace: RedisKeyspace) async -> [Finding] {
     // Without the right to SCAN a worker serves the built-in lanes all the same.
-    guard let names = try? await source.discover(UnreadStreams.pattern(prefix)) else { return [] }
+    guard let names = try? await keyspace.streams(matching: UnreadStreams.pattern(prefix)) else { return [] }
     return Self.unread(names, BuiltInLanes(prefix: prefix, partitions: partitions)) { name in patterns.contains { $0.matches(name) } }
   }
 

@@ -32,14 +32,14 @@ struct RedisRightsCheck: Sendable {
   ]
 
   /// Throws ``RedisError`` where a server can't be asked.
-  func findings() async throws -> [Finding] {
+  func findings(over keyspace: RedisKeyspace) async throws -> [Finding] {
     let hasPatterns = lanes.contains { $0.contains { "*?[".contains($0) } }
     var purposes = Set(Self.effects.map(\.purpose))
     if !isTrimming { purposes.remove(.trimming) }
     if !hasPatterns { purposes.remove(.discovery) }
     if !hasPatterns, lanes.count <= 64 { purposes.remove(.doorbell) }
     let probe = RedisRightsProbe(configuration, prefix: prefix, lanes: lanes)
-    let refusals = try await probe.refusals(of: RedisRight.all.filter { purposes.contains($0.purpose) })
+    let refusals = try await probe.refusals(of: RedisRight.all.filter { purposes.contains($0.purpose) }, in: keyspace)
     guard !refusals.isEmpty else { return [Finding(.ok, "redis.acl", "the user may run every command of a worker")] }
     return Self.findings(of: refusals, user: configuration.username ?? "default", prefix: prefix)
   }

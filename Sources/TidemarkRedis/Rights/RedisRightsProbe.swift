@@ -27,9 +27,9 @@ package struct RedisRightsProbe: Sendable {
   }
 
   /// What is refused. Throws ``RedisError`` where a server can't be asked.
-  package func refusals(of rights: [RedisRight]) async throws -> [Refusal] {
-    let keyspace = RedisKeyspace(configuration, name: "tidemark-check")
-    defer { Task { await keyspace.close() } }
+  ///
+  /// - Parameter keyspace: logged in as the user. Only rights to subscribe are tried over connections of their own.
+  package func refusals(of rights: [RedisRight], in keyspace: RedisKeyspace) async throws -> [Refusal] {
     var found = try await refusals(of: trials(of: rights.filter { $0.trial == .direct }).map { [$0] }, in: keyspace) { trials in
       trials[0].right.arguments(trials[0].name)
     } answers: {

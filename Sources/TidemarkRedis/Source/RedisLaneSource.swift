@@ -67,33 +67,7 @@ package struct RedisLaneSource: RedisSource {
   }
 
   package func discover(_ pattern: String) async throws -> [String] {
-    try await onCommands { connection in
-      var names: Set<String> = []
-      var cursor = "0"
-      var filters = true
-      repeat {
-        let scan: [RedisArgument] = ["SCAN", .text(cursor), "MATCH", .text(pattern), "COUNT", "1000"]
-        var reply = try await connection.send(filters ? scan + ["TYPE", "stream"] : scan)
-        if filters, case .error(let message) = reply, ServerErrorClass(message) == .other {
-          // Some proxies know no TYPE here.
-          filters = false
-          reply = try await connection.send(scan)
-        }
-        guard let page = try reply.orThrow().elements, page.count == 2, let next = page[0].text, let keys = page[1].elements else {
-          throw RedisError(.malformedReply, "SCAN answered something else than a cursor and keys")
-        }
-        // A name that is not UTF-8 can't be configured, nor stored as text.
-        let found = keys.compactMap(\.text)
-        if filters {
-          names.formUnion(found)
-        } else {
-          let types = try await connection.pipeline(found.map { ["TYPE", .text($0)] })
-          for (name, type) in zip(found, types) where try type.orThrow().text == "stream" { names.insert(name) }
-        }
-        cursor = next
-      } while cursor != "0"
-      return Array(names)
-    }
+    try await onCommands { try await $0.streams(matching: pattern) }
   }
 
   package func marks(of lanes: [String]) async throws -> [DurableMark?] {

@@ -63,6 +63,13 @@ package actor RedisKeyspace {
     return replies
   }
 
+  /// Names of the streams that match a glob pattern, on whatever server. Goes through all keys.
+  package func streams(matching pattern: String) async throws -> [String] {
+    var names: Set<String> = []
+    for connection in try await connections() { names.formUnion(try await connection.streams(matching: pattern)) }
+    return Array(names)
+  }
+
   package func close() async {
     for connection in open.values { await connection.close() }
     open = [:]

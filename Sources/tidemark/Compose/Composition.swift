@@ -156,9 +156,10 @@ struct Composition {
   }
 
   var postgresCheck: PostgresCheck { PostgresCheck(postgres, schema: schema, destinations: routes.destinations, logger: logger) }
+
   /// What `check` finds in both servers. They are compared where each of them is as it must be.
   func findings() async throws -> [Finding] {
-    let findings = await postgresCheck.findings(triesStatements: true) + redisCheck.findings()
+    let findings = await postgresCheck.findings(triesStatements: true) + redisCheck.findings(namesUnreadStreams: true)
     // What may not be read there, the comparison may not read either.
     let isBlind = findings.contains { $0.subject == "postgres.privileges" && $0.severity != .ok }
     guard !isBlind, !findings.contains(where: { $0.severity == .problem || $0.severity == .unreachable }) else { return findings }
