@@ -131,8 +131,51 @@ import TidemarkTestKit
     return process.terminationStatus == 0 ? path : nil
   }()
 
-  @Test(.enabled(if: DocumentedRightsTests.python != nil, "needs a Python with redis and psycopg"))
+  @Test(.enabled(if: DocumentedRightsTests.python != nil, "needs a Python with redis and psycopg, as TIDEMARK_TEST_PYTHON or the system's"))
   func theExampleInPythonWaitsAndResumes() async throws {
+    try await expectSteps { environment in
+      try await TidemarkProcess.run(
+        ["\(Documentation.root)/ops/examples/wait_and_resume.py"], environment: environment, path: Self.python)
+    }
+  }
+
+  /// A Node.js that runs TypeScript, and the folder in which `npm install redis pg` was run, as `TIDEMARK_TEST_NODE` and
+  /// `TIDEMARK_TEST_NODE_MODULES`.
+  private static let node: (path: String, modules: String)? = {
+    let environment = ProcessInfo.processInfo.environment
+    guard let modules = environment["TIDEMARK_TEST_NODE_MODULES"] else { return nil }
+    let path = environment["TIDEMARK_TEST_NODE"] ?? "/usr/bin/node"
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: path)
+    process.currentDirectoryURL = URL(fileURLWithPath: modules)
+    process.arguments = ["-e", "require('redis'); require('pg'); process.exit(process.features.typescript ? 0 : 1)"]
+    process.standardError = FileHandle.nullDevice
+    guard (try? process.run()) != nil else { return nil }
+    process.waitUntilExit()
+    return process.terminationStatus == 0 ? (path, modules) : nil
+  }()
+
+  @Test(
+    .enabled(
+      if: DocumentedRightsTests.node != nil,
+      "needs Node.js 22.18 or later as TIDEMARK_TEST_NODE, and TIDEMARK_TEST_NODE_MODULES, a folder in which `npm install redis pg` was run"
+    ))
+  func theExampleInTypeScriptWaitsAndResumes() async throws {
+    let node = try #require(Self.node)
+    // Packages are looked for beside the script.
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tidemark-example-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try FileManager.default.createSymbolicLink(
+      atPath: "\(folder)/node_modules", withDestinationPath: "\(node.modules)/node_modules")
+    try FileManager.default.copyItem(atPath: "\(Documentation.root)/ops/examples/wait_and_resume.ts", toPath: "\(folder)/example.ts")
+    try await expectSteps { environment in
+      try await TidemarkProcess.run(["\(folder)/example.ts"], environment: environment, path: node.path)
+    }
+  }
+
+  /// Runs an example three times against a worker: each goes on where the one before ended.
+  private func expectSteps(_ run: ([String: String?]) async throws -> TidemarkProcess.Outcome) async throws {
     try await withProduct(["state.partitions": "16"]) { product in
       try await allow("agent", in: product)
       let worker = try await product.startWorker()
@@ -140,9 +183,8 @@ import TidemarkTestKit
         "TIDEMARK_REDIS_URL": "redis://agent:secret@127.0.0.1:\(product.redis.port)/0", "TIDEMARK_POSTGRES_URL": product.postgres.url,
       ]
       for step in 1...3 {
-        let run = try await TidemarkProcess.run(
-          ["\(Documentation.root)/ops/examples/wait_and_resume.py"], environment: environment, path: Self.python)
-        #expect(run.standardOutput == "step \(step): \(step - 1) messages so far\ndurable: yes\n", "\(run.standardError)")
+        let outcome = try await run(environment)
+        #expect(outcome.standardOutput == "step \(step): \(step - 1) messages so far\ndurable: yes\n", "\(outcome.standardError)")
       }
       #expect(try await worker.stop() == 0)
     }

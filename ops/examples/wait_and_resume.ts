@@ -1,9 +1,17 @@
-// An agent that waits until a change is in PostgreSQL, and goes on where its last process ended. npm install redis pg
+// An agent that waits until a change is in PostgreSQL, and goes on where its last process ended.
+// npm install redis pg && node wait_and_resume.ts [SESSION]    (Node 22.18 or later; earlier ones need a compiler or tsx)
+import { setTimeout } from "node:timers/promises";
 import { createClient } from "redis";
 import pg from "pg";
 
-const redis = await createClient({ url: process.env.TIDEMARK_REDIS_URL }).connect();
-const marks = await redis.duplicate().connect();
+const redis = createClient({ url: process.env.TIDEMARK_REDIS_URL });
+const marks = redis.duplicate();
+for (const client of [redis, marks]) {
+  // Without a listener a lost connection would end the process; with one the client connects again.
+  client.on("error", (error) => console.error(`redis: ${error}`));
+  await client.connect();
+}
+// In a URL without a host (postgresql:///tidemark) pg takes localhost, where psql takes the socket: ?host=/var/run/postgresql names it.
 const postgres = new pg.Client(process.env.TIDEMARK_POSTGRES_URL);
 await postgres.connect();
 const partitions = Number(await redis.hGet("tidemark:config", "partitions"));
@@ -32,10 +40,13 @@ async function wait(session: string, id: string, timeout = 30_000): Promise<stri
   let published = () => {};
   await marks.subscribe(channel, () => published());
   try {
-    while (!reaches((await redis.hGet(`${lane(session)}:lane`, "durable")) ?? "0-0", id)) {
+    for (;;) {
+      // Before the hash is read, so that no mark is missed that is published meanwhile.
+      const mark = new Promise<void>((resolve) => { published = resolve; });
+      if (reaches((await redis.hGet(`${lane(session)}:lane`, "durable")) ?? "0-0", id)) break;
       if (Date.now() > deadline) throw new Error(`${id} is not in PostgreSQL after ${timeout} ms`);
-      // A mark that was published; after a second the hash is read again.
-      await new Promise<void>((resolve) => { published = resolve; setTimeout(resolve, 1_000); });
+      // After a second the hash is read again.
+      await Promise.race([mark, setTimeout(1_000, undefined, { ref: false })]);
     }
   } finally {
     await marks.unsubscribe(channel);
@@ -50,4 +61,4 @@ const step = state ? state.context.step.value + 1 : 1;
 console.log(`step ${step}: ${state ? state.messages.count : 0} messages so far`);
 await append(session, "message.appended", { role: "user", content: `step ${step}` });
 console.log("durable:", (await wait(session, await append(session, "context.set", { key: "step", value: String(step) }))) ?? "yes");
-await Promise.all([redis.close(), marks.close(), postgres.end()]);
+await Promise.all([redis.quit(), marks.quit(), postgres.end()]);
