@@ -292,6 +292,7 @@ CREATE TABLE {{schema}}.checkpoints (
   entry_no      bigint NOT NULL,
   incarnation   bigint NOT NULL,
   applied_no    bigint NOT NULL,
+  read_total    bigint NOT NULL,
   applied_total bigint NOT NULL,
   lag_entries   bigint,
   lag_seconds   double precision,

@@ -127,6 +127,34 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a rate is what came since the newest checkpoint that is two seconds old`() async throws {
+    try await withScene(["a", "b", "c"]) { scene in
+      try await scene.own()
+      try await scene.sql("UPDATE tide.lanes SET read_total = 500, applied_total = 400, ordinal = 500, dead_letters_total = 100")
+      func checkpoint(_ lane: String, ago seconds: Double, _ read: Int, _ applied: Int) async throws {
+        try await scene.sql(
+          """
+          INSERT INTO tide.checkpoints (lane, taken_at, entry_ms, entry_no, incarnation, applied_no, read_total, applied_total, worker, seal)
+          VALUES ('\(lane)', now() - interval '\(seconds) s', 1, 0, 1, 0, \(read), \(applied), 'w1', '')
+          """)
+      }
+      for lane in ["a", "c"] { try await checkpoint(lane, ago: 10_000, 0, 0) }
+      try await checkpoint("a", ago: 100, 100, 200)
+      try await checkpoint("a", ago: 0, 500, 400)
+      let report = try await scene.reader.read()
+      // The time between the two statements counts.
+      #expect((3.5...4).contains(try #require(report.lanes[0].readPerSecond)))
+      #expect((1.7...2).contains(try #require(report.lanes[0].appliedPerSecond)))
+      #expect(report.lanes[1].appliedPerSecond == nil)
+      #expect((0.03...0.04).contains(try #require(report.lanes[2].appliedPerSecond)))
+      #expect((1.7...2.1).contains(try #require(report.appliedPerSecond)))
+      #expect((3.5...4.1).contains(try #require(report.readPerSecond)))
+
+      try await scene.sql("UPDATE tide.leases SET expires_at = clock_timestamp() - interval '1 s'")
+      #expect(try await scene.reader.read().lanes.map(\.appliedPerSecond) == [0, 0, 0])
+    }
+  }
+
   @Test func `the age of a lane that is partly applied is that of its next entry`() async throws {
     try await withScene { scene in
       let now = Int64(try await scene.source.currentMilliseconds(beside: "a"))

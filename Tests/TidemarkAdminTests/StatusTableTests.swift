@@ -17,12 +17,14 @@ import TidemarkCore
           isAlive: true, shards: 64, lanes: 2)
       ])
     sample.lanes[1].deadLettersOpen = 1
+    sample.lanes[0].appliedPerSecond = 1_250
+    sample.lanes[1].appliedPerSecond = 0
     #expect(
       StatusTable(sample).render() == """
-        LANE                  STATE   LAG  SECONDS            CURSOR  DEAD  OWNER
-        tidemark:{0}:changes  idle      0        0  1795389463124-98     0  w1
-        orders:eu:events      halted  345   61.500  1795389463124-98     1  w1
-        2 lanes                       345   61.500                       1
+        LANE                  STATE   LAG   AGE  RATE            CURSOR  DEAD  BY
+        tidemark:{0}:changes  idle      0     0  1.3k  1795389463124-98     0  w1
+        orders:eu:events      halted  345  61.5     0  1795389463124-98     1  w1
+        2 lanes                       345  61.5  1.3k                       1
 
            WORKER      SHARDS  LANES  VERSION  SEEN
         1  host-1-abc      64      2  0.1.0    2026-11-23T03:07:43.124Z
@@ -49,6 +51,7 @@ import TidemarkCore
         worker: "a-host-of-some-length-4711-1x2y3z4", host: "host", pid: 1, version: "0.1.0", startedAt: nil, seenAt: nil, isAlive: true,
         shards: 64, lanes: 16)
     ]
+    for lane in sample.lanes.indices { sample.lanes[lane].appliedPerSecond = 12_345.6 }
     let lines = StatusTable(sample).render().split(separator: "\n", omittingEmptySubsequences: false)
     #expect(lines.prefix(18).allSatisfy { $0.count <= 80 }, "\(lines[1])")
     #expect(lines[1].hasSuffix("  1"))
@@ -96,8 +99,8 @@ import TidemarkCore
     sample.redis = .init(isUp: false, error: "connection refused")
     let lines = StatusTable(sample).render().split(separator: "\n")
     #expect(lines[0] == "Redis is away: connection refused")
-    #expect(lines[2] == "a        idle     ?        ?  1795389463124-98     0  -")
-    #expect(lines[4] == "2 lanes           ?        ?                       0")
+    #expect(lines[2] == "a        idle     ?    ?     ?  1795389463124-98     0  -")
+    #expect(lines[4] == "2 lanes           ?    ?     ?                       0")
     #expect(lines.contains("No worker is running: `tidemark run` starts one."))
   }
 
@@ -110,8 +113,16 @@ import TidemarkCore
   }
 
   @Test func `seconds have the digits that somebody reads`() {
-    #expect([0, 0.0004, 0.25, 99.9, 100.4, 86_400].map(StatusTable.seconds) == ["0", "0.000", "0.250", "99.900", "100", "86400"])
+    #expect([0, 0.0004, 0.25, 99.9, 100.4, 86_400].map(StatusTable.seconds) == ["0", "0.000", "0.250", "99.9", "100", "86400"])
+    #expect([9.9991, 9.9999, 12.345, 99.96].map(StatusTable.seconds) == ["9.999", "10.0", "12.3", "100"])
     #expect(StatusTable.seconds(nil) == "?")
+  }
+
+  @Test func `a rate has four letters at most, and a small one is not none`() {
+    let rates = [0, 0.01, 0.05, 0.44, 9.94, 9.96, 812.4, 999.4, 999.6, 9_120, 45_400, 999_400, 999_600, 12_000_000]
+    let texts = ["0", "<0.1", "0.1", "0.4", "9.9", "10", "812", "999", "1.0k", "9.1k", "45k", "999k", "1.0M", "12M"]
+    #expect(rates.map(StatusTable.rate) == texts)
+    #expect(StatusTable.rate(nil) == "?")
   }
 
   @Test func `an accounting that is off is said`() {

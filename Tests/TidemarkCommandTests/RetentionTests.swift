@@ -14,8 +14,8 @@ import TidemarkTestKit
   private func addOldRows(_ product: Product) async throws {
     try await product.value(
       """
-      insert into tidemark.checkpoints (lane, taken_at, entry_ms, entry_no, incarnation, applied_no, applied_total, worker, seal)
-      select 'ended', now() - make_interval(days => d), 1, 0, 1, 1, 1, 'old', '' from generate_series(0, 99) d;
+      insert into tidemark.checkpoints (lane, taken_at, entry_ms, entry_no, incarnation, applied_no, read_total, applied_total, worker, seal)
+      select 'ended', now() - make_interval(days => d), 1, 0, 1, 1, 1, 1, 'old', '' from generate_series(0, 99) d;
       insert into tidemark.dead_letters (lane, entry_ms, entry_no, reason, detail, raw, raw_complete, at, resolved_at, resolution)
       select 'ended', d + 1, 0, 'constraint', '', '{}', true, now() - interval '200 days',
              case when d < 100 then now() - make_interval(days => d) end, 'discarded' from generate_series(0, 104) d;

@@ -13,8 +13,8 @@ import TidemarkTestKit
   private static func addCheckpoints(_ sink: SinkFixture, _ count: Int, newest days: Int = 0) async throws {
     try await sink.connection.script(
       """
-      insert into tide.checkpoints (lane, taken_at, entry_ms, entry_no, incarnation, applied_no, applied_total, worker, seal)
-      select lane, now() - make_interval(days => d), \(count) - d, 0, 1, 1, 1, 'w', '' from generate_series(\(days), \(days + count - 1)) d,
+      insert into tide.checkpoints (lane, taken_at, entry_ms, entry_no, incarnation, applied_no, read_total, applied_total, worker, seal)
+      select lane, now() - make_interval(days => d), \(count) - d, 0, 1, 1, 1, 1, 'w', '' from generate_series(\(days), \(days + count - 1)) d,
              unnest(array['one', 'two']) lane
       """, deadline: generous)
   }

@@ -29,7 +29,7 @@ extension StatusPage {
     <table id="lanes">
     <thead><tr>
     <th scope="col">Lane</th><th scope="col">State</th><th scope="col" class="n">Lag</th><th scope="col" class="n">Oldest waits</th>
-    <th scope="col" class="n">Read</th><th scope="col" class="n">Applied</th><th scope="col" class="n">Other outcomes</th>
+    <th scope="col" class="n">Read</th><th scope="col" class="n">Applied</th><th scope="col" class="n">A second</th><th scope="col" class="n">Other outcomes</th>
     <th scope="col" class="n">Dead letters</th><th scope="col">Accounting</th><th scope="col">Durable up to</th><th scope="col">Owner</th>
     </tr></thead>
     <tbody></tbody>

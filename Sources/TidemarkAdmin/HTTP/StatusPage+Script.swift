@@ -24,6 +24,7 @@ extension StatusPage {
       if (seconds < 7200) return Math.round(seconds / 60) + ' min';
       return seconds < 172800 ? Math.round(seconds / 3600) + ' h' : Math.round(seconds / 86400) + ' days';
     }
+    const speed = value => value === null ? '?' : value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 });
     const clock = text => text === null ? '?' : text.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
     const sum = (items, field) => items.reduce((total, item) => total === null || item[field] === null ? null : total + item[field], 0);
     const most = (items, field) => items.reduce((top, item) => top === null || item[field] === null ? null : Math.max(top, item[field]), 0);
@@ -53,9 +54,9 @@ extension StatusPage {
 
     function tiles(report) {
       const lanes = report.lanes, applied = sum(lanes, 'applied');
-      let rate = '';
+      let rate = report.applied_per_second === null ? '' : `${speed(report.applied_per_second)} a second`;
       if (before && lastAt > before.at && applied >= before.applied) {
-        rate = `${number(Math.round((applied - before.applied) * 1000 / (lastAt - before.at)))} a second`;
+        rate = `${speed((applied - before.applied) * 1000 / (lastAt - before.at))} a second`;
       }
       before = { applied, at: lastAt };
       const open = sum(lanes, 'dead_letters_open'), gaps = sum(lanes, 'gaps_open');
@@ -129,7 +130,7 @@ extension StatusPage {
         const outcomes = ['duplicates', 'divergent', 'ephemeral', 'skipped'].filter(name => lane[name]).map(name => `${number(lane[name])} ${name}`);
         const letters = number(lane.dead_letters) + (lane.dead_letters_open ? ` (${number(lane.dead_letters_open)} open)` : '');
         const off = lane.accounting_error !== 0;
-        return [lane.lane, state, [number(lane.lag_entries), 'n'], [time(lane.lag_seconds), 'n'], [number(lane.read), 'n'], [number(lane.applied), 'n'],
+        return [lane.lane, state, [number(lane.lag_entries), 'n'], [time(lane.lag_seconds), 'n'], [number(lane.read), 'n'], [number(lane.applied), 'n'], [speed(lane.applied_per_second), 'n'],
           [outcomes.join(', ') || '0', 'n'], [letters, lane.dead_letters_open ? 'n bad' : 'n'],
           [off ? `off by ${number(lane.accounting_error)}` : 'adds up', off ? 'bad' : 'muted'], [lane.entry_id, 'id'], [lane.owner ?? '–', 'muted cut']];
       }));

@@ -45,7 +45,7 @@ package struct StatusReader: Sendable {
     let records = LaneRecord.all(of: result)
     let workers = try await sink.query(sql.workers, [.string(String(leaseTTL.seconds))])
     var lanes = records.enumerated().map { row, record in
-      StatusReport.Lane(
+      var lane = StatusReport.Lane(
         record, state: result.string(row, "state") ?? "", since: result.string(row, "since"),
         lastError: result.string(row, "last_error"), hint: result.string(row, "hint"),
         deadLettersOpen: result.int64(row, "open").map { Int($0) }, gapsOpen: result.int64(row, "gaps_open").map { Int($0) })
@@ -61,6 +61,8 @@ package struct StatusReader: Sendable {
       if lanes[index].state == LaneState.reading.rawValue, lag?.entries == 0 { lanes[index].state = LaneState.idle.rawValue }
       if let known = ours[lanes[index].lane], known.record.fence == lanes[index].fence { lanes[index].overlay(known) }
     }
+      lane.set(LaneRate(of: record, result, row: row))
+      return lane
     let types = try await sink.query(sql.unknownTypes)
     let known = Set(records.map(\.name))
     let unread = await unreadStreams(besides: known)

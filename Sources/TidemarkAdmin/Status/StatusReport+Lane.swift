@@ -15,6 +15,9 @@ extension StatusReport {
     package var fence: Int64
     package var lagEntries: Int64?
     package var lagSeconds: Double?
+    /// Null where the lane has no checkpoint yet that its counts could be compared with.
+    package var readPerSecond: Double?
+    package var appliedPerSecond: Double?
     package var read: Int
     package var applied: Int
     package var duplicates: Int
@@ -40,6 +43,8 @@ extension StatusReport {
       case incarnation, owner, fence
       case lagEntries = "lag_entries"
       case lagSeconds = "lag_seconds"
+      case readPerSecond = "read_per_second"
+      case appliedPerSecond = "applied_per_second"
       case read, applied, duplicates, divergent, ephemeral, skipped
       case deadLetters = "dead_letters"
       case deadLettersOpen = "dead_letters_open"
@@ -62,6 +67,8 @@ extension StatusReport {
       try container.encode(fence, forKey: .fence)
       try container.encode(lagEntries, forKey: .lagEntries)
       try container.encode(lagSeconds, forKey: .lagSeconds)
+      try container.encode(readPerSecond, forKey: .readPerSecond)
+      try container.encode(appliedPerSecond, forKey: .appliedPerSecond)
       try container.encode(read, forKey: .read)
       try container.encode(applied, forKey: .applied)
       try container.encode(duplicates, forKey: .duplicates)

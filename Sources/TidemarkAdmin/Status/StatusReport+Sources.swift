@@ -29,6 +29,7 @@ extension StatusReport.Lane {
       gapsOpen: 0)
     lagEntries = lag?.entries
     lagSeconds = lag?.seconds
+    set(.zero)
   }
 
   /// What the owner knows and the ledger may not have been told yet.
@@ -41,6 +42,23 @@ extension StatusReport.Lane {
     guard let lag = status.lag else { return }
     lagEntries = lag.entries
     lagSeconds = lag.seconds
+  }
+}
+
+extension LaneRate {
+  /// That of a lane as the ledger has it, see ``StatusSQL/lanes``.
+  init?(of record: LaneRecord, _ result: PostgresResult, row: Int) {
+    func count(_ column: String) -> Int? { result.int64(row, column).map { Int($0) } }
+    let now = Totals(incarnation: record.incarnation, read: record.totals.read, applied: record.totals.applied)
+    var checkpoint: Totals?
+    if let incarnation = result.int64(row, "checkpoint_incarnation"), let read = count("checkpoint_read"),
+      let applied = count("checkpoint_applied")
+    {
+      checkpoint = Totals(incarnation: incarnation, read: read, applied: applied)
+    }
+    let age = result.string(row, "checkpoint_age").flatMap { Double($0) }
+    guard let rate = Self.since(checkpoint, age: age, now: now, isOwned: record.owner != nil) else { return nil }
+    self = rate
   }
 }
 

@@ -22,6 +22,12 @@ package struct StatusReport: Sendable, Equatable, Codable {
     case unknownTypes = "unknown_types"
   }
 
+  /// What follows from the lanes: written, not read.
+  private enum TotalKeys: String, CodingKey {
+    case readPerSecond = "read_per_second"
+    case appliedPerSecond = "applied_per_second"
+  }
+
   /// Whether a server could be asked for this report.
   package struct Server: Sendable, Equatable, Codable {
     package var isUp: Bool
@@ -64,6 +70,9 @@ extension StatusReport {
   // The compiler's own would leave out what is nil.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
+    var totals = encoder.container(keyedBy: TotalKeys.self)
+    try totals.encode(readPerSecond, forKey: .readPerSecond)
+    try totals.encode(appliedPerSecond, forKey: .appliedPerSecond)
     try container.encode(lanes, forKey: .lanes)
     try container.encode(workers, forKey: .workers)
     try container.encode(settings, forKey: .settings)

@@ -11,6 +11,7 @@ struct StatusSQL: Sendable {
   init(schema name: String) throws {
     let schema = try PostgresIdentifier.quoted(name)
     func time(_ expression: String) -> String { "to_char(\(expression) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')" }
+    // Two seconds are enough to tell a rate from; a newer checkpoint would make it jump. now() and not clock_timestamp(), by which no index is searched.
     // A lane is only as owned as the lease of its shard is live: of a worker that died, its row still tells the last words.
     lanes = """
       SELECT l.lane_id, l.lane, l.shard, l.fence, l.incarnation, l.entry_ms, l.entry_no, l.applied_no, l.seal, l.ordinal, l.baseline,
@@ -19,12 +20,17 @@ struct StatusSQL: Sendable {
              coalesce(g.open, 0) AS gaps_open,
              CASE WHEN s.live THEN s.worker END AS owner,
              CASE WHEN s.live THEN l.state ELSE 'unowned' END AS state,
+             c.incarnation AS checkpoint_incarnation, c.read_total AS checkpoint_read, c.applied_total AS checkpoint_applied,
+             extract(epoch FROM now() - c.taken_at)::double precision AS checkpoint_age,
              \(time("CASE WHEN s.live OR s.expires_at IN ('-infinity', 'infinity') OR s.expires_at IS NULL THEN l.since ELSE greatest(l.since, s.expires_at) END")) AS since
         FROM \(schema).lanes l
         LEFT JOIN (SELECT shard, worker, expires_at, worker IS NOT NULL AND expires_at > clock_timestamp() AS live
                      FROM \(schema).leases) s USING (shard)
         LEFT JOIN (SELECT lane, count(*) AS open FROM \(schema).dead_letters WHERE resolved_at IS NULL GROUP BY lane) d USING (lane)
         LEFT JOIN (SELECT lane, count(*) AS open FROM \(schema).gaps WHERE acknowledged_at IS NULL GROUP BY lane) g USING (lane)
+        LEFT JOIN LATERAL (
+          SELECT k.incarnation, k.read_total, k.applied_total, k.taken_at FROM \(schema).checkpoints k
+           WHERE k.lane = l.lane AND k.taken_at <= now() - interval '2 s' ORDER BY k.taken_at DESC LIMIT 1) c ON true
        ORDER BY length(l.lane), l.lane
       """
     unknownTypes = "SELECT type, entries FROM \(schema).unknown_types ORDER BY entries DESC, type LIMIT 100"

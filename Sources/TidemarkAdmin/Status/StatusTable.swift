@@ -40,15 +40,15 @@ package struct StatusTable {
   private func lanes(most: Int?) -> [String] {
     guard !report.lanes.isEmpty else { return ["No lanes yet: a worker registers them when it first runs."] }
     let shown = shown(most: most)
-    let titles = ["LANE", "STATE", "LAG", "SECONDS", "CURSOR", "DEAD", "OWNER"]
+    let titles = ["LANE", "STATE", "LAG", "AGE", "RATE", "CURSOR", "DEAD", "BY"]
     var rows = shown.map { lane in
       [
-        ForeignText.line(lane.lane), lane.state, Self.number(lane.lagEntries), Self.seconds(lane.lagSeconds), lane.entryID,
-        Self.number(lane.deadLettersOpen.map { Int64($0) }), owner(lane),
+        ForeignText.line(lane.lane), lane.state, Self.number(lane.lagEntries), Self.seconds(lane.lagSeconds),
+        Self.rate(lane.appliedPerSecond), lane.entryID, Self.number(lane.deadLettersOpen.map { Int64($0) }), owner(lane),
       ]
     }
     rows.append(totals())
-    var lines = AlignedText.lines([titles] + rows, numeric: 2...5)
+    var lines = AlignedText.lines([titles] + rows, numeric: 2...6)
     let hidden = report.lanes.count - shown.count
     if hidden > 0 { lines.insert("and \(hidden) more with less lag", at: lines.count - 1) }
     return lines
@@ -76,7 +76,7 @@ package struct StatusTable {
     }
     return [
       "\(lanes.count) \(lanes.count == 1 ? "lane" : "lanes")", "", Self.number(all(lanes.map(\.lagEntries))?.reduce(0, +)),
-      Self.seconds(all(lanes.map(\.lagSeconds))?.max()), "",
+      Self.seconds(all(lanes.map(\.lagSeconds))?.max()), Self.rate(report.appliedPerSecond), "",
       Self.number(all(lanes.map(\.deadLettersOpen))?.reduce(0) { $0 + Int64($1) }), "",
     ]
   }
@@ -153,12 +153,30 @@ package struct StatusTable {
 
   // How cells are written
 
+  /// In four letters, since lanes and cursors leave no more of a line: 0.4, 812, 9.1k, 45k, 1.2M.
+  static func rate(_ value: Double?) -> String {
+    guard let value else { return "?" }
+    if value > 0, value < 0.05 { return "<0.1" }
+    var (scaled, units) = (value, ["", "k", "M"])
+    while scaled >= 999.5, units.count > 1 {
+      scaled /= 1000
+      units.removeFirst()
+    }
+    return (scaled == 0 || scaled >= 9.95 ? String(Int64(scaled.rounded())) : tenths(scaled)) + units[0]
+  }
+
+  private static func tenths(_ value: Double) -> String {
+    let tenths = Int64((value * 10).rounded())
+    return "\(tenths / 10).\(tenths % 10)"
+  }
+
   private static func number(_ value: Int64?) -> String { value.map { String($0) } ?? "?" }
 
   /// With as many digits as anybody reads.
   static func seconds(_ value: Double?) -> String {
     guard let value else { return "?" }
-    if value == 0 || value >= 100 { return String(Int64(value.rounded())) }
+    if value == 0 || value >= 99.95 { return String(Int64(value.rounded())) }
+    if value >= 9.9995 { return tenths(value) }
     let thousandths = Int((value * 1000).rounded())
     return "\(thousandths / 1000).\(String(1000 + thousandths % 1000).dropFirst())"
   }

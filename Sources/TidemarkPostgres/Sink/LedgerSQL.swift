@@ -238,8 +238,9 @@ struct LedgerSQL: Sendable {
       """
     checkpoint = """
       INSERT INTO \(schema).checkpoints
-        (lane, entry_ms, entry_no, incarnation, applied_no, applied_total, lag_entries, lag_seconds, worker, seal)
-      SELECT l.lane, l.entry_ms, l.entry_no, l.incarnation, l.applied_no, l.applied_total, n.lag_entries, n.lag_seconds, $5, l.seal
+        (lane, entry_ms, entry_no, incarnation, applied_no, read_total, applied_total, lag_entries, lag_seconds, worker, seal)
+      SELECT l.lane, l.entry_ms, l.entry_no, l.incarnation, l.applied_no, l.read_total, l.applied_total, n.lag_entries, n.lag_seconds, $5,
+             l.seal
         FROM \(schema).lanes l
         JOIN unnest($1::text[], $2::bigint[], $3::bigint[], $4::double precision[]) AS n (lane, fence, lag_entries, lag_seconds)
           ON n.lane = l.lane AND n.fence = l.fence

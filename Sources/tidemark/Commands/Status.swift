@@ -4,8 +4,12 @@ import TidemarkCore
 
 struct Status: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Lanes, owners, cursors, lag, accounting, and where each setting comes from; works without a worker.",
-    discussion: "LAG is in entries. OWNER is the number of a worker in the list of workers. --json has every counter of every lane.")
+    abstract: "Lanes, owners, cursors, lag, rates, accounting, and where each setting comes from; works without a worker.",
+    discussion: """
+      LAG is in entries, AGE is how long the oldest of them has waited, in seconds. RATE is how many entries are applied a second: since \
+      the lane's last checkpoint, or with --watch over the last seconds. BY is the number of the worker that owns the lane, in the list \
+      of workers. A question mark is what is not known. --json has every counter of every lane.
+      """)
 
   @OptionGroup var options: ConfigurationOptions
 
@@ -17,9 +21,11 @@ struct Status: AsyncParsableCommand {
 
   func run() async throws {
     let reader = try Composition(try options.load()).makeStatusReader()
+    var rates = RateHistory()
     repeat {
       do {
-        let report = try await reader.read()
+        var report = try await reader.read()
+        rates.measure(&report, at: .now)
         let text = json ? try report.json(pretty: !watch) : StatusTable(report).render(height: Console.height, isRepeated: watch)
         if watch, !json { Console.clear() }
         Console.print(text)
