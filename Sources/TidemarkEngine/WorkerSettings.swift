@@ -82,6 +82,9 @@ package struct WorkerSettings: Sendable {
   /// Lanes with a name of their own: served whether or not their streams exist.
   package var namedLanes: [String] { lanes.filter { !$0.isPattern }.map(\.streams) + (builtIn?.names ?? []) }
 
+  /// Patterns whose streams are lanes.
+  package var patterns: [String] { lanes.filter(\.isPattern).map(\.streams) }
+
   /// All labels under which lanes are counted, see ``metricLabel(of:)``.
   var metricLabels: [String] { laneNames }
 

@@ -239,6 +239,30 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a stream that a pattern of the configuration matches counts before any worker has registered it`() async throws {
+    try await withScene { scene in
+      let reader = try StatusReader(
+        sink: scene.sink, source: scene.source, schema: "tide", leaseTTL: .seconds(10), namedLanes: { ["a", "jobs:1"] },
+        patterns: { ["jobs:*", "a*"] }
+      ) {
+        [:]
+      }
+      for (stream, count) in [("a", 1), ("jobs:1", 2), ("jobs:2", 3), ("other", 4)] { try await scene.add(count, to: stream) }
+      try await scene.servers.redis.command("SET", "jobs:3", "text")
+      let report = try await reader.read()
+      #expect(report.lanes.map(\.lane) == ["a", "jobs:1", "jobs:2"])
+      #expect(report.lanes.map(\.state) == ["unowned", "unowned", "unowned"])
+      #expect(report.lag().entries == 6)
+      #expect(report.lanes.last?.appliedPerSecond == 0)
+      // One that is gone, and one that is registered, are what they are, however long ago streams were looked for.
+      try await scene.servers.redis.command("DEL", "jobs:1")
+      try await scene.sink.register([NewLane(name: "jobs:2", shard: 3, position: .zero, baseline: 0)])
+      let later = try await reader.read()
+      #expect(later.lanes.map(\.lane) == ["a", "jobs:2"])
+      #expect(later.lanes.last?.lastError == nil)
+    }
+  }
+
   @Test func `a user who may not read entries still learns how many wait`() async throws {
     try await withScene { scene in
       try await scene.add(3)

@@ -47,7 +47,7 @@ package struct WorkerAdminSource: AdminSource {
     self.probes = probes
     let reader = try StatusReader(
       sink: sink, source: source, schema: schema, leaseTTL: leaseTTL, builtIn: builtIn, namedLanes: { lanes()?.namedLanes ?? [] },
-      settings: settings)
+      patterns: { lanes()?.patterns ?? [] }, settings: settings)
     let report = Cached(for: .seconds(1)) {
       let status = await worker.value(within: Self.deadline)
       do {

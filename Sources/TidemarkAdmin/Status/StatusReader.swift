@@ -13,15 +13,19 @@ package struct StatusReader: Sendable {
   private let streams: Cached<[String]?>
   private let builtIn: BuiltInLanes?
   private let namedLanes: @Sendable () -> [String]
+  /// Streams that match a pattern of the configuration; nil where they could not be looked for. As costly to find.
+  private let matchingStreams: Cached<Set<String>?>
 
   /// - Parameters:
   ///   - source: not the one that a worker reads with: the report reads an entry of each lane that is behind, and would wait for it.
   ///   - namedLanes: the lanes that the configuration names, which may not be registered yet; asked for each report, as `settings` is, since
-  ///     a reload changes both.
+  ///     a reload changes both. It changes the `patterns`, too: their streams may not be registered either and are looked for once a minute: a
+  ///     worker registers them within `discover`, so that only those are left that no worker can register.
   /// - Throws: ``PostgresError`` for a schema name that can't be quoted.
   package init(
     sink: PostgresSink, source: any LaneSource, schema: String, leaseTTL: Duration, builtIn: BuiltInLanes? = nil,
-    namedLanes: @escaping @Sendable () -> [String] = { [] }, settings: @escaping @Sendable () -> [String: StatusReport.Setting]
+    namedLanes: @escaping @Sendable () -> [String] = { [] }, patterns: @escaping @Sendable () -> [String] = { [] },
+    settings: @escaping @Sendable () -> [String: StatusReport.Setting]
   ) throws {
     self.sink = sink
     self.source = source
@@ -32,6 +36,14 @@ package struct StatusReader: Sendable {
     streams = Cached(for: .seconds(60)) {
       guard let builtIn else { return nil }
       return try? await source.discover(UnreadStreams.pattern(builtIn.prefix))
+    }
+    matchingStreams = Cached(for: .seconds(60)) {
+      var names: Set<String> = []
+      for pattern in patterns() {
+        guard let found = try? await source.discover(pattern) else { return nil }
+        names.formUnion(found)
+      }
+      return names
     }
     sql = try StatusSQL(schema: schema)
   }
@@ -49,6 +61,8 @@ package struct StatusReader: Sendable {
         record, state: result.string(row, "state") ?? "", since: result.string(row, "since"),
         lastError: result.string(row, "last_error"), hint: result.string(row, "hint"),
         deadLettersOpen: result.int64(row, "open").map { Int($0) }, gapsOpen: result.int64(row, "gaps_open").map { Int($0) })
+      lane.set(LaneRate(of: record, result, row: row))
+      return lane
     }
     let ours = Dictionary((worker?.lanes ?? []).map { ($0.record.name, $0) }) { first, _ in first }
     let asked = records.filter { ours[$0.name]?.lag == nil }
@@ -61,13 +75,14 @@ package struct StatusReader: Sendable {
       if lanes[index].state == LaneState.reading.rawValue, lag?.entries == 0 { lanes[index].state = LaneState.idle.rawValue }
       if let known = ours[lanes[index].lane], known.record.fence == lanes[index].fence { lanes[index].overlay(known) }
     }
-      lane.set(LaneRate(of: record, result, row: row))
-      return lane
     let types = try await sink.query(sql.unknownTypes)
     let known = Set(records.map(\.name))
     let unread = await unreadStreams(besides: known)
-    let unregistered = namedLanes().filter { !known.contains($0) }
-    if !unregistered.isEmpty, redisError == nil { lanes += await self.unregistered(unregistered) }
+    if redisError == nil {
+      let expected = await namedLanes() + streamsOfPatterns(besides: namedLanes())
+      let unregistered = expected.filter { !known.contains($0) }
+      if !unregistered.isEmpty { lanes += await self.unregistered(unregistered) }
+    }
     return StatusReport(
       lanes: lanes, workers: (0..<workers.rowCount).map { StatusReport.Worker(workers, row: $0) }, settings: settings(),
       at: StatusReport.now(), postgres: .init(isUp: true),
@@ -81,6 +96,12 @@ package struct StatusReader: Sendable {
   private func unreadStreams(besides lanes: Set<String>) async -> [String]? {
     guard let builtIn, case let names?? = await streams.value(within: .seconds(2)) else { return nil }
     return UnreadStreams.of(names, builtIn) { lanes.contains($0) }
+  }
+
+  /// None where the keys could not be gone through in time.
+  private func streamsOfPatterns(besides named: [String]) async -> [String] {
+    guard case let names?? = await matchingStreams.value(within: .seconds(2)) else { return [] }
+    return names.subtracting(named).sorted()
   }
 
   /// What a worker knows by itself, while Postgres is away; nil where it does not answer either.

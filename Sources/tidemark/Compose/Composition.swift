@@ -128,10 +128,10 @@ struct Composition {
   func makeLaneStore() throws -> LaneStore { try LaneStore(sink: try makeSink(), schema: schema) }
 
   func makeStatusReader() throws -> StatusReader {
-    let (settings, namedLanes) = (StatusReport.settings(of: loaded), workerSettings.namedLanes)
+    let (settings, worker) = (StatusReport.settings(of: loaded), workerSettings)
     return try StatusReader(
       sink: try makeSink(), source: makeSource(), schema: schema, leaseTTL: configuration.lease.ttl, builtIn: builtIn,
-      namedLanes: { namedLanes }, settings: { settings })
+      namedLanes: { worker.namedLanes }, patterns: { worker.patterns }, settings: { settings })
   }
 
   var installation: Installation {
