@@ -1,10 +1,11 @@
-/// What is made of an entry counts against the limit of an entry, and is bounded before it is made.
+/// Computes the size of the bytes that an entry's rows need beyond those that were read, and refuses an entry before they are made where
+/// they would exceed the limit of an entry.
 extension BatchBuilder {
-  /// How many times its size an entry can take at most: a control character is six bytes in JSON, and what an entry of a session says
-  /// is kept in the audit trail and in a column.
+  /// The largest factor by which an entry can grow: a control character takes six bytes in JSON, and a session's values are kept twice, in
+  /// the audit trail and in a column.
   private static let expansion = 12
 
-  /// Makes room for the JSON and the replaced texts of the decoded entry. Throws where they are larger than an entry may be.
+  /// Reserves memory for the JSON and the replaced texts of the decoded entry. Throws where they are larger than an entry may be.
   mutating func makeRoom(_ source: EntryBlock.Entry, _ block: EntryBlock) throws(Rejection) {
     guard block.size(of: source) > maxEntryBytes / Self.expansion else { return }
     let size = madeSize(block)
@@ -48,7 +49,7 @@ extension BatchBuilder {
     return size
   }
 
-  /// A text in which NULs are replaced is made anew.
+  /// Returns the size of a text after its NULs are replaced; 0 for an entry without NULs, whose texts are used as they were read.
   private func replacedSize(_ range: Range<Int>?, _ block: EntryBlock) -> Int {
     guard decoded.hasNUL, let range else { return 0 }
     return block.bytes[range].reduce(0) { $0 + ($1 == 0 ? 3 : 1) }

@@ -1,6 +1,6 @@
-/// Makes a batch of entries: decodes each, and lets the routes make its rows.
+/// Builds a batch from entries: decodes each entry, and makes its rows by the routes.
 ///
-/// Pure and without I/O; holds scratch space, so one task has one at a time.
+/// It does no I/O. It holds scratch space, so each task must have its own.
 package struct BatchBuilder: ~Copyable {
   let routes: RouteTable
   private let builtIn: BuiltInLanes?
@@ -11,11 +11,11 @@ package struct BatchBuilder: ~Copyable {
   private var constants: [Cell] = []
   /// The lane whose entries are being added.
   private var laneID = Cell.null
-  /// For each session of the batch the built-in lane that it belongs to.
+  /// For each session of the batch, the built-in lane to which it belongs.
   private var partitions: [Int] = []
 
-  /// - Parameter entryCount: how many entries will come, where that is known. There is room for as many rows of each destination then;
-  ///   growing bit by bit would copy every row once more.
+  /// - Parameter entryCount: the number of entries to expect, where that is known. Room for as many rows is reserved in each destination;
+  ///   growing step by step would copy every row once more.
   package init(routes: RouteTable, limits: EntryDecoder.Limits, builtIn: BuiltInLanes?, entryCount: Int = 0) {
     self.routes = routes
     self.builtIn = builtIn
@@ -32,7 +32,7 @@ package struct BatchBuilder: ~Copyable {
     }
   }
 
-  /// Adds a lane's entries, in order, from one or several blocks, and what was lost among them.
+  /// Appends a lane's entries, in order, from one or several blocks, together with the gaps among them.
   package mutating func append(lane record: LaneRecord, _ chunks: [LaneChunk], gaps: [LaneGap] = []) {
     let start = batch.entries.count
     let lane = batch.segments.count
@@ -132,29 +132,29 @@ package struct BatchBuilder: ~Copyable {
     }
   }
 
-  /// Whether a route of the entry's type takes this entry.
+  /// Returns whether a route of the entry's type applies to this entry.
   func takes(_ route: RouteTable.CompiledRoute) -> Bool {
     if let with = route.with, decoded.values[with] == nil { return false }
     if let without = route.without, decoded.values[without] != nil { return false }
     return true
   }
 
-  /// Room for so many bytes that are made, and no more: growing by halves would take a large entry's bytes several times.
+  /// Reserves exactly `bytes` more bytes for values that are made. Growing by halves would take several times a large entry's size.
   mutating func reserve(_ bytes: Int) { batch.made.reserveCapacity(batch.made.count + bytes) }
 
-  /// Whether the value of a field of the type is JSON that must be changed.
+  /// Returns whether the field in `slot` is JSON in which escapes must be replaced.
   func isReplacedJSON(_ slot: Int) -> Bool {
     guard decoded.hasUnstorableEscapes, let type = decoded.type else { return false }
     return routes.catalog[type].fields[slot].isJSON
   }
 
-  /// The value of a field of the type.
+  /// Returns the value of a field of the entry's type.
   private mutating func value(_ slot: Int, of block: EntryBlock) -> Cell {
     guard let range = decoded.values[slot], isReplacedJSON(slot) else { return text(decoded.values[slot], of: block) }
     return make { JSONText.appendValue(block.bytes[range], replacing: true, to: &$0) }
   }
 
-  /// A text as it was read, where Postgres can store it as it is.
+  /// Returns a text as it was read, with NULs replaced where it has any.
   private mutating func text(_ range: Range<Int>?, of block: EntryBlock) -> Cell {
     guard let range else { return .null }
     guard decoded.hasNUL else {
@@ -207,7 +207,7 @@ package struct BatchBuilder: ~Copyable {
     return make { JSONText.appendObject(values: fields, of: block.bytes, droppingPrefix: prefix.utf8.count, replacing: replacing, to: &$0) }
   }
 
-  /// Everything that the change says, as one JSON object.
+  /// Returns all that the change says, as one JSON object.
   private mutating func keptFields(_ block: EntryBlock) -> Cell {
     let decoded = decoded
     let type = decoded.type.map { routes.catalog[$0] }

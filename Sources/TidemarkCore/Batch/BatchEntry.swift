@@ -1,25 +1,25 @@
-/// One entry of a batch: what the ledger keeps of it, and what became of it before Postgres saw it.
+/// One entry of a batch: the values that the ledger keeps, and the decision that was made before it was sent to Postgres.
 package struct BatchEntry: Sendable {
   package enum Disposition: Sendable, Equatable {
     case apply
-    /// `ephemeral 1`: only counted.
+    /// The entry has `ephemeral 1` and is only counted.
     case ephemeral
     case rejected(Rejection)
   }
 
-  /// Index of its lane in the batch.
+  /// The index of the entry's lane in the batch.
   package var lane: Int
   package var id: EntryID
-  /// Where its bytes are: the block, and the entry within it.
+  /// The block that holds the entry's bytes, as an index into the batch's blocks; `indexInBlock` is the entry's index within it.
   package var block: Int
   package var indexInBlock: Int
   package var disposition: Disposition
-  /// Over all fields: by it an entry that is read again is known.
+  /// The digest over all fields. It identifies an entry that is read again.
   package var digest = ContentDigest.none
-  /// Over the content: by it a change that its producer writes again is known.
+  /// The digest over the content. It identifies a change that its producer writes again.
   package var contentDigest = ContentDigest.none
   package var isMisrouted = false
-  /// The catalog does not know its type.
+  /// Whether the catalog does not know the entry's type.
   package var isOfUnknownType = false
   package var session = Cell.null
   package var eventID = Cell.null

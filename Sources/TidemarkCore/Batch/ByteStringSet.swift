@@ -1,17 +1,17 @@
-/// Distinct byte strings, numbered in the order of first sight. One allocation for all of them, not one for each.
+/// A set of byte strings, numbered in the order in which they were first inserted. All strings share one allocation.
 ///
-/// Hashed with Swift's seeded hash: whoever chooses the strings can't make them collide.
+/// The set uses Swift's seeded hash, so that a producer who chooses the strings can't make them collide.
 package struct ByteStringSet: Sendable {
   package private(set) var bytes: [UInt8] = []
   private var ends: [Int] = []
-  /// Open addressing: a string's number, or -1. A power of two, at most half full.
+  /// The open-addressing hash table: each slot holds a string's number, or -1. Its size is a power of two, and it is at most half full.
   private var slots: [Int32] = []
 
   package init() {}
 
   package var count: Int { ends.count }
 
-  /// Where a string lies in ``bytes``.
+  /// Returns the range of a string in ``bytes``.
   package subscript(number: Int) -> Range<Int> {
     (number == 0 ? 0 : ends[number - 1])..<ends[number]
   }
@@ -34,7 +34,7 @@ package struct ByteStringSet: Sendable {
     self = ByteStringSet()
   }
 
-  /// For each string its place among all of them in the order of Postgres' collation "C".
+  /// Returns, for each string, its rank in the order of Postgres' collation "C".
   package func ranks() -> [Int32] {
     let sorted = bytes.withUnsafeBufferPointer { bytes in
       ends.indices.sorted { ByteOrder.isLess(bytes, self[$0], self[$1]) }
@@ -44,7 +44,7 @@ package struct ByteStringSet: Sendable {
     return ranks
   }
 
-  /// The slot that holds the string, or the free one where it belongs.
+  /// Returns the slot that holds the string, or the free slot where it must be stored.
   private func slot(of string: UnsafeRawBufferPointer) -> Int {
     var hasher = Hasher()
     hasher.combine(bytes: string)

@@ -1,8 +1,9 @@
-/// What cells stand for.
+/// Resolves cells to their bytes and texts.
 ///
-/// Without generics or closures: the sink asks for every cell of a batch, and a generic call across modules costs more than it does.
+/// These methods use no generics and no closures: the sink calls them for every cell of a batch, and a generic call across modules costs
+/// more than the work itself.
 extension ChangeBatch {
-  /// The bytes of a cell that has some, where they lie. Nil for NULL and for numbers.
+  /// Returns the bytes to which a cell refers, without a copy. Returns nil for NULL and for numbers.
   package func bytes(of cell: Cell) -> ArraySlice<UInt8>? {
     switch cell {
     case .read(let block, let start, let length): blocks[Int(block)].bytes[Int(start)..<Int(start) + Int(length)]
@@ -12,7 +13,7 @@ extension ChangeBatch {
     }
   }
 
-  /// A cell as text that Postgres' input functions read. Nil for NULL.
+  /// Returns a cell as text that Postgres' input functions read. Returns nil for NULL.
   package func text(of cell: Cell) -> ArraySlice<UInt8>? {
     switch cell {
     case .null: nil
@@ -32,7 +33,7 @@ extension ChangeBatch {
     return text
   }
 
-  /// Bytes that a cell takes; 0 for NULL and for numbers.
+  /// Returns the number of bytes to which a cell refers; 0 for NULL and for numbers.
   package func byteCount(of cell: Cell) -> Int {
     switch cell {
     case .read(_, _, let length), .made(_, let length): Int(length)
@@ -41,7 +42,7 @@ extension ChangeBatch {
     }
   }
 
-  /// The order of two cells of one column, for cells of keys: bytes as collation "C" has them, NULL like an empty text.
+  /// Compares two cells of one key column. Bytes compare as in collation "C"; NULL compares like an empty text.
   func compare(_ left: Cell, _ right: Cell) -> Int {
     if case .session(let a) = left, case .session(let b) = right { return Int(sessionRanks[Int(a)]) - Int(sessionRanks[Int(b)]) }
     if case .integer(let a) = left, case .integer(let b) = right { return a < b ? -1 : a > b ? 1 : 0 }

@@ -1,13 +1,13 @@
 extension ChangeBatch {
-  /// How many dead letters a lane had in a row at the end of its part, where the commit got no answer that would tell
-  /// (``BatchOutcome/Lane/deadLettersInARow`` does else).
+  /// Returns the number of dead letters in a row at the end of a lane's part, for a commit whose answer was lost. A commit that was
+  /// answered reports it in ``BatchOutcome/Lane/deadLettersInARow``.
   ///
-  /// It may be too high by entries that were read before and are dead letters since then, but is never above `made`. It may be too low where the
-  /// ledger could not be asked for `rejected`: then only the entries count that were found bad before the commit.
+  /// The result may be too high by entries that were read before and have become dead letters since, but it never exceeds `made`. It may be
+  /// too low where the ledger could not be asked for `rejected`: only entries that were rejected before the commit count then.
   ///
   /// - Parameters:
-  ///   - rejected: the entries that the ledger has dead letters of.
-  ///   - made: by how many the lane's dead letters rose with this batch.
+  ///   - rejected: the entries for which the ledger has dead letters.
+  ///   - made: the number by which the lane's dead letters rose with this batch.
   package func deadLettersInARow(of segment: Segment, rejected: Set<EntryID>, made: Int) -> Int {
     var count = 0
     for entry in entries[segment.entries].reversed() where count < made && entry.id.fitsLedger {

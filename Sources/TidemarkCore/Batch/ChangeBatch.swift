@@ -1,25 +1,25 @@
-/// What one transaction applies: entries of one or several lanes, and the rows that they make.
+/// The content of one transaction: entries of one or several lanes, and the rows that they make.
 ///
-/// A value that can be sent again: nothing in it depends on how often it was tried.
+/// A batch can be sent again: nothing in it depends on how often it was tried.
 package struct ChangeBatch: Sendable {
-  /// One lane's part.
+  /// One lane's part of a batch.
   package struct Segment: Sendable {
     package var laneID: Int32
     package var lane: String
     package var fence: Int64
     package var incarnation: Int64
-    /// Where the lane must stand for this batch to be applied.
+    /// The cursor that the lane must have for this batch to be applied.
     package var before: LaneCursor
-    /// Digest of the entry there, and what Redis had added by then.
+    /// The digest of the entry at `before`, and the number of entries that Redis had added when it assigned that id.
     package var anchorBefore: AnchorDigest?
     package var ordinalBefore: UInt64
     /// The furthest position that the lane ever reached.
     package var furthest: EntryID
-    /// Indices into ``ChangeBatch/entries``; empty where there is nothing but gaps.
+    /// Indices into ``ChangeBatch/entries``; empty where the part holds only gaps.
     package var entries: Range<Int>
-    /// Digest of the last of them, or of the entry where the lane stands.
+    /// The digest of the part's last entry, or of the entry at `before` where the part has no entries.
     package var anchorAfter: AnchorDigest?
-    /// What was lost up to its end.
+    /// The gaps up to the end of the part.
     package var gaps: [LaneGap]
 
     package var missing: Int { gaps.reduce(0) { $0 + $1.missing } }
@@ -27,40 +27,40 @@ package struct ChangeBatch: Sendable {
 
   package internal(set) var segments: [Segment] = []
   package internal(set) var entries: [BatchEntry] = []
-  /// One for each destination of the routes, in the order in which they are applied.
+  /// The rows of each destination of the routes, in the order in which they are applied.
   package internal(set) var rowSets: [RowSet]
-  /// The sessions of its entries.
+  /// The sessions to which the batch's entries belong.
   package internal(set) var sessions = ByteStringSet()
-  /// For each session its place in the order of keys.
+  /// The rank of each session in the order of keys.
   package internal(set) var sessionRanks: [Int32] = []
-  /// What was made of what was read: JSON objects, text with replacements.
+  /// Bytes that were made from what was read: JSON objects, and texts with replacements.
   package internal(set) var made: [UInt8] = []
-  /// The replies that the entries came in. Most cells refer to them.
+  /// The replies that held the batch's entries. Most cells refer to them.
   package internal(set) var blocks: [EntryBlock] = []
-  /// Of its entries' names and values.
+  /// The number of bytes of all names and values of the batch's entries.
   package internal(set) var byteCount = 0
 
   init(destinations: [Destination]) {
     rowSets = destinations.map { RowSet(destination: $0) }
   }
 
-  /// Whether some of it may be in Postgres already: a stream that was rewound or recreated is read again. Only the exact path decides each
-  /// entry by what is there, and finds what is late its place.
+  /// Whether entries of the batch may already be in Postgres, because a stream that was rewound or recreated is read again. Only the exact
+  /// path decides each entry by what Postgres has, and puts late rows in their place.
   package var mayRepeat: Bool {
     segments.contains { segment in segment.entries.first.map { entries[$0].id <= segment.furthest } ?? false }
   }
 
-  /// Where the lane stands once this is applied.
+  /// Returns the position of the lane after the batch is applied.
   package func lastID(of segment: Segment) -> EntryID {
     segment.entries.isEmpty ? segment.before.position : entries[segment.entries.upperBound - 1].id
   }
 
-  /// What Redis had added by then.
+  /// Returns the number of entries that Redis had added at the position of the lane after the batch is applied.
   package func lastOrdinal(of segment: Segment) -> UInt64 {
     segment.ordinalBefore + UInt64(segment.entries.count + segment.missing)
   }
 
-  /// Makes entries dead letters, by index: their rows leave the batch.
+  /// Makes dead letters of entries, by index, and removes their rows from the batch.
   package mutating func reject(_ rejections: [Int: Rejection]) {
     for (entry, rejection) in rejections where entries[entry].disposition == .apply {
       entries[entry].disposition = .rejected(rejection)
@@ -68,7 +68,8 @@ package struct ChangeBatch: Sendable {
     for index in rowSets.indices { rowSets[index].remove { rejections[$0] != nil } }
   }
 
-  /// Whether another entry to be applied carries the same producer's id in the same session: then its outcome depends on that one's.
+  /// Returns whether another entry that is to be applied has the same event id in the same session, so that the outcome of one depends on
+  /// the other.
   package func sharesEventID(_ entry: Int) -> Bool {
     let one = entries[entry]
     guard one.eventID != .null else { return false }
@@ -79,15 +80,15 @@ package struct ChangeBatch: Sendable {
     }
   }
 
-  /// Entries, by index, at positions that were read before, in another incarnation: one that Postgres has stays what it is there, whatever
-  /// today's rules say of it. The digest is ``ContentDigest/none`` of those that were cut when they were read.
+  /// The entries, by index, at positions that were read before, in another incarnation. An entry that Postgres already has keeps its
+  /// outcome, whatever the present rules say about it. Entries that were cut when they were read have the digest ``ContentDigest/none``.
   package var entriesThatMayRepeat: [Int] {
     segments.flatMap { segment in
       segment.entries.filter { entries[$0].id <= segment.furthest && entries[$0].disposition != .ephemeral }
     }
   }
 
-  /// The entries that Postgres shall apply, by index.
+  /// The entries, by index, that Postgres must apply.
   package var applied: [Int] {
     entries.indices.filter { entries[$0].disposition == .apply }
   }

@@ -1,4 +1,4 @@
-/// Writes integers in decimal, without a string between.
+/// Writes integers in decimal, without an intermediate string.
 package enum DecimalText {
   package static func append(_ number: Int64, to output: inout [UInt8]) {
     if number < 0 { output.append(UInt8(ascii: "-")) }
@@ -15,7 +15,7 @@ package enum DecimalText {
     output[start...].reverse()
   }
 
-  /// With leading zeros up to `width`.
+  /// Appends `number` with leading zeros up to `width` digits.
   static func append(_ number: Int64, width: Int, to output: inout [UInt8]) {
     var divisor: Int64 = 1
     for _ in 1..<width { divisor *= 10 }

@@ -1,13 +1,13 @@
-/// Writes JSON objects from fields that are valid UTF-8 already.
+/// Writes JSON objects from fields that are known to be valid UTF-8.
 enum JSONText {
-  /// An object of texts.
+  /// Appends an object whose values are the fields' values as strings.
   static func appendObject(texts fields: [EntryBlock.Field], of bytes: [UInt8], to output: inout [UInt8]) {
     output.append(UInt8(ascii: "{"))
     appendMembers(texts: fields, of: bytes, isFirst: true, to: &output)
     output.append(UInt8(ascii: "}"))
   }
 
-  /// An object of values that are JSON themselves.
+  /// Appends an object whose values are the fields' values as JSON.
   static func appendObject(
     values fields: [EntryBlock.Field], of bytes: [UInt8], droppingPrefix prefix: Int, replacing: Bool, to output: inout [UInt8]
   ) {
@@ -41,9 +41,10 @@ enum JSONText {
     }
   }
 
-  /// A JSON value as it was written.
+  /// Appends a JSON value as it was written.
   ///
-  /// - Parameter replacing: escapes that jsonb can't hold become that of U+FFFD, which is as long; nothing else changes.
+  /// - Parameter replacing: whether escapes that jsonb can't hold become the escape of U+FFFD, which has the same length. Nothing else
+  ///   changes.
   static func appendValue(_ value: ArraySlice<UInt8>, replacing: Bool, to output: inout [UInt8]) {
     guard replacing else { return output.append(contentsOf: value) }
     value.withUnsafeBufferPointer { value in
@@ -65,17 +66,17 @@ enum JSONText {
     }
   }
 
-  /// Bytes that ``appendMembers(texts:of:isFirst:to:)`` writes, braces and commas included, or a few less.
+  /// Returns the number of bytes that ``appendObject(texts:of:to:)`` writes, or a few less.
   static func size(texts fields: [EntryBlock.Field], of bytes: [UInt8]) -> Int {
     fields.reduce(2) { $0 + 2 + size(ofString: bytes[$1.name]) + size(ofString: bytes[$1.value]) }
   }
 
-  /// The same of values that are JSON themselves.
+  /// Returns about the number of bytes that ``appendObject(values:of:droppingPrefix:replacing:to:)`` writes.
   static func size(values fields: [EntryBlock.Field], of bytes: [UInt8]) -> Int {
     fields.reduce(2) { $0 + 2 + size(ofString: bytes[$1.name]) + $1.value.count }
   }
 
-  /// Bytes that ``appendString(_:to:)`` writes.
+  /// Returns the number of bytes that ``appendString(_:to:)`` writes.
   static func size(ofString text: ArraySlice<UInt8>) -> Int {
     text.withUnsafeBufferPointer { text in
       var size = 2 + text.count
@@ -91,7 +92,8 @@ enum JSONText {
     }
   }
 
-  /// A string in quotes. A NUL, which jsonb can't hold, becomes U+FFFD: it is only here when the operator asked for that.
+  /// Appends a string in quotes. A NUL, which jsonb can't hold, becomes U+FFFD; texts with NULs get here only where the operator asked for
+  /// that with `text.unstorable: replace`.
   static func appendString(_ text: some Collection<UInt8>, to output: inout [UInt8]) {
     output.append(UInt8(ascii: "\""))
     for byte in text {

@@ -1,7 +1,7 @@
 /// The rows of one destination in one batch.
 package struct RowSet: Sendable {
   package let destination: Destination
-  /// Row after row.
+  /// The cells of all rows, row after row.
   package internal(set) var cells: [Cell] = []
   /// For each row, the index of its entry in the batch.
   package internal(set) var entries: [Int32] = []
@@ -17,7 +17,7 @@ package struct RowSet: Sendable {
   /// Whether the key has columns in which rows of one session and one lane differ.
   private let isSortedFurther: Bool
 
-  /// Room for so many rows. What is not used is never touched, and so costs nothing.
+  /// Reserves memory for `rows` rows. Memory that is not used is never touched, and so costs nothing.
   mutating func reserve(_ rows: Int) {
     cells.reserveCapacity(rows * columnCount)
     entries.reserveCapacity(rows)
@@ -27,10 +27,10 @@ package struct RowSet: Sendable {
     cells[row * columnCount + column]
   }
 
-  /// A row as it is sent: one of the set, or two that became one.
+  /// A row as it is sent: one row of the set, or two rows that were joined.
   package struct Ordered: Sendable, Equatable {
     package var row: Int
-    /// The row that has the columns from `continuedFrom` on.
+    /// The row that provides the columns from `continuedFrom` on; -1 for a row that was not joined.
     package var continuation = -1
     package var continuedFrom = Int.max
   }
@@ -39,7 +39,7 @@ package struct RowSet: Sendable {
     cell(row: column < ordered.continuedFrom ? ordered.row : ordered.continuation, column: column)
   }
 
-  /// A row's cells in the order of columns. Without a copy where it did not become one of two.
+  /// Returns a row's cells in the order of columns, without a copy unless the row was joined from two.
   package func cells(of ordered: Ordered) -> ArraySlice<Cell> {
     func columns(_ columns: Range<Int>, of row: Int) -> ArraySlice<Cell> {
       cells[row * columnCount + columns.lowerBound..<row * columnCount + columns.upperBound]
@@ -48,7 +48,7 @@ package struct RowSet: Sendable {
     return columns(0..<ordered.continuedFrom, of: ordered.row) + columns(ordered.continuedFrom..<columnCount, of: ordered.continuation)
   }
 
-  /// Removes the rows of these entries.
+  /// Removes the rows of the entries for which `isGone` returns true.
   mutating func remove(_ isGone: (Int) -> Bool) {
     let kept = entries.indices.filter { !isGone(Int(entries[$0])) }
     guard kept.count < entries.count else { return }
@@ -56,10 +56,10 @@ package struct RowSet: Sendable {
     entries = kept.map { entries[$0] }
   }
 
-  /// The rows sorted by key, and within a key by position; where the destination allows it, one row a key.
+  /// Returns the rows sorted by key, and within a key by position; where the destination allows it, one row a key.
   package func ordered(in batch: ChangeBatch) -> [Ordered] {
-    // Rows by the rank of their session and by arrival, as one number each: the key of nearly every destination begins with the
-    // session, and comparing numbers costs a tenth of comparing names.
+    // Each row becomes one number, made of the rank of its session and its order of arrival: the key of nearly every destination begins
+    // with the session, and comparing numbers costs a tenth of comparing names.
     let ranks = batch.sessionRanks
     var order = [UInt64]()
     order.reserveCapacity(rowCount)
@@ -79,7 +79,7 @@ package struct RowSet: Sendable {
     return coalesced(rows, batch)
   }
 
-  /// Sorts the rows of one session. They come in the order of arrival, which is that of positions unless lanes are mixed.
+  /// Sorts the rows of one session. They are in the order of arrival, which is the order of positions unless lanes are mixed.
   private func sortRun(_ rows: inout [Int], _ run: Range<Int>, in batch: ChangeBatch) {
     let lane = batch.entries[Int(entries[rows[run.lowerBound]])].lane
     let isMixed = run.contains { batch.entries[Int(entries[rows[$0]])].lane != lane }
@@ -96,7 +96,7 @@ package struct RowSet: Sendable {
     guard order == 0 else { return order < 0 }
     let (a, b) = (batch.entries[Int(entries[left])], batch.entries[Int(entries[right])])
     guard a.lane != b.lane else { return left < right }
-    // Ids are unique in their stream only.
+    // Ids are unique within their stream only, so the lane decides between equal ids.
     return (a.id, batch.segments[a.lane].laneID) < (b.id, batch.segments[b.lane].laneID)
   }
 
@@ -127,7 +127,7 @@ package struct RowSet: Sendable {
     return kept
   }
 
-  /// Nil where the row fills a column before the end of what the one before it filled.
+  /// Returns `first` continued by `row`. Returns nil where `row` fills a column that is not behind all columns that `first` fills.
   private func joined(_ first: Ordered, with row: Int) -> Ordered? {
     let columns = destination.keyColumns..<columnCount
     guard let start = columns.first(where: { cell(row: row, column: $0) != .null }), first.continuation < 0,

@@ -1,9 +1,9 @@
 internal import Crypto
 
-/// The chain over all changes of a lane: each link is the SHA-256 of the link before and the change's digest, in the order of
-/// `changes.no`. Whoever keeps one link can prove that nothing before it was altered.
+/// The chain over all changes of a lane: each link is the SHA-256 of the previous link and the change's digest, in the order of
+/// `changes.no`. A person who keeps one link can prove that nothing before it was altered.
 package enum SealChain {
-  /// Before the first change.
+  /// The seal before the first change.
   package static let start: [UInt8] = []
 
   package static func next(after seal: [UInt8], _ digest: ContentDigest) -> [UInt8] {
@@ -12,7 +12,7 @@ package enum SealChain {
     return seal
   }
 
-  /// The same in place: a seal that is as long as a link already is overwritten.
+  /// Replaces `seal` by the next link. A seal that has the length of a link is overwritten in place.
   static func extend(_ seal: inout [UInt8], by digest: ContentDigest) {
     var hash = SHA256()
     seal.withUnsafeBytes { hash.update(bufferPointer: $0) }

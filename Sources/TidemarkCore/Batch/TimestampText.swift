@@ -1,6 +1,6 @@
 /// Writes moments as Postgres reads them under DateStyle ISO: `2026-11-23 02:08:53.123+00`.
 package enum TimestampText {
-  /// `milliseconds` since 1970, from 0 to the end of the year 9999.
+  /// Appends a moment, given as `milliseconds` since 1970, from 0 to the end of the year 9999.
   package static func append(milliseconds: Int64, to output: inout [UInt8]) {
     let (days, inDay) = milliseconds.quotientAndRemainder(dividingBy: 86_400_000)
     let date = civil(days: days)
@@ -20,7 +20,7 @@ package enum TimestampText {
     output.append(contentsOf: "+00".utf8)
   }
 
-  /// The Gregorian date of a day since 1970 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days).
+  /// Returns the Gregorian date of a day since 1970 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days).
   private static func civil(days: Int64) -> (year: Int64, month: Int64, day: Int64) {
     let shifted = days + 719_468
     let era = shifted / 146_097
