@@ -4,7 +4,7 @@
   internal import Musl
 #endif
 
-/// Comparison of slices of one run of bytes, in the order of Postgres' collation "C".
+/// Compares byte strings in the order of Postgres' collation "C".
 package enum ByteOrder {
   @inline(__always)
   package static func compare(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Int {

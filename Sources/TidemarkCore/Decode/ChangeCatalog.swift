@@ -1,11 +1,11 @@
 /// The built-in types of change and their fields, in one place.
 package enum ChangeCatalog {
-  /// Bytes of a key, of any id and of a name (`role`, `tool`).
+  /// The most bytes that a key, an id, or a name (`role`, `tool`) may have.
   static let nameLimit = 512
   static let typeLimit = 128
   static let sessionLimit = 256
 
-  /// What any entry may carry beside the fields of its type.
+  /// The fields that every entry may carry in addition to the fields of its type.
   package static let envelope: [FieldRule] = [
     FieldRule("type", required: true, maxLength: typeLimit),
     FieldRule("session", required: true, maxLength: sessionLimit),

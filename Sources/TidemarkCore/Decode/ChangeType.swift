@@ -1,19 +1,19 @@
-/// A kind of change: which fields it has, and what must hold between them.
+/// A type of change: its fields, and the rules between them.
 package struct ChangeType: Sendable {
-  /// What must hold between fields.
+  /// A rule between the fields of one change.
   package enum Rule: Sendable, Equatable {
-    /// At least one of these fields is given.
+    /// At least one of these fields must be given.
     case anyOf([String])
-    /// These fields are required unless that one is given.
+    /// The `required` fields must be given unless the first field is given.
     case unless(String, required: [String])
   }
 
   package var name: String
   package var fields: [FieldRule]
   package var rules: [Rule]
-  /// Fields that begin with this are one JSON value each, any number of them.
+  /// The prefix of fields of which each holds one JSON value. A change may have any number of them.
   package var jsonPrefix: String?
-  /// Which fields the audit trail keeps, because no other table holds them unchanged.
+  /// The fields that the audit trail keeps because no other table holds them unchanged.
   package enum Kept: Sendable, Equatable {
     case none, extras, all
   }

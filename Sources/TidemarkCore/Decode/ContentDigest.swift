@@ -1,6 +1,7 @@
 internal import Crypto
 
-/// What two entries share exactly when their fields do, in whatever order they came: the first 16 bytes of a SHA-256 (see ``EntryHasher``).
+/// The digest of an entry's fields: the first 16 bytes of a SHA-256 (see ``EntryHasher``). Two entries have equal digests exactly when they
+/// have equal fields, in whatever order the fields came.
 package struct ContentDigest: Hashable, Sendable {
   package var high: UInt64
   package var low: UInt64
@@ -17,7 +18,7 @@ package struct ContentDigest: Hashable, Sendable {
     self.init(SHA256.hash(data: canonical))
   }
 
-  /// Nil for anything but ``byteCount`` bytes.
+  /// Creates a digest from its bytes. Returns nil unless there are ``byteCount`` of them.
   package init?(bytes: [UInt8]) {
     guard bytes.count == Self.byteCount else { return nil }
     self = bytes.withUnsafeBytes { bytes in

@@ -1,6 +1,6 @@
-/// What the decoder found in one entry, as slices of its block's bytes. Reused from entry to entry.
+/// The values that the decoder found in one entry, as ranges of its block's bytes. It is reused from entry to entry.
 package struct DecodedEntry: Sendable {
-  /// Index into the catalog; nil for a type that is kept whole.
+  /// The index of the type in the catalog; nil for an unknown type, whose entries are kept whole.
   package var type: Int?
   package var typeName: Range<Int> = 0..<0
   package var session: Range<Int> = 0..<0
@@ -10,22 +10,22 @@ package struct DecodedEntry: Sendable {
   package var seq: Int64?
   package var epoch: Int64?
   package var version: Int64 = 1
-  /// When it happened, Unix milliseconds.
+  /// The time at which the change happened, in Unix milliseconds.
   package var occurredMilliseconds: Int64 = 0
   package var isEphemeral = false
-  /// Some text holds a NUL that is to be replaced.
+  /// Whether some text holds a NUL that must be replaced.
   package var hasNUL = false
-  /// Some JSON holds an escape that jsonb can't hold and that is to be replaced.
+  /// Whether some JSON holds an escape that jsonb can't hold and that must be replaced.
   package var hasUnstorableEscapes = false
-  /// The type's fields, in the catalog's order.
+  /// The values of the type's fields, in the catalog's order.
   package var values: [Range<Int>?] = []
-  /// Fields under the type's JSON prefix.
+  /// The fields under the type's JSON prefix.
   package var prefixed: [EntryBlock.Field] = []
-  /// Fields that nobody knows; they are kept.
+  /// The fields that are neither in the envelope nor in the type. They are kept.
   package var extras: [EntryBlock.Field] = []
-  /// Over all fields.
+  /// The digest over all fields.
   package var digest = ContentDigest.none
-  /// Over the content: all fields but `event_id`, `ts` and `trace`.
+  /// The digest over the content: all fields but `event_id`, `ts` and `trace`.
   package var contentDigest = ContentDigest.none
 
   package init() {}

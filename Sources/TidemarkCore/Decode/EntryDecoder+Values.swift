@@ -1,4 +1,4 @@
-/// The values that the envelope needs as numbers.
+/// Checks and reads single values of an entry.
 extension EntryDecoder {
   static func flag(_ bytes: UnsafeBufferPointer<UInt8>, _ value: Range<Int>, _ name: String) throws(Rejection) -> Bool {
     guard value.count == 1, let digit = bytes[value].first, digit == UInt8(ascii: "0") || digit == UInt8(ascii: "1") else {
@@ -23,13 +23,14 @@ extension EntryDecoder {
     }
   }
 
-  /// A name or an id: within its limit and, where it is given, not empty.
+  /// Checks a name or an id: it must not be empty or exceed its limit.
   static func checkName(_ value: Range<Int>, _ name: String, _ limit: Int = ChangeCatalog.nameLimit) throws(Rejection) {
     guard !value.isEmpty else { throw Rejection(.invalidField, "the field \(name) is empty") }
     try checkLength(value, name, limit)
   }
 
-  /// The session that an entry names, whatever else it holds; empty where it names none or several, or one that is too long or not UTF-8.
+  /// Returns the session that an entry names, whatever else the entry holds. The result is empty where the entry names no session or
+  /// several, and where the session is too long or not UTF-8.
   static func session(of fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> Range<Int> {
     var session: Range<Int>?
     for field in fields where FieldNames.envelopeSlot(bytes, field.name) == .session {

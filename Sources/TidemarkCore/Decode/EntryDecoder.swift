@@ -1,12 +1,12 @@
-/// Turns an entry's fields into a change, or says why it is none.
+/// Turns an entry's fields into a change, or returns the reason why they are not one.
 ///
-/// Finds every fault that can be seen without Postgres. Holds scratch space: one decoder a task, not shared, and never copied, which an
-/// entry would pay for.
+/// The decoder finds every fault that can be seen without Postgres. It holds scratch space, so each task must have its own; it can't be
+/// copied, because every entry would pay for the copy.
 package struct EntryDecoder: ~Copyable {
   package struct Limits: Sendable {
     package var maxEntryBytes: Int
     package var maxFields: Int
-    /// `text.unstorable: replace`: what Postgres can't store in a text becomes U+FFFD, also within JSON.
+    /// Whether `text.unstorable` is `replace`: what Postgres can't store in a text becomes U+FFFD, also within JSON.
     package var replacesNUL: Bool
 
     package init(maxEntryBytes: Int, maxFields: Int = FlowLimits.defaultMaxFields, replacesNUL: Bool) {
@@ -27,8 +27,10 @@ package struct EntryDecoder: ~Copyable {
     self.limits = limits
   }
 
-  /// Fills `decoded` from an entry. Throws the ``Rejection`` that makes it a dead letter; `decoded.session` is then the entry's session, or
-  /// empty where the entry has none that Postgres can store.
+  /// Fills `decoded` from an entry.
+  ///
+  /// - Throws: the ``Rejection`` that makes the entry a dead letter. `decoded.session` then holds the entry's session, and is empty where
+  ///   the entry has no session that Postgres can store.
   package mutating func decode(_ entry: EntryBlock.Entry, of block: EntryBlock, into decoded: inout DecodedEntry) throws(Rejection) {
     decoded.reset()
     decoded.session = 0..<0
@@ -48,7 +50,7 @@ package struct EntryDecoder: ~Copyable {
         try checkFields(bytes, &room, &decoded)
         return nil
       } catch {
-        // Whatever is wrong with the entry, and however early that was found: its session tells whose it is.
+        // The session is found even where the entry was rejected before its envelope was read: it tells to whom the dead letter belongs.
         decoded.session = Self.session(of: fields, bytes)
         if TextCheck.hasNUL(bytes, decoded.session) {
           if limits.replacesNUL { decoded.hasNUL = true } else { decoded.session = 0..<0 }
@@ -59,7 +61,7 @@ package struct EntryDecoder: ~Copyable {
     if let outcome { throw outcome }
   }
 
-  /// The digest of all of an entry's fields, whether it would be accepted or not. Nil for one that was cut when it was read.
+  /// Returns the digest of all of an entry's fields, even if the entry is rejected. Returns nil for an entry that was cut when it was read.
   mutating func digest(of entry: EntryBlock.Entry, in block: EntryBlock) -> ContentDigest? {
     guard block.isWhole(entry) else { return nil }
     return block.withFields(of: entry) { fields, bytes in hasher.digests(fields, FieldOrder(of: fields, bytes), bytes).entry }
@@ -84,7 +86,7 @@ package struct EntryDecoder: ~Copyable {
   private func checkText(
     _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>, _ decoded: inout DecodedEntry
   ) throws(Rejection) {
-    // All of an entry at once, and only where something is wrong, field by field.
+    // All fields are checked at once; they are checked one by one only where something is wrong.
     if TextCheck.areStorable(fields, bytes) { return }
     for field in fields {
       for part in [field.name, field.value] where !TextCheck.isUTF8(bytes, part) {
@@ -99,7 +101,7 @@ package struct EntryDecoder: ~Copyable {
     }
   }
 
-  /// Puts each field where it belongs: envelope, the type's own, under its prefix, or extra.
+  /// Assigns each field to its place: the envelope, the type's own fields, the fields under its prefix, or the extra fields.
   private func assign(
     _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ shape: EntryShape, _ bytes: UnsafeBufferPointer<UInt8>, _ decoded: inout DecodedEntry
   ) throws(Rejection) {
@@ -117,7 +119,7 @@ package struct EntryDecoder: ~Copyable {
       case .extra: decoded.extras.append(field)
       }
     }
-    // Of a type that nobody knows all fields are kept together.
+    // All fields of an entry of an unknown type are kept together.
     if shape.type == nil {
       decoded.extras.removeAll(keepingCapacity: true)
       decoded.extras.append(contentsOf: fields)
@@ -157,7 +159,7 @@ package struct EntryDecoder: ~Copyable {
     }
   }
 
-  /// Holds the type's fields against their rules.
+  /// Checks the fields of the type against their rules.
   private func checkFields(
     _ bytes: UnsafeBufferPointer<UInt8>, _ room: inout NumberRoom, _ decoded: inout DecodedEntry
   ) throws(Rejection) {
@@ -168,7 +170,7 @@ package struct EntryDecoder: ~Copyable {
     }
     decoded.prefixed.removeAll { $0.value.isEmpty }
     var escapes = UnstorableEscapes(areReplaced: limits.replacesNUL)
-    // What is required comes before what is given: an empty role is a missing one.
+    // Required fields are checked before the values of those that are given: an empty role counts as missing.
     for rule in type.rules {
       if case .unless = rule { try check(rule, of: type, decoded, bytes) }
     }
@@ -220,7 +222,7 @@ package struct EntryDecoder: ~Copyable {
 
   private func missing(_ names: [String], _ others: [EntryBlock.Field], _ bytes: UnsafeBufferPointer<UInt8>) -> Rejection {
     let detail = "the field \(names.joined(separator: " or ")) is missing"
-    // Of the first few: an entry may have a million fields, and each is compared letter by letter.
+    // Only the first few fields are compared: an entry may have a million fields, and a comparison goes letter by letter.
     let given = Array(others.lazy.filter { $0.name.count <= 64 }.prefix(64))
     for name in names {
       let texts = given.map { String(decoding: bytes[$0.name], as: UTF8.self) }

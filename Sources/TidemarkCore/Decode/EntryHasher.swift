@@ -1,23 +1,24 @@
 internal import Crypto
 
-/// Computes the digests of entries. Holds scratch space, so that an entry of ordinary size is hashed in one call.
+/// Computes the digests of entries. It holds scratch space, so that an entry of ordinary size is hashed in one call.
 struct EntryHasher: ~Copyable {
-  /// Bytes of an entry above which it is hashed where it lies instead of being copied first.
+  /// The size, in bytes, above which an entry is hashed in place instead of being copied first.
   private static let largeEntry = 64 << 10
 
   private var canonical: [UInt8] = []
 
   /// The digests of one entry.
   struct Digests {
-    /// Over all fields: two entries under one id are the same exactly when theirs are equal.
+    /// The digest over all fields. Two entries under one id are equal exactly when these digests are equal.
     var entry: ContentDigest
-    /// Over the content, which is all fields but `event_id`, `ts` and `trace`: two entries with one `event_id` are the same change exactly when
-    /// theirs are equal.
+    /// The digest over the content, which is all fields but `event_id`, `ts` and `trace`. Two entries with one `event_id` are the same
+    /// change exactly when these digests are equal.
     var content: ContentDigest
   }
 
-  /// Names and values, each behind its length in four bytes, little-endian, in the order of the names. The digest of the entry is that of
-  /// the content where there is nothing else, or it is over the content's digest and the other fields, so that no byte is hashed twice.
+  /// Computes an entry's digests over its names and values, each preceded by its length in four bytes, little-endian, in the order of the
+  /// names. The digest of the entry is computed from the content's digest and the fields outside of the content, so that no byte is hashed
+  /// twice; without such fields it equals the content's digest.
   mutating func digests(
     _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ order: FieldOrder, _ bytes: UnsafeBufferPointer<UInt8>
   ) -> Digests {

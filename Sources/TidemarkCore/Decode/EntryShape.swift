@@ -1,17 +1,17 @@
-/// What the fields of an entry mean, which follows from their names and the entry's type alone.
+/// The meaning of an entry's fields, which depends on their names and on the entry's type alone.
 final class EntryShape: Sendable {
   enum Role: Sendable {
     case envelope(FieldNames.EnvelopeSlot)
-    /// A field of the type, by its place in the catalog.
+    /// A field of the type, by its index in the catalog.
     case value(Int)
     case prefixed
-    /// A field that nobody knows.
+    /// A field that is neither in the envelope nor in the type.
     case extra
   }
 
-  /// Index into the catalog; nil for a type that is kept whole.
+  /// The index of the type in the catalog; nil for an unknown type, whose entries are kept whole.
   let type: Int?
-  /// One for each field, in the order of the entry.
+  /// The role of each field, in the order of the entry.
   let roles: [Role]
   let order: FieldOrder
   private let nameLengths: [UInt32]
@@ -19,7 +19,7 @@ final class EntryShape: Sendable {
   private let typeField: Int?
   private let typeName: [UInt8]
 
-  /// Throws where a name is given twice.
+  /// Creates the shape of an entry. Throws where a name is given twice.
   init(
     _ fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>, known: FieldNames
   ) throws(Rejection) {
@@ -47,7 +47,7 @@ final class EntryShape: Sendable {
     names = fields.flatMap { bytes[$0.name] }
   }
 
-  /// Bytes that it keeps.
+  /// The number of bytes that the shape holds.
   var size: Int { names.count + typeName.count + 24 * roles.count }
 
   func matches(_ fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -68,12 +68,12 @@ final class EntryShape: Sendable {
   }
 }
 
-/// The shapes seen last. Producers write the same names in the same order again and again: a shape is worked out once, then found by
-/// comparing bytes.
+/// A cache of the shapes seen last. Producers write the same names in the same order again and again, so a shape is computed once and then
+/// found by comparing bytes.
 struct EntryShapes: Sendable {
-  /// A power of two.
+  /// The number of slots, a power of two.
   private static let slots = 64
-  /// Bytes of a shape that is worth keeping; together they stay below 256 KiB.
+  /// The size, in bytes, above which a shape is not kept, so that all of them stay below 256 KiB.
   private static let largest = 4 << 10
 
   private let known: FieldNames
@@ -93,7 +93,7 @@ struct EntryShapes: Sendable {
     return shape
   }
 
-  /// By the names' lengths, and by the first value's, which usually is the type.
+  /// Returns the slot for an entry, by the lengths of its names and by its first value, which usually is the type.
   private static func slot(of fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) -> Int {
     var hash: UInt32 = 0
     for field in fields { hash = hash &* 31 &+ field.nameLength }

@@ -1,6 +1,6 @@
-/// Holds one value against its rule.
+/// Checks a value against the rule of its field.
 enum FieldCheck {
-  /// False when the value means the same as no value (a flag that is 0). Throws what is wrong with it.
+  /// Returns false when the value means the same as no value (a flag that is 0). Throws a ``Rejection`` when the value breaks its rule.
   static func keeps(
     _ value: Range<Int>, of rule: FieldRule, in bytes: UnsafeBufferPointer<UInt8>, room: inout NumberRoom, escapes: inout UnstorableEscapes
   ) throws(Rejection) -> Bool {
@@ -24,7 +24,7 @@ enum FieldCheck {
       return true
     case .number:
       guard let scan = scan(bytes, value), let number = Double(String(decoding: bytes[value], as: UTF8.self)), number.isFinite,
-        // Postgres refuses what is too small for a double, where Swift makes it 0.
+        // Postgres refuses a number that is too small for a double; Swift makes it 0.
         number != 0 || scan.magnitude == nil
       else { throw Rejection(.badNumber, "the field \(rule.name) is not a finite number that double precision can hold") }
       return true
@@ -37,12 +37,12 @@ enum FieldCheck {
     }
   }
 
-  /// The number, when all of the value is one.
+  /// Returns the scan of the number, or nil when the value is not one number as a whole.
   private static func scan(_ bytes: UnsafeBufferPointer<UInt8>, _ value: Range<Int>) -> NumberScan? {
     NumberScan(prefixOf: UnsafeBufferPointer(rebasing: bytes[value])).flatMap { $0.length == value.count ? $0 : nil }
   }
 
-  /// A decimal integer of 64 bits, with an optional minus. Nil for anything else.
+  /// Returns a decimal integer of 64 bits, with an optional minus. Returns nil for anything else.
   static func integer(_ bytes: UnsafeBufferPointer<UInt8>, _ value: Range<Int>) -> Int64? {
     var rest = bytes[value]
     let isNegative = rest.first == UInt8(ascii: "-")

@@ -1,9 +1,9 @@
-/// Finds the meaning of a field's name without making a string of it.
+/// Finds the meaning of a field's name without making a string of the name.
 struct FieldNames: Sendable {
   enum EnvelopeSlot: Sendable {
     case type, session, eventID, seq, epoch, time, actor, trace, version, ephemeral
 
-    /// Whether it is an optional number, which an empty value leaves out.
+    /// Whether the field is an optional number, for which an empty value counts as absent.
     var isNumber: Bool { self == .seq || self == .epoch || self == .time || self == .version }
   }
 
@@ -58,7 +58,7 @@ struct FieldNames: Sendable {
     name.count == known.count && bytes[name].elementsEqual(known)
   }
 
-  /// A name as a message may show it: printable, short, quoted.
+  /// Returns a name as a message may show it: printable, short, quoted.
   static func shown(_ bytes: UnsafeBufferPointer<UInt8>, _ name: Range<Int>) -> String {
     let text = String(decoding: bytes[name.prefix(64)], as: UTF8.self)
       .map { $0.isASCII && ($0 < " " || $0 == "\u{7F}") ? "\u{FFFD}" : $0 }

@@ -1,8 +1,8 @@
-/// Places of an entry's fields in the order of their names, and of a name that is given twice, of their values; for its digests.
+/// The order in which an entry's fields are hashed: by name, and where a name is given twice, by value.
 struct FieldOrder: Sendable {
-  /// Fields that are the entry's content.
+  /// The indices of the fields that are the entry's content.
   let content: [Int]
-  /// `event_id`, `trace` and `ts`, which a producer that repeats a change may write anew.
+  /// The indices of `event_id`, `trace` and `ts`, which a producer that repeats a change may write anew.
   let delivery: [Int]
 
   init(of fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) {

@@ -1,4 +1,4 @@
-/// What one field of a change must look like.
+/// The rule for one field of a change.
 package struct FieldRule: Sendable {
   package enum Kind: Sendable, Equatable {
     case text
@@ -7,11 +7,11 @@ package struct FieldRule: Sendable {
     case jsonArray
     /// A signed integer of 64 bits.
     case integer
-    /// A decimal that numeric can hold.
+    /// A decimal number that numeric can hold.
     case decimal
     /// A finite number that double precision can hold.
     case number
-    /// `1` for yes.
+    /// `1` for true, `0` for false.
     case flag
     case choice([String])
   }
@@ -19,7 +19,7 @@ package struct FieldRule: Sendable {
   package var name: String
   package var kind: Kind
   package var isRequired: Bool
-  /// Bytes at most. Nil: only the entry's limit.
+  /// The most bytes that the value may have. Nil means that only the limit of the entry applies.
   package var maxLength: Int?
 
   package init(_ name: String, _ kind: Kind = .text, required: Bool = false, maxLength: Int? = nil) {
@@ -31,7 +31,7 @@ package struct FieldRule: Sendable {
 
   package var isJSON: Bool { kind == .json || kind == .jsonArray }
 
-  /// An optional JSON or number field that is empty counts as absent.
+  /// Whether an empty value counts as absent, as it does for an optional JSON or number field.
   var isAbsentWhenEmpty: Bool {
     switch kind {
     case .json, .jsonArray, .integer, .decimal, .number: !isRequired

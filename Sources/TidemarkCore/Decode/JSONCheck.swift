@@ -1,18 +1,19 @@
-/// Whether bytes are one JSON value that Postgres' jsonb will take.
+/// Checks whether bytes are one JSON value that Postgres' jsonb accepts.
 ///
-/// RFC 8259, and what jsonb refuses beyond it: `\u0000`, lone surrogates, numbers that numeric can't hold, deep nesting. Also what jsonb takes
-/// and nobody can read again: numbers whose digits, written out, are far longer than the value. It does not recurse, so that a hostile value can't exhaust the stack. The bytes must be valid UTF-8 already.
+/// The rules are RFC 8259, and what jsonb refuses beyond it: `\u0000`, lone surrogates, numbers that numeric can't hold, deep nesting. The
+/// check also refuses values that jsonb accepts but that can't be read again: numbers whose digits, written out, are far longer than the
+/// value. It does not recurse, so that a hostile value can't exhaust the stack. The bytes must be known to be valid UTF-8.
 package struct JSONCheck {
-  /// Levels of arrays and objects at most. Postgres' own parser recurses and gives up at a depth that depends on the server's stack;
-  /// the limit keeps well inside of its default.
+  /// The most levels of arrays and objects that a value may have. Postgres' own parser recurses and gives up at a depth that depends on the
+  /// server's stack; this limit is well below the depth that the default stack allows.
   package static let maxDepth = 1_000
-  /// Digits of a numeric before and after the decimal point (PostgreSQL, "Numeric Types").
+  /// The most digits of a numeric before the decimal point, and after it (PostgreSQL, "Numeric Types").
   static let maxIntegerDigits = 131_072
   static let maxFractionDigits = 16_383
 
   private let bytes: UnsafeBufferPointer<UInt8>
   private var at = 0
-  /// A bit for every open level, set for an object.
+  /// For each open level, whether it is an object.
   private var objects: [Bool] = []
   private var room: NumberRoom
   private var escapes: UnstorableEscapes
@@ -23,11 +24,11 @@ package struct JSONCheck {
     self.escapes = escapes
   }
 
-  /// Nil when jsonb will take it, else what is wrong and at which byte.
+  /// Returns what is wrong and at which byte, or nil when jsonb will accept the value.
   ///
   /// - Parameters:
-  ///   - room: what is left for the numbers of the entry that the value is part of.
-  ///   - escapes: whether escapes that jsonb can't hold are refused, or will be replaced.
+  ///   - room: the bytes that are left for the numbers of the entry to which the value belongs.
+  ///   - escapes: decides whether escapes that jsonb can't hold are refused or will be replaced, and records whether there were any.
   package static func problem(
     in bytes: UnsafeBufferPointer<UInt8>, wantsArray: Bool = false, room: inout NumberRoom, escapes: inout UnstorableEscapes
   ) -> String? {
@@ -81,7 +82,7 @@ package struct JSONCheck {
     guard at == bytes.count else { throw Problem() }
   }
 
-  /// A scalar, or the opening of arrays and objects down to their first scalar.
+  /// Reads a scalar, or the opening of arrays and objects down to their first scalar.
   private mutating func value() throws(Problem) {
     while true {
       skipSpace()

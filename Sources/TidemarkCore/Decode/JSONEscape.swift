@@ -1,13 +1,13 @@
-/// A backslash and what follows it in a JSON string.
+/// A backslash and the characters that belong to it in a JSON string.
 enum JSONEscape: Equatable {
-  /// One character, in so many bytes.
+  /// One character, written in `length` bytes.
   case character(length: Int)
   /// `\u0000`: six bytes that jsonb can't hold.
   case nul
   /// Half of a surrogate pair without the other half: six bytes that jsonb can't hold.
   case loneSurrogate
 
-  /// What stands at this place, where a backslash is. Nil where it is no escape of JSON's.
+  /// Reads the escape at `place`, where a backslash stands. Returns nil where JSON has no such escape.
   init?(at place: Int, in bytes: UnsafeBufferPointer<UInt8>) {
     guard place + 1 < bytes.count else { return nil }
     switch bytes[place + 1] {
@@ -28,7 +28,7 @@ enum JSONEscape: Equatable {
     }
   }
 
-  /// The number of `\uXXXX`. Nil where there is none at this place.
+  /// Returns the number of a `\uXXXX` at `place`, or nil where there is none.
   private static func unit(at place: Int, in bytes: UnsafeBufferPointer<UInt8>) -> UInt32? {
     guard place + 6 <= bytes.count, bytes[place] == UInt8(ascii: "\\"), bytes[place + 1] == UInt8(ascii: "u") else { return nil }
     var unit: UInt32 = 0

@@ -1,7 +1,7 @@
-/// The known name that a misspelt one was probably meant to be.
+/// Finds the known name that a misspelt name was probably meant to be.
 package enum NearestName {
-  /// The nearest of `known`, unless even that one is too far off: with more than a third of the shorter name's letters wrong (at least
-  /// one) it is another word. Ties go to the first.
+  /// Returns the nearest of `known`, or nil where more than a third of the shorter name's letters (at least one) would have to change,
+  /// because the names are then different words. The first of several equally near names is returned.
   package static func of(_ name: String, in known: some Sequence<String>) -> String? {
     var best: (name: String, distance: Int)?
     for candidate in known {
@@ -12,7 +12,7 @@ package enum NearestName {
     return best.name
   }
 
-  /// Edits between two names; a swap of neighbours counts once (optimal string alignment).
+  /// Returns the number of edits between two names; a swap of neighbours counts once (optimal string alignment).
   package static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
     var beforeLast: [Int] = []
     var last = Array(0...right.count)

@@ -1,18 +1,18 @@
-/// The shape of a JSON number: how long it is, and how many digits its value needs.
+/// The shape of a JSON number: its length, and the number of digits that its value needs.
 package struct NumberScan: Sendable, Equatable {
-  /// Bytes that the number takes.
+  /// The number of bytes that the number takes.
   package var length = 0
-  /// Decimal exponent of the first digit that is not zero: 0 for 1...9, 2 for 100, -1 for 0.1. Nil for zero.
+  /// The decimal exponent of the first digit that is not zero: 0 for 1...9, 2 for 100, -1 for 0.1. It is nil for zero.
   package var magnitude: Int?
-  /// Digits that the value needs behind the decimal point, as it was written.
+  /// The number of digits behind the decimal point that the value needs, as it was written.
   package var fractionDigits = 0
   package var isInteger = true
-  /// As it was written, up to two thousand millions.
+  /// The exponent as it was written, at most two thousand millions.
   private var exponent = 0
-  /// What numeric_in takes, of zero too (`INT_MAX / 2`, numeric.c).
+  /// The largest exponent that numeric_in accepts, for zero, too (`INT_MAX / 2`, numeric.c).
   private static let exponentLimit = 1_073_741_823
 
-  /// Scans the JSON number that `bytes` begin with. Nil when they begin with none.
+  /// Scans the JSON number with which `bytes` begin. Returns nil when they do not begin with a number.
   package init?(prefixOf bytes: UnsafeBufferPointer<UInt8>) {
     var at = 0
     func digit() -> UInt8? {
@@ -48,7 +48,7 @@ package struct NumberScan: Sendable, Equatable {
       }
       guard digit() != nil else { return nil }
       while let next = digit() {
-        // Far beyond what any type can hold: more digits change nothing.
+        // An exponent beyond this is far more than any type can hold, so further digits change nothing.
         exponent = min(exponent * 10 + Int(next), 2_000_000_000)
         at += 1
       }
@@ -60,7 +60,7 @@ package struct NumberScan: Sendable, Equatable {
     fractionDigits = max(0, fraction - exponent)
   }
 
-  /// Bytes, a sign aside, that numeric prints for it: `1e3` comes back as `1000`.
+  /// The number of bytes, without the sign, that numeric prints for the number: `1e3` comes back as `1000`.
   package var printedLength: Int {
     max(1, (magnitude ?? 0) + 1) + (fractionDigits > 0 ? 1 + fractionDigits : 0)
   }

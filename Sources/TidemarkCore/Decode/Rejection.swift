@@ -1,5 +1,5 @@
-/// Why an entry could not be applied. The raw values are the column `dead_letters.reason`, the metric's label and the value in
-/// `rejected`: public and stable.
+/// The reason why an entry could not be applied. The raw values are the column `dead_letters.reason`, the metric's label and the value in
+/// `rejected`; they are public and stable.
 package enum RejectionReason: String, Sendable, CaseIterable {
   case missingField = "missing_field"
   case invalidField = "invalid_field"
@@ -16,22 +16,23 @@ package enum RejectionReason: String, Sendable, CaseIterable {
   case rejectedByPostgres = "rejected_by_postgres"
 }
 
-/// An entry's way into the dead letters: the reason, and one line for whoever reads it. Never holds a field's value.
+/// The decision to make a dead letter of an entry: the reason, and one line for the reader of the dead letter. The line never holds a
+/// field's value.
 package struct Rejection: Error, Sendable, Equatable {
   package var reason: RejectionReason
   package var detail: String
-  /// What Postgres said, where it was Postgres.
+  /// The SQLSTATE of Postgres' error; nil where the decision was made without Postgres.
   package var sqlstate: String?
-  /// The dead letter holds all that was written, though it is too large to be applied.
+  /// Whether the dead letter holds all that was written, even though the entry is too large to be applied.
   private var keepsWhole = false
 
-  /// Whether of the entry only the beginning of each field is kept.
+  /// Whether the dead letter keeps only the beginning of each field.
   package var isCut: Bool { reason == .entryTooLarge && !keepsWhole }
 
-  /// Of an entry whose id Postgres can't hold.
+  /// The rejection of an entry whose id Postgres can't hold.
   package static let unstorableID = Rejection(
     .invalidField,
-    "the entry's id is beyond 9223372036854775807, which Postgres' bigint can't hold; Redis gives all that follow such ids, too")
+    "the entry's id is beyond 9223372036854775807, which Postgres' bigint can't hold; every later id of the stream is as large")
 
   package init(_ reason: RejectionReason, _ detail: String, sqlstate: String? = nil) {
     self.reason = reason
@@ -39,11 +40,12 @@ package struct Rejection: Error, Sendable, Equatable {
     self.sqlstate = sqlstate
   }
 
-  /// Of an entry that is within the limit and that would not be as it is stored.
+  /// Returns the rejection of an entry that is within the limit as it was written, and beyond it as it would be stored.
   static func expanding(to bytes: Int, limit: Int) -> Rejection {
     var rejection = Rejection(
       .entryTooLarge,
-      "it would take \(bytes) bytes as JSON, more than limits.max_entry_bytes (\(limit) bytes): control characters take six bytes each there, quotes two"
+      "as JSON it would take \(bytes) bytes, more than limits.max_entry_bytes (\(limit) bytes): "
+        + "each control character takes six bytes there, each quote two"
     )
     rejection.keepsWhole = true
     return rejection

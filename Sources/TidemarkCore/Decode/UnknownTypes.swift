@@ -1,8 +1,8 @@
-/// Types of changes that are none of the catalog's, counted. They may be meant, or be misspelt.
+/// Counts changes whose types are not in the catalog. Such a type may be intended, or misspelt.
 package struct UnknownTypes: Sendable {
-  /// Types that are told apart; what comes beyond is counted together, for a producer may make a type of every change.
+  /// The most types that are counted by name. Further types are counted together, because a producer may give every change its own type.
   package static let most = 64
-  /// By what name the others are counted.
+  /// The name under which the further types are counted.
   package static let others = "other"
 
   private var known: Set<String> = []
@@ -10,7 +10,7 @@ package struct UnknownTypes: Sendable {
 
   package init() {}
 
-  /// Counts changes of a type. Answers by what name.
+  /// Counts changes of a type. Returns the name under which they were counted.
   @discardableResult
   package mutating func count(_ type: String, _ number: Int) -> String {
     let name = known.contains(type) || known.count < Self.most ? type : Self.others
@@ -19,13 +19,13 @@ package struct UnknownTypes: Sendable {
     return name
   }
 
-  /// What was counted since the last call.
+  /// Returns the counts since the last call.
   package mutating func take() -> [String: Int] {
     defer { pending = [:] }
     return pending
   }
 
-  /// The type of the catalog that was probably meant; nil where none is near.
+  /// Returns the type of the catalog that was probably meant, or nil where none is near.
   package static func nearest(to type: String, in catalog: [ChangeType] = ChangeCatalog.builtIn) -> String? {
     NearestName.of(type, in: catalog.map(\.name))
   }

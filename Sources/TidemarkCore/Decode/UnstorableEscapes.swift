@@ -1,6 +1,6 @@
-/// What becomes of escapes in JSON that jsonb can't hold, and whether a value had any: `\u0000` and lone surrogates.
+/// Decides what happens to escapes in JSON that jsonb can't hold, `\u0000` and lone surrogates, and records whether a value had any.
 package struct UnstorableEscapes: Sendable {
-  /// `text.unstorable: replace`: each becomes U+FFFD. Else the value is refused.
+  /// Whether `text.unstorable` is `replace`, so that each escape becomes U+FFFD. Otherwise the value is refused.
   let areReplaced: Bool
   private(set) var wereFound = false
 
@@ -8,7 +8,7 @@ package struct UnstorableEscapes: Sendable {
     self.areReplaced = areReplaced
   }
 
-  /// Notes one. False where it may not be.
+  /// Records an escape. Returns false where the value must be refused.
   mutating func accept() -> Bool {
     if areReplaced { wereFound = true }
     return areReplaced

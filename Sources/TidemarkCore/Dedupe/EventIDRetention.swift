@@ -1,22 +1,23 @@
-/// Decides which producers' ids the ledger may forget.
+/// Decides which event ids the ledger may forget.
 ///
-/// `dedupe.window` is counted by entry ids, not by a clock: an entry that waits in Redis through an outage is still held against those that
-/// were written within the window before and after it. So an id is kept while an entry may come whose position is within the window of the
-/// id's own. Per lane these may be:
+/// `dedupe.window` is measured in entry ids, not by a clock: an entry that waits in Redis through an outage is still compared with the
+/// entries that were written within the window before and after it. So an event id must be kept while an entry may come whose position is
+/// within the window of the event id's position. For each lane, such an entry may be:
 ///
-/// 1. What waits in its stream: all positions between the cursor and the stream's last id.
-/// 2. What is written from now on. Redis gives ids that follow its clock, so nothing below ``horizon`` is expected.
-/// 3. Where a producer gives ids of its own that lag behind the clock: positions beyond the cursor. They are expected for one window after
-///    the lane has moved, or one such producer would keep everybody's ids for ever.
-/// 4. Anything beyond the cursor, where nobody can say what the stream holds.
+/// 1. An entry that waits in the stream: at any position between the cursor and the stream's last id.
+/// 2. An entry that is written from now on. Redis gives ids that follow its clock, so no position below ``horizon`` is expected.
+/// 3. An entry with an id that a producer chose and that lags behind the clock: at any position beyond the cursor. Such an entry is
+///    expected for one window after the lane has moved; without this limit one such producer would keep the event ids of all lanes for
+///    ever.
+/// 4. An entry at any position beyond the cursor, where it is not known what the stream holds.
 ///
-/// A value without I/O and clock; all times are Unix milliseconds.
+/// It is a value without I/O and clock; all times are in Unix milliseconds.
 package struct EventIDRetention: Sendable {
-  /// A lane as the ledger holds it, whoever owns it.
+  /// A lane as the ledger holds it, whether or not this worker owns it.
   package struct Lane: Sendable, Equatable {
     package var name: String
     package var position: EntryID
-    /// When its row was last changed, on the clock of Postgres.
+    /// The time at which the lane's row was last changed, on Postgres' clock.
     package var movedAt: Int64
 
     package init(name: String, position: EntryID, movedAt: Int64) {
@@ -26,22 +27,22 @@ package struct EventIDRetention: Sendable {
     }
   }
 
-  /// What Redis says of a lane's stream.
+  /// The end of a lane's stream, as Redis reports it.
   package enum StreamEnd: Sendable, Equatable {
-    /// Its server does not answer.
+    /// The stream's server does not answer.
     case unknown
     case absent
     case at(EntryID)
   }
 
-  /// How far the clocks of the servers, and the ids from the clock, may be apart.
+  /// The largest difference to allow for between the clocks of the servers, and between ids and the clock.
   static let tolerance: Int64 = 60_000
 
   private let now: Int64
   private let window: Int64
-  /// From here on everything is kept.
+  /// The position from which on every event id is kept.
   private var horizon: Int64
-  /// Positions below the horizon within whose window entries may come.
+  /// The ranges of positions below the horizon at which entries may come.
   private var expected: [ClosedRange<Int64>] = []
 
   /// - Parameter now: the lowest of the servers' clocks.
@@ -57,7 +58,7 @@ package struct EventIDRetention: Sendable {
     case .unknown: horizon = min(horizon, position - window)
     case .absent: break
     case .at(let last) where last > lane.position: expected.append(position...Int64(clamping: last.ms))
-    // Another stream than the one that was read: nothing of it may have been.
+    // The stream is not the one that was read, so possibly none of its entries was read.
     case .at(let last) where last < lane.position: expected.append(0...Int64(clamping: last.ms))
     case .at: break
     }
@@ -67,7 +68,7 @@ package struct EventIDRetention: Sendable {
     }
   }
 
-  /// The positions whose ids nobody needs any more: ascending, apart from each other, possibly none.
+  /// The ranges of positions whose event ids are not needed any more: ascending, not touching, possibly none.
   package var forgettable: [Range<Int64>] {
     var ranges: [Range<Int64>] = []
     var from: Int64 = 0

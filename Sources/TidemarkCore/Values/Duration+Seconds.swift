@@ -1,5 +1,5 @@
 extension Duration {
-  /// In seconds, as metrics and Postgres count.
+  /// The duration in seconds, the unit of metrics and of Postgres.
   package var seconds: Double {
     Double(components.seconds) + Double(components.attoseconds) / 1e18
   }

@@ -1,29 +1,29 @@
-/// Text that a producer, the name of a stream, or a server determines, made safe to be shown to a person.
+/// Makes text from a producer, a stream's name, or a server safe to show to a person.
 ///
-/// A terminal obeys what it is sent: an escape sequence in a message's content could rewrite the lines above it, set the clipboard, or
-/// hide what follows. Directional marks and characters without width make one text look like another. All of these become visible
-/// escapes such as `\u{1B}`. Every other character stays as it is.
+/// A terminal executes the escape sequences that it receives: one in a message's content could rewrite the lines above it, set the
+/// clipboard, or hide the text behind it. Directional marks and characters without width make one text look like another. All of these
+/// become visible escapes such as `\u{1B}`. Every other character stays as it is.
 package enum ForeignText {
-  /// Everything in one line; a line break becomes `\n`.
+  /// Returns the text in one line; a line break becomes `\n`.
   package static func escaped(_ text: some StringProtocol) -> String {
     rewritten(text, where: isUnsafe, by: escape)
   }
 
-  /// Bytes of any kind, in one line; what is not UTF-8 becomes U+FFFD.
+  /// Returns any bytes as text in one line; bytes that are not UTF-8 become U+FFFD.
   package static func escaped(_ bytes: some Sequence<UInt8>) -> String { escaped(String(decoding: Array(bytes), as: UTF8.self)) }
 
-  /// An error's text in one line: its line breaks become spaces.
+  /// Returns an error's text in one line; its line breaks become spaces.
   package static func line(_ text: some StringProtocol) -> String {
     escaped(text.split(whereSeparator: \.isNewline).joined(separator: " "))
   }
 
-  /// Lines of our own, whose foreign parts may have been forgotten: line feeds and tabs stay.
+  /// Returns Tidemark's own lines with unsafe characters escaped, in case a foreign part was not escaped before; line feeds and tabs stay.
   package static func lines(_ text: String) -> String {
     rewritten(text, where: isUnsafeBesideLayout, by: escape)
   }
 
-  /// A JSON text with the same meaning, in which a terminal finds nothing to obey. JSON has such characters only within strings, where
-  /// they may be written as `\u001b`; the line feeds between its values stay.
+  /// Returns a JSON text with the same meaning that holds no characters for a terminal to execute. JSON has such characters only within
+  /// strings, where they may be written as `\u001b`; the line feeds between its values stay.
   package static func json(_ json: String) -> String {
     rewritten(json, where: isUnsafeBesideLayout) { scalar in
       String(scalar).utf16.map { "\\u" + hex(UInt32($0), digits: 4) }.joined()
@@ -41,8 +41,8 @@ package enum ForeignText {
     return result
   }
 
-  /// Whether a terminal or a page may obey it rather than show it: C0, DEL and C1; directional and other characters without width; the
-  /// separators of lines and paragraphs.
+  /// Returns whether a terminal or a page may execute the character rather than show it: C0, DEL and C1; directional marks and other
+  /// characters without width; line and paragraph separators.
   static func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
     if scalar.isASCII { return scalar.value < 0x20 || scalar.value == 0x7F }
     switch scalar.properties.generalCategory {

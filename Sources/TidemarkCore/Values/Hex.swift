@@ -1,4 +1,4 @@
-/// Bytes as lower-case hexadecimal digits.
+/// Writes bytes as lower-case hexadecimal digits.
 package enum Hex {
   package static func text(_ bytes: some Sequence<UInt8>) -> String {
     var digits: [UInt8] = []

@@ -1,6 +1,7 @@
-/// Names and addresses that lead to this machine and to no other.
+/// Recognises names and addresses that always lead to this machine.
 package enum LoopbackHost {
-  /// A name other than `localhost` may lead anywhere, `127.0.0.1.example.org` among them.
+  /// Returns whether the host is this machine. Every name but `localhost` counts as foreign, because it may lead anywhere;
+  /// `127.0.0.1.example.org` is such a name.
   package static func contains(_ host: String) -> Bool {
     let name = host.hasPrefix("[") && host.hasSuffix("]") ? String(host.dropFirst().dropLast()) : host
     return name.lowercased() == "localhost" || name == "::1" || isIPv4(name)

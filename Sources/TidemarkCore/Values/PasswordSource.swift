@@ -1,13 +1,13 @@
-/// Where a password that may change is read from, each time a connection is made: a file, which somebody rotates.
+/// A file that holds a password and may be rotated. It is read each time a connection is made.
 ///
-/// Two are equal that read from the same place.
+/// Two sources are equal when they read from the same place.
 package struct PasswordSource: Sendable {
   private let place: String
   private let read: @Sendable () -> String?
 
   /// - Parameters:
-  ///   - place: tells it from others. Never printed.
-  ///   - read: the password of now. Nil where it can't be read: then the last one that could be is used.
+  ///   - place: identifies the source. It is never printed.
+  ///   - read: returns the present password. It returns nil where the password can't be read; the last one that could be read is then used.
   package init(place: String, _ read: @escaping @Sendable () -> String?) {
     self.place = place
     self.read = read

@@ -1,18 +1,19 @@
 internal import Synchronization
 
-/// Wakes whoever waits for something to change. Cheap when nobody waits; never misses a change that comes between look and wait.
+/// Wakes the tasks that wait for a change. Raising the signal is cheap when no task waits, and a change that comes between a task's look at
+/// the state and its wait is never missed.
 package final class ChangeSignal: Sendable {
   private struct State {
     var generation: UInt64 = 0
     var nextWaiter: UInt64 = 0
     var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
-    /// Waiters that were cancelled before they began to wait.
+    /// The ids of waiters that were cancelled before they began to wait.
     var cancelled: Set<UInt64> = []
   }
 
   private let state = Mutex(State())
 
-  /// Look at this before looking at what may change, then ``wait(after:)``.
+  /// The number of changes so far. Read it before the state that may change, then call ``wait(after:)``.
   package var generation: UInt64 { state.withLock { $0.generation } }
 
   package init() {}
@@ -26,8 +27,8 @@ package final class ChangeSignal: Sendable {
     for waiter in woken { waiter.resume() }
   }
 
-  /// For what one waiter can deal with alone: wakes the one that began to wait last, whose thread and connection are still warm. Whoever is
-  /// on the way to waiting returns at once, too.
+  /// Raises the signal for a change that one waiter can handle alone: wakes the waiter that began last, whose thread and connection are
+  /// still warm. A task that read ``generation`` and has not begun to wait returns at once, too.
   package func raiseForOne() {
     let woken = state.withLock { state in
       state.generation &+= 1
@@ -62,7 +63,7 @@ package final class ChangeSignal: Sendable {
     state.withLock { _ = $0.cancelled.remove(id) }
   }
 
-  /// The same, until `deadline` at the latest.
+  /// Returns once something changed after `generation`, when the task is cancelled, or at `deadline`.
   package func wait(after generation: UInt64, until deadline: ContinuousClock.Instant) async {
     await withTaskGroup { group in
       group.addTask { await self.wait(after: generation) }
