@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// Exit codes: 0 done, 1 it ran and found a problem, 2 the command line or the configuration is wrong.
+/// The program. Exit codes: 0 done, 1 it ran and found a problem, 2 the command line or the configuration is wrong.
 @main
 enum Main {
   static func main() async {
@@ -28,7 +28,7 @@ enum Main {
     } catch {
       let code = Tidemark.exitCode(for: error)
       guard code != .success else {
-        // Help was asked for.
+        // The user asked for help.
         Console.print(Tidemark.fullMessage(for: error))
         return 0
       }
@@ -51,7 +51,7 @@ struct Tidemark: AsyncParsableCommand {
     version: version,
     subcommands: [Run.self, Dev.self, Migrate.self, Check.self, Status.self, Lanes.self, DeadLetters.self, Bench.self, Agents.self])
 
-  /// The commands that a command line names, such as `tidemark dead-letters replay`: where its help is.
+  /// Returns the command that a command line names, such as `tidemark dead-letters replay`, for the hint that points to its help.
   static func commandPath(_ arguments: [String]) -> String {
     var path = [configuration.commandName ?? "tidemark"]
     var commands = configuration.subcommands

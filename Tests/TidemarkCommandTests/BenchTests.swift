@@ -43,7 +43,7 @@ import TidemarkTestKit
       #expect(sweep.points.allSatisfy { $0.lag.count == 150 && $0.changesPerSecond > 0 })
       #expect(sweep.advice == ["batch.max_entries": "\(sweep.kneeMaxEntries)"])
       #expect(try String(contentsOfFile: picture, encoding: .utf8).hasPrefix("<svg"))
-      #expect(outcome.standardError == "the picture is in \(picture)\n")
+      #expect(outcome.standardError == "the chart is in \(picture)\n")
       try await expectGone(product)
       // The installation beside it was left alone.
       #expect(try await product.redis.command("XLEN", Product.lane) == "3")
@@ -96,7 +96,7 @@ import TidemarkTestKit
 
       bench.signal(signal)
       #expect(try await bench.waitForExit() == 1)
-      #expect(bench.standardError == "tidemark: bench: stopped; its schema and its keys are removed\n")
+      #expect(bench.standardError == "tidemark: bench: stopped; its schema and its keys were removed\n")
       try await expectGone(product)
     }
   }

@@ -106,7 +106,7 @@ import TidemarkTestKit
 
       let twice = try await product.run("dead-letters", "replay", "1")
       #expect(twice.exitCode == 0)
-      #expect(twice.standardOutput == "1 is resolved already: replayed\n")
+      #expect(twice.standardOutput == "1 is already resolved: replayed\n")
       #expect(try await worker.stop() == 0)
     }
   }
@@ -122,7 +122,7 @@ import TidemarkTestKit
       #expect(all.contains("[discarded: a test]"))
       #expect(try await product.rows("select cardinality(raw) from tidemark.dead_letters where id = 1") == ["6"])
       #expect(
-        try await product.run("dead-letters", "discard", "1").standardOutput == "1 is resolved already: discarded: a test\n")
+        try await product.run("dead-letters", "discard", "1").standardOutput == "1 is already resolved: discarded: a test\n")
       #expect(try await product.run("dead-letters", "discard", "7").exitCode == 1)
       #expect(try await product.run("dead-letters", "replay").exitCode == 2)
       #expect(try await product.run("dead-letters", "show", "first").exitCode == 2)

@@ -87,7 +87,7 @@ struct DevTests {
       let taken = try await TidemarkProcess.run(["dev", "--dir", folder, "--for", "1"])
       #expect(taken.exitCode == 1)
       #expect(
-        taken.standardError.contains("dev: the port \(addresses[1]) of this folder's Redis is taken; stop what listens there, or remove"),
+        taken.standardError.contains("dev: the port \(addresses[1]) of this folder's Redis is in use by another program"),
         "\(taken.standardError)")
     }
   }

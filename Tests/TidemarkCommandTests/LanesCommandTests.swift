@@ -95,7 +95,7 @@ import TidemarkTestKit
       let wrong = try await product.run("lanes", "ack", "1", "999")
       #expect(wrong.exitCode == 1 && wrong.standardError.contains("there is no gap 999, and nothing was acknowledged"))
       #expect(try await product.run("lanes", "ack", "1").standardOutput == "1 acknowledged\n")
-      #expect(try await product.run("lanes", "ack", "1").standardOutput == "1 was acknowledged before\n")
+      #expect(try await product.run("lanes", "ack", "1").standardOutput == "1 was already acknowledged\n")
       let json = try await product.run("lanes", "list", "--json", "--all")
       let object = try JSONSerialization.jsonObject(with: Data(json.standardOutput.utf8)) as? [String: [[String: Any]]]
       #expect(object?["gaps"]?.map { $0["acknowledged_at"] is NSNull } == [false, true])

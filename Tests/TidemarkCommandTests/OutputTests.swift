@@ -21,7 +21,7 @@ struct OutputTests {
     #expect(outcome.exitCode == 1)
     #expect(
       outcome.standardError
-        == "tidemark: standard output can't be written: No space left on device; free space there, or send it elsewhere\n")
+        == "tidemark: standard output can't be written: No space left on device; free space there, or redirect it elsewhere\n")
   }
 
   @Test func aReaderThatHasSeenEnoughIsNoFault() async throws {

@@ -5,20 +5,20 @@ import TidemarkCore
 struct Agents: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Sample agents that write a realistic load to the built-in lanes.",
-    discussion: "Sessions are named sample-AGENT-ID, so that they can be told from real ones.")
+    discussion: "Sessions are named sample-AGENT-ID, which distinguishes them from real sessions.")
 
   @OptionGroup var options: ConfigurationOptions
 
-  @Option(name: .long, help: "How many agents, each with one session at a time.")
+  @Option(name: .long, help: "The number of agents, each with one session at a time.")
   var agents = 20
 
-  @Option(name: .long, help: "Changes a second, of all agents together.")
+  @Option(name: .long, help: "Changes per second, of all agents together.")
   var rate = 200
 
-  @Option(name: .long, help: "How long. Default: until stopped.")
+  @Option(name: .long, help: "How many seconds to write for. Default: until stopped.")
   var seconds: Int?
 
-  @Option(name: .long, help: "The same seed writes the same changes.")
+  @Option(name: .long, help: "The seed of the random generator; two runs with one seed write the same changes.")
   var seed: UInt64?
 
   func validate() throws {

@@ -10,8 +10,8 @@ struct Bench: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measures throughput and commit lag on your own servers, beside the COPY limit.",
     discussion: """
-      Works in a schema and a prefix of its own (the configured names with _bench), removes both at the end, and refuses names that are \
-      taken. Redis holds the whole backlog meanwhile, about 350 bytes a change; run it where nothing else is busy.
+      Uses its own schema and prefix (the configured names with _bench appended), removes both at the end, and refuses to use names that \
+      are taken. Redis holds the whole backlog meanwhile, about 350 bytes per change; run it while the servers are otherwise idle.
       """)
 
   enum Part: String, CaseIterable, ExpressibleByArgument {
@@ -20,31 +20,31 @@ struct Bench: AsyncParsableCommand {
 
   @OptionGroup var options: ConfigurationOptions
 
-  @Option(name: .long, help: "Changes of a drain. Default: 300000.")
+  @Option(name: .long, help: "The number of changes in each drain. Default: 300000.")
   var changes: Int?
 
-  @Option(name: .long, help: "Changes a second for the commit lag; may be given several times. Default: 500 and 2000.")
+  @Option(name: .long, help: "Changes per second at which commit lag is measured; may be given several times. Default: 500 and 2000.")
   var rate: [Int] = []
 
-  @Option(name: .long, help: "A batch size of the sweep; may be given several times. Default: 100 to 20000 in seven steps.")
+  @Option(name: .long, help: "A batch size for the sweep; may be given several times. Default: 100 to 20000 in seven steps.")
   var size: [Int] = []
 
-  @Option(name: .long, help: "How long at each rate. Default: 10.")
+  @Option(name: .long, help: "How many seconds to measure at each rate. Default: 10.")
   var seconds: Int?
 
-  @Option(name: .customLong("repeat"), help: ArgumentHelp("Measure everything so often; reports medians and spread.", valueName: "rounds"))
+  @Option(name: .customLong("repeat"), help: ArgumentHelp("Repeat everything this often; report medians and spread.", valueName: "rounds"))
   var rounds = 1
 
-  @Option(name: .long, help: "Measure this part alone; may be given several times.")
+  @Option(name: .long, help: "Measure only this part; may be given several times.")
   var only: [Part] = []
 
-  @Flag(name: .long, help: "A small run, to see what it does: 5000 changes, 200 a second for a second, three batch sizes.")
+  @Flag(name: .long, help: "A small trial run: 5000 changes, 200 per second for one second, three batch sizes.")
   var quick = false
 
   @Flag(name: .long, help: "Print JSON.")
   var json = false
 
-  @Option(name: .long, help: ArgumentHelp("Draw the sweep: throughput and lag against batch size.", valueName: "file"))
+  @Option(name: .long, help: ArgumentHelp("Draw the sweep as SVG: throughput and lag against batch size.", valueName: "file"))
   var svg: String?
 
   func validate() throws {
@@ -55,7 +55,7 @@ struct Bench: AsyncParsableCommand {
     guard size.allSatisfy({ (1...1_000_000).contains($0) }) else { throw ValidationError("--size: is not between 1 and 1000000") }
     guard (1...100).contains(rounds) else { throw ValidationError("--repeat: is not between 1 and 100") }
     guard svg == nil || only.isEmpty || only.contains(.sweep) else {
-      throw ValidationError("--svg: draws the sweep, which --only leaves out; add --only sweep")
+      throw ValidationError("--svg: draws the sweep, which --only excludes; add --only sweep")
     }
     guard seconds.map({ (1...3600).contains($0) }) ?? true else { throw ValidationError("--seconds: is not between 1 and 3600") }
   }
@@ -67,7 +67,7 @@ struct Bench: AsyncParsableCommand {
       duration: .seconds(seconds ?? (quick ? 1 : 10)), sizes: sizes, roundTrips: quick ? 200 : 2_000, rounds: rounds, seed: 1)
   }
 
-  /// Each once.
+  /// The batch sizes of the sweep, each once.
   private var sizes: [Int] {
     guard size.isEmpty else { return Set(size).sorted() }
     return quick ? [100, 1_000, 5_000] : [100, 500, 1_000, 2_000, 5_000, 10_000, 20_000]
@@ -101,29 +101,29 @@ struct Bench: AsyncParsableCommand {
       throw CommandFailure.found("bench: \(error)")
     } catch is CancellationError {
       line.clear()
-      throw CommandFailure.found("bench: stopped; its schema and its keys are removed")
+      throw CommandFailure.found("bench: stopped; its schema and its keys were removed")
     }
   }
 
-  /// Before minutes of measuring, not after.
+  /// Checks that the SVG file can be written before the measurements begin, since they take minutes.
   private func requireWritable() throws {
     guard let svg else { return }
     let folder = URL(fileURLWithPath: svg).deletingLastPathComponent().path
     guard FileManager.default.isWritableFile(atPath: FileManager.default.fileExists(atPath: svg) ? svg : folder) else {
-      throw CommandFailure.wrong("--svg: can't write \(svg); name a file in a folder that is there and may be written to")
+      throw CommandFailure.wrong("--svg: can't write \(svg); name a file in an existing folder that you can write to")
     }
   }
 
   private func draw(_ sweep: SweepResult, to path: String) throws {
     do {
       try SweepChart(sweep).render().write(toFile: path, atomically: true, encoding: .utf8)
-      Console.note("the picture is in \(path)")
+      Console.note("the chart is in \(path)")
     } catch {
       throw CommandFailure.found("bench: can't write \(path) (\(error.localizedDescription)); the figures are above")
     }
   }
 
-  /// The configuration with names of its own, and nobody else's lanes.
+  /// Returns the configuration with the benchmark's own schema and prefix, and without the user's other lanes.
   private func own(of given: LoadedConfiguration) throws -> (loaded: LoadedConfiguration, settings: [String: String]) {
     let settings = [
       "postgres.schema": "\(given.configuration.postgres.schema)_bench", "redis.prefix": "\(given.configuration.redis.prefix)_bench",
@@ -136,15 +136,15 @@ struct Bench: AsyncParsableCommand {
     }
   }
 
-  /// Any user may write into it, since nobody can say as whom the server runs. The sticky bit keeps them from each other's files, and
-  /// none of them may list the names.
+  /// Creates the folder for COPY by the server. Every user may write into it, because the user that the server runs as is unknown. The
+  /// sticky bit keeps users from each other's files, and no user may list the names.
   private static func serverFolder() async throws -> String {
     let folder = try await ScratchSpace.current().folder("copy")
     chmod(folder, 0o1733)
     return folder
   }
 
-  /// Ctrl-C and SIGTERM cancel `body`, which then cleans up; its end is waited for.
+  /// Runs `body`, which Ctrl-C and SIGTERM cancel, and waits until it has cleaned up and ended.
   private static func stoppable<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
     let work = Task { try await body() }
     let signals = Task {

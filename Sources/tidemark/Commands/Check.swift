@@ -6,21 +6,21 @@ import TidemarkCore
 
 struct Check: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Validates the configuration and looks at both servers; says how to fix what is wrong.",
-    discussion: "Exit 0: all is well or only warnings; 1: a problem; 2: the configuration is wrong.")
+    abstract: "Validates the configuration and checks both servers; says how to fix each problem.",
+    discussion: "Exit code 0: no problem, or only warnings; 1: a problem; 2: the configuration is wrong.")
 
   @OptionGroup var options: ConfigurationOptions
 
   @Flag(name: .long, help: "Print findings as JSON.")
   var json = false
 
-  @Option(name: .long, help: "Decode the last N entries of each lane and show what would become of them; writes nothing.")
+  @Option(name: .long, help: "Decode the last N entries of each lane and show their outcomes; writes nothing.")
   var sample: Int?
 
-  @Flag(name: .long, help: "Print the reference page of all settings, and do nothing else.")
+  @Flag(name: .long, help: "Print the reference page of all settings and exit.")
   var reference = false
 
-  @Flag(name: .long, help: "Print the reference page of all metrics, and do nothing else.")
+  @Flag(name: .long, help: "Print the reference page of all metrics and exit.")
   var metrics = false
 
   func validate() throws {
@@ -48,7 +48,7 @@ struct Check: AsyncParsableCommand {
   }
 }
 
-/// Findings as `check` prints them.
+/// Formats the findings of `check`.
 enum FindingText {
   static func line(_ finding: Finding) -> String {
     let mark =

@@ -2,10 +2,10 @@ import ArgumentParser
 import TidemarkAdmin
 import TidemarkCore
 
-/// Which dead letters a command is about, where it is not told their numbers.
+/// Selects the dead letters that a command acts on when no numbers are given.
 struct DeadLetterFilter: ParsableArguments {
-  @Option(name: .long, help: "Only those of this lane.") var lane: String?
-  @Option(name: .long, help: "Only those with this reason.") var reason: String?
+  @Option(name: .long, help: "Only dead letters of this lane.") var lane: String?
+  @Option(name: .long, help: "Only dead letters with this reason.") var reason: String?
 
   var isEmpty: Bool { lane == nil && reason == nil }
 
@@ -16,7 +16,7 @@ struct DeadLetterFilter: ParsableArguments {
     throw ValidationError("--reason: there is no reason \(ForeignText.line(reason)); \(hint)")
   }
 
-  /// The filter, once the server knows its lane.
+  /// Returns the filter once the ledger has confirmed that its lane exists.
   func checked(in store: DeadLetterStore, includesResolved: Bool = false, limit: Int = 1_000) async throws -> DeadLetterStore.Filter {
     if let lane, try await !store.isKnown(lane: lane) {
       throw CommandFailure.found("dead-letters: there is no lane \(ForeignText.line(lane)); `tidemark status` lists the lanes")

@@ -2,7 +2,7 @@ import Foundation
 import TidemarkAdmin
 import TidemarkCore
 
-/// Dead letters as text and as JSON.
+/// Formats dead letters as text and as JSON.
 enum DeadLetterText {
   static func line(_ letter: DeadLetter) -> String {
     let session = letter.session ?? "-"
@@ -12,14 +12,14 @@ enum DeadLetterText {
     return (["\(letter.id)"] + texts.map { ForeignText.escaped($0) }).joined(separator: "  ")
   }
 
-  /// In the largest unit of which there are two.
+  /// Returns an age in the largest unit of which it has at least two.
   static func age(_ seconds: Int64) -> String {
     let units: [(name: String, seconds: Int64)] = [("d", 86_400), ("h", 3_600), ("m", 60)]
     let unit = units.first { seconds >= 2 * $0.seconds } ?? ("s", 1)
     return "\(seconds / unit.seconds)\(unit.name) ago"
   }
 
-  /// How many there are, by reason, and that the list ends before the last one where it does.
+  /// Returns the number of dead letters by reason; it also says when the list is not complete.
   static func summary(_ counts: [(reason: String, count: Int64)], listed: Int, isOpen: Bool) -> String {
     let total = counts.reduce(0) { $0 + $1.count }
     guard total > 0 else { return isOpen ? "no open dead letters" : "no dead letters" }
@@ -96,7 +96,7 @@ enum DeadLetterText {
     String(validating: bytes, as: UTF8.self) == nil ? Data(bytes).base64EncodedString() : nil
   }
 
-  /// Not endless.
+  /// Returns the bytes as text, cut off after 2048 bytes.
   private static func shown(_ bytes: [UInt8]) -> String {
     let text = ForeignText.escaped(bytes.prefix(2048))
     return bytes.count > 2048 ? "\(text)... (\(bytes.count) bytes)" : text

@@ -9,12 +9,12 @@ struct DeadLetters: AsyncParsableCommand {
     subcommands: [List.self, Show.self, Replay.self, Discard.self])
 
   struct List: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Open dead letters, oldest first.")
+    static let configuration = CommandConfiguration(abstract: "Lists open dead letters, oldest first.")
     @OptionGroup var options: ConfigurationOptions
     @OptionGroup var filter: DeadLetterFilter
-    @Flag(name: .long, help: "Those that are resolved, too.") var all = false
-    @Option(name: .long, help: "At most this many.") var limit = 100
-    @Flag(name: .long, help: "One JSON object a line.") var json = false
+    @Flag(name: .long, help: "Include resolved dead letters.") var all = false
+    @Option(name: .long, help: "The largest number of dead letters to list.") var limit = 100
+    @Flag(name: .long, help: "Print one JSON object per line.") var json = false
 
     func validate() throws {
       guard limit > 0 else { throw ValidationError("--limit: is not above 0") }
@@ -34,10 +34,10 @@ struct DeadLetters: AsyncParsableCommand {
   }
 
   struct Show: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "One dead letter with all its fields.")
+    static let configuration = CommandConfiguration(abstract: "Shows one dead letter with all its fields.")
     @OptionGroup var options: ConfigurationOptions
-    @Flag(name: .long, help: "As JSON; fields that are not UTF-8 as base64.") var json = false
-    @Argument(help: "Its number.") var id: Int64
+    @Flag(name: .long, help: "Print JSON; fields that are not UTF-8 are in base64.") var json = false
+    @Argument(help: "The number of the dead letter.") var id: Int64
 
     func run() async throws {
       try await failing {
@@ -49,9 +49,9 @@ struct DeadLetters: AsyncParsableCommand {
 
   struct Replay: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Applies dead letters now, each at its own position; later values stay.")
+      abstract: "Applies dead letters now, each at its own position; later values are kept.")
     @OptionGroup var options: ConfigurationOptions
-    @Argument(help: "Their numbers.") var ids: [Int64] = []
+    @Argument(help: "Numbers of dead letters.") var ids: [Int64] = []
     @OptionGroup var filter: DeadLetterFilter
 
     func validate() throws {
@@ -73,7 +73,7 @@ struct DeadLetters: AsyncParsableCommand {
         }
         if !filter.isEmpty {
           let filter = try await self.filter.checked(in: store)
-          // Those that are rejected again stay open: the next portion begins behind them.
+          // Letters that are rejected again stay open, so the next portion begins after them.
           var last: Int64 = 0
           while case let open = try await store.openLetters(filter, after: last), let end = open.last {
             try await replay.run(open) {
@@ -91,14 +91,14 @@ struct DeadLetters: AsyncParsableCommand {
       }
     }
 
-    /// Prints what becomes of each letter, and counts.
+    /// Prints the outcome of each replay and counts failures.
     private final class Tally {
       let line = ProgressLine()
       private var done = 0
       private(set) var failed = 0
       private var applied: [Int64] = []
 
-      /// Those that are no dead letters any more, since the last call.
+      /// Returns the letters that were applied since the last call.
       func takeApplied() -> [Int64] {
         defer { applied = [] }
         return applied
@@ -113,8 +113,8 @@ struct DeadLetters: AsyncParsableCommand {
             Console.print("\(id) applied")
           case .replayed(.alreadyThere):
             applied.append(id)
-            Console.print("\(id) was there already")
-          case .replayed(.resolvedBefore(let resolution)): Console.print("\(id) is resolved already: \(ForeignText.escaped(resolution))")
+            Console.print("\(id) was already applied")
+          case .replayed(.resolvedBefore(let resolution)): Console.print("\(id) is already resolved: \(ForeignText.escaped(resolution))")
           case .replayed(.rejectedAgain(let rejection)):
             failed += 1
             Console.print("\(id) rejected again, \(rejection.reason.rawValue): \(ForeignText.escaped(rejection.detail))")
@@ -130,11 +130,11 @@ struct DeadLetters: AsyncParsableCommand {
   }
 
   struct Discard: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Marks dead letters as dealt with; their bytes stay.")
+    static let configuration = CommandConfiguration(abstract: "Marks dead letters as resolved without applying them; their bytes are kept.")
     @OptionGroup var options: ConfigurationOptions
-    @Argument(help: "Their numbers; all or none are discarded.") var ids: [Int64] = []
+    @Argument(help: "Numbers of dead letters; all or none are discarded.") var ids: [Int64] = []
     @OptionGroup var filter: DeadLetterFilter
-    @Option(name: .long, help: "Why, for whoever looks later.") var because: String?
+    @Option(name: .long, help: "The reason, which is kept with the dead letter.") var because: String?
 
     func validate() throws {
       guard ids.isEmpty != filter.isEmpty else { throw ValidationError("give numbers, or --reason or --lane") }
@@ -147,7 +147,7 @@ struct DeadLetters: AsyncParsableCommand {
           for (id, outcome) in try await store.discard(ids, because: because) {
             switch outcome {
             case .discarded: Console.print("\(id) discarded")
-            case .resolvedBefore(let resolution): Console.print("\(id) is resolved already: \(ForeignText.escaped(resolution))")
+            case .resolvedBefore(let resolution): Console.print("\(id) is already resolved: \(ForeignText.escaped(resolution))")
             }
           }
           return

@@ -8,25 +8,25 @@ import TidemarkTestKit
 
 struct Dev: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "The embedded default: a private Redis and Postgres, the worker, sample agents, the status page.",
-    discussion: "Ctrl-C stops all of it; the data stay in the folder.")
+    abstract: "Runs everything: a private Redis and Postgres, the worker, sample agents, the status page.",
+    discussion: "Ctrl-C stops everything; the data stay in the folder.")
 
   @OptionGroup var options: ConfigurationOptions
 
-  @Option(name: .long, help: "Where the servers keep their data. Default: .tidemark, or /var/lib/tidemark-dev as root.")
+  @Option(name: .long, help: "The folder for the servers' data. Default: .tidemark, or /var/lib/tidemark-dev as root.")
   var dir: String?
 
-  @Option(name: .customLong("for"), help: ArgumentHelp("End by itself after so many seconds, with a summary.", valueName: "seconds"))
+  @Option(name: .customLong("for"), help: ArgumentHelp("Stop after this many seconds and print a summary.", valueName: "seconds"))
   var seconds: Int?
 
-  @Option(name: .long, help: "How many sample agents write; 0 for none.")
+  @Option(name: .long, help: "The number of sample agents; 0 for none.")
   var agents = 20
 
-  @Option(name: .long, help: "Changes a second, of all agents together.")
+  @Option(name: .long, help: "Changes per second, of all agents together.")
   var rate = 200
 
   @Option(
-    name: .long, help: "Where the status page listens. Default: 127.0.0.1:9847, or a free port where that one is taken at the first start.")
+    name: .long, help: "The status page's address. Default: 127.0.0.1:9847, or a free port if that is in use at the first start.")
   var listen: String?
 
   func validate() throws {
@@ -36,9 +36,9 @@ struct Dev: AsyncParsableCommand {
   }
 
   func run() async throws {
-    // What is wrong with the configuration is said before anything is started.
+    // The configuration is validated before anything is started.
     let given = try options.load()
-    // Root's servers run as other users, who cannot enter root's own folders.
+    // Servers that root starts run as other users, who can't enter root's own folders.
     let folder = URL(fileURLWithPath: dir ?? (geteuid() == 0 ? "/var/lib/tidemark-dev" : ".tidemark")).standardizedFileURL.path
     do {
       let servers = try await EmbeddedServers.start(in: folder)
@@ -79,7 +79,7 @@ struct Dev: AsyncParsableCommand {
     try await summarize(sample?.written ?? 0, before, try await counts(composition), folder)
   }
 
-  /// Where the status page listens: where it is told to, else where it did at the last start.
+  /// Returns the status page's address: the given one, else the address of the last start.
   private func listening(_ given: LoadedConfiguration, in folder: String) throws -> [Overlay] {
     if let listen { return [Overlay(key: "http.listen", value: listen, source: .flag("--listen"))] }
     guard given.source(of: "http.listen") == .standard, case .address(_, let standard) = given.configuration.http.listen else { return [] }
@@ -133,10 +133,10 @@ struct Dev: AsyncParsableCommand {
     Console.print("Tidemark applied  \(applied) changes to Postgres")
     for (name, rows) in after.tables { Console.print("  \(name.padding(toLength: 14, withPad: " ", startingAt: 0))\(rows) rows") }
     Console.print("the data are in \(folder)")
-    // More may be there than the agents wrote: whoever pasted the first line did so, too.
+    // There may be more changes than the agents wrote, such as the first change that a user pasted.
     let missing = Int64(written) - applied - (after["dead_letters"] - before["dead_letters"])
     guard seconds == nil || missing <= 0 else {
-      throw CommandFailure.found("dev: \(missing) changes are not in Postgres; look at the status page for why")
+      throw CommandFailure.found("dev: \(missing) changes are not in Postgres; the status page shows the reason")
     }
   }
 }

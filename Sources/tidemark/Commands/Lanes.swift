@@ -4,15 +4,15 @@ import TidemarkCore
 
 struct Lanes: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Lanes that wait for a person: list, pause, resume, retry a halted one, acknowledge gaps.",
-    discussion: "What is asked for is kept in PostgreSQL: it survives restarts, and running workers follow it within a second.",
+    abstract: "Lists, pauses and resumes lanes, retries halted lanes, and acknowledges gaps.",
+    discussion: "Requests are stored in PostgreSQL: they survive restarts, and running workers follow them within a second.",
     subcommands: [List.self, Pause.self, Resume.self, Retry.self, Acknowledge.self])
 
   struct List: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Lanes with their state and its reason, open dead letters, and gaps.")
+    static let configuration = CommandConfiguration(abstract: "Lists lanes with state, reason, open dead letters, and gaps.")
     @OptionGroup var options: ConfigurationOptions
     @Option(name: .long, help: "Only this lane.") var lane: String?
-    @Flag(name: .long, help: "Gaps that are acknowledged, too.") var all = false
+    @Flag(name: .long, help: "Include acknowledged gaps.") var all = false
     @Flag(name: .long, help: "Print JSON.") var json = false
 
     func run() async throws {
@@ -30,7 +30,7 @@ struct Lanes: AsyncParsableCommand {
   }
 
   struct Pause: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Reads no more of lanes; what was read of them is committed.")
+    static let configuration = CommandConfiguration(abstract: "Stops reading lanes; entries that were already read are committed.")
     @OptionGroup var options: ConfigurationOptions
     @Argument(help: "Their names.") var lanes: [String]
 
@@ -38,7 +38,7 @@ struct Lanes: AsyncParsableCommand {
   }
 
   struct Resume: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Lets paused lanes go on.")
+    static let configuration = CommandConfiguration(abstract: "Resumes paused lanes.")
     @OptionGroup var options: ConfigurationOptions
     @Argument(help: "Their names.") var lanes: [String]
 
@@ -46,7 +46,7 @@ struct Lanes: AsyncParsableCommand {
   }
 
   struct Retry: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Tries halted lanes again, from where they stand.")
+    static let configuration = CommandConfiguration(abstract: "Retries halted lanes from their cursors.")
     @OptionGroup var options: ConfigurationOptions
     @Argument(help: "Their names.") var lanes: [String]
 
@@ -55,9 +55,9 @@ struct Lanes: AsyncParsableCommand {
 
   struct Acknowledge: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "ack", abstract: "Marks gaps as known: they stay on record, and count as open no more.")
+      commandName: "ack", abstract: "Acknowledges gaps: they stay on record and are no longer counted as open.")
     @OptionGroup var options: ConfigurationOptions
-    @Argument(help: "Their numbers, as `tidemark lanes list` shows them.") var gaps: [Int64] = []
+    @Argument(help: "Numbers of gaps, as `tidemark lanes list` shows them.") var gaps: [Int64] = []
     @Option(name: .long, help: "All open gaps of this lane.") var lane: String?
     @Flag(name: .long, help: "All open gaps.") var all = false
 
@@ -78,7 +78,7 @@ struct Lanes: AsyncParsableCommand {
         }
         let acknowledged = try await store.acknowledge(lane.map { .lane($0) } ?? (all ? .all : .numbers(gaps)))
         for number in acknowledged { Console.print("\(number) acknowledged") }
-        for number in gaps where !acknowledged.contains(number) { Console.print("\(number) was acknowledged before") }
+        for number in gaps where !acknowledged.contains(number) { Console.print("\(number) was already acknowledged") }
         if acknowledged.isEmpty, gaps.isEmpty { Console.note("no open gaps") }
       }
     }

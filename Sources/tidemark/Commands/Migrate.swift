@@ -5,18 +5,18 @@ import TidemarkPostgres
 struct Migrate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Brings the schema up to date and claims the prefix in Redis.",
-    discussion: "Safe to run again and from several machines at once: an advisory lock lets one of them work.")
+    discussion: "May be run again and on several machines at once: an advisory lock lets one run at a time.")
 
   @OptionGroup var options: ConfigurationOptions
 
-  @Flag(name: .long, help: "Print the SQL that would run, and change nothing.")
+  @Flag(name: .long, help: "Print the SQL that would run; changes nothing.")
   var dryRun = false
 
   @Flag(
     name: .long,
     help: """
-      Make this prefix on this Redis and this schema one installation, whatever they belonged to. Only with all workers stopped: marks \
-      and trims of another installation's workers are refused from then on.
+      Make this prefix on this Redis and this schema one installation, whatever they belonged to before. Stop all workers first: marks \
+      and trims of another installation's workers are refused afterwards.
       """)
   var adopt = false
 

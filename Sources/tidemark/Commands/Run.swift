@@ -3,12 +3,12 @@ import TidemarkConfiguration
 
 struct Run: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "The worker: replicates until it is told to stop.",
+    abstract: "Runs a worker, which replicates until it is stopped.",
     discussion: "Any number of identical workers may run. SIGTERM and SIGINT drain and stop, SIGHUP reloads the configuration.")
 
   @OptionGroup var options: ConfigurationOptions
 
-  @Option(name: .long, help: "Where status page, metrics and probes listen, host:port or off.")
+  @Option(name: .long, help: "The address of status page, metrics and probes: host:port, or off.")
   var listen: String?
 
   func run() async throws {

@@ -4,11 +4,11 @@ import TidemarkCore
 
 struct Status: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Lanes, owners, cursors, lag, rates, accounting, and where each setting comes from; works without a worker.",
+    abstract: "Shows lanes, owners, cursors, lag, rates, accounting, and the source of each setting; needs no worker.",
     discussion: """
-      LAG is in entries, AGE is how long the oldest of them has waited, in seconds. RATE is how many entries are applied a second: since \
-      the lane's last checkpoint, or with --watch over the last seconds. BY is the number of the worker that owns the lane, in the list \
-      of workers. A question mark is what is not known. --json has every counter of every lane.
+      LAG counts entries that are not committed; AGE is the age of the oldest one, in seconds. RATE is entries applied per second: since \
+      the lane's last checkpoint, or with --watch over the last seconds. BY is the number of the lane's owner in the list of workers. A \
+      question mark means that a value is unknown. --json has every counter of every lane.
       """)
 
   @OptionGroup var options: ConfigurationOptions
@@ -16,7 +16,7 @@ struct Status: AsyncParsableCommand {
   @Flag(name: .long, help: "Print JSON.")
   var json = false
 
-  @Flag(name: .long, help: "Print it anew every second, until stopped.")
+  @Flag(name: .long, help: "Refresh every second until stopped.")
   var watch = false
 
   func run() async throws {

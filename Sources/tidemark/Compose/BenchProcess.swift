@@ -2,12 +2,12 @@ import Foundation
 import TidemarkAdmin
 import TidemarkTestKit
 
-/// The worker of a benchmark: this executable again, as `tidemark run`, with the same configuration and a few settings over it.
+/// A benchmark's worker: this executable, started as `tidemark run` with the user's configuration and the benchmark's settings over it.
 struct BenchProcess: BenchWorker {
   private let process: SupervisedProcess
   private let log: String
 
-  /// - Parameter sources: the flags that say where settings come from, as this process got them.
+  /// - Parameter sources: the flags that name the sources of settings, as this process received them.
   static func start(_ sources: [String], settings: [String: String]) async throws -> BenchProcess {
     let log = "\(try await ScratchSpace.current().folder("worker"))/stderr"
     let pairs = settings.sorted { $0.key < $1.key }.flatMap { ["--set", "\($0.key)=\($0.value)"] }
@@ -16,14 +16,14 @@ struct BenchProcess: BenchWorker {
       arguments: ["run", "--listen", "off"] + sources + pairs, standardOutput: "/dev/null", standardError: log)
     command.inheritsEnvironment = true
     command.workingDirectory = FileManager.default.currentDirectoryPath
-    // Its schema goes with the benchmark.
+    // An orphaned worker must be killed at once, because the benchmark removes its schema.
     command.signalOnOrphan = "KILL"
     let process = try await SupervisedProcess.launch(command)
     return BenchProcess(process: process, log: log)
   }
 
   func usage() -> WorkerUsage {
-    // The name in parentheses may hold anything; user and system time are the 12th and 13th number behind it.
+    // The name in parentheses may contain any character; user and system time are the 12th and 13th numbers after it.
     let stat = text("/proc/\(process.pid)/stat")
     let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ").dropFirst()
     let ticks = fields.dropFirst(11).prefix(2).compactMap { Double($0) }.reduce(0, +)
@@ -33,7 +33,7 @@ struct BenchProcess: BenchWorker {
   }
 
   func waitForEnd() async -> String? {
-    // The process' own wait can't be cut short, but one for a stream can.
+    // The wait for the process can't be cancelled, but a wait for a stream can.
     let (ends, end) = AsyncStream<Void>.makeStream()
     Task {
       await process.waitForExit()

@@ -7,7 +7,7 @@ import TidemarkEngine
 import TidemarkPostgres
 import TidemarkRedis
 
-/// Turns a configuration into the concrete parts. The only place that knows them all.
+/// Builds the concrete parts of the program from a configuration. No other type knows all of them.
 struct Composition {
   let loaded: LoadedConfiguration
   let redis: RedisConfiguration
@@ -17,9 +17,9 @@ struct Composition {
 
   private var configuration: Configuration { loaded.configuration }
 
-  /// Throws ``CommandFailure`` where an address makes no sense.
+  /// Throws ``CommandFailure`` for an invalid address.
   ///
-  /// - Parameter worker: which worker it is for, which every event then names; nil for a command.
+  /// - Parameter worker: the worker whose name every log event gets; nil for a command.
   init(_ loaded: LoadedConfiguration, worker: WorkerIdentity? = nil) throws {
     self.loaded = loaded
     var logger = Logger.tidemark(loaded.configuration.log)
@@ -140,7 +140,7 @@ struct Composition {
       leaseTTL: configuration.lease.ttl, logger: logger)
   }
 
-  /// - Parameter worker: the worker that asks; nil for a command.
+  /// - Parameter worker: the worker that confirms the claim; nil for a command.
   func makeClaim(_ sink: PostgresSink, worker: WorkerIdentity? = nil) -> InstallationClaim {
     InstallationClaim(
       sink: sink, redis: redis, schema: schema, prefix: prefix, partitions: partitions, worker: worker?.name,
@@ -148,7 +148,7 @@ struct Composition {
   }
 
   var benchPlace: BenchPlace {
-    // Its schema comes and goes many times: nobody wants a line for each.
+    // The benchmark creates and drops its schema many times, which would log a line each time.
     var quiet = logger
     quiet.logLevel = max(.warning, logger.logLevel)
     return BenchPlace(
@@ -157,10 +157,10 @@ struct Composition {
 
   var postgresCheck: PostgresCheck { PostgresCheck(postgres, schema: schema, destinations: routes.destinations, logger: logger) }
 
-  /// What `check` finds in both servers. They are compared where each of them is as it must be.
+  /// Returns the findings of `check` for both servers. The servers are compared only if each of them passed its own checks.
   func findings() async throws -> [Finding] {
     let findings = await postgresCheck.findings(triesStatements: true) + redisCheck.findings(namesUnreadStreams: true)
-    // What may not be read there, the comparison may not read either.
+    // If the role may not read the tables, the comparison can't read them either.
     let isBlind = findings.contains { $0.subject == "postgres.privileges" && $0.severity != .ok }
     guard !isBlind, !findings.contains(where: { $0.severity == .problem || $0.severity == .unreachable }) else { return findings }
     let claim = makeClaim(try makeSink())
@@ -174,9 +174,9 @@ struct Composition {
       patterns: configuration.lanes.map(\.pattern), isTrimming: configuration.trim.isEnabled)
   }
 
-  /// A name that no other worker has, and no earlier run of this one.
+  /// Returns a name that no other worker has, and no earlier run of this worker had.
   static func identity() -> WorkerIdentity {
-    // Not Foundation's, which asks a name server.
+    // Foundation's host name would ask a name server.
     var name = [CChar](repeating: 0, count: 256)
     let isKnown = gethostname(&name, name.count - 1) == 0
     let host = isKnown ? String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : "localhost"

@@ -3,11 +3,11 @@ import TidemarkAdmin
 import TidemarkCore
 import TidemarkEngine
 
-/// The sample agents of `dev`, and the end of it: when their time is over, everything they wrote is waited for.
+/// The service of `dev` that runs the sample agents. When their time is over, it waits until all their changes are committed.
 struct DevLoad: Service {
-  /// Nil where none are wanted.
+  /// The agents; nil if no agents are wanted.
   let agents: SampleAgents?
-  /// How long agents write, or how long nothing happens; nil until stopped.
+  /// The time for which agents write, or for which `dev` runs without agents; nil runs until stopped.
   let duration: Duration?
   let source: any LaneSource
   let lanes: BuiltInLanes
@@ -17,7 +17,7 @@ struct DevLoad: Service {
     guard agents != nil || duration != nil else { return try await gracefulShutdown() }
     try await cancelWhenGracefulShutdown {
       try await agents?.run()
-      // A shutdown ends it before its time.
+      // A shutdown ends the sleep early.
       if agents == nil, let duration { try? await Task.sleep(for: duration) }
       guard !Task.isCancelled else { return }
       let last = try await source.inspect(lanes.names.map { ExpectedStream(asking: $0) })

@@ -1,15 +1,15 @@
 import Foundation
 
-/// The ports of one folder of `dev`, kept there so that the printed URLs lead to the same place at the next start.
+/// The ports that one folder of `dev` uses. They are stored in the folder, so that the printed URLs stay valid at the next start.
 struct DevPorts: Codable, Equatable {
   var redis: Int?
   var postgres: Int?
-  /// Of the status page.
+  /// The port of the status page.
   var page: Int?
 
   private static func file(in folder: String) -> String { "\(folder)/ports.json" }
 
-  /// What is kept; nothing where the folder is new, or where the file can't be read.
+  /// Returns the stored ports; an empty value if the folder is new or the file can't be read.
   static func read(in folder: String) -> DevPorts {
     guard let data = FileManager.default.contents(atPath: file(in: folder)) else { return DevPorts() }
     return (try? JSONDecoder().decode(DevPorts.self, from: data)) ?? DevPorts()
@@ -25,10 +25,10 @@ struct DevPorts: Codable, Equatable {
     }
   }
 
-  /// Throws in one line where a port of this folder is taken.
+  /// Throws an error of one line if a port of this folder is in use.
   static func requireFree(_ port: Int?, of what: String, in folder: String) throws {
     guard let port, !LocalPort.isFree(port) else { return }
     throw CommandFailure.found(
-      "dev: the port \(port) of this folder's \(what) is taken; stop what listens there, or remove \(file(in: folder)) to get other ports")
+      "dev: the port \(port) of this folder's \(what) is in use by another program; stop it, or remove \(file(in: folder)) for other ports")
   }
 }

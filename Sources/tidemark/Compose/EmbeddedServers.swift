@@ -2,21 +2,21 @@ import Foundation
 import TidemarkConfiguration
 import TidemarkTestKit
 
-/// The private Redis and Postgres of `dev`, in one folder; both end with this process, the data stay.
+/// The private Redis and Postgres of `dev`, in one folder. Both end with this process; the data stay.
 struct EmbeddedServers {
   let redis: RedisServer
   let postgres: PostgresServer
 
-  /// Starts both, on the ports that the folder knows. Throws in one line where one can't be started.
+  /// Starts both servers on the folder's stored ports. Throws an error of one line if one can't be started.
   ///
-  /// Redis listens on loopback, where agents of any language reach it, with a password of this run; Postgres only on a Unix socket in a
-  /// folder that is closed to other users. Neither runs as root.
+  /// Redis listens on loopback, where agents in any language reach it, and requires a password that is new for each run. Postgres has only
+  /// a Unix socket, in a folder that is closed to other users. Neither server runs as root.
   static func start(in folder: String) async throws -> EmbeddedServers {
     var ports = DevPorts.read(in: folder)
     let redis = RedisServer(.init(directory: "\(folder)/redis", port: ports.redis, persistence: true, password: randomPassword()))
     let postgres = PostgresServer(
       .init(directory: "\(folder)/postgres", port: ports.postgres, persistent: true, listensOnLoopback: false))
-    // First, since it refuses a folder in which another one runs.
+    // Postgres starts first, because it refuses a folder that is in use by another run.
     try await postgres.start()
     do {
       try DevPorts.requireFree(ports.redis, of: "Redis", in: folder)
@@ -32,7 +32,7 @@ struct EmbeddedServers {
     return EmbeddedServers(redis: redis, postgres: postgres)
   }
 
-  /// Letters and digits, to be pasted anywhere; 128 bits of the system's generator.
+  /// Returns a password of letters and digits, which can be pasted anywhere, with 128 bits from the system's generator.
   private static func randomPassword() -> String {
     var generator = SystemRandomNumberGenerator()
     return (0..<2).map { _ in
@@ -41,7 +41,8 @@ struct EmbeddedServers {
     }.joined()
   }
 
-  /// The password by itself: a user's own `redis.password` must not stand beside one in the URL.
+  /// The settings that point to these servers. The password is a setting of its own, because a URL with a password conflicts with a user's
+  /// `redis.password`.
   var overlays: [Overlay] {
     let settings = ["redis.url": "redis://127.0.0.1:\(redis.port)/0", "redis.password": redis.password ?? "", "postgres.url": postgres.url]
     return settings.map { Overlay(key: $0.key, value: $0.value, source: .command("dev")) }

@@ -4,7 +4,7 @@
   import Musl
 #endif
 
-/// Whether a loopback port can be listened on.
+/// Tells whether a loopback port is free to listen on.
 enum LocalPort {
   static func isFree(_ port: Int) -> Bool {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

@@ -4,7 +4,7 @@ import TidemarkAdmin
 import TidemarkCore
 import TidemarkEngine
 
-/// The worker with its entrance: waits for servers that can't be reached, refuses what only a person can fix, then replicates.
+/// The worker's service. It waits for servers that can't be reached, refuses problems that only a person can fix, then replicates.
 struct Replicator: Service {
   let composition: Composition
   let worker: Worker
@@ -19,7 +19,8 @@ struct Replicator: Service {
     try await worker.run()
   }
 
-  /// True when both servers are as they must be; false when a shutdown came first. Throws ``CommandFailure`` for what waiting won't fix.
+  /// Returns true when both servers are ready, and false if a shutdown came first. Throws ``CommandFailure`` for problems that waiting
+  /// can't fix.
   private func waitForServers() async throws -> Bool {
     let retry = composition.workerSettings.retry
     var wait: Duration?
@@ -28,13 +29,14 @@ struct Replicator: Service {
     var firstRefusal: ContinuousClock.Instant?
     while !Task.isCancelled {
       var findings = await composition.postgresCheck.findings() + composition.redisCheck.findings()
-      // Rights of a user of Redis can be granted while the worker runs: it says what it waits for, and is not ready until then.
+      // An operator can grant a Redis user's rights while the worker runs. The worker logs the missing right, waits, and is not ready until
+      // then.
       for index in findings.indices where findings[index].subject == "redis.acl" && findings[index].severity == .problem {
         findings[index].severity = .risk
       }
       if !findings.contains(where: { $0.severity == .problem || $0.severity == .unreachable }) {
         do {
-          // Where Redis was flushed while no worker ran, the claim is made again.
+          // If Redis was flushed while no worker ran, this restores the claim.
           try await claim.confirm()
         } catch {
           findings.append(finding(error, &firstRefusal))
@@ -57,7 +59,8 @@ struct Replicator: Service {
     return false
   }
 
-  /// Where other workers serve, Redis may have been flushed a moment ago: they claim it again within a second, or are those of another one.
+  /// Returns the finding for an error of the claim. While other workers serve, Redis may just have been flushed: those workers restore the
+  /// claim within a second, unless they belong to another installation.
   private func finding(_ error: any Error, _ firstRefusal: inout ContinuousClock.Instant?) -> Finding {
     var finding = claim.finding(of: error)
     if case .servedElsewhere? = error as? ClaimVerdict.Refusal {

@@ -10,7 +10,7 @@ import TidemarkEngine
 import TidemarkPostgres
 import TidemarkRedis
 
-/// A running worker with its signals and its HTTP side: what `run` and `dev` share.
+/// A running worker with its signal handling and its HTTP server; `run` and `dev` share it.
 final class Runtime: Sendable {
   let worker: Worker
   private let claim: InstallationClaim
@@ -21,7 +21,7 @@ final class Runtime: Sendable {
   private let reload: @Sendable () throws -> LoadedConfiguration
   private let logger: Logger
 
-  /// `reload` reads the configuration anew, on SIGHUP. `onListening` is told where the status page is.
+  /// Creates the parts and starts nothing. `reload` reads the configuration again on SIGHUP. `onListening` receives the status page's URL.
   init(
     _ loaded: LoadedConfiguration, reload: @escaping @Sendable () throws -> LoadedConfiguration,
     onListening: @escaping @Sendable (String) -> Void = { _ in }
@@ -69,7 +69,7 @@ final class Runtime: Sendable {
     for warning in loaded.warnings { logger.warning("configuration.reserved", metadata: ["warning": "\(warning)"]) }
   }
 
-  /// Until a signal stops it, or `additional` is over.
+  /// Runs until a signal stops the worker, or until `additional` is done.
   func run(_ additional: [any Service] = []) async throws {
     let replicator = Replicator(composition: composition, worker: worker, claim: claim, logger: logger)
     let all: [any Service] = [replicator] + (http.map { [$0] } ?? []) + additional
@@ -77,7 +77,7 @@ final class Runtime: Sendable {
       ServiceGroupConfiguration.ServiceConfiguration(
         service: service, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
     }
-    // Its own lines would say what ours say already.
+    // The service group's log lines would repeat the worker's own.
     let silent = Logger(label: "services") { _ in SwiftLogNoOpLogHandler() }
     let group = ServiceGroup(configuration: ServiceGroupConfiguration(services: services, logger: silent))
     let signals = SignalWatch(
@@ -87,7 +87,7 @@ final class Runtime: Sendable {
         tasks.addTask { try await group.run() }
         tasks.addTask {
           await signals.run()
-          // Only when cancelled, by the end of the services.
+          // This point is reached only by cancellation, after the services have ended.
           throw CancellationError()
         }
         try await tasks.next()
@@ -98,11 +98,11 @@ final class Runtime: Sendable {
     }
   }
 
-  /// Takes what can be taken while it runs. A configuration that is wrong changes nothing.
+  /// Applies the reloadable settings of the new configuration. An invalid configuration changes nothing.
   private func reloaded() async {
     do {
       let new = try reload()
-      // What a restart would refuse is refused now.
+      // A reload refuses whatever a restart would refuse.
       _ = try Composition(new)
       let changes = new.changes(from: current.loaded)
       let inForce = try current.loaded.reloading(new)
@@ -124,13 +124,13 @@ final class Runtime: Sendable {
       processMetrics.reloaded(false)
       let problems = (error as? CommandFailure)?.lines ?? (error as? ConfigurationError)?.problems.map(\.description) ?? ["\(error)"]
       for problem in problems {
-        logger.error("configuration.refused", metadata: ["problem": "\(problem)", "effect": "nothing is changed"])
+        logger.error("configuration.refused", metadata: ["problem": "\(problem)", "effect": "the running configuration is kept"])
       }
     }
   }
 }
 
-/// The configuration that is in force.
+/// The configuration in force.
 final class Current: Sendable {
   private let state: Mutex<LoadedConfiguration>
 

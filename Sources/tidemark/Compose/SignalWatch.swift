@@ -2,9 +2,9 @@ import Foundation
 import Logging
 import UnixSignals
 
-/// SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads.
+/// Handles signals: the first SIGTERM or SIGINT stops gracefully, a second one stops at once, and SIGHUP reloads.
 ///
-/// Runs beside the services, not among them: it has to outlast the beginning of a shutdown.
+/// Runs beside the services, not as one of them, because it must outlive the start of a shutdown.
 struct SignalWatch {
   let reload: @Sendable () async -> Void
   let stop: @Sendable () async -> Void
@@ -18,7 +18,7 @@ struct SignalWatch {
       default:
         if isStopping {
           logger.warning("worker.stopped_at_once")
-          // What is not committed is still in Redis, and is read again.
+          // Entries that are not committed are still in Redis and are read again.
           exit(128 + signal.number)
         }
         isStopping = true

@@ -3,8 +3,8 @@ import Logging
 import TidemarkConfiguration
 import TidemarkCore
 
-/// Log lines on stderr: one line an event, as text for people or as JSON for collectors. What comes from elsewhere can neither break a
-/// line nor steer a terminal.
+/// Writes log events to standard error, one line per event, as text for people or as JSON for collectors. Text from producers and servers
+/// is escaped, so that it can neither break a line nor control a terminal.
 struct LineLogHandler: LogHandler {
   var logLevel: Logger.Level
   var metadata: Logger.Metadata = [:]
@@ -40,12 +40,12 @@ struct LineLogHandler: LogHandler {
       object["event"] = .text(name)
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-      // Texts can always be encoded.
+      // The encoder can encode every string.
       return ForeignText.json(String(decoding: (try? encoder.encode(object)) ?? Data(), as: UTF8.self))
     }
   }
 
-  /// A value of an event: numbers and flags stay what they are.
+  /// A value of an event; numbers and flags keep their type.
   private enum JSONValue: Encodable, Equatable {
     case text(String)
     case integer(Int64)

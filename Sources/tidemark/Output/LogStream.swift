@@ -1,7 +1,7 @@
 import Synchronization
 
-/// The lines of the log on their way to standard error. A line that can't be written (a full disk, a reader that is gone) is counted, and the
-/// count is the first line once one can be written again. Calls may come from any task.
+/// Writes log lines to standard error. Lines that can't be written (a full disk, a closed pipe) are counted, and the next line that can be
+/// written is preceded by the count. Calls may come from any task.
 final class LogStream: Sendable {
   static let shared = LogStream { StandardStream.error.write($0) == nil }
 
@@ -13,7 +13,7 @@ final class LogStream: Sendable {
     self.isWritten = isWritten
   }
 
-  /// - Parameter notice: the line that says how many lines were lost.
+  /// - Parameter notice: returns the line that reports the number of lost lines.
   func write(_ line: String, notice: (Int) -> String) {
     lost.withLock { lost in
       if lost > 0, isWritten(notice(lost) + "\n") { lost = 0 }

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 import TidemarkCore
 
-/// One line on a terminal's standard error that says what is under way; nothing elsewhere.
+/// One line on a terminal's standard error that shows progress; does nothing if standard error is not a terminal.
 final class ProgressLine: Sendable {
   private let isTerminal = isatty(STDERR_FILENO) == 1
   private let last = Mutex("")
@@ -13,7 +13,7 @@ final class ProgressLine: Sendable {
       defer { last = text }
       return last != text
     }
-    // From the beginning of the line; what is left of a longer text is erased.
+    // The carriage return moves to the beginning of the line, and the escape sequence erases the rest of a longer text.
     if isNew { StandardStream.error.write("\r\(ForeignText.escaped(text))\u{1B}[K") }
   }
 
