@@ -32,7 +32,7 @@ import TidemarkTestKit
       let rejection = Rejection(.constraint, "no", sqlstate: ofPostgres ? "23514" : nil)
       return BatchOutcome(batch, outcomes: (0..<bad).map { EntryOutcome(entry: $0, kind: .rejected(rejection)) })
     }
-    let limit = CommitMachine.cutOutLimit
+    let limit = CommitMachine.exclusionLimit
     #expect(CommitMachine.expectsBadRecords(after: outcome(bad: limit + 1, ofPostgres: true)))
     #expect(!CommitMachine.expectsBadRecords(after: outcome(bad: limit, ofPostgres: true)))
     #expect(!CommitMachine.expectsBadRecords(after: outcome(bad: 20, ofPostgres: false)))
@@ -157,7 +157,7 @@ import TidemarkTestKit
   }
 
   /// Culprits at these places of 5,000 rows: how many are cut out before the exact path takes over.
-  private static func cutOuts(_ lines: [Int]) -> Int {
+  private static func exclusions(_ lines: [Int]) -> Int {
     var machine = make(entries: 5_000)
     for (count, line) in lines.enumerated() {
       let failingEntry = FailingEntry(entry: line, rejection: Rejection(.constraint, ""), progress: Double(line) / 5_000)
@@ -170,14 +170,14 @@ import TidemarkTestKit
   }
 
   @Test func `a few named failingEntries are cut out, beyond eight the server goes entry by entry`() {
-    #expect(Self.cutOuts([1]) == 1)
-    #expect(Self.cutOuts(Array(4_900..<4_908)) == 8)
-    #expect(Self.cutOuts(Array(4_900..<4_920)) == 8)
+    #expect(Self.exclusions([1]) == 1)
+    #expect(Self.exclusions(Array(4_900..<4_908)) == 8)
+    #expect(Self.exclusions(Array(4_900..<4_920)) == 8)
   }
 
   @Test func `failingEntries that come early announce many, and are not cut out one by one`() {
-    #expect(Self.cutOuts(Array(stride(from: 10, to: 5_000, by: 10))) == 1)
-    #expect(Self.cutOuts(Array(stride(from: 1_000, to: 5_000, by: 1_000))) == 4)
+    #expect(Self.exclusions(Array(stride(from: 10, to: 5_000, by: 10))) == 1)
+    #expect(Self.exclusions(Array(stride(from: 1_000, to: 5_000, by: 1_000))) == 4)
   }
 
   @Test func `waits stay within the policy's bounds and grow under pressure`() {

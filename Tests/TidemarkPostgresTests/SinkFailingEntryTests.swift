@@ -18,19 +18,19 @@ import TidemarkTestKit
   }
 
   /// Commits as the machine decides. Answers how many were cut out, and by which path the rest went.
-  private static func commit(_ sink: SinkFixture, _ entries: [HandMade]) async throws -> (cutOuts: Int, mode: CommitMode) {
+  private static func commit(_ sink: SinkFixture, _ entries: [HandMade]) async throws -> (exclusions: Int, mode: CommitMode) {
     var batch = sink.batch([(try await sink.lane(), entries)])
     var machine = CommitMachine(
       retry: RetryPolicy(base: .zero, cap: .zero), laneCount: 1, undecided: batch.applied.count, isPiece: false)
-    var cutOuts = 0
+    var exclusions = 0
     while true {
       do {
         _ = try await sink.writer.commit(batch, machine.mode)
-        return (cutOuts, machine.mode)
+        return (exclusions, machine.mode)
       } catch let error as SinkError {
         switch machine.failed(error, CommitEvidence(), random: 0) {
         case .exclude(let failingEntry):
-          cutOuts += 1
+          exclusions += 1
           batch.reject([failingEntry.entry: failingEntry.rejection])
         case .attempt: break
         case let action:
@@ -68,8 +68,8 @@ import TidemarkTestKit
         if isExact {
           try await sink.commit(entries, .exact)
         } else {
-          let (cutOuts, mode) = try await Self.commit(sink, entries)
-          #expect(cutOuts == 3)
+          let (exclusions, mode) = try await Self.commit(sink, entries)
+          #expect(exclusions == 3)
           #expect(mode == .fast)
         }
         outcomes.append(try await sink.everything())
@@ -83,9 +83,9 @@ import TidemarkTestKit
     for (bad, isFast) in [([2_500] as Set<Int>, true), (Set(stride(from: 120, to: 5_000, by: 250)), false)] {
       try await withSink { sink in
         try await sink.connection.script(Self.faults[0], deadline: generous)
-        let (cutOuts, mode) = try await Self.commit(sink, Self.entries(5_000, bad: bad))
+        let (exclusions, mode) = try await Self.commit(sink, Self.entries(5_000, bad: bad))
         #expect(mode == (isFast ? .fast : .exact))
-        #expect(cutOuts <= 8)
+        #expect(exclusions <= 8)
         #expect(
           try await sink.rows("select entry_ms, reason, sqlstate from tide.dead_letters order by entry_ms")
             == bad.sorted().map { ["\($0 + 1)", "constraint", "23514"] })

@@ -1,37 +1,37 @@
-/// What a batch comes to, once it is known which of its entries are applied: the lanes' new cursors and what was counted.
+/// The result of a batch, once it is known which of its entries are applied: the lanes' new cursors and counts.
 package struct BatchOutcome: Sendable, Equatable {
   package struct Lane: Sendable, Equatable {
     package var laneID: Int32
     package var cursor: LaneCursor
-    /// Digest of the cursor's own entry; nil when it is too large for one.
+    /// The digest of the cursor's own entry; nil when the entry is too large for one.
     package var anchor: AnchorDigest?
     package var counts: LaneCounts
     package var rejected: [DurableMark.Rejection]
-    /// Dead letters since the last entry that was none.
+    /// The number of dead letters since the last entry that is not a dead letter.
     package var deadLettersInARow = 0
   }
 
   package struct Rejected: Sendable, Equatable {
-    /// Index into the batch's entries.
+    /// The index of the entry in the batch.
     package var entry: Int
     package var rejection: Rejection
   }
 
   package struct Numbered: Sendable, Equatable {
-    /// Index into the batch's entries.
+    /// The index of the entry in the batch.
     package var entry: Int
     package var no: Int64
   }
 
   package var lanes: [Lane] = []
-  /// Entries to be kept as they came, with the reason.
+  /// The entries to be kept as they came, with the reason.
   package var deadLetters: [Rejected] = []
-  /// Those of them whose position holds another content already; they count as divergent, not among the dead letters.
+  /// Those of ``deadLetters`` whose position already holds another content. They count as divergent, not as dead letters.
   package var divergent: [Int] = []
-  /// For each applied entry, in order, its number in the audit trail; entries that are not applied are left out.
+  /// The number in the audit trail of each applied entry, in order. Entries that are not applied are left out.
   package var numbers: [Numbered] = []
 
-  /// Settles a batch of which everything is applied but what `outcomes` name.
+  /// Computes the outcome of a batch of which every entry is applied except for those that `outcomes` name.
   package init(_ batch: ChangeBatch, outcomes: [EntryOutcome] = []) {
     numbers.reserveCapacity(batch.entries.count)
     let byEntry = Dictionary(outcomes.map { ($0.entry, $0.kind) }, uniquingKeysWith: { first, _ in first })
@@ -47,7 +47,7 @@ package struct BatchOutcome: Sendable, Equatable {
 
   private mutating func settle(_ index: Int, of batch: ChangeBatch, _ outcome: EntryOutcome.Kind?, _ lane: inout Lane) {
     let deadLettersBefore = lane.counts.deadLetters
-    // That its id can't be stored says nothing of the content: a halt would help nobody, for all that follow are like it.
+    // An id that can't be stored says nothing about the content. A halt would not help: all later ids of the stream are like it.
     let counts = batch.entries[index].id.fitsLedger
     defer {
       if counts { lane.deadLettersInARow = lane.counts.deadLetters > deadLettersBefore ? lane.deadLettersInARow + 1 : 0 }
@@ -55,18 +55,18 @@ package struct BatchOutcome: Sendable, Equatable {
     switch (batch.entries[index].disposition, outcome) {
     case (.ephemeral, _): lane.counts.ephemeral += 1
     case (.rejected, .reread), (.apply, .reread):
-      // Read before, so only counted here.
+      // The entry was read before, so it only counts as read again.
       lane.counts.read -= 1
       lane.counts.reread += 1
     case (.rejected, .rereadLetter(let rejection)), (.apply, .rereadLetter(let rejection)):
       lane.counts.read -= 1
       lane.counts.reread += 1
-      // Redis may have forgotten it with the stream that was read before.
+      // Redis may have forgotten the dead letter together with the stream that was read before.
       lane.rejected.append(DurableMark.Rejection(id: batch.entries[index].id, reason: rejection.reason.rawValue))
     case (.rejected, .divergent), (.apply, .divergent):
       lane.counts.divergent += 1
       divergent.append(index)
-      // Its content is in no table: kept as a dead letter's is, and its writer is told.
+      // The content is in no table, so it is kept like a dead letter's, and its writer is notified.
       lane.rejected.append(DurableMark.Rejection(id: batch.entries[index].id, reason: Rejection.divergent.reason.rawValue))
       deadLetters.append(Rejected(entry: index, rejection: .divergent))
     case (.rejected(let rejection), _), (.apply, .rejected(let rejection)):
@@ -85,6 +85,6 @@ package struct BatchOutcome: Sendable, Equatable {
 }
 
 extension Rejection {
-  /// Of an entry whose position holds another content.
+  /// The rejection of an entry whose position holds another content.
   package static let divergent = Rejection(.idReused, "the entry id was used before, for another content, which is in Postgres")
 }

@@ -1,84 +1,93 @@
-/// Where changes go: the ledger of one schema in Postgres. Every method throws ``SinkError``.
+/// The destination of changes: the ledger of one schema in Postgres. Every method throws ``SinkError``.
 ///
-/// All but ``ChangeWriter/commit(_:_:)`` and ``noteUnknownTypes(_:)`` may be called again after they threw: they state what shall be, and repeating them
-/// changes nothing.
+/// Every method may be called again after it threw, except for ``ChangeWriter/commit(_:_:)`` and ``noteUnknownTypes(_:)``: it states a
+/// desired state, and repeating the call changes nothing.
 package protocol ChangeSink: Sendable {
-  /// Says that this worker lives and whether it is able to serve lanes, and renews what it holds; answers that. A lease of its own that
-  /// ran out goes on while nobody took it.
+  /// Records that this worker lives and whether it can serve lanes, and renews its leases. A lease of this worker that ran out is renewed,
+  /// too, unless another worker took it.
+  ///
+  /// - Returns: the leases that the worker holds.
   func renew(_ worker: WorkerIdentity, canServe: Bool, for ttl: Duration) async throws -> LeaseGrant
 
-  /// All leases, and the workers that were heard of within `ttl`.
+  /// Returns all leases, and the workers that renewed within `ttl`.
   func leases(within ttl: Duration) async throws -> LeaseTable
 
-  /// Takes those of these shards that are still free; answers them. From then on nothing of an earlier owner commits.
+  /// Acquires those of the shards that are still free. From then on no transaction of an earlier owner commits.
+  ///
+  /// - Returns: the leases that were acquired.
   func take(_ shards: [Int], for worker: WorkerIdentity, ttl: Duration) async throws -> LeaseGrant
 
-  /// Gives back those of these shards that the worker holds, and tells the others.
+  /// Releases those of the shards that the worker holds, and notifies the other workers.
   func release(_ shards: [Int], of worker: WorkerIdentity) async throws
 
-  /// Gives everything back and forgets the worker, and tells the others.
+  /// Releases all leases of the worker, removes it from the ledger, and notifies the other workers.
   func leave(_ worker: WorkerIdentity) async throws
 
-  /// A connection of its own that hears what the others tell. Connects nothing yet.
+  /// Creates a connection that receives the notifications of other workers. It connects with its first call.
   func makeLeaseNews() throws -> any LeaseNews
 
-  /// Lanes by name; names without a row are left out.
+  /// Returns the lanes with these names. Names without a row are left out.
   func lanes(named names: [String]) async throws -> [LaneRecord]
 
-  /// Names of the lanes of these shards of whose stream something is known in its present incarnation: if the stream is gone, that is to be
-  /// recorded.
+  /// Returns the names of those lanes of the shards whose stream is known in its present incarnation. If such a stream is gone, that must
+  /// be recorded.
   func begunLanes(of shards: [Int]) async throws -> [String]
 
-  /// Lanes by name, with which ledger it is that says so, and over which connection.
+  /// Returns the lanes with these names, with the identity of the ledger and the connection over which they were read.
   func ledger(of names: [String]) async throws -> LedgerReading
 
-  /// Makes rows for lanes that have none; the others are left alone.
+  /// Creates rows for the lanes that have none. Existing rows are not changed.
   func register(_ lanes: [NewLane]) async throws
 
-  /// Makes this worker the owner of those of the lanes whose shards it holds, where their rows say something else: a row that is made while its
-  /// shard changes hands may miss that. Answers them under their new fencing tokens.
+  /// Makes this worker the owner of those of the lanes whose shards it holds and whose rows name another owner. A row that is created while
+  /// its shard changes hands may have missed the new owner.
+  ///
+  /// - Returns: those lanes, under their new fencing tokens.
   func reclaim(_ lanes: [String], for worker: WorkerIdentity) async throws -> [LaneRecord]
 
-  /// Those of these items of `lanes` that took effect before, by their names or patterns.
+  /// Returns those of these items of `lanes` that took effect before, by their names or patterns.
   func itemsInEffect(_ streams: [String]) async throws -> [ItemInEffect]
 
-  /// Remembers that an item takes effect, and makes rows for its lanes, in one step; nothing of it where the item took effect before. Answers
-  /// whether it takes effect now.
+  /// Records that an item takes effect, and creates rows for its lanes, in one step. Changes nothing where the item took effect before.
+  ///
+  /// - Returns: whether the item takes effect now.
   func putInEffect(_ item: NewItem, by worker: WorkerIdentity) async throws -> Bool
 
-  /// Ends a lane's incarnation and begins the next, with a gap row. Fenced as a commit is.
+  /// Ends a lane's incarnation and begins the next, with a gap row. It is fenced like a commit.
   func begin(_ incarnation: NewIncarnation) async throws
 
-  /// Raises a lane's incarnation, and changes nothing else of it. False where the lane has another owner or incarnation by now.
+  /// Raises a lane's incarnation, and changes nothing else of the lane. Returns false where the lane has another owner or incarnation by
+  /// now.
   func raiseIncarnation(of lane: LaneRecord, to incarnation: Int64) async throws -> Bool
 
-  /// Records that a lane's stream is not the one that was read, once an incarnation.
+  /// Records, once an incarnation, that a lane's stream is not the one that was read.
   func recordBreak(_ lane: LaneRecord, _ cause: LaneGap.Cause, atLeast: UInt64) async throws
 
-  /// Notes that these lanes have their mirroring group: from now on its absence tells something.
+  /// Records that these lanes have their mirroring group, so that its later absence shows that a stream was replaced.
   func mirrored(_ lanes: [LaneRecord]) async throws
 
-  /// What operators want of lanes: of all of which they ever wanted anything.
+  /// Returns the requests of operators for all lanes for which there ever was one.
   func laneControls() async throws -> [LaneControl]
 
-  /// Notes what state lanes are in, for whoever reads `lanes` without a worker.
+  /// Records the states of lanes, for readers of `lanes` that ask no worker.
   func note(_ states: [LaneNote]) async throws
 
-  /// Adds to how many entries had each of these types, which the catalog does not know. Of very many types only the first are kept.
+  /// Adds to the counts of entries by type, for types that the catalog does not know. Only the first of very many types are kept.
   func noteUnknownTypes(_ types: [String: Int]) async throws
 
-  /// A checkpoint row for each lane, from the ledger's own cursor.
+  /// Inserts a checkpoint row for each lane, from the ledger's own cursor.
   func checkpoint(_ marks: [CheckpointMark], worker: WorkerIdentity) async throws
 
-  /// All lanes of the ledger, whoever owns them, and what time it is there.
+  /// Returns all lanes of the ledger, whatever their owner, and the time on the ledger's clock.
   func eventIDLanes() async throws -> (now: Int64, lanes: [EventIDRetention.Lane])
 
-  /// Lanes with dead letters that were resolved longer ago than this.
+  /// Returns the lanes that have dead letters which were resolved longer ago than `age`.
   func lanesOfLetters(resolvedBefore age: Duration) async throws -> [String]
 
-  /// Removes what a rule says, a piece of about so many rows: one short transaction. Nil is the beginning of the table.
+  /// Removes the rows that a rule names, in one short transaction for a piece of about `rows` rows. A nil `place` is the beginning of the
+  /// table.
   func remove(_ rule: RetentionRule, from place: RetentionPlace?, rows: Int) async throws -> RetentionPiece
 
-  /// A connection of its own for committing batches.
+  /// Creates a connection for committing batches.
   func makeWriter() throws -> any ChangeWriter
 }

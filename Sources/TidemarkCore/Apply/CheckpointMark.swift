@@ -1,4 +1,4 @@
-/// A lane whose place is written down, with its lag at the moment; nil is not known.
+/// A lane whose position is to be recorded in `checkpoints`, with its lag at the moment; nil where the lag is not known.
 package struct CheckpointMark: Sendable, Equatable {
   package var lane: String
   package var fence: Int64

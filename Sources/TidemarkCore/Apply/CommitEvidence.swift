@@ -1,10 +1,10 @@
-/// What this worker knows Postgres to have committed so far. Only comparing two of them says something: that Postgres was at work in
-/// between.
+/// Counts what this worker knows Postgres to have committed so far. Two values are compared: a difference shows that Postgres was working
+/// in between.
 package struct CommitEvidence: Sendable, Equatable {
-  /// Transactions that applied entries, whichever writer and lane, and rehearsals that could have.
+  /// The number of transactions that applied entries, of any writer and lane, and of dry runs that could have.
   package var batches = 0
-  /// Renewals of the leases: they write and commit on the same server, so it is up and takes writes. They say nothing of the tables
-  /// that entries go to.
+  /// The number of renewals of the leases. They write and commit on the same server, so it is up and accepts writes; they say nothing about
+  /// the tables to which entries go.
   package var renewals = 0
 
   package init(batches: Int = 0, renewals: Int = 0) {

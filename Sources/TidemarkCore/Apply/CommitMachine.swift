@@ -1,37 +1,40 @@
-/// Decides how a batch gets into Postgres: what to try, what a failure means, and when to give up on which part.
+/// Decides how a batch is committed to Postgres: what to try, what a failure means, and which part to give up at which point.
 ///
-/// A value: event in, action out. Whoever executes the actions does the I/O, keeps the time and draws the random numbers.
+/// It is a value: it takes an event and returns an action. Its caller executes the actions, does the I/O, keeps the time, and draws the
+/// random numbers.
 package struct CommitMachine: Sendable {
   package enum Action: Sendable, Equatable {
     case attempt(CommitMode)
-    /// Wait, then ``attempt`` in the machine's mode.
+    /// Wait, then ``attempt`` in the given mode.
     case retry(after: Duration, CommitMode)
-    /// It is not known whether the batch is in: read the lanes, and see whether the batch is in.
+    /// It is not known whether the batch was committed: read the lanes, and compare them with the batch.
     case resolve(after: Duration)
-    /// These lanes are not as the batch expects. Read them, after a wait where one is given, and see ``FenceResolution``: the batch is made
-    /// again with new numbers, or they are left out of it and the rest is tried again.
+    /// These lanes are not as the batch expects. Read them, after the delay where one is given, and follow ``FenceResolution``: either the
+    /// batch is built again with new numbers, or the lanes are left out of it and the other lanes are tried again.
     case resolveFence([Int32], after: Duration? = nil)
-    /// Commit each lane alone, to learn which one it is.
+    /// Commit each lane separately, to find the lane that fails.
     case split
     /// This entry is a dead letter. Mark it in the batch, then ``attempt`` in the machine's mode.
     case exclude(FailingEntry)
-    /// Commit small pieces of the batch in order, to learn which entry it is.
+    /// Commit small pieces of the batch in order, to find the entry that fails.
     case bisect
-    /// The only entry that is left to apply fails alone, before and after others passed: it is a dead letter.
+    /// The only entry that is left to apply fails alone, while others passed before and after: it is a dead letter.
     case deadLetter(Rejection)
-    /// It fails alone, but so might every other: see whether what follows it would pass, then wait and ``attempt`` again.
+    /// The entry fails alone, but every other entry might fail, too: make a dry run of the entries that follow it, then wait and
+    /// ``attempt`` again.
     case dryRun(after: Duration)
-    /// Nothing but this lane is in the batch, and only an operator can help.
+    /// Only this lane is in the batch, and only an operator can help.
     case halt(reason: String, hint: String?)
   }
 
-  /// Failures of the same entries, each after a commit of others, before they are isolated.
+  /// The number of failures of the same entries, each after a commit of others, after which they are isolated.
   static let failureLimit = 5
-  /// The same for a piece of what was taken apart, whose entries have failed before. More than one, so that one unlucky moment
-  /// condemns nobody; hardly more, since each may cost a statement_timeout or a restart of the server.
+  /// The limit of failures for a piece of a bisected transaction, whose entries have failed before. It is more than one, so that one
+  /// unlucky moment makes no dead letter, and hardly more, because each failure may cost a statement_timeout or a restart of the server.
   static let pieceLimit = 2
-  /// Bad records that are cut out by the line that COPY names; beyond, the server goes entry by entry (DESIGN section 4, "Poison").
-  static let cutOutLimit = 8
+  /// The number of bad records that are excluded by the line that COPY names. Beyond it the server applies entry by entry (DESIGN section
+  /// 4, "Poison").
+  static let exclusionLimit = 8
 
   package private(set) var mode: CommitMode
   private let retry: RetryPolicy
@@ -39,13 +42,13 @@ package struct CommitMachine: Sendable {
   private var undecided: Int
   private var lastWait: Duration?
   private var failureStreak: FailureStreak
-  private var cutOuts = 0
-  /// Why the outcome is unknown.
+  private var exclusions = 0
+  /// The error that left the outcome unknown.
   private var unresolved: SinkError?
 
   /// - Parameters:
-  ///   - undecided: the entries of the batch that shall be applied.
-  ///   - isExact: the fast path would fail: some of it may be there already, or is bad as likely as not.
+  ///   - undecided: the number of entries of the batch that must be applied.
+  ///   - isExact: whether the fast path would fail, because entries may already be there or are probably bad.
   package init(retry: RetryPolicy, laneCount: Int, undecided: Int, isPiece: Bool, isExact: Bool = false) {
     mode = isExact ? .exact : .fast
     self.retry = retry
@@ -65,29 +68,30 @@ package struct CommitMachine: Sendable {
     case .fault(.configuration):
       return laneCount > 1 ? .split : .halt(reason: error.description, hint: error.hint)
     case .fault(.record) where mode == .fast: return refused(error.failingEntry)
-    // Of the exact path nothing is left to say that one record is at fault: what fails there is as good as unknown.
+    // The exact path already isolates faulty records. A failure that still escapes it says nothing about a single record, so it is treated
+    // as ambiguous.
     case .fault(.record), .fault(.ambiguous), .fault(.interrupted):
       return isolation(error, evidence, random) ?? .retry(after: nextWait(random), mode)
     }
   }
 
-  /// Whether the next batch is better applied entry by entry from the start: this one held so many bad records that asking COPY for them one by
-  /// one only wasted what it had written. One batch without ends it.
+  /// Returns whether the next batch should be applied entry by entry from the start: this batch held so many bad records that excluding
+  /// them by COPY's errors wasted most of what was written. A batch without so many ends the exact path again.
   package static func expectsBadRecords(after outcome: BatchOutcome) -> Bool {
-    outcome.deadLetters.count { $0.rejection.sqlstate != nil } > cutOutLimit
+    outcome.deadLetters.count { $0.rejection.sqlstate != nil } > exclusionLimit
   }
 
   package mutating func resolveFailed(random: Double) -> Action {
     .resolve(after: nextWait(random))
   }
 
-  /// The lanes that the fence named could not be read. They may be ours all the same, and what was read of a stream that is gone could not be
-  /// read again: it is not given up for that.
+  /// Handles that the lanes which the fence named could not be read. This worker may still own them, and entries of a stream that is gone
+  /// could not be read again, so the batch is not given up.
   package mutating func resolveFenceFailed(_ lanes: [Int32], random: Double) -> Action {
     .resolveFence(lanes, after: nextWait(random))
   }
 
-  /// The lanes were read, and the batch is not in.
+  /// Handles that the lanes were read and the batch was not committed.
   package mutating func notCommitted(_ evidence: CommitEvidence, random: Double) -> Action {
     defer { unresolved = nil }
     guard let unresolved, case .fault(let fault) = unresolved.kind, fault == .interrupted || fault == .ambiguous else {
@@ -96,24 +100,27 @@ package struct CommitMachine: Sendable {
     return isolation(unresolved, evidence, random) ?? .attempt(mode)
   }
 
-  /// A bad record in the fast path. Where it is known and there seem to be few of them, the rest goes on without it.
+  /// Handles a bad record in the fast path. Where the record is known and there seem to be few bad ones, the other entries go on without
+  /// it.
   private mutating func refused(_ failingEntry: FailingEntry?) -> Action {
-    // Those before it came in the rows before it: as many again are to be expected in as many rows.
-    guard let failingEntry, cutOuts < Self.cutOutLimit, Double(cutOuts) <= Double(Self.cutOutLimit) * failingEntry.progress else {
+    // The bad records before this one were in the rows before it, so the remaining rows probably hold as many in proportion.
+    guard let failingEntry, exclusions < Self.exclusionLimit,
+      Double(exclusions) <= Double(Self.exclusionLimit) * failingEntry.progress
+    else {
       mode = .exact
       return .attempt(mode)
     }
-    cutOuts += 1
+    exclusions += 1
     undecided -= 1
     return .exclude(failingEntry)
   }
 
-  /// What to do once the entries are suspicious enough; nil while they are not.
+  /// Returns the next action once the failure streak has reached its limit, and nil before.
   private mutating func isolation(_ error: SinkError, _ evidence: CommitEvidence, _ random: Double) -> Action? {
     failureStreak.failed(evidence)
-    guard failureStreak.isFirm else { return nil }
+    guard failureStreak.hasReachedLimit else { return nil }
     if error.kind == .fault(.ambiguous), mode != .isolating {
-      // The server can catch it, and finds all such entries in one go.
+      // The server can catch this failure, and finds all such entries in one attempt.
       mode = .isolating
       return nil
     }
@@ -130,7 +137,7 @@ package struct CommitMachine: Sendable {
 }
 
 extension Rejection {
-  /// Of an entry that failed alone.
+  /// Creates the rejection of an entry that failed alone.
   fileprivate init(isolated error: SinkError) {
     self.init(
       error.sqlstate?.hasPrefix("23") == true ? .constraint : .rejectedByPostgres,

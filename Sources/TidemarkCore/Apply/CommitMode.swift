@@ -1,9 +1,9 @@
-/// How a batch is sent.
+/// The way in which a batch is sent.
 package enum CommitMode: Sendable, Equatable {
-  /// All at once; any fault fails the whole.
+  /// All entries are sent at once; any fault fails the whole batch.
   case fast
-  /// Entry by entry: duplicates are found and bad records are left out.
+  /// Entries are applied one by one: duplicates are found and bad records are left out.
   case exact
-  /// As ``exact``, and what fails alone for no clear reason is left out, too.
+  /// Entries are applied as in ``exact``, and an entry that fails alone for no clear reason is left out, too.
   case isolating
 }

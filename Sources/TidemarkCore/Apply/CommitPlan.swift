@@ -1,24 +1,24 @@
 internal import DequeModule
 
-/// The transactions that one turn's work becomes: one at first, more when it is taken apart to find a bad entry.
+/// The transactions into which one piece of work is divided: one at first, more when it is bisected to find a failing entry.
 ///
-/// A value. The invariant that lives here: each lane's entries leave in order and none is left out, however the work is cut.
+/// It is a value. The invariant that lives here: each lane's entries leave in order and none is left out, however the work is divided.
 package struct CommitPlan: Sendable {
   package typealias Part = LaneScheduler.Work.Part
 
   /// One transaction.
   package struct Step: Sendable {
     package internal(set) var parts: [Part]
-    /// Entries of its only lane that were found to be dead letters.
+    /// The entries of the step's only lane that were made dead letters.
     package internal(set) var deadLettered: [EntryID: Rejection] = [:]
-    /// Its entries have failed before, in a larger transaction.
+    /// Whether the step's entries have failed before, in a larger transaction.
     package internal(set) var isPiece = false
 
     package var lanes: Set<Int32> { Set(parts.map(\.record.laneID)) }
   }
 
-  /// Pieces into which a transaction is taken apart. Small commits cost a millisecond, a failure costs a statement_timeout or a
-  /// restart of the server: one entry of 5,000 is found by taking apart twice instead of thirteen times by halves.
+  /// The number of pieces into which a transaction is bisected. A small commit costs a millisecond, a failure costs a statement_timeout or
+  /// a restart of the server: two divisions by 64 find one entry of 5,000, where halves would take thirteen.
   static let width = 64
 
   private var steps: Deque<Step>
@@ -27,12 +27,12 @@ package struct CommitPlan: Sendable {
     steps = parts.isEmpty ? [] : [Step(parts: parts)]
   }
 
-  /// The next transaction. Nil: everything is decided.
+  /// The next transaction; nil when all of them are decided.
   package var current: Step? { steps.first }
 
   package var lanes: Set<Int32> { steps.reduce(into: []) { $0.formUnion($1.lanes) } }
 
-  /// The current transaction is in, and its lanes stand here.
+  /// Records that the current transaction was committed, and where its lanes are now.
   package mutating func committed(_ records: [LaneRecord]) {
     steps.removeFirst()
     let byID = Dictionary(records.map { ($0.laneID, $0) }, uniquingKeysWith: { first, _ in first })
@@ -45,7 +45,7 @@ package struct CommitPlan: Sendable {
     }
   }
 
-  /// The audit trails of these lanes have grown: what is to come is numbered from there.
+  /// Records that the audit trails of these lanes have grown, so that the later numbers begin there.
   package mutating func renumber(_ records: [LaneRecord]) {
     let cursors = Dictionary(records.map { ($0.laneID, $0.cursor) }, uniquingKeysWith: { first, _ in first })
     for step in steps.indices {
@@ -55,13 +55,13 @@ package struct CommitPlan: Sendable {
     }
   }
 
-  /// Each lane of the current transaction goes alone.
+  /// Divides the current transaction into one for each lane.
   package mutating func split() {
     let step = steps.removeFirst()
     steps.prepend(contentsOf: step.parts.map { Step(parts: [$0], isPiece: step.isPiece) })
   }
 
-  /// The current transaction goes in small pieces, lane by lane and in order.
+  /// Divides the current transaction into small pieces, lane by lane and in order.
   package mutating func bisect() {
     let step = steps.removeFirst()
     let size = max(1, step.parts.reduce(0) { $0 + $1.entryCount } / Self.width)
@@ -76,18 +76,18 @@ package struct CommitPlan: Sendable {
     steps.prepend(contentsOf: pieces)
   }
 
-  /// The only entry of the current transaction that was still to be applied is a dead letter.
+  /// Records that the only entry of the current transaction that was still to be applied is a dead letter.
   package mutating func deadLetter(_ entry: EntryID, _ rejection: Rejection) {
     steps[0].deadLettered[entry] = rejection
   }
 
-  /// What follows the current transaction in its lane, in order.
+  /// The parts that follow the current transaction in its lane, in order.
   package var following: [Part] {
     guard let lanes = current?.lanes else { return [] }
     return steps.dropFirst().prefix { $0.lanes == lanes }.flatMap(\.parts)
   }
 
-  /// Leaves lanes out of this and all later transactions. Answers, lane by lane, what is not committed of them.
+  /// Leaves lanes out of this and all later transactions. Returns, for each of the lanes, the part that is not committed.
   package mutating func leaveOut(_ lanes: Set<Int32>) -> [Part] {
     var left: [Part] = []
     for index in steps.indices {
@@ -108,12 +108,12 @@ package struct CommitPlan: Sendable {
 extension LaneScheduler.Work.Part {
   package var entryCount: Int { chunks.reduce(0) { $0 + $1.entries.count } }
 
-  /// Keeps this many entries from the front and gives the rest, which follows it. Nil: there is no more.
+  /// Keeps `count` entries from the front and returns the others, which follow them. Returns nil where there are no others.
   fileprivate mutating func split(after count: Int) -> Self? {
     guard count < entryCount else { return nil }
     var rest = self
     rest.chunks = []
-    // Gaps wait for the last entries before them.
+    // A gap is committed together with the last entries before it.
     gaps = []
     var kept: [LaneChunk] = []
     var left = count

@@ -1,13 +1,13 @@
-/// What the lanes say about a batch whose commit got no answer.
+/// The result of comparing the lanes with a batch whose commit got no answer.
 package enum CommitResolution: Sendable, Equatable {
-  /// It is in. The lanes as they stand now, in the order of the batch's segments.
+  /// The batch was committed. The records are the lanes as they are now, in the order of the batch's segments.
   case committed([LaneRecord])
   case notCommitted
-  /// These stand neither where the batch begins nor where it ends, or are under another fencing token.
+  /// These lanes are neither where the batch begins nor where it ends, or are under another fencing token.
   case lost([Int32])
 
-  /// Compares each lane with the batch. A lane has at most one transaction under way, so its cursor stands where the batch begins
-  /// or where it ends; what Redis added only rises, so it can't be both.
+  /// Compares each lane with the batch. A lane has at most one transaction under way, so its cursor is where the batch begins or where the
+  /// batch ends; it can't be both, because the number of entries that Redis added only rises.
   package init(_ batch: ChangeBatch, _ records: [LaneRecord]) {
     let byID = Dictionary(records.map { ($0.laneID, $0) }, uniquingKeysWith: { first, _ in first })
     var committed: [LaneRecord] = []
@@ -31,7 +31,7 @@ package enum CommitResolution: Sendable, Equatable {
     } else if committed.isEmpty {
       self = .notCommitted
     } else {
-      // A transaction is in as a whole: a lane that was left behind was moved by somebody.
+      // A transaction is committed as a whole, so a lane that is still where the batch begins was moved by another.
       self = before.isEmpty ? .committed(committed) : .lost(before)
     }
   }

@@ -1,19 +1,19 @@
-/// What became of an entry that was sent to Postgres and was not simply applied.
+/// The outcome of an entry that was sent to Postgres and was not simply applied.
 package struct EntryOutcome: Sendable, Equatable {
   package enum Kind: Sendable, Equatable {
-    /// Already there, with the same content.
+    /// The entry was applied before, with the same content.
     case reread
-    /// It is a dead letter already, with the same content; why it would be one again.
+    /// The entry already is a dead letter with the same content. The rejection is the reason why it would become one again.
     case rereadLetter(Rejection)
-    /// Another content is there at this position.
+    /// The entry's position holds another content.
     case divergent
-    /// The producer's id is known, with the same content.
+    /// The entry's event id is known, with the same content.
     case duplicate
-    /// Only Postgres could see that it can't be applied; or its producer's id was used for another content.
+    /// The entry can't be applied, which only Postgres could see, or its event id was used for another content.
     case rejected(Rejection)
   }
 
-  /// Index into the batch's entries.
+  /// The index of the entry in the batch.
   package var entry: Int
   package var kind: Kind
 

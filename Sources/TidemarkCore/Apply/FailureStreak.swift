@@ -1,7 +1,7 @@
-/// Tells a bad record from a bad time: counts the failures of the same entries, but each only when Postgres has committed something
-/// else since the one before. So an outage counts once, however long it lasts and however often it is met.
+/// Distinguishes a bad record from a general failure: counts the failures of the same entries, but each only when Postgres has committed
+/// something else since the previous one. So an outage counts once, however long it lasts and however often it is met.
 struct FailureStreak: Sendable {
-  /// Failures that make it firm.
+  /// The number of failures after which entries are isolated.
   let limit: Int
   private(set) var failures = 0
   private var first = CommitEvidence()
@@ -18,9 +18,8 @@ struct FailureStreak: Sendable {
     failures += 1
   }
 
-  var isFirm: Bool { failures >= limit }
+  var hasReachedLimit: Bool { failures >= limit }
 
-  /// Whether the rows of other entries passed between the first failure and the last: then it is not their tables that are out of
-  /// order.
+  /// Returns whether rows of other entries were committed between the first failure and the last, which shows that their tables work.
   func isProven(by evidence: CommitEvidence) -> Bool { failures > 0 && evidence.batches > first.batches }
 }

@@ -1,9 +1,9 @@
-/// What the lanes say about a batch that the fence refused.
+/// The result of comparing the lanes with a batch that the fence refused.
 package enum FenceResolution: Sendable, Equatable {
-  /// The owner and the position are those that the batch expects; only the audit trail has grown: a dead letter was replayed. The
-  /// batch can be made again with these numbers. The lanes as they stand now.
+  /// The owner and the position are those that the batch expects; only the audit trail has grown, because a dead letter was replayed. The
+  /// batch can be built again with these numbers. The records are the lanes as they are now.
   case renumber([LaneRecord])
-  /// These have another owner, or somebody moved them.
+  /// These lanes have another owner, or were moved by another.
   case lost([Int32])
 
   /// Compares the lanes that the fence named with the batch.

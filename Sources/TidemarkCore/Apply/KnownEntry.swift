@@ -1,11 +1,11 @@
-/// What Postgres knows of an entry that was read before, in another incarnation.
+/// The state in Postgres of an entry that was read before, in another incarnation.
 package struct KnownEntry: Sendable, Equatable {
-  /// Index into the batch's entries.
+  /// The index of the entry in the batch.
   package var entry: Int
-  /// An entry of its position was applied with the same content, as far as that can be told. Where it is neither that nor a dead letter, another
-  /// content was applied there.
+  /// Whether an entry with the same content, as far as that can be told, was applied at the entry's position. Where this is false and the
+  /// entry is no dead letter either, another content was applied there.
   package var isSame: Bool
-  /// It is a dead letter, open or resolved, with the same content.
+  /// Whether the entry is a dead letter, open or resolved, with the same content.
   package var isLetter: Bool
 
   package init(entry: Int, isSame: Bool, isLetter: Bool) {
@@ -16,10 +16,10 @@ package struct KnownEntry: Sendable, Equatable {
 }
 
 extension EntryOutcome {
-  /// What becomes of a batch's entries. What is known stays what it is: an applied entry is none that today's rules refuse, and a dead letter is
-  /// no second one.
+  /// Returns the outcomes of a batch's entries. A known entry keeps its outcome: an applied entry stays applied even if the present rules
+  /// reject it, and a dead letter gets no second one.
   ///
-  /// - Parameter tried: what became of those that were tried.
+  /// - Parameter tried: the outcomes of the entries that were tried.
   package static func all(_ tried: [EntryOutcome], known: [KnownEntry], in batch: ChangeBatch) -> [EntryOutcome] {
     guard !known.isEmpty else { return tried }
     let letters = Set(known.lazy.filter(\.isLetter).map(\.entry))

@@ -1,4 +1,4 @@
-/// What the ledger is told of a lane's state.
+/// A lane's state, as it is written to the ledger.
 package struct LaneNote: Sendable, Equatable {
   package var lane: String
   package var fence: Int64

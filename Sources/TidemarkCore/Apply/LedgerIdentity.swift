@@ -1,7 +1,7 @@
-/// Which Postgres holds the ledger: it changes when a standby is promoted or a backup takes its place, and what was committed last may then
-/// not be there.
+/// Identifies the Postgres that holds the ledger. It changes when a standby is promoted or a backup takes its place; the last commits may
+/// then be missing.
 package struct LedgerIdentity: Sendable, Equatable {
-  /// The cluster's, of `pg_control_system()`.
+  /// The identifier of the database cluster, from `pg_control_system()`.
   package var system: String
   package var timeline: String
 
@@ -11,10 +11,10 @@ package struct LedgerIdentity: Sendable, Equatable {
   }
 }
 
-/// What the ledger says of lanes.
+/// Lanes as they were read from the ledger.
 package struct LedgerReading: Sendable {
   package var identity: LedgerIdentity
-  /// Tells connections apart: a server that went back has ended all that it had.
+  /// Identifies the connection. A server that went back has ended all of its earlier connections.
   package var connection: String
   package var lanes: [LaneRecord]
 

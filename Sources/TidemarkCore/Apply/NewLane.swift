@@ -1,4 +1,4 @@
-/// A lane that has no row yet, and where it begins.
+/// A lane that has no row yet, and the position where it begins.
 package struct NewLane: Sendable, Equatable {
   package var name: String
   package var shard: Int

@@ -1,21 +1,21 @@
-/// Decides how many dead letters go into one transaction of a replay, and how long the lane has for itself after it.
+/// Decides how many dead letters go into one transaction of a replay, and how long the replay pauses after it.
 ///
-/// A replay holds the row of the lane that the owner's commits need, too. So its transactions stay short, and after each of them the row is
-/// free for at least as long as it was held: however many letters are replayed, the lane keeps half of its time.
+/// A replay locks the row of the lane that the owner's commits need, too. So its transactions stay short, and after each of them the row is
+/// free for at least as long as it was locked: however many dead letters are replayed, the lane keeps half of its time.
 package struct ReplayPace: Sendable {
-  /// How long a transaction may hold the lane.
+  /// The longest time for which a transaction should lock the lane.
   package static let target = Duration.milliseconds(50)
-  /// Letters of one transaction at most.
+  /// The most dead letters of one transaction.
   package static let most = 256
-  /// Bytes of one transaction at most, unless one letter has more.
+  /// The most bytes of one transaction, unless a single dead letter has more.
   package static let mostBytes = 4 << 20
 
-  /// Letters of the next transaction.
+  /// The number of dead letters in the next transaction.
   package private(set) var size = 8
 
   package init() {}
 
-  /// A transaction of this many letters took this long. Answers how long to wait before the next.
+  /// Records that a transaction of `letters` dead letters took `time`. Returns the delay before the next one.
   package mutating func took(_ time: Duration, for letters: Int) -> Duration {
     if time > Self.target {
       size = max(1, min(size, letters) / 2)
@@ -25,6 +25,6 @@ package struct ReplayPace: Sendable {
     return min(max(time, .milliseconds(1)), .seconds(1))
   }
 
-  /// A transaction failed over one of its letters: they go one by one.
+  /// Records that a transaction failed because of one of its dead letters, so that they are replayed one by one.
   package mutating func failed() { size = 1 }
 }

@@ -1,23 +1,23 @@
-/// A failure of the sink, by what to do about it.
+/// A failure of the sink, classified by what to do about it.
 package struct SinkError: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Kind: Sendable, Equatable {
     case fault(FaultClass)
-    /// These lanes are not where the batch left them, or belong to another owner.
+    /// These lanes are not where the batch expects them, or belong to another owner.
     case fenced([Int32])
   }
 
   package var kind: Kind
-  /// The transaction may have been committed all the same: read the cursor.
+  /// Whether the transaction may have been committed although it failed. The cursor then says whether it was.
   package var isOutcomeUnknown: Bool
-  /// Postgres could not be asked at all: it is not there, does not answer, or takes no connection.
+  /// Whether Postgres could not be reached: it is not there, does not answer, or accepts no connection.
   package var isUnreachable = false
   /// One line without row data or secrets.
   package var description: String
-  /// What an operator can do about it.
+  /// A hint for the operator.
   package var hint: String?
-  /// What Postgres called it, where it was Postgres.
+  /// The SQLSTATE of Postgres' error; nil where the error did not come from Postgres.
   package var sqlstate: String?
-  /// The entry whose fault it is, where that is certain.
+  /// The entry that caused the failure, where that is certain.
   package var failingEntry: FailingEntry?
 
   package init(

@@ -1,30 +1,30 @@
-/// Decides what is said of something that fails again and again: each reason at once, however old another one is, and the end.
+/// Decides which events of a repeated failure to report: each reason at once, however old an earlier one is, and the end.
 ///
-/// A reason is not repeated while it lasts, nor within a minute of having been said: of two that alternate each is said once a minute.
+/// A reason is not repeated while it lasts, nor within a minute of its last report: of two that alternate each is reported once a minute.
 package struct FailureReport: Sendable {
   static let repetition = Duration.seconds(60)
 
-  /// Why it fails at the moment; nil while it does not.
+  /// The reason of the present failure; nil while there is none.
   package private(set) var reason: String?
-  private var saidAt: [String: ContinuousClock.Instant] = [:]
-  private var isSaid = false
+  private var reportedAt: [String: ContinuousClock.Instant] = [:]
+  private var isReported = false
 
   package init() {}
 
-  /// It failed. Returns whether to say so.
+  /// Records a failure. Returns whether to report it.
   package mutating func failed(_ reason: String, now: ContinuousClock.Instant) -> Bool {
     guard reason != self.reason else { return false }
     self.reason = reason
-    saidAt = saidAt.filter { $0.value.duration(to: now) < Self.repetition }
-    guard saidAt[reason] == nil else { return false }
-    saidAt[reason] = now
-    isSaid = true
+    reportedAt = reportedAt.filter { $0.value.duration(to: now) < Self.repetition }
+    guard reportedAt[reason] == nil else { return false }
+    reportedAt[reason] = now
+    isReported = true
     return true
   }
 
-  /// It succeeded. Returns whether to say so: what was not said to fail needs no end.
+  /// Records a success. Returns whether to report it: a failure that was not reported needs no end.
   package mutating func succeeded() -> Bool {
-    defer { (reason, isSaid) = (nil, false) }
-    return isSaid
+    defer { (reason, isReported) = (nil, false) }
+    return isReported
   }
 }

@@ -1,9 +1,9 @@
-/// How long to wait before the next attempt: decorrelated jitter, so that workers that failed together don't come back together
-/// (AWS Architecture Blog, "Exponential Backoff And Jitter").
+/// Computes the delay before the next attempt, with decorrelated jitter, so that workers that failed together do not retry together (AWS
+/// Architecture Blog, "Exponential Backoff And Jitter").
 package struct RetryPolicy: Sendable, Equatable {
-  /// The shortest wait.
+  /// The shortest delay.
   package var base: Duration
-  /// The longest wait.
+  /// The longest delay.
   package var cap: Duration
 
   package init(base: Duration, cap: Duration) {
@@ -11,7 +11,7 @@ package struct RetryPolicy: Sendable, Equatable {
     self.cap = cap
   }
 
-  /// The wait after one of `previous` (nil at first); `random` is in 0..<1.
+  /// Returns the delay that follows a delay of `previous` (nil at first); `random` is in 0..<1.
   package func wait(after previous: Duration?, random: Double) -> Duration {
     let ceiling = max(base, (previous ?? base) * 3)
     return min(cap, base + (ceiling - base) * random)

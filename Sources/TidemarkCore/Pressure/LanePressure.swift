@@ -1,8 +1,8 @@
-/// What the agents of a built-in lane are told.
+/// The pressure to publish to the agents of a built-in lane.
 package struct LanePressure: Sendable, Equatable {
   package var lane: String
   package var level: PressureLevel
-  /// Who tells them: told nothing where the lane's marks bear another id.
+  /// The installation that publishes. The pressure is not written where the lane's marks bear another id.
   package var installation: InstallationID
 
   package init(lane: String, level: PressureLevel, installation: InstallationID) {

@@ -1,8 +1,8 @@
-/// From where on agents are asked to slow down or to stop, the settings of `pressure:`.
+/// The thresholds at which agents are asked to slow down or to stop, the settings of `pressure:`.
 package struct PressureLimits: Sendable, Equatable {
   package var slow: Duration
   package var stop: Duration
-  /// Share of Redis' `maxmemory`, 0 to 1, from which on they are asked to stop.
+  /// The share of Redis' `maxmemory`, 0 to 1, from which agents are asked to stop.
   package var memory: Double
 
   package init(slow: Duration, stop: Duration, memory: Double) {

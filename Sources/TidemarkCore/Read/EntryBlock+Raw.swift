@@ -1,5 +1,5 @@
 extension EntryBlock {
-  /// A block of one entry, from names and values in turn.
+  /// Creates a block of one entry, from alternating names and values.
   package init(id: EntryID, raw: [[UInt8]]) {
     self.init()
     for index in stride(from: 0, to: raw.count - 1, by: 2) {

@@ -1,7 +1,7 @@
-/// The entries of one reply of Redis, in one run of bytes.
+/// The entries of one reply of Redis, in one array of bytes.
 ///
-/// A value: filled once by the reader, never changed afterwards, shared without copying. Names and values are slices of
-/// `bytes`, so an entry costs no allocation of its own.
+/// It is a value: the reader fills it once, it is never changed afterwards, and it is shared without copying. Names and values are slices
+/// of `bytes`, so an entry costs no allocation of its own.
 package struct EntryBlock: Sendable {
   /// A field name and its value, as offsets into ``bytes``.
   package struct Field: Sendable {
@@ -21,7 +21,7 @@ package struct EntryBlock: Sendable {
     package var value: Range<Int> { Int(valueStart)..<Int(valueStart) + Int(valueLength) }
   }
 
-  /// One entry: its id, and which of ``fields`` are its own.
+  /// One entry: its id, and the range of its fields in ``fields``.
   package struct Entry: Sendable {
     package var id: EntryID
     package var firstField: UInt32
@@ -36,7 +36,7 @@ package struct EntryBlock: Sendable {
 
   /// The entries of one stream within the reply.
   package struct Section: Sendable {
-    /// Index of the lane in the request that this reply answers.
+    /// The index of the lane in the request that this reply answers.
     package var lane: Int
     /// Indices into ``entries``.
     package var entries: Range<Int>
@@ -47,13 +47,13 @@ package struct EntryBlock: Sendable {
     }
   }
 
-  /// A value that was cut to its first bytes because its entry is above `limits.max_entry_bytes`.
+  /// A value that was cut to its first bytes because its entry exceeds `limits.max_entry_bytes`.
   package struct Truncation: Sendable {
-    /// Index into ``fields``.
+    /// The index of the field in ``fields``.
     package var field: Int
-    /// Bytes that the whole value has.
+    /// The number of bytes of the whole value.
     package var length: UInt64
-    /// SHA-256 of the whole value.
+    /// The SHA-256 of the whole value.
     package var digest: [UInt8]
 
     package init(field: Int, length: UInt64, digest: [UInt8]) {
@@ -65,11 +65,11 @@ package struct EntryBlock: Sendable {
 
   /// An entry of which only the first fields were read, because it has more than `limits.max_fields`.
   package struct Oversized: Sendable {
-    /// Tells which entry: ``Entry/firstField``.
+    /// The first field of the entry, which identifies it: ``Entry/firstField``.
     package var firstField: UInt32
-    /// Fields that the whole entry has.
+    /// The number of fields of the whole entry.
     package var fieldCount = 0
-    /// Of the fields that were left out: the bytes of their names and values, and the SHA-256 of how Redis sends them.
+    /// The number of bytes of the names and values that were left out. `restDigest` is the SHA-256 of these fields as Redis sends them.
     package var restBytes: UInt64 = 0
     package var restDigest: [UInt8] = []
 
@@ -82,7 +82,7 @@ package struct EntryBlock: Sendable {
   package var fields: [Field] = []
   package var entries: [Entry] = []
   package var sections: [Section] = []
-  /// In the order of ``Truncation/field``.
+  /// The values that were cut, in the order of ``Truncation/field``.
   package var truncations: [Truncation] = []
   package var oversized: [Oversized] = []
 
@@ -92,7 +92,7 @@ package struct EntryBlock: Sendable {
     fields[Int(entry.firstField)..<Int(entry.firstField) + Int(entry.fieldCount)]
   }
 
-  /// Whether nothing of an entry was cut when it was read.
+  /// Returns whether no part of an entry was cut when it was read.
   package func isWhole(_ entry: Entry) -> Bool {
     guard oversized(entry) == nil else { return false }
     guard !truncations.isEmpty else { return true }
@@ -100,22 +100,22 @@ package struct EntryBlock: Sendable {
     return !truncations.contains { own.contains($0.field) }
   }
 
-  /// What was left out of an entry; nil for one that has no more fields than it may.
+  /// Returns the part that was left out of an entry; nil for an entry within `limits.max_fields`.
   package func oversized(_ entry: Entry) -> Oversized? {
     oversized.isEmpty ? nil : oversized.first { $0.firstField == entry.firstField }
   }
 
-  /// Bytes of the names and values of one entry.
+  /// Returns the number of bytes of the names and values of one entry.
   package func size(of entry: Entry) -> Int {
     fields.withUnsafeBufferPointer { Self.size(of: entry, $0) }
   }
 
-  /// Bytes of the names and values of all these entries, by index.
+  /// Returns the number of bytes of the names and values of these entries, by index.
   package func size(of indices: Range<Int>) -> Int {
     fields.withUnsafeBufferPointer { fields in indices.reduce(0) { $0 + Self.size(of: entries[$1], fields) } }
   }
 
-  /// What the largest entry holds in memory; 0 where there is none.
+  /// The memory that the largest entry takes; 0 where there is none.
   package var largestFootprint: Int {
     fields.withUnsafeBufferPointer { fields in
       entries.reduce(0) {
@@ -129,7 +129,7 @@ package struct EntryBlock: Sendable {
     size(of: fields(of: entry, all))
   }
 
-  /// Bytes of their names and values.
+  /// Returns the number of bytes of the fields' names and values.
   static func size(of fields: UnsafeBufferPointer<Field>) -> Int {
     var size = 0
     for field in fields { size += Int(field.nameLength) + Int(field.valueLength) }
@@ -140,7 +140,7 @@ package struct EntryBlock: Sendable {
     UnsafeBufferPointer(rebasing: all[Int(entry.firstField)..<Int(entry.firstField) + Int(entry.fieldCount)])
   }
 
-  /// The fields of one entry, and the bytes that they point into.
+  /// Calls `body` with the fields of one entry and the bytes into which they point.
   @inline(__always)
   func withFields<Result>(
     of entry: Entry, _ body: (UnsafeBufferPointer<Field>, UnsafeBufferPointer<UInt8>) -> Result
@@ -148,14 +148,14 @@ package struct EntryBlock: Sendable {
     fields.withUnsafeBufferPointer { all in bytes.withUnsafeBufferPointer { body(Self.fields(of: entry, all), $0) } }
   }
 
-  /// What a block of one entry takes beside its bytes: the headers of its arrays, malloc's rounding, its place in the accounting.
-  /// Replies that a blocked read wakes with are that small, so leaving it out would understate a slow trickle three times over
-  /// (resident memory against this sum, an outage of 60 s under 2,000 changes a second).
+  /// The memory that a block of one entry takes in addition to its bytes: the headers of its arrays, malloc's rounding, its place in the
+  /// accounting. The replies that wake a blocking read are that small, so leaving the overhead out would understate a slow trickle three
+  /// times over (resident memory against this sum, an outage of 60 s under 2,000 changes a second).
   private static let overhead = 512
-  /// The same for each section: it waits as a chunk of its lane.
+  /// The additional memory of each section, which waits as a chunk of its lane.
   private static let sectionOverhead = 128
 
-  /// What this block holds in memory, for the accounting of credit.
+  /// The memory that this block takes, for the accounting of credit.
   package var footprint: Int {
     Self.overhead + bytes.count + fields.count * MemoryLayout<Field>.stride + entries.count * MemoryLayout<Entry>.stride
       + sections.count * Self.sectionOverhead

@@ -1,11 +1,11 @@
 /// A lane's entries within a reply, waiting to be applied.
 package struct LaneChunk: Sendable {
   package var block: EntryBlock
-  /// Tells blocks apart, for the accounting of credit.
+  /// Identifies the block, for the accounting of credit.
   package var blockID: Int
   /// Indices into the block's entries.
   package var entries: Range<Int>
-  /// Of its entries' names and values.
+  /// The number of bytes of the entries' names and values.
   package var byteCount: Int
 
   package init(block: EntryBlock, blockID: Int, entries: Range<Int>) {
@@ -15,7 +15,7 @@ package struct LaneChunk: Sendable {
     byteCount = block.size(of: entries)
   }
 
-  /// Takes entries from the front: at most `count` of them and `bytes`, at least one.
+  /// Removes entries from the front and returns them: at most `count` of them and `bytes`, but at least one.
   package mutating func split(count: Int, bytes: Int) -> LaneChunk {
     var taken = 0
     var size = 0

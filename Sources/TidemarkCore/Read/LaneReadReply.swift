@@ -1,7 +1,7 @@
 package enum LaneReadReply: Sendable {
-  /// Nothing new within `block`.
+  /// There is no new entry within `block`.
   case nothing
   case entries(EntryBlock)
-  /// The reply was larger than the budget and was dropped; ask for less.
+  /// The reply was larger than the budget and was dropped. The next request must ask for less.
   case overBudget
 }

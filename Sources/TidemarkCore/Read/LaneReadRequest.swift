@@ -1,10 +1,10 @@
-/// One XREAD.
+/// The parameters of one XREAD.
 package struct LaneReadRequest: Sendable {
   package struct Position: Sendable {
     package var lane: String
-    /// The last entry that was read; what follows it is wanted.
+    /// The last entry that was read. Entries after it are wanted.
     package var after: EntryID
-    /// With which of its servers the lane is, see ``LaneScheduler/place(_:at:)``.
+    /// Identifies the assignment of the lane to a server, see ``LaneScheduler/place(_:at:)``.
     var placement = 0
 
     package init(lane: String, after: EntryID) {
@@ -19,16 +19,17 @@ package struct LaneReadRequest: Sendable {
   }
 
   package var positions: [Position]
-  /// Entries per lane at most, at least 1.
+  /// The most entries to return for each lane, at least 1.
   package var count: Int
-  /// How long the server may wait for a first entry. Nil does not wait.
+  /// The time for which the server may wait for a first entry. Nil means that it does not wait.
   package var block: Duration?
-  /// Bytes that the reply may take; a larger one is dropped and reported as ``LaneReadReply/overBudget``. Nil: it is delivered however
-  /// large it is, its values cut as ``EntryBlock/truncations`` says; for one entry of one lane, which could never be read else.
+  /// The most bytes that the reply may take. A larger reply is dropped and reported as ``LaneReadReply/overBudget``. Nil is for one entry
+  /// of one lane, which could not be read otherwise: the reply is delivered whatever its size, its values cut as ``EntryBlock/truncations``
+  /// says.
   package var budget: Int?
-  /// An entry beyond this has its values cut to the first 4 KiB.
+  /// The size above which an entry's values are cut to their first 4 KiB.
   package var maxEntryBytes: Int
-  /// Of an entry with more fields only the first are delivered, as ``EntryBlock/oversized`` says.
+  /// The number of fields above which only the first fields of an entry are delivered, as ``EntryBlock/oversized`` says.
   package var maxFields: Int
 
   package init(
