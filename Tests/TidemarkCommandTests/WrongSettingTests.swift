@@ -21,7 +21,7 @@ import TidemarkTestKit
     Wrong(yaml: "batch: {\nlog: [", line: "tidemark.yaml:3:1: this is not YAML"),
     Wrong(yaml: "lanes:\n  - streams: \"a:*\"\n  - streams: \"*:b\"\n", line: "tidemark.yaml:3"),
     Wrong(yaml: "retry: { cap: 20ms }", line: "tidemark.yaml:1:15: retry.base (50ms) is above retry.cap (20ms)"),
-    Wrong(yaml: "redis: { url: \"http://:\(secret)@a\" }", line: "tidemark.yaml:1:15: redis.url has another scheme than redis://"),
+    Wrong(yaml: "redis: { url: \"http://:\(secret)@a\" }", line: "tidemark.yaml:1:15: redis.url has a scheme other than redis://"),
     Wrong(yaml: "postgres: { url: \"host=a password=\(secret)\" }", line: "tidemark.yaml:1:18: postgres.url is not a URL"),
     Wrong(
       yaml: "redis: { url: \"redis://:\(secret)@b\", password: \(secret) }",

@@ -1,7 +1,7 @@
 import Testing
 import TidemarkConfiguration
 
-/// The sample that the documentation shows; every value in it is the default.
+/// The sample in the documentation; every value in it is the default.
 private let sample = """
   redis:    { url: "redis://127.0.0.1:6379/0", prefix: tidemark }      # rediss:// is TLS; Sentinel and Cluster see the docs
   postgres: { url: "postgresql:///tidemark", schema: tidemark, writers: 2 }

@@ -43,7 +43,7 @@ import TidemarkCore
     ),
     (
       "lanes:\n  - streams: a\n    routes: []",
-      "tidemark.yaml:3:5: lanes[0].routes belongs to routes of one's own, which are not in this release; remove it"
+      "tidemark.yaml:3:5: lanes[0].routes belongs to custom routes, which this release does not support; remove it"
     ),
     ("lanes: [{ stream: a, streams: b }]", "tidemark.yaml:1:11: lanes[0].stream is not a setting; did you mean streams?"),
     (
@@ -64,11 +64,11 @@ import TidemarkCore
     ),
     (
       "redis: { prefix: acme }\nlanes: [{ streams: \"acme:*:changes\" }]",
-      "tidemark.yaml:2:20: lanes[0].streams \"acme:*:changes\" matches acme:{0}:changes, a stream of Tidemark's own; narrow the pattern, or choose another redis.prefix"
+      "tidemark.yaml:2:20: lanes[0].streams \"acme:*:changes\" matches acme:{0}:changes, one of Tidemark's own streams; narrow the pattern, or choose another redis.prefix"
     ),
     (
       "lanes: [{ streams: \"tidemark:{1[0-5]}:requests\" }]",
-      "tidemark.yaml:1:20: lanes[0].streams \"tidemark:{1[0-5]}:requests\" matches tidemark:{10}:requests, a stream of Tidemark's own; narrow the pattern, or choose another redis.prefix"
+      "tidemark.yaml:1:20: lanes[0].streams \"tidemark:{1[0-5]}:requests\" matches tidemark:{10}:requests, one of Tidemark's own streams; narrow the pattern, or choose another redis.prefix"
     ),
   ])
   func aWrongItemIsNamedWithItsPlaceAndItsMend(yaml: String, problem: String) {

@@ -3,7 +3,7 @@ import TidemarkConfiguration
 /// Files that exist only in a test.
 struct MemoryFileSystem: ConfigurationFileSystem {
   var files: [String: String] = [:]
-  /// Files that exist and refuse to be read.
+  /// The files that exist and can't be read.
   var locked: Set<String> = []
 
   func contents(of path: String) throws(UnreadableFile) -> [UInt8]? {
@@ -12,7 +12,7 @@ struct MemoryFileSystem: ConfigurationFileSystem {
   }
 }
 
-/// Loads the text as `tidemark.yaml`.
+/// Loads a text as `tidemark.yaml`.
 func load(
   _ yaml: String? = nil, environment: [String: String] = [:], files: [String: String] = [:], overlays: [Overlay] = []
 ) throws(ConfigurationError) -> LoadedConfiguration {
@@ -21,7 +21,7 @@ func load(
   return try ConfigurationLoader(fileSystem: fileSystem, environment: environment, overlays: overlays).load()
 }
 
-/// One line a problem; empty where the configuration is right.
+/// Returns the problems, one line each; empty if the configuration is valid.
 func problems(
   _ yaml: String? = nil, environment: [String: String] = [:], files: [String: String] = [:], overlays: [Overlay] = []
 ) -> [String] {

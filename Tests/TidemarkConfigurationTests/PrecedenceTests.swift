@@ -13,7 +13,7 @@ import Testing
       (try load(file), 2, "file tidemark.yaml:3"),
       (try load(file, environment: variable), 3, "environment TIDEMARK_BATCH_MAX_ENTRIES"),
       (try load(file, environment: variable, overlays: [flag]), 4, "flag --set"),
-      // In whatever order they are handed over.
+      // The order of the overlays does not matter.
       (try load(file, environment: variable, overlays: [tuned, flag]), 5, "tune"),
     ]
     for (loaded, value, source) in all {

@@ -3,7 +3,7 @@ import Testing
 @testable import TidemarkConfiguration
 
 @Suite struct RedactionTests {
-  /// Passwords with the characters that break parsers.
+  /// Passwords with characters that confuse parsers.
   static let passwords = [
     "hunter2", "hun@ter2", "hun/ter2", "hun:ter2", "hun?ter2", "hun#ter2", "hun ter2", "hun%ter2", "hun\"ter2", "hun&ter2", "hun=ter2",
   ]
@@ -13,10 +13,10 @@ import Testing
     "postgresql://u:%@h:1,i:2/d?application_name=a@b", "http://u:%@h", "postgresql://u:%@h/d?sslmode=require#%",
   ]
 
-  /// Whatever is right or wrong with it, a password is in no message, listing or print.
+  /// A password appears in no message, listing or print, whether the value is valid or not.
   @Test(arguments: passwords) func noPasswordIsEverShown(password: String) throws {
     for shape in Self.shapes {
-      // `redis://u:one@two` is a URL like any other: its host is `two`.
+      // `redis://u:one@two` is a valid URL whose host is `two`.
       if shape == "redis://u:%", password.contains("@") { continue }
       let value = shape.replacing("p%61ssword", with: "p\u{1}61ssword").replacing("%", with: password).replacing("\u{1}", with: "%")
       for key in ["redis.url", "postgres.url", "redis.password", "postgres.password"] where shape != "%" || key.hasSuffix("password") {
@@ -64,7 +64,7 @@ import Testing
     #expect(ServerURL("no url").redacted == "***")
   }
 
-  /// Messages, listings, warnings and prints of a value given in every way there is.
+  /// Returns the messages, listings, warnings and prints of a value that is given in every possible way.
   private func everythingShown(key: String, value: String) -> [String] {
     let parts = key.split(separator: ".")
     let quoted = value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")

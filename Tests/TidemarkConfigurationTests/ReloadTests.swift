@@ -40,7 +40,7 @@ import Testing
       shown.map { inForce.source(of: $0).description } == [
         "file tidemark.yaml:2", "default", "environment TIDEMARK_RETRY_CAP", "file tidemark.yaml:3", "file tidemark.yaml:4", "default",
       ])
-    // Until a restart these differ, so the next reload says so again.
+    // The differences last until a restart, so the next reload reports them again.
     #expect(
       new.changes(from: inForce)
         == .init(needsRestart: ["discover", "dead_letters.halt_after", "checkpoint.interval", "limits.max_entry_bytes"]))
@@ -61,9 +61,9 @@ import Testing
       "retention: { checkpoints: 2d, messages: 2d }\nhot: { messages: 10 }", environment: ["TIDEMARK_RETENTION_CHANGES": "1d"])
     #expect(
       loaded.warnings == [
-        "tidemark.yaml:2:18: hot.messages is reserved: this release reads it and does not act on it",
-        "environment TIDEMARK_RETENTION_CHANGES: retention.changes is reserved: this release reads it and does not act on it",
-        "tidemark.yaml:1:41: retention.messages is reserved: this release reads it and does not act on it",
+        "tidemark.yaml:2:18: hot.messages is reserved: this release reads it but ignores it",
+        "environment TIDEMARK_RETENTION_CHANGES: retention.changes is reserved: this release reads it but ignores it",
+        "tidemark.yaml:1:41: retention.messages is reserved: this release reads it but ignores it",
       ])
   }
 
@@ -113,7 +113,7 @@ import Testing
     } throws: {
       "\($0)".contains("the file that this worker was started with is gone") && "\($0)".contains("put it back")
     }
-    // Where there was none, one that appears is taken.
+    // If the worker was started without a file, a file that appears later is used.
     #expect(try new.reloading(new).path == other)
   }
 

@@ -11,7 +11,7 @@ import Testing
     #expect(loaded.secretFile(of: "postgres.password")?.path == "/run/secret")
     #expect(loaded.secretFile(of: "redis.password") == nil)
     #expect(try load(environment: ["TIDEMARK_POSTGRES_PASSWORD": "first"]).secretFile(of: "postgres.password") == nil)
-    // What is no secret is read once.
+    // A setting that is not a secret is read once.
     #expect(try load(environment: ["TIDEMARK_LOG_LEVEL_FILE": "/level"], files: ["/level": "debug"]).secretFile(of: "log.level") == nil)
   }
 

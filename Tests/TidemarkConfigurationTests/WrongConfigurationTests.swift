@@ -62,7 +62,7 @@ import TidemarkConfiguration
   }
 
   @Test func aBrokenValueIsNotJudgedAgainstOthers() {
-    // The default, 32MiB, would be above the buffer.
+    // The default of `limits.max_entry_bytes`, 32MiB, would exceed the buffer.
     #expect(problems("buffer: { max_bytes: 16MiB }\nlimits: { max_entry_bytes: many }").count == 1)
   }
 
@@ -88,7 +88,7 @@ import TidemarkConfiguration
       "\nredis:\n  tls:\n    ca: x",
       "tidemark.yaml:4:5: redis.tls.ca is not a setting; the settings of redis.tls are ca_file, certificate_file, key_file"),
     Case("log: { colour: red }", "tidemark.yaml:1:8: log.colour is not a setting; the settings of log are level, format"),
-    Case("batch.max_entries: 1", "tidemark.yaml:1:1: \"batch.max_entries\" is one name to YAML; nest it: batch: { max_entries: ... }"),
+    Case("batch.max_entries: 1", "tidemark.yaml:1:1: \"batch.max_entries\" is a single name in YAML; nest it: batch: { max_entries: ... }"),
     Case("batch: 5000", "tidemark.yaml:1:8: batch is a text, not a map; write settings under it: max_entries, max_bytes, max_delay"),
     Case("lease: { ttl: 5s, ttl: 6s }", "tidemark.yaml:1:19: lease.ttl is given twice, first in line 1; keep one of the two"),
   ]
@@ -147,16 +147,17 @@ import TidemarkConfiguration
       "tidemark.yaml:1:15: redis.url is not a URL; write redis:// or rediss:// or unix:// and the host, and @ in a password as %40"),
     Case(
       "redis: { url: \"http://a\" }",
-      "tidemark.yaml:1:15: redis.url has another scheme than redis://; write redis:// or rediss:// or unix:// and the host, and @ in a password as %40"
+      "tidemark.yaml:1:15: redis.url has a scheme other than redis://; write redis:// or rediss:// or unix:// and the host, and @ in a password as %40"
     ),
     Case(
       "redis: { url: \"redis://a:b\" }",
-      "tidemark.yaml:1:15: redis.url has no host, or a port that is no number; write it as redis://127.0.0.1:6379/0"),
+      "tidemark.yaml:1:15: redis.url has no host, or a port that is not a number; write it as redis://127.0.0.1:6379/0"),
     Case(
-      "redis: { url: \"redis://a/b\" }", "tidemark.yaml:1:15: redis.url has a database that is no number; end it with /0 or another number"),
+      "redis: { url: \"redis://a/b\" }",
+      "tidemark.yaml:1:15: redis.url has a database that is not a number; end it with /0 or another number"),
     Case(
       "redis: { url: \"redis://a/0?x=1\" }",
-      "tidemark.yaml:1:15: redis.url has parameters behind a ?, which Redis URLs do not have; use the settings of redis.tls instead"),
+      "tidemark.yaml:1:15: redis.url has parameters after a ?, which Redis URLs do not have; use the settings of redis.tls instead"),
     Case(
       "postgres: { url: \"host=a password=b\" }",
       "tidemark.yaml:1:18: postgres.url is not a URL; write postgresql:// or postgres:// and the host, and @ in a password as %40"),
@@ -166,7 +167,7 @@ import TidemarkConfiguration
     Case("redis: { prefix: \"\" }", "tidemark.yaml:1:18: redis.prefix is empty; write a short name such as tidemark"),
     Case(
       "postgres: { schema: pg_tide }",
-      "tidemark.yaml:1:21: postgres.schema is \"pg_tide\", which PostgreSQL keeps for itself; write letters, digits and _ such as tidemark"),
+      "tidemark.yaml:1:21: postgres.schema is \"pg_tide\", which PostgreSQL reserves; write letters, digits and _ such as tidemark"),
     Case(
       "postgres: { schema: a-b }",
       "tidemark.yaml:1:21: postgres.schema is \"a-b\", not a schema's name; write letters, digits and _ such as tidemark"),
@@ -175,7 +176,7 @@ import TidemarkConfiguration
       "tidemark.yaml:1:21: postgres.schema is \"1a\", not a schema's name; write letters, digits and _ such as tidemark"),
     Case(
       "postgres: { schema: \(String(repeating: "x", count: 64)) }",
-      "tidemark.yaml:1:21: postgres.schema is longer than 63 bytes, where PostgreSQL would cut it; choose a shorter name"),
+      "tidemark.yaml:1:21: postgres.schema is longer than 63 bytes, which PostgreSQL would truncate; choose a shorter name"),
     Case(
       "http: { listen: \"9847\" }",
       "tidemark.yaml:1:17: http.listen is \"9847\", not an address; write host:port such as 127.0.0.1:9847, or off"),
@@ -192,7 +193,7 @@ import TidemarkConfiguration
     Case("retry: { cap: 20ms }", "tidemark.yaml:1:15: retry.base (50ms) is above retry.cap (20ms); lower retry.base or raise retry.cap"),
     Case(
       "pressure: { slow: 1m }",
-      "tidemark.yaml:1:19: pressure.slow (1m) is not below pressure.stop (1m); lower pressure.slow or raise pressure.stop"),
+      "tidemark.yaml:1:19: pressure.slow (1m) is not less than pressure.stop (1m); lower pressure.slow or raise pressure.stop"),
     Case(
       "http: { listen: \"0.0.0.0:9847\" }",
       "tidemark.yaml:1:17: http.listen (0.0.0.0:9847) is open to other machines without http.token_file; set http.token_file, or listen on 127.0.0.1"
@@ -208,13 +209,13 @@ import TidemarkConfiguration
       "tidemark.yaml:1:26: redis.tls has files, and redis.url is redis:// without TLS; write redis.url with rediss://"),
     Case(
       "redis: { url: \"redis://:a@b\", password: c }",
-      "tidemark.yaml:1:41: redis.password is set, and redis.url has a password as well; take the password out of redis.url"),
+      "tidemark.yaml:1:41: redis.password is set, and redis.url has a password as well; remove the password from redis.url"),
     Case(
       "postgres: { password: c, url: \"postgresql:///a?password=b\" }",
-      "tidemark.yaml:1:23: postgres.password is set, and postgres.url has a password as well; take the password out of postgres.url"),
+      "tidemark.yaml:1:23: postgres.password is set, and postgres.url has a password as well; remove the password from postgres.url"),
     Case(
       "redis: { url: \"redis://a@b\", username: c }",
-      "tidemark.yaml:1:40: redis.username is set, and redis.url has a user as well; take the user out of redis.url"),
+      "tidemark.yaml:1:40: redis.username is set, and redis.url has a user as well; remove the user from redis.url"),
   ]
 
   static let documents = [
@@ -238,6 +239,6 @@ import TidemarkConfiguration
       "tidemark.yaml:2:1: this is not YAML: but found another document; look at indentation, colons and quotes on this line and the one above"
     ),
     Case("- batch", "tidemark.yaml:1:1: the file is a list, not a map; write settings such as batch: { max_entries: 5000 }"),
-    Case("batch: {}\nlog: \"\u{7}\"", "tidemark.yaml:2:1: this is not YAML: control characters are not allowed; remove that character"),
+    Case("batch: {}\nlog: \"\u{7}\"", "tidemark.yaml:2:1: this is not YAML: control characters are not allowed; remove this character"),
   ]
 }

@@ -1,13 +1,13 @@
-/// Settings that are right by themselves and wrong together.
+/// A rule that compares settings which are each valid by themselves.
 struct Combination: Sendable {
   struct Fault: Sendable {
     var what: String
     var hint: String
   }
 
-  /// The keys it is about. It is not judged where one of them is broken already.
+  /// The keys that the rule compares. The rule is not checked if one of them is invalid already.
   let keys: [String]
-  /// Nil where all is well.
+  /// Returns the fault of a configuration; nil if the rule holds.
   let fault: @Sendable (Configuration) -> Fault?
 
   static let all: [Combination] = [
@@ -26,7 +26,7 @@ struct Combination: Sendable {
       let (slow, stop) = (configuration.pressure.slow, configuration.pressure.stop)
       guard slow >= stop else { return nil }
       return Fault(
-        what: "pressure.slow (\(slow.settingText)) is not below pressure.stop (\(stop.settingText))",
+        what: "pressure.slow (\(slow.settingText)) is not less than pressure.stop (\(stop.settingText))",
         hint: "lower pressure.slow or raise pressure.stop")
     },
     Combination(keys: ["http.listen", "http.token_file"]) { configuration in
@@ -54,7 +54,7 @@ struct Combination: Sendable {
     return Fault(what: "\(small) (\(value)) is above \(large) (\(bound))", hint: "lower \(small) or raise \(large)")
   }
 
-  /// Two files of which neither is of use alone.
+  /// Adds a rule for two files of which neither is useful alone.
   private static func pair(
     _ first: String, _ firstField: any KeyPath<Configuration, String?> & Sendable,
     _ second: String, _ secondField: any KeyPath<Configuration, String?> & Sendable
@@ -66,7 +66,7 @@ struct Combination: Sendable {
     }
   }
 
-  /// What may stand in a setting of its own or in the URL, and not in both.
+  /// Adds a rule for a value that may be in its own setting or in the URL, but not in both.
   private static func once<Value>(
     _ key: String, _ field: any KeyPath<Configuration, Value?> & Sendable,
     in urlKey: String, _ url: any KeyPath<Configuration, ServerURL> & Sendable, _ noun: String,
@@ -74,11 +74,11 @@ struct Combination: Sendable {
   ) -> Combination {
     Combination(keys: [key, urlKey]) { configuration in
       guard configuration[keyPath: field] != nil, isInURL(configuration[keyPath: url]) else { return nil }
-      return Fault(what: "\(key) is set, and \(urlKey) has a \(noun) as well", hint: "take the \(noun) out of \(urlKey)")
+      return Fault(what: "\(key) is set, and \(urlKey) has a \(noun) as well", hint: "remove the \(noun) from \(urlKey)")
     }
   }
 
-  /// A duration that prints as settings are written.
+  /// A duration whose description is its text in a configuration file.
   private struct Shown: Comparable, CustomStringConvertible {
     var duration: Duration
 

@@ -1,8 +1,8 @@
 internal import TidemarkCore
 
-/// All that is wrong with a configuration, not only the first of it.
+/// All problems of a configuration.
 package struct ConfigurationError: Error, Equatable, Sendable {
-  /// Those of the file by line, then environment, flags and `tune`. Never empty.
+  /// The problems of the file by line, then those of the environment, the flags and `tune`. Never empty.
   package let problems: [Problem]
 
   init(_ problems: [Problem]) {
@@ -11,17 +11,17 @@ package struct ConfigurationError: Error, Equatable, Sendable {
 }
 
 extension ConfigurationError: CustomStringConvertible {
-  /// One line a problem.
+  /// The problems, one per line.
   package var description: String { problems.map(\.description).joined(separator: "\n") }
 }
 
-/// One thing that is wrong: one line that says what, where and how to fix it. Never shows a secret.
+/// A problem of a configuration, described in one line: what is wrong, where, and how to fix it. Never shows a secret.
 package struct Problem: Hashable, Sendable {
-  /// Where it was written.
+  /// The source of the wrong value.
   package let source: SettingSource
-  /// Beginning with the key.
+  /// The description of the problem, which begins with the key.
   package let what: String
-  /// What to do about it.
+  /// The way to fix the problem.
   package let hint: String
 
   struct Order: Comparable {
@@ -44,7 +44,7 @@ package struct Problem: Hashable, Sendable {
 }
 
 extension Problem: CustomStringConvertible {
-  /// Within one line, and without what could steer a terminal, whatever was typed.
+  /// The problem as one line. Characters that could control a terminal are escaped.
   package var description: String {
     ForeignText.line("\(source.place): \(what); \(hint)")
   }

@@ -1,14 +1,14 @@
 import Foundation
 
-/// The files that a configuration is read from. Reading changes nothing and may be repeated.
+/// Gives access to the files that a configuration is read from. Reading changes nothing and may be repeated.
 package protocol ConfigurationFileSystem: Sendable {
-  /// The bytes of a file; nil where there is none. Throws where there is one that cannot be read.
+  /// Returns the bytes of a file; nil if there is none. Throws if the file exists and can't be read.
   func contents(of path: String) throws(UnreadableFile) -> [UInt8]?
 }
 
-/// Why a file that exists could not be read.
+/// The error for a file that exists and can't be read.
 package struct UnreadableFile: Error, Sendable {
-  /// In the system's words.
+  /// The system's description of the failure.
   package var reason: String
 
   package init(reason: String) {
@@ -16,7 +16,7 @@ package struct UnreadableFile: Error, Sendable {
   }
 }
 
-/// The files of this machine. Pipes work too, so that a shell can hand over a secret that is in no file.
+/// Reads the files of this machine. Pipes work too, so that a shell can pass a secret that is in no file.
 package struct LocalFileSystem: ConfigurationFileSystem {
   package init() {}
 
@@ -31,7 +31,7 @@ package struct LocalFileSystem: ConfigurationFileSystem {
     while true {
       let count = fread(&piece, 1, piece.count, file)
       bytes += piece[..<count]
-      // A wrong path (a disk, a log) must not fill the memory.
+      // A wrong path (a disk, a log) must not exhaust the memory.
       if bytes.count > 16 << 20 { throw UnreadableFile(reason: "larger than 16 MiB") }
       if count == 0 { break }
     }

@@ -1,15 +1,15 @@
-/// Reads the configuration: defaults, the file, the environment, then overlays, each over the one before.
+/// Reads the configuration from the defaults, the file, the environment and the overlays. Each source overrides the previous one.
 package struct ConfigurationLoader: Sendable {
-  /// Names the file where `--config` does not.
+  /// The variable that names the file when `--config` does not.
   package static let pathVariable = "TIDEMARK_CONFIG"
-  /// Tried in this order where nobody names a file.
+  /// The paths that are tried, in this order, when no file is named.
   package static let usualPaths = ["tidemark.yaml", "/etc/tidemark.yaml"]
 
   private let fileSystem: any ConfigurationFileSystem
   private let environment: [String: String]
   private let overlays: [Overlay]
 
-  /// - Parameter overlays: flags and tuned values; those with the stronger source win, among equals the later.
+  /// - Parameter overlays: flags and tuned values. The stronger source wins; of equally strong ones the later.
   package init(
     fileSystem: any ConfigurationFileSystem = LocalFileSystem(), environment: [String: String], overlays: [Overlay] = []
   ) {
@@ -18,7 +18,9 @@ package struct ConfigurationLoader: Sendable {
     self.overlays = overlays
   }
 
-  /// - Parameter path: what `--config` says; nil looks in the usual places.
+  /// Loads the configuration.
+  ///
+  /// - Parameter path: the value of `--config`; nil tries the usual paths.
   /// - Throws: all problems of file, environment, overlays and their combinations at once.
   package func load(path: String? = nil) throws(ConfigurationError) -> LoadedConfiguration {
     var resolution = Resolution()
@@ -30,7 +32,7 @@ package struct ConfigurationLoader: Sendable {
     return try resolution.finish(path: used)
   }
 
-  /// Returns the path that was read.
+  /// Reads the file and returns its path; nil if there is no file.
   private func readFile(_ path: String?, into resolution: inout Resolution) -> String? {
     let variable = environment[Self.pathVariable].flatMap { $0.isEmpty ? nil : $0 }
     let named = path ?? variable

@@ -6,10 +6,10 @@ struct LaneItemReader {
   var source: SettingSource
 
   private static let known = ["streams", "start"]
-  /// Keys that are documented for routes of one's own.
+  /// The keys that are documented for custom routes, which this release does not support.
   private static let ofRoutes = ["expires", "trim", "unmatched", "json", "envelope", "routes"]
 
-  /// The items without fault; the faults of the others are among the problems.
+  /// Returns the valid items and adds the faults of the others to the problems.
   func read(_ items: [RawValue], into problems: inout [Problem]) -> [LaneItem] {
     items.enumerated().compactMap { index, item in
       read(item, name: "\(path)[\(index)]", into: &problems)
@@ -62,7 +62,7 @@ struct LaneItemReader {
           pair.value.position, "\(key) is \(pair.value.described(hidingText: false)), not a place in a stream",
           "write oldest, newest or an entry id such as 1795389463124-98")
       case (let other, _) where Self.ofRoutes.contains(other):
-        refuse(pair.position, "\(key) belongs to routes of one's own, which are not in this release", "remove it")
+        refuse(pair.position, "\(key) belongs to custom routes, which this release does not support", "remove it")
       case (let other, _):
         let nearest = NearestName.of(other, in: Self.known)
         refuse(

@@ -1,6 +1,6 @@
 internal import TidemarkCore
 
-/// Finds streams that two items of `lanes`, or an item and the built-in lanes, would both claim.
+/// Finds streams that two items of `lanes`, or an item and the built-in lanes, both match.
 struct LaneOverlaps {
   var configuration: Configuration
   var source: SettingSource
@@ -22,7 +22,7 @@ struct LaneOverlaps {
       if let stream = ownStreams.first(where: { GlobPattern(literal: $0).overlaps(patterns[index]) }) {
         problems.append(
           Problem(
-            source: place(of: item), what: "\(name) matches \(stream), a stream of Tidemark's own",
+            source: place(of: item), what: "\(name) matches \(stream), one of Tidemark's own streams",
             hint: "narrow the pattern, or choose another redis.prefix"))
       }
     }
@@ -33,7 +33,7 @@ struct LaneOverlaps {
     item.position.map { source.moved(to: $0) } ?? source
   }
 
-  /// The built-in lanes, and the streams beside them that agents ask through.
+  /// The streams of the built-in lanes, and the streams for agents' requests.
   private var ownStreams: [String] {
     guard configuration.state.isEnabled else { return [] }
     return ["changes", "requests"].flatMap { kind in

@@ -1,7 +1,7 @@
-/// A configuration without fault, and where each of its values comes from.
+/// A valid configuration with the source of each value.
 package struct LoadedConfiguration: Sendable {
   package let configuration: Configuration
-  /// The file that was read; nil where there was none.
+  /// The file that was read; nil if there was none.
   package let path: String?
   private let sources: [String: SettingSource]
 
@@ -15,16 +15,16 @@ package struct LoadedConfiguration: Sendable {
     self.path = path
   }
 
-  /// Where the value of a key comes from.
+  /// Returns the source of a key's value.
   package func source(of key: String) -> SettingSource { sources[key] ?? .standard }
 
-  /// The file that a secret was read from, to be read again whenever the secret is needed; nil where its value is all there is.
+  /// Returns the file that a secret was read from, so that it can be read again; nil if the secret came from another source.
   package func secretFile(of key: String) -> SecretFile? { secretFiles[key] }
 
-  /// One line of the listing of settings.
+  /// A setting in the listing of settings.
   package struct ReportedSetting: Equatable, Sendable {
     package var key: String
-    /// Redacted; nil where it is unset.
+    /// The value, redacted; nil if it is unset.
     package var value: String?
     package var source: String
   }
@@ -36,29 +36,29 @@ package struct LoadedConfiguration: Sendable {
     }
   }
 
-  /// What somebody should know and that is no error: reserved settings away from their defaults. One line each.
+  /// Warnings that are not errors, one line each: reserved settings that differ from their defaults.
   package var warnings: [String] {
     ConfigurationSchema.keys.compactMap { key in
       guard key.status == .reserved, key.value(in: configuration) != key.value(in: Configuration()) else { return nil }
-      return "\(source(of: key.path).place): \(key.path) is reserved: this release reads it and does not act on it"
+      return "\(source(of: key.path).place): \(key.path) is reserved: this release reads it but ignores it"
     }
   }
 
-  /// Keys that a reload changed.
+  /// The keys that a reload changed.
   package struct Changes: Equatable, Sendable {
-    /// A running worker takes these.
+    /// The changed keys that a running worker applies.
     package var reloadable: [String] = []
-    /// These keep their old value until a restart.
+    /// The changed keys that keep their old value until a restart.
     package var needsRestart: [String] = []
 
     package var isEmpty: Bool { reloadable.isEmpty && needsRestart.isEmpty }
   }
 
-  /// What is different from `old`, in the order of the reference page.
+  /// Returns the differences from `old`, in the order of the reference page.
   package func changes(from old: LoadedConfiguration) -> Changes {
     var changes = Changes()
     for key in ConfigurationSchema.keys where key.value(in: configuration) != key.value(in: old.configuration) {
-      // Each connection reads it again anyway.
+      // Each connection reads the file again, so its content needs no restart.
       if let file = secretFiles[key.path], file.path == old.secretFiles[key.path]?.path { continue }
       if key.isReloadable {
         changes.reloadable.append(key.path)
@@ -69,7 +69,7 @@ package struct LoadedConfiguration: Sendable {
     return changes
   }
 
-  /// What a reload did not put in force, one text for each of these keys, with passwords redacted.
+  /// Returns a text for each of these keys, whose new values a reload did not apply; passwords are redacted.
   package func differences(of keys: [String], from inForce: LoadedConfiguration) -> [String] {
     ConfigurationSchema.keys.filter { keys.contains($0.path) }.map { key in
       let (new, old) = (key.shown(in: configuration) ?? "unset", key.shown(in: inForce.configuration) ?? "unset")
@@ -77,12 +77,12 @@ package struct LoadedConfiguration: Sendable {
     }
   }
 
-  /// What is in force when a running worker reloads `new`: its reloadable settings, and of the others what the worker was started with.
-  /// Throws where these do not go together, and where the file of the worker is gone: its settings would fall back to defaults, or to those of
-  /// a file in another place.
+  /// Returns the configuration in force after a running worker reloads `new`: the reloadable settings of `new` and all others of the
+  /// worker's start. Throws if they can't be combined, or if the worker's file is gone: its settings would silently fall back to the
+  /// defaults, or to a file in another place.
   package func reloading(_ new: LoadedConfiguration) throws(ConfigurationError) -> LoadedConfiguration {
     if let path, new.path != path {
-      let other = new.path.map { ", and \(RawValue.quoted($0)) is another one" } ?? ""
+      let other = new.path.map { ", and \(RawValue.quoted($0)) is a different file" } ?? ""
       throw ConfigurationError([
         Problem(
           source: .file(path, TextPosition(line: 1, column: 1)), what: "the file that this worker was started with is gone\(other)",
@@ -96,7 +96,7 @@ package struct LoadedConfiguration: Sendable {
     return try resolution.finish(path: new.path)
   }
 
-  /// The same with further values over it, as `tidemark tune` sends them; combinations are judged again.
+  /// Returns this configuration with further values over it, as `tidemark tune` sends them. Combinations are checked again.
   package func applying(_ overlays: [Overlay]) throws(ConfigurationError) -> LoadedConfiguration {
     var resolution = Resolution(self, sources: sources)
     for overlay in overlays { resolution.apply(overlay) }

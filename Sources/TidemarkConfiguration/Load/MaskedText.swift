@@ -1,4 +1,4 @@
-/// A YAML text in which keys can be made unique without moving anything else.
+/// A YAML text in which keys can be made unique without moving other text.
 struct MaskedText {
   struct Mask {
     var name: String
@@ -6,7 +6,7 @@ struct MaskedText {
   }
 
   private var scalars: [Unicode.Scalar]
-  /// What stands under the first character of each masked key.
+  /// The masked keys, by the first character of their mask.
   private(set) var masks: [Character: Mask] = [:]
 
   init(_ text: String) {
@@ -19,8 +19,8 @@ struct MaskedText {
     return String(text)
   }
 
-  /// Puts characters of Unicode's private use area in place of a key. False where the key is not written there letter by
-  /// letter (an alias, an escape), or where there are too many.
+  /// Replaces the characters of a key with characters of Unicode's private use area. Returns false if the key is not written there
+  /// literally (an alias, an escape), or if there are too many keys.
   mutating func mask(_ name: String, at position: TextPosition) -> Bool {
     let wanted = Array(name.unicodeScalars)
     guard !wanted.isEmpty, masks.count < 1000, var start = index(of: position) else { return false }

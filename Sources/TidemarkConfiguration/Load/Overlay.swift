@@ -1,4 +1,4 @@
-/// One value from outside the file: a flag, or what `tidemark tune` left in PostgreSQL.
+/// A value from outside the file: from a flag, or from `tidemark tune`, which stores it in PostgreSQL.
 package struct Overlay: Sendable {
   package var key: String
   package var value: String

@@ -1,4 +1,4 @@
-/// A value as it was written, before anybody knows its type.
+/// A value as it was written, before it is parsed as its setting's type.
 struct RawValue: Sendable {
   indirect enum Content: Sendable {
     case null
@@ -11,12 +11,12 @@ struct RawValue: Sendable {
     var key: String
     var position: TextPosition
     var value: RawValue
-    /// Where the same map already has this key.
+    /// The position of the same key earlier in the map; nil if the key is not repeated.
     var earlier: TextPosition?
   }
 
   var content: Content
-  /// Nil outside a file.
+  /// The position in the file; nil for other sources.
   var position: TextPosition?
 
   init(_ content: Content, at position: TextPosition? = nil) {
@@ -24,7 +24,7 @@ struct RawValue: Sendable {
     self.position = position
   }
 
-  /// What it is in words, for messages about a wrong type. The text itself is shown for settings that are no secret.
+  /// Returns a description of the value for messages about a wrong type. The text itself is shown only for settings that are not secret.
   func described(hidingText: Bool) -> String {
     switch content {
     case .null: "empty"
@@ -34,7 +34,7 @@ struct RawValue: Sendable {
     }
   }
 
-  /// Of a bearable length, whatever was typed.
+  /// Returns the text in quotes, shortened to 60 characters.
   static func quoted(_ text: String) -> String {
     "\"\(text.prefix(60))\(text.count > 60 ? "..." : "")\""
   }

@@ -1,7 +1,7 @@
 internal import TidemarkCore
 
 extension Resolution {
-  /// Reads every variable that begins with `TIDEMARK_`. An empty one counts as not given, as Compose files leave them.
+  /// Reads every variable that begins with `TIDEMARK_`. An empty variable counts as unset, because Compose files leave them empty.
   mutating func read(environment: [String: String], fileSystem: any ConfigurationFileSystem) {
     let ours = environment.filter { $0.key.hasPrefix("TIDEMARK_") && !$0.value.isEmpty }
     for (name, value) in ours.sorted(by: { $0.key < $1.key }) where !Self.isSomebodyElses(name, value) {
@@ -27,7 +27,7 @@ extension Resolution {
       report("\(key.path) is given twice, by \(key.environmentName) as well", at: source, hint: "unset one of the two")
       return
     }
-    // The path is not shown: where somebody mistook the variable, it is the secret itself.
+    // The path is not shown: it is the secret itself if a user has confused the two variables.
     do throws(UnreadableFile) {
       guard let bytes = try fileSystem.contents(of: file) else {
         report("\(key.path) is to be read from a file that does not exist", at: source, hint: "correct the path or unset the variable")
@@ -47,12 +47,12 @@ extension Resolution {
   private static let keysByVariable = Dictionary(
     ConfigurationSchema.keys.map { ($0.environmentName, $0) }, uniquingKeysWith: { first, _ in first })
 
-  /// Variables that begin like ours and are not settings. Kubernetes sets `TIDEMARK_SERVICE_HOST`, `TIDEMARK_PORT_9847_TCP` and
-  /// the like in every pod beside a Service called `tidemark`, or `tidemark-metrics`.
+  /// Returns whether a variable with the prefix is not a setting of Tidemark. Kubernetes sets `TIDEMARK_SERVICE_HOST`,
+  /// `TIDEMARK_PORT_9847_TCP` and similar variables in every pod when a Service is named `tidemark` or `tidemark-metrics`.
   private static func isSomebodyElses(_ name: String, _ value: String) -> Bool {
     if name == ConfigurationLoader.pathVariable || name.hasPrefix("TIDEMARK_TEST_") { return true }
     if name.hasSuffix("_SERVICE_HOST") || name.hasSuffix("_SERVICE_PORT") || name.contains("_SERVICE_PORT_") { return true }
-    // Before the next rule: TIDEMARK_PORT_9847_TCP_PORT holds a bare number.
+    // This rule precedes the next one, because TIDEMARK_PORT_9847_TCP_PORT holds a bare number.
     if name.contains(/_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/) { return true }
     return name.hasSuffix("_PORT") && value.contains("://")
   }

@@ -1,5 +1,5 @@
 extension Resolution {
-  /// Reads the text of a file, shown in messages as `name`.
+  /// Reads the text of a file; messages name the file as `name`.
   mutating func read(file name: String, bytes: [UInt8]) {
     let start = TextPosition(line: 1, column: 1)
     guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -33,7 +33,7 @@ extension Resolution {
       if pair.key.contains("."), let key = ConfigurationSchema.key(path) {
         let parts = key.path.split(separator: ".")
         report(
-          "\(RawValue.quoted(pair.key)) is one name to YAML", at: place,
+          "\(RawValue.quoted(pair.key)) is a single name in YAML", at: place,
           hint: "nest it: \(parts.joined(separator: ": { "))\(": ...")\(String(repeating: " }", count: parts.count - 1))")
       } else if let key = ConfigurationSchema.key(path) {
         set(key, pair.value, from: .file(file, pair.value.position ?? pair.position))
@@ -48,7 +48,7 @@ extension Resolution {
   private mutating func readSection(_ pair: RawValue.Pair, path: String, file: String) {
     switch pair.value.content {
     case .map(let pairs): read(pairs, under: path, file: file)
-    case .null: break  // All of its lines are commented out.
+    case .null: break  // All lines of the section are commented out.
     case .text, .list:
       let names = ConfigurationSchema.names(under: path).joined(separator: ", ")
       report(

@@ -1,12 +1,12 @@
-/// A configuration while it is put together: values by rising precedence, and everything that is wrong with them.
+/// A configuration that is being assembled: values of rising precedence, and all their problems.
 struct Resolution {
   private(set) var configuration = Configuration()
-  /// Where each value that is no default comes from.
+  /// The source of each value that is not a default.
   private(set) var sources: [String: SettingSource] = [:]
-  /// The files that secrets were read from, by key: they are read again when they are needed.
+  /// The files that secrets were read from, by key. They are read again when the secrets are needed.
   private(set) var secretFiles: [String: SecretFile] = [:]
   private(set) var problems: [Problem] = []
-  /// Settings with a problem, whose value says nothing: combinations with them are not judged.
+  /// The settings with a problem. Their values are meaningless, so combinations with them are not checked.
   private(set) var broken: Set<String> = []
 
   init() {}
@@ -21,7 +21,7 @@ struct Resolution {
     problems.append(Problem(source: source, what: what, hint: hint))
   }
 
-  /// Puts a value in its place, or reports what is wrong with it.
+  /// Stores a value, or reports its problem.
   mutating func set(_ key: ConfigurationKey, _ raw: RawValue, from source: SettingSource) {
     let before = problems.count
     let value = key.parse(raw, from: source, into: &problems)
@@ -34,12 +34,12 @@ struct Resolution {
     secretFiles[key.path] = nil
   }
 
-  /// A secret was read from this file.
+  /// Records the file that a secret was read from.
   mutating func note(_ key: ConfigurationKey, from file: SecretFile) {
     if key.isSecret, !broken.contains(key.path) { secretFiles[key.path] = file }
   }
 
-  /// Takes over a value that was judged by itself already. Nil: it is the default.
+  /// Copies a value that is already validated. A nil source means the default.
   mutating func take(_ key: ConfigurationKey, from other: Configuration, source: SettingSource?) {
     key.set(key.value(in: other), in: &configuration)
     sources[key.path] = source
@@ -57,7 +57,7 @@ struct Resolution {
     report("\(RawValue.quoted(path).dropFirst().dropLast()) is not a setting", at: source, hint: hint)
   }
 
-  /// A flag or what was tuned. Secrets never come from flags: every user of the machine can read a command line.
+  /// Applies a flag or a tuned value. Secrets are refused from flags, because every user of the machine can read a command line.
   mutating func apply(_ overlay: Overlay) {
     guard let key = ConfigurationSchema.key(overlay.key) else {
       if ConfigurationSchema.isSection(overlay.key) {
@@ -85,11 +85,11 @@ struct Resolution {
     set(key, RawValue(.text(overlay.value)), from: overlay.source)
   }
 
-  /// Judges combinations, then hands over what was put together.
+  /// Checks the combinations and returns the configuration.
   mutating func finish(path: String?) throws(ConfigurationError) -> LoadedConfiguration {
     for combination in Combination.all where broken.isDisjoint(with: combination.keys) {
       guard let fault = combination.fault(configuration) else { continue }
-      // Blame the strongest source: the last that somebody touched.
+      // The strongest source gets the blame, because the user changed it last.
       let blamed = combination.keys.compactMap { sources[$0] }.max { $0.rank < $1.rank } ?? .standard
       report(fault.what, at: blamed, hint: fault.hint)
     }

@@ -8,13 +8,14 @@ package struct SecretFile: Sendable {
     self.fileSystem = fileSystem
   }
 
-  /// What it holds now. Nil where it can't be read, is empty or is not UTF-8: somebody is about to replace it.
+  /// Returns the current secret. Nil if the file can't be read, is empty or is not UTF-8, which happens while it is being replaced.
   package func read() -> String? {
     guard let bytes = try? fileSystem.contents(of: path), let text = Self.text(bytes), !text.isEmpty else { return nil }
     return text
   }
 
-  /// Editors end a file with a newline, which is no part of a password. Only one: a second is there on purpose. Nil for what is not UTF-8.
+  /// Returns the secret in the bytes; nil if they are not UTF-8. One newline at the end is removed, because editors add it; a second one is
+  /// part of the secret.
   static func text(_ bytes: [UInt8]) -> String? {
     guard var text = String(validating: bytes, as: UTF8.self) else { return nil }
     if text.hasSuffix("\r\n") || text.hasSuffix("\n") { text.removeLast() }

@@ -1,21 +1,21 @@
-/// Where a value comes from, the later the stronger.
+/// The source of a value. Later cases override earlier ones.
 package enum SettingSource: Hashable, Sendable {
   case standard
   case file(String, TextPosition)
   case environment(String)
-  /// The flag's name with its dashes.
+  /// A flag; the name includes its dashes.
   case flag(String)
-  /// A command that brings a value of its own, such as `dev` with its servers. Unlike a flag it stands in no command line.
+  /// A command that sets a value itself, such as `dev` with its servers. Unlike a flag, it is in no command line.
   case command(String)
   case tune
 
-  /// For problems: precise to the column.
+  /// The source for problems, precise to the column.
   var place: String {
     if case .file(let path, let position) = self { return "\(path):\(position.line):\(position.column)" }
     return description
   }
 
-  /// For combinations of settings: the strongest source is the one that somebody just changed.
+  /// The strength of the source. For combinations of settings, the strongest source is the one that the user changed last.
   var rank: Int {
     switch self {
     case .standard: 0
@@ -29,7 +29,8 @@ package enum SettingSource: Hashable, Sendable {
 }
 
 extension SettingSource: CustomStringConvertible {
-  /// As listings show it: `default`, `file tidemark.yaml:12`, `environment TIDEMARK_BATCH_MAX_ENTRIES`, `flag --listen`, `command dev`, `tune`.
+  /// The source as listings show it: `default`, `file tidemark.yaml:12`, `environment TIDEMARK_BATCH_MAX_ENTRIES`, `flag --listen`,
+  /// `command dev`, `tune`.
   package var description: String {
     switch self {
     case .standard: "default"

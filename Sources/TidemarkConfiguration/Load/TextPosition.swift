@@ -1,4 +1,4 @@
-/// A place in the configuration file, both from 1. Columns count Unicode scalars.
+/// A position in the configuration file. Lines and columns count from 1; columns count Unicode scalars.
 package struct TextPosition: Hashable, Comparable, Sendable {
   package var line: Int
   package var column: Int

@@ -1,8 +1,8 @@
 import Yams
 
-/// The only place that knows Yams: turns the text of a file into ``RawValue``.
+/// Turns the text of a file into ``RawValue``. No other type uses Yams.
 enum YAMLDocument {
-  /// Why the text could not be read at all. Quotes none of it: it may hold secrets.
+  /// The error for a text that can't be parsed. It quotes nothing, because the text may hold secrets.
   struct Malformed: Error {
     var position: TextPosition
     var what: String
@@ -16,8 +16,7 @@ enum YAMLDocument {
         guard let root = try Yams.compose(yaml: masked.text) else { return RawValue(.null) }
         return value(of: root, masks: masked.masks)
       } catch YamlError.duplicatedKeysInMapping(let names, let context) {
-        // Yams stops at a key given twice. The earlier one is masked and the text read again, so that the rest of the file
-        // is checked as well.
+        // Yams stops at a duplicate key. The earlier one is masked and the text is read again, so that the rest of the file is checked too.
         let position = TextPosition(context.mark)
         guard let name = names.first, masked.mask(name, at: position) else {
           throw Malformed(position: position, what: "a key is given twice in one map", hint: "keep one of the two")
@@ -51,7 +50,7 @@ enum YAMLDocument {
       }
       return RawValue(.map(pairs), at: position)
     case .alias:
-      // Yams resolves aliases while it composes.
+      // Yams resolves aliases while it composes, so no alias is left here.
       return RawValue(.null, at: position)
     }
   }
@@ -68,7 +67,7 @@ enum YAMLDocument {
       let before = text.prefix(offset ?? 0)
       let line = before.count { $0.isNewline } + 1
       return Malformed(
-        position: TextPosition(line: line, column: 1), what: "this is not YAML: \(problem)", hint: "remove that character")
+        position: TextPosition(line: line, column: 1), what: "this is not YAML: \(problem)", hint: "remove this character")
     default:
       return Malformed(
         position: TextPosition(line: 1, column: 1), what: "this is not YAML", hint: "compare it with the sample configuration")

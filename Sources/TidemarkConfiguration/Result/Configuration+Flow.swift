@@ -60,12 +60,12 @@ extension Configuration {
   package struct Pressure: Equatable, Sendable {
     package var slow = Duration.seconds(5)
     package var stop = Duration.seconds(60)
-    /// Percent of Redis' `maxmemory`.
+    /// A percentage of Redis' `maxmemory`.
     package var memory = 80
     package var enforce = false
   }
 
-  /// What becomes of a lane whose stream is not the one that was read.
+  /// The policy for a lane whose stream was replaced.
   package enum Rewind: String, CaseIterable, Sendable {
     case halt, resume, reseed
   }
@@ -74,9 +74,9 @@ extension Configuration {
     package var checkpoints = Duration.seconds(30 * 86_400)
     package var snapshotsPerSession = 3
     package var deadLettersResolved = Duration.seconds(90 * 86_400)
-    /// Nil: for ever. Reserved.
+    /// Reserved. Nil keeps changes forever.
     package var changes: Duration?
-    /// Nil: for ever. Reserved.
+    /// Reserved. Nil keeps messages forever.
     package var messages: Duration?
   }
 }

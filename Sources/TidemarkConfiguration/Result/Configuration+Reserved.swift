@@ -1,21 +1,21 @@
-/// What this release reads and validates, and does not act on yet.
+/// The settings that this release reads and validates but ignores.
 extension Configuration {
   package struct Snapshot: Equatable, Sendable {
     package var everyChanges = 200
     package var every = Duration.seconds(300)
-    /// Change types that ask for a snapshot.
+    /// The change types that trigger a snapshot.
     package var on = ["session.ended", "outcome.recorded"]
   }
 
   package struct Reconcile: Equatable, Sendable {
     package var interval = Duration.seconds(60)
-    /// Sessions a second at most.
+    /// The largest number of sessions to compare per second.
     package var rate = 2000
   }
 
   package struct Hot: Equatable, Sendable {
     package var messages = 200
-    /// Zero: never.
+    /// The idle time after which a session leaves Redis; zero means never.
     package var evictIdleAfter = Duration.zero
   }
 }

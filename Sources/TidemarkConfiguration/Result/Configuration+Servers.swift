@@ -30,7 +30,7 @@ extension Configuration {
     package var lockTimeout = Duration.seconds(5)
   }
 
-  /// Status page, metrics and probes.
+  /// The status page, the metrics and the probes.
   package struct HTTP: Equatable, Sendable {
     package var listen = ListenAddress.address(host: "127.0.0.1", port: 9847)
     package var tokenFile: String?

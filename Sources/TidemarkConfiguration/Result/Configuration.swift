@@ -1,13 +1,13 @@
-/// Every setting, checked and typed: what the rest of Tidemark is given.
+/// Every setting, validated and typed.
 ///
-/// The initial values here are the defaults; ``ConfigurationSchema`` names, documents and reads each of them. Memberwise
-/// copies are cheap values, so a reload makes a new one and compares.
+/// The initial values here are the defaults; ``ConfigurationSchema`` names, documents and parses each setting. Copies are cheap, so a
+/// reload makes a new value and compares it.
 package struct Configuration: Equatable, Sendable {
   package var redis = Redis()
   package var postgres = Postgres()
   package var state = State()
   package var lanes: [LaneItem] = []
-  /// How fast a pattern finds a new stream.
+  /// The interval at which patterns look for new streams.
   package var discover = Duration.seconds(1)
   package var batch = Batch()
   package var buffer = Buffer()

@@ -1,18 +1,18 @@
 package import TidemarkCore
 
-/// One item of `lanes:`: streams that are lanes beside the built-in ones.
+/// An item of `lanes:`: streams that are lanes beside the built-in ones.
 package struct LaneItem: Sendable {
   /// A stream's name, or a glob pattern of names.
   package var streams: String
-  /// Where reading begins; used once, when the lane has no cursor yet.
+  /// The position where reading begins; used once, when the lane has no cursor yet.
   package var start: Start
-  /// Where it was written, for messages; no part of what it means.
+  /// The position in the file, for messages. It does not affect equality.
   var position: TextPosition?
 
   package enum Start: Hashable, Sendable {
     case oldest
     case newest
-    /// What follows this entry.
+    /// Reading begins after this entry.
     case after(EntryID)
   }
 
@@ -23,12 +23,12 @@ package struct LaneItem: Sendable {
 
   package var pattern: GlobPattern { GlobPattern(streams) }
 
-  /// Whether ``streams`` has to be looked for, rather than being one name.
+  /// Whether ``streams`` is a pattern instead of a name.
   package var isPattern: Bool { streams.contains { "*?[\\".contains($0) } }
 }
 
 extension LaneItem: Equatable {
-  /// A line moved within the file is no change of the configuration.
+  /// Compares the meaning of two items: a line that moved within the file is not a change.
   package static func == (left: LaneItem, right: LaneItem) -> Bool {
     left.streams == right.streams && left.start == right.start
   }
@@ -43,7 +43,7 @@ extension LaneItem.Start: CustomStringConvertible {
     }
   }
 
-  /// Nil for anything but `oldest`, `newest` and an entry id.
+  /// Parses `oldest`, `newest` and entry ids; nil for other texts.
   package init?(_ text: String) {
     switch text {
     case "oldest": self = .oldest

@@ -1,5 +1,5 @@
 extension ConfigurationKey {
-  /// Reads a value of any shape. Nil where something is wrong, which is then among the problems.
+  /// Parses a value of any shape. Returns nil after adding to the problems if it is wrong.
   func parse(_ raw: RawValue, from source: SettingSource, into problems: inout [Problem]) -> ParsedValue? {
     let source = raw.position.map { source.moved(to: $0) } ?? source
     func refuse(_ what: String, _ hint: String) -> ParsedValue? {
@@ -42,7 +42,7 @@ extension ConfigurationKey {
     return texts.count == items.count ? .list(texts) : nil
   }
 
-  /// The environment and flags give `lanes` as YAML in one line.
+  /// Parses the value of `lanes` from the environment or a flag, which give it as YAML in one line.
   private func parseLanes(yaml: String, from source: SettingSource, into problems: inout [Problem]) -> ParsedValue? {
     guard let document = try? YAMLDocument.parse(yaml), case .list(let items) = document.content else {
       problems.append(Problem(source: source, what: "\(path) is \(RawValue.quoted(yaml)), not a list of maps", hint: kind.hint))
@@ -53,7 +53,7 @@ extension ConfigurationKey {
 }
 
 extension SettingSource {
-  /// The same file at another place. Other sources have no places.
+  /// Returns the source with another position in the same file. Other sources have no positions and are returned unchanged.
   func moved(to position: TextPosition) -> SettingSource {
     if case .file(let path, _) = self { return .file(path, position) }
     return self

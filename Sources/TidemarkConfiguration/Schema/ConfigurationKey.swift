@@ -1,4 +1,4 @@
-/// One setting: everything that is known about it, in one place.
+/// One setting with its name, type, range, traits and documentation.
 package struct ConfigurationKey: Sendable {
   package struct Traits: OptionSet, Sendable {
     package let rawValue: Int
@@ -7,15 +7,15 @@ package struct ConfigurationKey: Sendable {
       self.rawValue = rawValue
     }
 
-    /// A running worker takes a new value on SIGHUP.
+    /// A running worker applies a new value on SIGHUP.
     package static let reloadable = Traits(rawValue: 1)
-    /// `tidemark tune` changes it in running workers.
+    /// `tidemark tune` changes the value in running workers.
     package static let tunable = Traits(rawValue: 2)
-    /// Never shown, never from a flag.
+    /// The value is never shown and never taken from a flag.
     package static let secret = Traits(rawValue: 4)
-    /// May be left without a value.
+    /// The setting may be unset.
     package static let optional = Traits(rawValue: 8)
-    /// Read and validated, not acted on by this release.
+    /// The setting is read and validated, but this release ignores it.
     package static let reserved = Traits(rawValue: 16)
 
     static let live: Traits = [.reloadable, .tunable]
@@ -26,10 +26,10 @@ package struct ConfigurationKey: Sendable {
     case reserved
   }
 
-  /// Such as `batch.max_entries`.
+  /// The name, such as `batch.max_entries`.
   package let path: String
   package let kind: ValueKind
-  /// For an operator: its effect, and when to change it.
+  /// The text for operators: the setting's effect, and when to change it.
   package let documentation: String
   private let traits: Traits
   private let write: @Sendable (inout Configuration, ParsedValue) -> Void
@@ -55,15 +55,15 @@ package struct ConfigurationKey: Sendable {
   package var isOptional: Bool { traits.contains(.optional) }
   package var status: Status { traits.contains(.reserved) ? .reserved : .effective }
 
-  /// `TIDEMARK_BATCH_MAX_ENTRIES`. With `_FILE` behind it, the name of a file that holds the value.
+  /// The environment variable, such as `TIDEMARK_BATCH_MAX_ENTRIES`. With `_FILE` appended, the variable names a file that holds the value.
   package var environmentName: String {
     "TIDEMARK_" + path.uppercased().replacing(".", with: "_")
   }
 
-  /// The default as a person would write it; nil for none.
+  /// The default as a user would write it; nil if there is none.
   package var defaultText: String? { value(in: Configuration()).text }
 
-  /// The value within a configuration, secrets and all: to compare, never to show.
+  /// Returns the value within a configuration, including secrets, for comparison only; it must not be shown.
   func value(in configuration: Configuration) -> ParsedValue {
     let value = read(configuration)
     if case .percent = kind, case .integer(let number) = value { return .percent(number) }
@@ -74,7 +74,7 @@ package struct ConfigurationKey: Sendable {
     write(&configuration, value)
   }
 
-  /// The value as listings may show it; nil where it is unset.
+  /// Returns the value as listings may show it; nil if it is unset.
   package func shown(in configuration: Configuration) -> String? {
     guard let text = value(in: configuration).text else { return nil }
     if isSecret { return Secret.mask }

@@ -1,4 +1,4 @@
-/// Settings whose names are settled and whose work comes with a later release.
+/// The settings whose names are final and whose functions come with a later release.
 extension ConfigurationSchema {
   private static let later: ConfigurationKey.Traits = [.reloadable, .tunable, .reserved]
 
@@ -7,24 +7,24 @@ extension ConfigurationSchema {
     [
       ConfigurationKey(
         "snapshot.every_changes", \.snapshot.everyChanges, .integer(1...1_000_000_000), later,
-        "A snapshot after so many changes of a session."),
+        "The number of changes of a session after which a snapshot is taken."),
       ConfigurationKey(
         "snapshot.every", \.snapshot.every, .duration(.seconds(1)...(.seconds(30 * 86_400))), later,
-        "A snapshot of a session that changed within this time."),
+        "The interval at which a session that has changed gets a snapshot."),
       ConfigurationKey(
         "snapshot.on", \.snapshot.on, .list, later,
-        "Types of changes that call for a snapshot at once."),
+        "The types of changes that trigger a snapshot at once."),
     ])
 
   static let reconcile = Section(
-    "reconcile", "Comparing Redis with PostgreSQL.",
+    "reconcile", "The comparison of Redis with PostgreSQL.",
     [
       ConfigurationKey(
         "reconcile.interval", \.reconcile.interval, .duration(.seconds(1)...(.seconds(86_400))), later,
-        "How often what changed is compared."),
+        "The interval at which changed sessions are compared."),
       ConfigurationKey(
         "reconcile.rate", \.reconcile.rate, .integer(1...1_000_000), later,
-        "Sessions compared in a second at most."),
+        "The largest number of sessions to compare per second."),
     ])
 
   static let hot = Section(
@@ -32,9 +32,9 @@ extension ConfigurationSchema {
     [
       ConfigurationKey(
         "hot.messages", \.hot.messages, .integer(0...100_000), .reserved,
-        "Messages of a session that stay in Redis."),
+        "The number of messages of a session that stay in Redis."),
       ConfigurationKey(
         "hot.evict_idle_after", \.hot.evictIdleAfter, .duration(.zero...(.seconds(365 * 86_400))), .reserved,
-        "An idle, durable session leaves Redis after this time. 0 means never."),
+        "The time after which an idle, durable session leaves Redis. 0 means never."),
     ])
 }

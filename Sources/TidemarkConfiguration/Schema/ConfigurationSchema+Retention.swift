@@ -3,25 +3,26 @@ extension ConfigurationSchema {
 
   static let retention = Section(
     "retention",
-    "How long PostgreSQL keeps what is not the state itself. One worker removes in the background what is older, a little at a time; what is "
-      + "kept for ever is in [sizing](sizing.md#what-grows-and-what-ends-it).",
+    "The time for which PostgreSQL keeps rows other than the state itself. One worker removes older rows in the background, a few at a time; "
+      + "[sizing](sizing.md#what-grows-and-what-ends-it) lists the rows that are kept forever.",
     [
       ConfigurationKey(
         "retention.checkpoints", \.retention.checkpoints, .duration(kept), .live,
-        "How long rows of `checkpoints` are kept. The newest one of each lane stays however old it is."),
+        "The time for which rows of `checkpoints` are kept. The newest row of each lane is never removed."),
       ConfigurationKey(
         "retention.snapshots_per_session", \.retention.snapshotsPerSession, .integer(1...10_000), .live,
-        "How many snapshots of a session are kept, the newest by position."),
+        "The number of snapshots that are kept of each session, the newest by position."),
       ConfigurationKey(
         "retention.dead_letters_resolved", \.retention.deadLettersResolved, .duration(kept), .live,
-        "How long a dead letter is kept after it was replayed or discarded. Longer where its stream still holds the entry; an open one stays "
-          + "for ever."),
+        "The time for which a dead letter is kept after it was replayed or discarded. It is kept longer while its stream still holds the entry; "
+          + "open dead letters are kept forever."),
       ConfigurationKey(
         "retention.changes", \.retention.changes, .duration(kept), [.reloadable, .tunable, .optional, .reserved],
-        "How long rows of `changes` are kept. Left out, for ever, as in this release in any case: the audit trail is also what knows an entry that is "
-          + "read again, and may only go together with what `forget` erases."),
+        "The time for which rows of `changes` are kept. If unset, and in this release always, they are kept forever: the audit trail also "
+          + "identifies entries that are read again, and may be removed only together with the data that `forget` erases."),
       ConfigurationKey(
         "retention.messages", \.retention.messages, .duration(kept), [.reloadable, .tunable, .optional, .reserved],
-        "How long messages are kept. Left out, for ever, as in this release in any case: a snapshot counts on the messages before it."),
+        "The time for which messages are kept. If unset, and in this release always, they are kept forever: a snapshot refers to earlier "
+          + "messages."),
     ])
 }

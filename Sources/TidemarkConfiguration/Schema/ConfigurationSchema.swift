@@ -1,10 +1,10 @@
 internal import TidemarkCore
 
-/// All settings, in the order of the reference page. Whatever reads, lists, checks or documents settings derives from here.
+/// All settings, in the order of the reference page. All code that reads, lists, checks or documents settings uses this schema.
 package enum ConfigurationSchema {
   /// A group of settings on the reference page.
   package struct Section: Sendable {
-    /// As in the file; empty for the settings at its top level.
+    /// The name in the file; empty for the settings at the file's top level.
     package let name: String
     package let documentation: String
     package let keys: [ConfigurationKey]
@@ -25,10 +25,10 @@ package enum ConfigurationSchema {
 
   private static let byPath = Dictionary(keys.map { ($0.path, $0) }) { first, _ in first }
 
-  /// The setting of this name, such as `batch.max_entries`.
+  /// Returns the setting with this name, such as `batch.max_entries`.
   package static func key(_ path: String) -> ConfigurationKey? { byPath[path] }
 
-  /// Names of what may stand directly under a section (`""`: at the top of the file).
+  /// Returns the names that may be directly under a section (`""` is the top of the file).
   static func names(under section: String) -> [String] {
     let prefix = section.isEmpty ? "" : section + "."
     var names: [String] = []
@@ -39,25 +39,25 @@ package enum ConfigurationSchema {
     return names
   }
 
-  /// Whether settings stand under this name.
+  /// Returns whether there are settings under this name.
   static func isSection(_ path: String) -> Bool {
     keys.contains { $0.path.hasPrefix(path + ".") }
   }
 
-  /// The setting that a wrong name most likely meant.
+  /// Returns the setting that a wrong name most likely meant.
   static func nearest(to path: String) -> String? {
     let cut = path.lastIndex(of: ".")
     let section = cut.map { String(path[..<$0]) } ?? ""
     let name = cut.map { String(path[path.index(after: $0)...]) } ?? path
     let siblings = names(under: section)
     if let sibling = NearestName.of(name, in: siblings) { return section.isEmpty ? sibling : "\(section).\(sibling)" }
-    // Right name, wrong section; but only where one setting has that name.
+    // The name may be right and the section wrong; this counts only if exactly one setting has the name.
     let namesakes = keys.filter { $0.path.hasSuffix("." + name) }
     if namesakes.count == 1 { return namesakes[0].path }
     return NearestName.of(path, in: keys.map(\.path))
   }
 
-  /// Reads one setting by itself, as `tidemark tune` does. Combinations with other settings are not looked at: see
+  /// Parses one setting by itself, as `tidemark tune` does. Combinations with other settings are not checked; see
   /// ``LoadedConfiguration/applying(_:)``.
   package static func parse(key path: String, value: String) throws(ConfigurationError) -> Setting {
     var resolution = Resolution()

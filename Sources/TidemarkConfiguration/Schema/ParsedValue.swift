@@ -1,4 +1,4 @@
-/// A checked value of one of the types that a setting can have.
+/// A valid value of one of the types that a setting may have.
 package enum ParsedValue: Equatable, Sendable {
   case unset
   case text(String)
@@ -10,7 +10,7 @@ package enum ParsedValue: Equatable, Sendable {
   case list([String])
   case lanes([LaneItem])
 
-  /// As a person would write it; nil for unset.
+  /// The value as a user would write it; nil if it is unset.
   package var text: String? {
     switch self {
     case .unset: nil

@@ -1,14 +1,14 @@
-/// A checked value for one key, by itself.
+/// A valid value for one key.
 package struct Setting: Sendable {
   package let key: ConfigurationKey
   package let value: ParsedValue
 
-  /// Puts the value in its place.
+  /// Stores the value in a configuration.
   package func apply(to configuration: inout Configuration) {
     key.set(value, in: &configuration)
   }
 
-  /// As listings may show it; nil where it is unset.
+  /// The value as listings may show it; nil if it is unset.
   package var shown: String? {
     var configuration = Configuration()
     apply(to: &configuration)

@@ -1,11 +1,11 @@
 /// A Swift type that a setting can be stored as.
 protocol SettingValue: Equatable, Sendable {
-  /// Nil for a value of another type, which the schema rules out.
+  /// Converts a parsed value; nil for a value of another type, which the schema rules out.
   init?(_ value: ParsedValue)
   var parsed: ParsedValue { get }
 }
 
-/// What a list among the settings is made of.
+/// A type of the items of a list setting.
 protocol SettingListItem: Equatable, Sendable {
   static func items(of value: ParsedValue) -> [Self]?
   static func parsed(_ items: [Self]) -> ParsedValue

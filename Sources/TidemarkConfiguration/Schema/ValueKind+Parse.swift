@@ -1,13 +1,13 @@
 internal import TidemarkCore
 
 extension ValueKind {
-  /// What is wrong with a value, to be put behind its key: `is "many", not a whole number`.
+  /// The error for a wrong value. Its text follows the key: `is "many", not a whole number`.
   struct Mismatch: Error {
     var what: String
     var hint: String
   }
 
-  /// Reads a text. Lists are read by ``ConfigurationKey``; here a list is a text with commas, as the environment has it.
+  /// Parses a text. Lists are parsed by ``ConfigurationKey``; here a list is a text with commas, as in the environment.
   func parse(_ text: String, isSecret: Bool) throws(Mismatch) -> ParsedValue {
     switch self {
     case .text, .path: return try parseText(text, isSecret: isSecret)
@@ -34,7 +34,7 @@ extension ValueKind {
       }
       return .text(text)
     case .list, .lanes:
-      // Brackets are left out by most and pasted from a listing by some.
+      // Users usually leave out the brackets, but may paste them from a listing.
       let isBracketed = text.hasPrefix("[") && text.hasSuffix("]") && text.count > 1
       let items = (isBracketed ? text.dropFirst().dropLast() : text[...]).split(separator: ",")
       return .list(items.map(Self.trimmed).filter { !$0.isEmpty })
@@ -69,12 +69,12 @@ extension ValueKind {
   private func parseText(_ text: String, isSecret: Bool) throws(Mismatch) -> ParsedValue {
     guard !text.isEmpty else { throw Mismatch(what: "is empty", hint: "give it a value or leave the line out") }
     guard !text.unicodeScalars.contains("\0") else {
-      throw Mismatch(what: "holds a NUL character", hint: "write it without")
+      throw Mismatch(what: "contains a NUL character", hint: "remove the character")
     }
     return .text(text)
   }
 
-  /// A list of hosts, and of Sentinels the service that they are asked for.
+  /// Checks a list of hosts and, for Sentinels, the name of the service.
   private func checkNodes(_ parts: ServerURL.Parts) throws(Mismatch) {
     let isSentinel = parts.scheme.hasSuffix("+sentinel")
     let form =
@@ -82,23 +82,23 @@ extension ValueKind {
     for host in parts.host.split(separator: ",", omittingEmptySubsequences: false) {
       let hasPort = host.contains(":") && !host.hasSuffix("]")
       guard !host.isEmpty, ListenAddress(hasPort ? String(host) : "\(host):6379") != nil else {
-        throw Mismatch(what: "has a host that is empty, or a port that is no number", hint: "write it as \(form)")
+        throw Mismatch(what: "has an empty host, or a port that is not a number", hint: "write it as \(form)")
       }
     }
     let words = parts.path.split(separator: "/")
     let isFine =
       isSentinel ? (1...2).contains(words.count) && (words.count < 2 || UInt16(words[1]) != nil) : words.isEmpty || words == ["0"]
     guard isFine, parts.query == nil else {
-      throw Mismatch(what: isSentinel ? "names no service" : "has more than hosts behind it", hint: "write it as \(form)")
+      throw Mismatch(what: isSentinel ? "names no service" : "has something other than hosts after the scheme", hint: "write it as \(form)")
     }
   }
 
-  /// Shows nothing of the text: what is no URL may still hold a password.
+  /// Parses a URL. Messages show nothing of the text, because an invalid URL may still contain a password.
   private func parseURL(_ text: String, schemes: [String]) throws(Mismatch) -> ParsedValue {
     guard let parts = ServerURL(text).parts, !text.contains(where: { $0.isWhitespace }),
       text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
     else { throw Mismatch(what: "is not a URL", hint: hint) }
-    guard schemes.contains(String(parts.scheme)) else { throw Mismatch(what: "has another scheme than \(schemes[0])://", hint: hint) }
+    guard schemes.contains(String(parts.scheme)) else { throw Mismatch(what: "has a scheme other than \(schemes[0])://", hint: hint) }
     if parts.scheme == "unix" {
       guard parts.host.isEmpty, parts.path.count > 1, parts.query.map({ $0.hasPrefix("db=") && UInt16($0.dropFirst(3)) != nil }) ?? true
       else { throw Mismatch(what: "is not the path of a socket", hint: "write it as unix:///run/redis/redis.sock?db=0") }
@@ -107,13 +107,13 @@ extension ValueKind {
     } else if schemes.contains("redis") {
       let hasPort = parts.host.contains(":") && !parts.host.hasSuffix("]")
       guard ListenAddress(hasPort ? String(parts.host) : "\(parts.host):6379") != nil else {
-        throw Mismatch(what: "has no host, or a port that is no number", hint: "write it as \(schemes[0])://127.0.0.1:6379/0")
+        throw Mismatch(what: "has no host, or a port that is not a number", hint: "write it as \(schemes[0])://127.0.0.1:6379/0")
       }
       guard parts.path.isEmpty || parts.path == "/" || UInt16(parts.path.dropFirst()) != nil else {
-        throw Mismatch(what: "has a database that is no number", hint: "end it with /0 or another number")
+        throw Mismatch(what: "has a database that is not a number", hint: "end it with /0 or another number")
       }
       guard parts.query == nil else {
-        throw Mismatch(what: "has parameters behind a ?, which Redis URLs do not have", hint: "use the settings of redis.tls instead")
+        throw Mismatch(what: "has parameters after a ?, which Redis URLs do not have", hint: "use the settings of redis.tls instead")
       }
     }
     return .text(text)
@@ -131,14 +131,14 @@ extension ValueKind {
   private func parseIdentifier(_ text: String) throws(Mismatch) -> ParsedValue {
     guard !text.isEmpty else { throw Mismatch(what: "is empty", hint: hint) }
     guard !text.hasPrefix("pg_"), text != "information_schema" else {
-      throw Mismatch(what: "is \(RawValue.quoted(text)), which PostgreSQL keeps for itself", hint: hint)
+      throw Mismatch(what: "is \(RawValue.quoted(text)), which PostgreSQL reserves", hint: hint)
     }
     let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }
     guard isPlain, text.first?.isNumber == false else {
       throw Mismatch(what: "is \(RawValue.quoted(text)), not \(noun)", hint: hint)
     }
     guard text.utf8.count <= 63 else {
-      throw Mismatch(what: "is longer than 63 bytes, where PostgreSQL would cut it", hint: "choose a shorter name")
+      throw Mismatch(what: "is longer than 63 bytes, which PostgreSQL would truncate", hint: "choose a shorter name")
     }
     return .text(text)
   }

@@ -15,7 +15,7 @@ package enum ValueKind: Sendable {
   case list
   case lanes
 
-  /// For the reference page.
+  /// The type on the reference page.
   package var title: String {
     switch self {
     case .text: "text"
@@ -35,7 +35,7 @@ package enum ValueKind: Sendable {
     }
   }
 
-  /// What a person is told who wrote something else, such as `a size`.
+  /// The expected type in a message about a wrong value, such as `a size`.
   var noun: String {
     switch self {
     case .text, .prefix, .path: "a text"
@@ -52,7 +52,7 @@ package enum ValueKind: Sendable {
     }
   }
 
-  /// How to fix a value of a wrong type, with an example.
+  /// The hint for a wrong value, with an example.
   var hint: String {
     switch self {
     case .text: "write a text, in quotes where it has : or #"
@@ -72,10 +72,10 @@ package enum ValueKind: Sendable {
     }
   }
 
-  /// The schemes that most need; the page of the settings has them all.
+  /// Returns the schemes that most users need; the reference page lists all of them.
   private static func common(_ schemes: [String]) -> [String] { schemes.filter { !$0.contains("+") } }
 
-  /// Whether a value in the text may carry a password even where the key is no secret.
+  /// Whether a value may contain a password even though its key is not secret.
   var mayHoldPassword: Bool {
     if case .url = self { true } else { false }
   }

@@ -12,10 +12,10 @@ package struct ByteCount: Hashable, Comparable, Sendable {
 
   package static func < (left: ByteCount, right: ByteCount) -> Bool { left.bytes < right.bytes }
 
-  /// Largest first. Decimal units (`MB`) are left out: half of the world reads them as binary.
+  /// The units, largest first. Decimal units (`MB`) are left out, because many people read them as binary.
   private static let units: [(name: String, shift: Int)] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10), ("B", 0)]
 
-  /// Nil for anything but digits and one of the units, and for what does not fit 63 bits.
+  /// Parses digits with an optional unit; nil for other texts, and for values that do not fit into 63 bits.
   package init?(_ text: some StringProtocol) {
     let digits = text.prefix { $0.isASCII && $0.isNumber }
     guard !digits.isEmpty, let count = Int(digits) else { return nil }
@@ -28,7 +28,7 @@ package struct ByteCount: Hashable, Comparable, Sendable {
 }
 
 extension ByteCount: CustomStringConvertible {
-  /// In the largest unit that says it exactly.
+  /// The number in the largest unit that represents it exactly.
   package var description: String {
     for unit in Self.units where bytes != 0 && bytes % (1 << unit.shift) == 0 {
       return "\(bytes >> unit.shift)\(unit.name)"

@@ -1,12 +1,12 @@
-/// Durations as an operator writes them: `0ms`, `5s`, `1m`, `24h`, `30d`, `1h30m`.
+/// Durations as operators write them: `0ms`, `5s`, `1m`, `24h`, `30d`, `1h30m`.
 extension Duration {
-  /// Largest first, in milliseconds.
+  /// The units, largest first, in milliseconds.
   private static let units: [(name: String, milliseconds: Int)] = [
     ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
   ]
 
-  /// Reads numbers with units, the larger unit first, each at most once. A bare number is refused, but for `0`: milliseconds
-  /// and seconds are too easily mixed up.
+  /// Parses numbers with units, the larger unit first, each at most once. A number without a unit is refused, except `0`, because
+  /// milliseconds and seconds are easily confused.
   package init?(settingText text: some StringProtocol) {
     if text == "0" {
       self = .zero
@@ -30,13 +30,13 @@ extension Duration {
     self = .milliseconds(total)
   }
 
-  /// Whole milliseconds.
+  /// The duration in whole milliseconds.
   package var wholeMilliseconds: Int {
     let (seconds, attoseconds) = components
     return Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
   }
 
-  /// The shortest text that ``init(settingText:)`` reads back as this value. A single day stays `24h`, as people say it.
+  /// The shortest text that ``init(settingText:)`` parses as this value. A single day is written `24h`, as people say it.
   package var settingText: String {
     var rest = wholeMilliseconds
     guard rest != 0 else { return "0s" }

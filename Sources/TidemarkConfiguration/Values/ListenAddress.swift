@@ -1,11 +1,11 @@
 internal import TidemarkCore
 
-/// Where the HTTP server listens: `off`, or `host:port` with an IPv6 host in brackets.
+/// The address of the HTTP server: `off`, or `host:port` with an IPv6 host in brackets.
 package enum ListenAddress: Hashable, Sendable {
   case off
   case address(host: String, port: Int)
 
-  /// Nil where host or port is missing. Port 0 lets the system choose one.
+  /// Parses an address; nil if host or port is missing. Port 0 lets the system choose a port.
   package init?(_ text: String) {
     if text == "off" {
       self = .off
@@ -24,7 +24,7 @@ package enum ListenAddress: Hashable, Sendable {
     self = .address(host: String(host), port: Int(port))
   }
 
-  /// Whether only this machine can reach it. A name other than `localhost` is taken as reachable from elsewhere.
+  /// Whether only this machine can reach the address. A name other than `localhost` counts as reachable from elsewhere.
   package var isLoopback: Bool {
     switch self {
     case .off: true

@@ -1,13 +1,13 @@
-/// A password. It prints as `***` wherever it is interpolated, dumped or logged by mistake.
+/// A password. It prints as `***` when it is interpolated, dumped or logged by mistake.
 package struct Secret: Hashable, Sendable {
-  /// The secret itself, for the one place that sends it to a server.
+  /// The secret itself, only for the code that sends it to a server.
   package let value: String
 
   package init(_ value: String) {
     self.value = value
   }
 
-  /// What stands in a secret's place.
+  /// The text that is shown instead of a secret.
   package static let mask = "***"
 }
 

@@ -1,26 +1,26 @@
-/// The address of a server, which may carry a password: only ``text`` has it, every other view is redacted.
+/// The address of a server, which may contain a password. Only ``text`` contains it; every other view is redacted.
 package struct ServerURL: Hashable, Sendable {
-  /// As it was written, password and all. For the connection only.
+  /// The URL as it was written, including its password. Only for the connection.
   package let text: String
 
   package init(_ text: String) {
     self.text = text
   }
 
-  /// What stands between `://` and the end, cut into its parts. Parts are as written, not percent-decoded.
+  /// The parts of the text after `://`, as they were written, not percent-decoded.
   package struct Parts: Equatable, Sendable {
     package var scheme: Substring
     package var user: Substring?
     package var password: Substring?
     package var host: Substring
-    /// With its leading `/`, or empty.
+    /// The path with its leading `/`, or empty.
     package var path: Substring
-    /// Without its leading `?`; nil where there is none.
+    /// The query without its leading `?`; nil if there is none.
     package var query: Substring?
   }
 
-  /// Nil for a text without `scheme://`, and where nobody can say where a password ends: with an `@` outside the user part,
-  /// which has to be written `%40`, and with a parameter that has no `=`, where an `&` should be `%26`.
+  /// The parts; nil for a text without `scheme://`, and for a text in which the end of the password is ambiguous: one with an `@` outside
+  /// the user part, which must be written `%40`, or with a parameter that has no `=`, where an `&` should be `%26`.
   package var parts: Parts? {
     guard let separator = text.firstRange(of: "://") else { return nil }
     let rest = text[separator.upperBound...]
@@ -42,13 +42,13 @@ package struct ServerURL: Hashable, Sendable {
     return parts
   }
 
-  /// Whether a password stands in it, as part of the user or as a parameter. True where that cannot be told.
+  /// Whether the URL contains a password, in its user part or as a parameter. True if that is ambiguous.
   package var hasPassword: Bool {
     guard let parts else { return text.contains("@") || Self.namesSecret(text[...]) }
     return parts.password != nil || parts.query.map(Self.parameters)?.contains { Self.namesSecret($0.name) } == true
   }
 
-  /// With `***` for every password.
+  /// The URL with `***` instead of every password.
   package var redacted: String {
     guard let parts else { return Secret.mask }
     var shown = "\(parts.scheme)://"
@@ -72,8 +72,8 @@ package struct ServerURL: Hashable, Sendable {
     }
   }
 
-  /// libpq takes `password` and `sslpassword` as parameters and decodes their names, so `p%61ssword` is one too. A name that
-  /// is percent-encoded at all has no honest reason to be.
+  /// Returns whether a parameter is a secret. libpq takes `password` and `sslpassword` as parameters and decodes their names, so
+  /// `p%61ssword` is one too. A percent-encoded name has no legitimate use.
   private static func namesSecret(_ name: Substring) -> Bool {
     let name = name.lowercased()
     return ["password", "passphrase", "secret", "%"].contains { name.contains($0) }
