@@ -21,7 +21,7 @@ import Testing
   private func budget(_ check: ExpectedStream, cost: ObservationBudget.Cost = dear, facts: String = "facts") -> ObservationBudget {
     var budget = ObservationBudget()
     #expect(budget.effort(for: check, over: 1, now: epoch) == .whole)
-    budget.looked(at: check, over: 1, Self.observed, facts: facts, cost: cost, now: epoch)
+    budget.inspected(check, over: 1, Self.observed, facts: facts, cost: cost, now: epoch)
     return budget
   }
 
@@ -73,7 +73,7 @@ import Testing
     var budget = budget(Self.check())
     var other = Self.check()
     other.lane = "other"
-    budget.looked(at: other, over: 1, Self.observed, facts: "", cost: Self.dear, now: epoch.advanced(by: .seconds(4_000)))
+    budget.inspected(other, over: 1, Self.observed, facts: "", cost: Self.dear, now: epoch.advanced(by: .seconds(4_000)))
     #expect(budget.effort(for: Self.check(mayBeDeferred: true), over: 1, now: epoch.advanced(by: .seconds(4_000))) == .whole)
   }
 }

@@ -155,7 +155,7 @@ extension LaneScheduler {
   /// These streams may have gone: they are compared with what is expected of them before others are.
   package mutating func checkSoon(_ names: some Sequence<String>) {
     for name in names where lanes[name]?.halt == nil && lanes[name]?.isClosing == false {
-      withReads(of: name) { $0.checks.soon(name) }
+      withReads(of: name) { $0.checks.checkSoon(name) }
     }
   }
 
@@ -178,7 +178,7 @@ extension LaneScheduler {
   }
 
   /// Of any lane of a server the stream may be another now.
-  package mutating func checkAll(at server: LaneServer = .only) { reads[server]?.checks.all() }
+  package mutating func checkAll(at server: LaneServer = .only) { reads[server]?.checks.checkAll() }
 
   package mutating func overran(_ request: LaneReadRequest) {
     sizing.overran(asked: request.count)

@@ -1,19 +1,20 @@
 internal import Crypto
 
-/// What two entries share exactly when they have the same names and values in the same order: the first 16 bytes of a SHA-1.
+/// The digest of an entry's bytes: the first 16 bytes of a SHA-1. Two entries have equal digests exactly when they have the same names and
+/// values in the same order.
 ///
-/// The ledger keeps it of the cursor's entry, the anchor, by which a stream is known again. It is taken of the bytes as they came: no rule of
-/// decoding and no setting has a part in it, so that dead letters have one, too, and a changed setting changes none. Redis computes the same in
-/// a script (`ObservationScript`), where SHA-1 is the only hash.
+/// The ledger keeps the digest of the cursor's entry, the anchor, to recognise a stream. It is computed from the bytes as they came: it
+/// depends on no rule of decoding and on no setting, so that dead letters have a digest, too, and a changed setting changes no digest.
+/// Redis computes the same digest in a script (`ObservationScript`), where SHA-1 is the only hash.
 package struct AnchorDigest: Hashable, Sendable {
   package static let byteCount = 16
-  /// A larger entry has no digest: only whether it is there is compared. Redis does nothing else while it computes one.
+  /// The size above which an entry has no digest, and only its presence is compared. Redis does nothing else while it computes a digest.
   package static let most = (bytes: 256 << 10, fields: 1_000)
 
   private var high: UInt64
   private var low: UInt64
 
-  /// Nil for anything but ``byteCount`` bytes.
+  /// Creates a digest from its bytes. Returns nil unless there are ``byteCount`` of them.
   package init?(bytes: [UInt8]) {
     guard bytes.count == Self.byteCount else { return nil }
     (high, low) = bytes.withUnsafeBytes {
@@ -21,7 +22,7 @@ package struct AnchorDigest: Hashable, Sendable {
     }
   }
 
-  /// From the hexadecimal digits of a SHA-1. Nil for anything else.
+  /// Creates a digest from the hexadecimal digits of a SHA-1. Returns nil for anything else.
   package init?(hex: String) {
     let digits = hex.utf8.map { byte -> UInt8? in
       switch byte {
@@ -35,7 +36,7 @@ package struct AnchorDigest: Hashable, Sendable {
     self.init(bytes: (0..<Self.byteCount).map { known[2 * $0] << 4 | known[2 * $0 + 1] })
   }
 
-  /// Nil for an entry that is too large for a digest, or was cut when it was read.
+  /// Computes the digest of an entry. Returns nil for an entry that is too large for a digest, or was cut when it was read.
   package init?(of entry: EntryBlock.Entry, in block: EntryBlock) {
     guard entry.fieldCount <= Self.most.fields, block.isWhole(entry), block.size(of: entry) <= Self.most.bytes else { return nil }
     var hash = Insecure.SHA1()

@@ -1,17 +1,17 @@
-/// Decides when which lane is held against what Redis says of it: at once when it becomes ours or the connection is new, within a second
-/// after something of it was read, and the quiet ones in turn.
+/// Decides when each lane is compared with its stream: at once when this worker acquires the lane or the connection is new, within a second
+/// after an entry of the lane was read, and the quiet lanes in turn.
 ///
-/// A value without I/O and clock.
+/// It is a value without I/O and clock.
 package struct CheckPlan: Sendable {
   static let interval = Duration.seconds(1)
-  /// Lanes of one look at most.
+  /// The most lanes that one check compares.
   static let portion = 128
-  /// Quiet lanes that an interval adds.
+  /// The number of quiet lanes that are added in each interval.
   static let quietPortion = 64
 
   private var rotation = LaneRotation()
   private var due = LaneQueue()
-  private var noteChange: Set<String> = []
+  private var changed: Set<String> = []
   private var nextRound: ContinuousClock.Instant?
 
   mutating func add(_ lane: String) {
@@ -22,35 +22,35 @@ package struct CheckPlan: Sendable {
   mutating func remove(_ lane: String) {
     rotation.remove(lane)
     due.remove(lane)
-    noteChange.remove(lane)
+    changed.remove(lane)
   }
 
-  /// Something of it was read.
+  /// Records that entries of the lane were read, so that the lane is compared in the next round.
   mutating func noteChange(_ lane: String) {
-    if rotation.contains(lane) { noteChange.insert(lane) }
+    if rotation.contains(lane) { changed.insert(lane) }
   }
 
-  /// It is compared with the next look.
-  mutating func soon(_ lane: String) {
+  /// Makes the lane due for the next check.
+  mutating func checkSoon(_ lane: String) {
     if rotation.contains(lane) { due.append(lane) }
   }
 
-  /// Any lane may be another than it was.
-  mutating func all() {
+  /// Makes all lanes due, because any stream may have been replaced.
+  mutating func checkAll() {
     for lane in rotation.lanes { due.append(lane) }
   }
 
   mutating func take(now: ContinuousClock.Instant) -> [String] {
     if nextRound ?? now <= now {
       nextRound = now.advanced(by: Self.interval)
-      for lane in noteChange { due.append(lane) }
-      noteChange.removeAll(keepingCapacity: true)
+      for lane in changed { due.append(lane) }
+      changed.removeAll(keepingCapacity: true)
       for lane in rotation.take(Self.quietPortion) { due.append(lane) }
     }
     return due.popFirst(Self.portion)
   }
 
-  /// When the next look is due; nil while there is no lane.
+  /// Returns the time of the next check; nil while there is no lane.
   func next(now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
     rotation.count == 0 ? nil : due.isEmpty ? nextRound ?? now : now
   }

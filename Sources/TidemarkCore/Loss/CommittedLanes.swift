@@ -1,10 +1,10 @@
-/// What a worker knows to be committed, to be compared with what the ledger says later.
+/// The state that a worker knows to be committed, to be compared with the ledger's later state.
 ///
-/// Within an incarnation a lane's cursor, what Redis had added at it, and the number of its changes only rise, whoever owns the lane. So a ledger
-/// that has less of a lane than was committed before it was asked has gone back: a snapshot of its disk was restored, or it crashed with
+/// Within an incarnation a lane's cursor, its ordinal, and the number of its changes only rise, whichever worker owns the lane. So a ledger
+/// that has less of a lane than was committed before it was read has gone back: a snapshot of its disk was restored, or it crashed with
 /// `synchronous_commit = off`. Neither changes the cluster's identity or its timeline.
 ///
-/// The value has to be taken before the ledger is asked: what is committed meanwhile may or may not be in the answer.
+/// The value must be taken before the ledger is read: commits during the read may or may not be in the result.
 package struct CommittedLanes: Sendable {
   private let records: [LaneRecord]
 
@@ -15,24 +15,24 @@ package struct CommittedLanes: Sendable {
 
   package var names: [String] { records.map(\.name) }
 
-  /// The lanes of which the ledger has less than was committed. A lane without a row has nothing.
+  /// Returns the lanes of which the ledger has less than was committed. A lane without a row counts as having nothing.
   package func rewinds(in found: [LaneRecord]) -> [LedgerRewind] {
     let byName = Dictionary(found.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     return records.compactMap { LedgerRewind(of: $0, found: byName[$0.name]) }
   }
 }
 
-/// A lane of which the ledger has less than it had.
+/// A lane of which the ledger has less than was committed.
 package struct LedgerRewind: Sendable, Equatable {
   package var lane: String
   /// The last entry whose outcome was committed.
   package var committed: EntryID
-  /// The entry at which the ledger stands; nil where it does not know the lane any more.
+  /// The entry at the ledger's cursor; nil where the ledger has no row for the lane any more.
   package var found: EntryID?
-  /// Entries of the lane that it lacks, as far as Redis counted them in one incarnation; nil where that can't be told.
+  /// The number of entries that the ledger lacks, as Redis counted them in one incarnation; nil where that can't be told.
   package var lacking: UInt64?
 
-  /// Nil where the ledger has all that was committed.
+  /// Returns nil where the ledger has all that was committed.
   fileprivate init?(of known: LaneRecord, found: LaneRecord?) {
     lane = known.name
     committed = known.cursor.position

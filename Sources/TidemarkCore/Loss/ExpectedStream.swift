@@ -1,8 +1,8 @@
-/// A lane that shall be held against what Redis says of it.
+/// A lane's stream as the ledger and the reader expect it, to be compared with what Redis reports.
 package struct ExpectedStream: Sendable, Equatable {
-  /// What Redis is asked of it.
+  /// The facts that Redis is asked for.
   package enum Question: Sendable, Hashable {
-    /// All that tells whether the stream is the one that was read.
+    /// All facts that tell whether the stream is the one that was read.
     case comparison
     /// The counters alone.
     case counters
@@ -12,24 +12,24 @@ package struct ExpectedStream: Sendable, Equatable {
 
   package var lane: String
   package var cursor: EntryID
-  /// Digest of the cursor's own entry; nil where it is too large for one, and while nothing was read.
+  /// The digest of the cursor's own entry; nil where the entry is too large for one, and while no entry was read.
   package var anchor: AnchorDigest?
-  /// The mirroring group was there, so that it is there as long as the stream is.
+  /// Whether the mirroring group was created, so that it exists for as long as the stream does.
   package var isMirrored: Bool
-  /// Something was read since the lane's start.
+  /// Whether entries were read since the lane's start.
   package var hasRead: Bool
   /// The last entry that was read.
   package var readPosition: EntryID
-  /// What Redis had added by then.
+  /// The number of entries that Redis had added when it assigned `readPosition`.
   package var readOrdinal: UInt64
-  /// Up to here all that Redis had added was accounted for; what is missing was lost behind it.
+  /// The position up to which every entry that Redis added is accounted for. Missing entries were lost behind it.
   package var countedPosition: EntryID
-  /// What Redis had added when it was asked last.
+  /// The number of entries that Redis had added when it was last asked.
   package var knownAdded: UInt64
   package var question = Question.comparison
-  /// Whether the answer may wait, or be about right, where looking is dear: see ``ObservationBudget``.
+  /// Whether the answer may be deferred or approximate where an inspection is expensive: see ``ObservationBudget``.
   package var mayBeDeferred = false
-  /// With which of its servers it was when the question was made, see ``LaneScheduler/place(_:at:)``.
+  /// Identifies the assignment of the lane to a server at the time of the question, see ``LaneScheduler/place(_:at:)``.
   var placement = 0
 
   package init(
@@ -47,9 +47,9 @@ package struct ExpectedStream: Sendable, Equatable {
     self.knownAdded = knownAdded
   }
 
-  /// A stream that is not judged.
+  /// Creates a question about a stream that is not compared with anything.
   package init(asking lane: String, cursor: EntryID = .zero, question: Question = .counters) {
-    // Nothing can be behind what was read: so the last entry is not asked for.
+    // No entry can be behind this position, so Redis is not asked for the last entry.
     let end = EntryID(ms: .max, no: .max)
     self.init(
       lane: lane, cursor: cursor, anchor: nil, isMirrored: false, hasRead: false, readPosition: end, readOrdinal: 0, countedPosition: end,
@@ -57,7 +57,7 @@ package struct ExpectedStream: Sendable, Equatable {
     self.question = question
   }
 
-  /// A lane of which nothing is read but what is committed.
+  /// Creates the expectation for a lane of which only the committed entries were read.
   package init(_ record: LaneRecord, knownAdded: UInt64) {
     let position = record.cursor.position
     self.init(

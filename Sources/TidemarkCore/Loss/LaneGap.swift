@@ -1,31 +1,31 @@
-/// Entries that Redis added to a lane and that nobody can read any more.
+/// Entries that Redis added to a lane and that can't be read any more.
 package struct LaneGap: Sendable, Equatable {
   package enum Cause: String, Sendable, CaseIterable {
-    /// `MAXLEN`, `MINID` or XTRIM.
+    /// The entries were removed by `MAXLEN`, `MINID` or XTRIM.
     case trimmed
-    /// XDEL, perhaps together with trimming: Redis counts them together.
+    /// The entries were removed by XDEL, perhaps together with trimming: Redis counts both together.
     case deleted
-    /// The key is gone: FLUSHALL, FLUSHDB, DEL, an expiry.
+    /// The key is gone: FLUSHALL, FLUSHDB, DEL, or an expiry.
     case flushed
     /// The key is gone, and Redis has evicted keys since it started.
     case evicted
-    /// Another stream under the same name.
+    /// Another stream has the same name.
     case recreated
-    /// The same stream as it was before: a replica promoted without the tail, a restored snapshot.
+    /// The stream is an older copy of itself: a replica was promoted without the last entries, or a snapshot was restored.
     case rewound
 
-    /// Whether what was lost is known to the entry; else the stream is another one.
+    /// Whether the number of lost entries is exact; otherwise the stream was replaced.
     package var isCounted: Bool { self == .trimmed || self == .deleted }
   }
 
-  /// The last entry known before them.
+  /// The last entry known before the gap.
   package var after: EntryID
-  /// The first one known behind them; nil where nothing followed.
+  /// The first entry known behind the gap; nil where none followed.
   package var before: EntryID?
-  /// Exactly as many.
+  /// The exact number of lost entries.
   package var missing: Int
   package var cause: Cause
-  /// What was read up to here is committed before, or together with the gap.
+  /// The position of the gap: entries that were read up to it are committed before the gap, or together with it.
   package var place: EntryID
 
   package init(after: EntryID, before: EntryID?, missing: Int, cause: Cause, place: EntryID) {

@@ -1,13 +1,14 @@
-/// What follows when a lane's stream is not the one that was read: its accounting begins anew.
+/// The next incarnation of a lane whose stream was replaced. Its accounting begins anew.
 package struct NewIncarnation: Sendable {
-  /// The lane as the ledger has it, of the incarnation that is over.
+  /// The lane as the ledger has it, in the incarnation that ends.
   package var ended: LaneRecord
   package var cause: LaneGap.Cause
-  /// Entries that are known to have been there, and were not read. The others nobody can count.
+  /// The number of entries that are known to have been in the old stream and were not read. There may have been more, which can't be
+  /// counted.
   package var atLeast: UInt64
-  /// What follows this position is read.
+  /// The position after which entries are read.
   package var start: EntryID
-  /// What Redis had added by then.
+  /// The number of entries that Redis had added when it assigned `start`.
   package var startOrdinal: UInt64
 
   package init(ended: LaneRecord, cause: LaneGap.Cause, atLeast: UInt64, start: EntryID, startOrdinal: UInt64) {
@@ -18,7 +19,7 @@ package struct NewIncarnation: Sendable {
     self.startOrdinal = startOrdinal
   }
 
-  /// Behind a break, from where the new stream is to be read.
+  /// Creates the incarnation that follows a replacement, from the position where the new stream is to be read.
   package init(after ended: LaneRecord, _ replacement: StreamReplacement, _ start: (position: EntryID, baseline: UInt64)) {
     self.init(ended: ended, cause: replacement.cause, atLeast: replacement.atLeast, start: start.position, startOrdinal: start.baseline)
   }

@@ -1,25 +1,25 @@
-/// Decides how often lanes are looked at whose entries are so large that a look takes Redis noticeable time.
+/// Decides how often to inspect lanes whose entries are so large that an inspection takes Redis noticeable time.
 ///
-/// Redis tells the ids at a stream's ends only together with the whole entries, so an entry of millions of fields or of tens of megabytes makes
-/// every look at its lane dear for as long as it stands there. Such a lane is looked at whole when something cheap has changed, and not before
-/// its last look was a hundredth of the time since: what is cheap are the number of entries and what Redis counts for each consumer group.
-/// Other lanes are looked at whole each time.
+/// Redis returns the ids at a stream's ends only together with the whole entries, so an entry of millions of fields or of tens of megabytes
+/// makes every inspection of its lane expensive for as long as it is at an end. Such a lane is inspected as a whole only when a cheap fact
+/// has changed, and not before its last inspection took less than a hundredth of the time since. The cheap facts are the number of entries
+/// and Redis' counts for each consumer group. Other lanes are inspected as a whole each time.
 ///
-/// A value without I/O and clock.
+/// It is a value without I/O and clock.
 package struct ObservationBudget: Sendable {
-  /// How a lane is asked for.
+  /// The way in which a lane is inspected.
   package enum Effort: Sendable, Equatable {
-    /// In any case.
+    /// Inspect the lane as a whole.
     case whole
-    /// Unless its cheap facts are still these: then what is kept holds.
+    /// Inspect the lane as a whole unless its cheap facts are still these; then the kept observation is valid.
     case unlessSame(String)
-    /// Never: its cheap facts alone, to hold them against these, which are empty where nothing is known.
+    /// Read only the lane's cheap facts, to compare them with these, which are empty where none are known.
     case facts(String)
   }
 
-  /// What a look cost Redis.
+  /// The cost of an inspection to Redis.
   package struct Cost: Sendable, Equatable {
-    /// Names and values, and their bytes, of the entries that the look carried within the server.
+    /// The number of names and values, and their bytes, of the entries that the inspection copied within the server.
     package var strings: Int
     package var bytes: Int
 
@@ -28,17 +28,17 @@ package struct ObservationBudget: Sendable {
       self.bytes = bytes
     }
 
-    /// Above it a look is dear: about a millisecond.
+    /// The cost above which an inspection is expensive: about a millisecond.
     package static let cheap = Cost(strings: 5_000, bytes: 256 << 10)
 
     var isCheap: Bool { strings <= Self.cheap.strings && bytes <= Self.cheap.bytes }
-    /// Measured in a script of Redis 7.0: an entry of a million fields takes 0.27 s, one of 20 MB 75 ms.
+    /// The estimated time, measured in a script of Redis 7.0: an entry of a million fields takes 0.27 s, one of 20 MB takes 75 ms.
     var time: Duration { .nanoseconds(140 * strings + 4 * bytes) }
   }
 
-  /// Of Redis' time the looks at one lane take one part in so many at most, for each connection and question.
+  /// The divisor of Redis' time: the inspections of one lane take at most one hundredth of it, for each connection and question.
   static let parts = 100
-  /// What is kept of a lane that nobody asked for since is forgotten after an hour.
+  /// The time after which the kept observation of a lane that was not asked for is removed.
   private static let forgottenAfter = Duration.seconds(3_600)
 
   private struct Key: Hashable {
@@ -66,7 +66,9 @@ package struct ObservationBudget: Sendable {
 
   package init() {}
 
-  /// - Parameter connection: behind another one may be another server.
+  /// Returns how to inspect a lane.
+  ///
+  /// - Parameter connection: identifies the connection. Another connection may lead to another server.
   package mutating func effort(for lane: ExpectedStream, over connection: Int, now: ContinuousClock.Instant) -> Effort {
     let key = Key(lane, connection)
     guard let known = kept[key] else { return .whole }
@@ -76,9 +78,11 @@ package struct ObservationBudget: Sendable {
     return .facts(facts)
   }
 
-  /// - Parameter facts: the cheap facts of that moment; empty where they don't tell whether something has changed.
-  package mutating func looked(
-    at lane: ExpectedStream, over connection: Int, _ observed: ObservedStream, facts: String, cost: Cost, now: ContinuousClock.Instant
+  /// Records an inspection of a lane as a whole.
+  ///
+  /// - Parameter facts: the cheap facts at that moment; empty where they don't tell whether something has changed.
+  package mutating func inspected(
+    _ lane: ExpectedStream, over connection: Int, _ observed: ObservedStream, facts: String, cost: Cost, now: ContinuousClock.Instant
   ) {
     let key = Key(lane, connection)
     guard !cost.isCheap else { return kept[key] = nil }
@@ -88,14 +92,15 @@ package struct ObservationBudget: Sendable {
       askedAt: now)
   }
 
-  /// The cheap facts are still the same: what was seen then.
+  /// Returns the kept observation of a lane whose cheap facts have not changed.
   package func unchanged(_ lane: ExpectedStream, over connection: Int) -> StreamObservation {
     kept[Key(lane, connection)].map { .seen($0.observed) } ?? .deferred
   }
 
-  /// Something has changed, and the time has not come to look what. The lag can be told from the counters all the same.
+  /// Returns the observation of a lane whose cheap facts have changed before its next inspection as a whole is due. The counters alone are
+  /// enough for the lag.
   ///
-  /// - Parameter added: what Redis has added by now; nil where the cheap facts don't tell.
+  /// - Parameter added: the number of entries that Redis has added by now; nil where the cheap facts don't tell.
   package func changed(_ lane: ExpectedStream, over connection: Int, length: UInt64, added: UInt64?) -> StreamObservation {
     guard lane.question != .comparison, let added, var observed = kept[Key(lane, connection)]?.observed, let stream = observed.stream else {
       return .deferred

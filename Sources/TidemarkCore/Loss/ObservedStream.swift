@@ -1,21 +1,21 @@
-/// What Redis says of one lane at one moment; all of it belongs together.
+/// The state of one lane's stream in Redis; all facts are of one moment.
 package struct ObservedStream: Sendable {
-  /// Nil where there is no such stream.
+  /// The result of `XINFO STREAM`; nil where there is no such stream.
   package var stream: StreamInfo?
-  /// Whether the group that mirrors the cursor is there.
+  /// Whether the group that mirrors the cursor exists.
   package var hasGroup: Bool
   /// All consumer groups of the stream.
   package var groups: [LaneGroup]
   package var anchor: Anchor
-  /// The first entry behind the cursor, where that was asked for.
+  /// The first entry behind the cursor, where it was asked for.
   package var next: EntryID?
-  /// Keys that Redis evicted since it started. Asked only where there is no such stream.
+  /// The number of keys that Redis evicted since it started. It is asked for only where there is no such stream.
   package var evictedKeys: UInt64
 
-  /// The entry at the cursor.
+  /// The state of the entry at the cursor.
   package enum Anchor: Sendable {
     case gone
-    /// It is there; the digest is nil where the entry is too large for one.
+    /// The entry is there; the digest is nil where the entry is too large for one.
     case there(AnchorDigest?)
   }
 

@@ -1,7 +1,7 @@
-/// What a server says of lanes before something of them is written to it. It holds for what is written over the same connection.
+/// The state of several lanes on a server, read before something is written to them. It is valid for writes over the same connection.
 package struct ObservedStreams: Sendable {
   package var connection: WriteConnection
-  /// In the order asked.
+  /// The observations, in the order in which the lanes were given.
   package var observations: [StreamObservation]
 
   package init(connection: WriteConnection, observations: [StreamObservation]) {

@@ -1,8 +1,8 @@
-/// By this entry Redis had added so many. What of them is not read when reading passes it, is lost.
+/// Redis had added `added` entries when it assigned `entry`. Once the reader has passed that id, the entries that it has not seen are lost.
 package struct PendingGapCheck: Sendable, Equatable {
   package var entry: EntryID
   package var added: UInt64
-  /// Up to where all was accounted for when it was set.
+  /// The position up to which all entries were accounted for when the check was created.
   package var since: EntryID
   package var maxDeletedID: EntryID
 
@@ -13,9 +13,9 @@ package struct PendingGapCheck: Sendable, Equatable {
     self.maxDeletedID = maxDeletedID
   }
 
-  /// What is lost, where so many were read up to the entry; nil for nothing.
+  /// Returns the gap where `read` entries were read up to `entry`, or nil where none is lost.
   ///
-  /// - Parameter next: the first that was read and is not before the entry, which may itself be lost.
+  /// - Parameter next: the first entry that was read and is not before `entry`, which may itself be lost.
   func gap(read: UInt64, next: EntryID, place: EntryID) -> LaneGap? {
     guard added > read else { return nil }
     return LaneGap(

@@ -1,4 +1,4 @@
-/// A lane beside what Redis says of it.
+/// An expected stream together with the observed one.
 package struct StreamComparison: Sendable {
   package var lane: ExpectedStream
   package var observed: ObservedStream
@@ -10,17 +10,18 @@ package struct StreamComparison: Sendable {
     self.anchor = anchor
   }
 
-  /// Compares the cursor's entry with the digest that the ledger keeps of it.
+  /// Creates the comparison, and compares the cursor's entry with the digest that the ledger keeps of it.
   package init(_ lane: ExpectedStream, _ observed: ObservedStream) {
     self.init(lane, observed, anchor: .gone)
     guard case .there(let found) = observed.anchor else { return }
-    // One that is too large for a digest is not the one that had one.
+    // An entry that is too large for a digest differs from one that had a digest.
     anchor = lane.anchor.map { found == $0 ? .same : .other } ?? .unknown
   }
 
   package var verdict: StreamVerdict { StreamVerdict(lane, observed, anchor: anchor) }
 
-  /// Nothing is removed of a stream that is another one, or may be, or that has a gap which is not recorded yet.
+  /// Whether entries may be removed from the stream. None may be removed while the stream was, or may have been, replaced, or has a gap
+  /// that is not recorded yet.
   package var mayBeTrimmed: Bool {
     switch verdict {
     case .missing, .replacement: false

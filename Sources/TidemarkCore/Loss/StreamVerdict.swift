@@ -1,25 +1,26 @@
-/// What became of a lane's stream behind our back, judged from the counters that Redis keeps of it.
+/// The result of comparing a lane's stream with what was read of it, judged from Redis' counters.
 ///
-/// The arithmetic (DESIGN, "Loss and rewind"): `entries-added` counts every entry that ever came; we know how many of them were read. What
-/// is neither read nor still to be read is lost. XTRIM and MAXLEN leave `entries-added` and `max-deleted-entry-id` alone, XDEL raises the
-/// latter, and only a stream that is another one, or an older copy of itself, falls behind what was read of it.
+/// The arithmetic (DESIGN, "Loss and rewind"): `entries-added` counts every entry that was ever added, and the number of entries read is
+/// known. An entry that is neither read nor still to be read is lost. XTRIM and MAXLEN leave `entries-added` and `max-deleted-entry-id`
+/// unchanged, XDEL raises the latter, and only a stream that was replaced, by another one or by an older copy, has fewer entries added than
+/// were read.
 package enum StreamVerdict: Sendable, Equatable {
   case sound
-  /// These are lost.
+  /// Entries are lost.
   case missing(LaneGap)
-  /// Whether something is lost shows when reading has passed an entry.
+  /// Whether entries are lost is known once the reader has passed an id.
   case gapCheck(PendingGapCheck)
-  /// It is not the stream that was read.
+  /// The stream is not the one that was read.
   case replacement(StreamReplacement)
 
-  /// How the entry at the cursor compares with what was read there.
+  /// The result of comparing the entry at the cursor with the entry that was read there.
   package enum Anchor: Sendable, Equatable {
     case gone, same, other
-    /// It is there, and nothing is known of its content.
+    /// The entry is there, and its content is not known.
     case unknown
   }
 
-  /// Nothing of the lane may be on its way from Redis when the snapshot is made.
+  /// Judges a stream. No reply with entries of the lane may be under way from Redis when the stream is observed.
   package init(_ lane: ExpectedStream, _ observed: ObservedStream, anchor: Anchor) {
     guard let stream = observed.stream else {
       self =
@@ -28,49 +29,51 @@ package enum StreamVerdict: Sendable, Equatable {
       return
     }
     let isAnotherStream = lane.isMirrored && !observed.hasGroup
-    // With our group in it it is an older copy of the stream that was read.
+    // A stream that has this installation's group is an older copy of the stream that was read.
     let unlike: LaneGap.Cause = lane.isMirrored && observed.hasGroup ? .rewound : .recreated
     if stream.entriesAdded < max(lane.readOrdinal, lane.knownAdded) || lane.hasRead && stream.lastGeneratedID < lane.readPosition {
       self = .replacement(lane.replacement(isAnotherStream ? .recreated : .rewound))
     } else if lane.hasRead, isAnotherStream {
-      // Also where the cursor's entry is there: it may have been read from the other stream before anybody looked.
+      // The finding holds even if the cursor's entry is there: it may have been read from the new stream before the replacement was found.
       self = .replacement(lane.replacement(.recreated))
     } else if lane.hasRead, anchor == .other {
       self = .replacement(lane.replacement(.rewound))
-    } else if lane.hasRead, anchor == .gone, Self.standsBefore(lane, stream) {
+    } else if lane.hasRead, anchor == .gone, Self.hasEntriesBefore(lane, stream) {
       self = .replacement(lane.replacement(unlike))
     } else {
       self = Self.counted(lane, stream, unlike: unlike)
     }
   }
 
-  /// Entries stand before a cursor's entry that is gone, and XDEL did not take it. Trimming takes the oldest first: these are another stream's,
-  /// whose writers' clocks are behind, or an older copy's that was written to again.
-  private static func standsBefore(_ lane: ExpectedStream, _ stream: StreamInfo) -> Bool {
+  /// Returns whether there are entries before a cursor's entry that is gone and that XDEL did not remove. Trimming removes the oldest
+  /// entries first, so such entries belong to another stream, whose writers' clocks are behind, or to an older copy that was written to
+  /// again.
+  private static func hasEntriesBefore(_ lane: ExpectedStream, _ stream: StreamInfo) -> Bool {
     guard let first = stream.firstID else { return false }
     return first < lane.cursor && stream.maxDeletedID < lane.cursor
   }
 
-  /// Whether it is certain that this stream is the one that was read: only then may anything of it be removed.
+  /// Returns whether it is certain that this stream is the one that was read. Entries may be removed from it only then.
   package static func isSame(_ lane: ExpectedStream, _ observed: ObservedStream, anchor: Anchor) -> Bool {
     anchor == .same || anchor == .unknown || lane.isMirrored && observed.hasGroup
   }
 
-  /// - Parameter unlike: why it is not the stream that was read, where the counters say so.
+  /// - Parameter unlike: the cause to report where the counters show that the stream is not the one that was read.
   private static func counted(_ lane: ExpectedStream, _ stream: StreamInfo, unlike: LaneGap.Cause) -> StreamVerdict {
     let unread = stream.entriesAdded - lane.readOrdinal
     let first = stream.firstID.flatMap { $0 > lane.readPosition ? $0 : nil }
     let isAtEnd =
       stream.length == 0 || stream.lastGeneratedID <= lane.readPosition || stream.lastID.map { $0 <= lane.readPosition } ?? false
     guard isAtEnd || first != nil else {
-      // There is something to read, and nothing was added beyond what was read.
+      // There are entries to read, although none was added beyond those that were read.
       guard unread > 0 else { return .replacement(lane.replacement(unlike)) }
       return .gapCheck(
         PendingGapCheck(
           entry: stream.lastGeneratedID, added: stream.entriesAdded, since: lane.countedPosition, maxDeletedID: stream.maxDeletedID))
     }
     let toRead = isAtEnd ? 0 : stream.length
-    // More to read than was ever added beyond what was read: it began anew, and has grown past us.
+    // There are more entries to read than were ever added beyond those that were read: the stream began anew and has grown beyond the
+    // cursor.
     guard toRead <= unread else { return .replacement(lane.replacement(unlike)) }
     guard unread > toRead else { return .sound }
     return .missing(
@@ -79,8 +82,8 @@ package enum StreamVerdict: Sendable, Equatable {
         cause: stream.maxDeletedID > lane.countedPosition ? .deleted : .trimmed, place: lane.readPosition))
   }
 
-  /// The first entry that is known to be behind all that are missing. Trimming takes what is before the first entry; XDEL may have taken any up
-  /// to its furthest.
+  /// Returns the first entry that is known to be behind all missing entries. Trimming removes the entries before the first one; XDEL may
+  /// have removed any up to `max-deleted-entry-id`.
   private static func bound(_ lane: ExpectedStream, _ stream: StreamInfo, _ first: EntryID?) -> EntryID? {
     guard let first else { return stream.lastGeneratedID == lane.readPosition ? lane.readPosition : nil }
     if stream.maxDeletedID < first { return first }

@@ -1,4 +1,5 @@
-/// The prefix in Redis and the ledger in Postgres don't belong together: nothing may be read, published or trimmed until they do.
+/// The error that the prefix in Redis and the ledger in Postgres do not belong together. Nothing may be read, published or trimmed while
+/// they do not.
 package struct ClaimRefused: Error, Sendable, CustomStringConvertible {
   package var description: String
   package var hint: String

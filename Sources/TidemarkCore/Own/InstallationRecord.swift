@@ -3,9 +3,9 @@ package struct InstallationRecord: Sendable, Equatable {
   package var id: InstallationID
   package var prefix: String
   package var partitions: Int
-  /// Names the Redis that the installation belongs to; nil before the first one was claimed.
+  /// Identifies the Redis to which the installation belongs; nil until the first one is claimed.
   package var claim: String?
-  /// Another worker that serves the installation through that Redis at the moment.
+  /// The name of another worker that serves the installation through that Redis at the moment.
   package var servedBy: String?
 
   package init(id: InstallationID, prefix: String, partitions: Int, claim: String?, servedBy: String?) {

@@ -1,22 +1,22 @@
-/// Decides which shards a worker takes and which it hands over, so that all that are able have equally many.
+/// Decides which shards a worker acquires and which it hands over, so that all workers that can serve have equally many.
 ///
-/// A value without I/O and clock. Every worker decides for itself, from a table that may be a moment old; what it takes must still be free
-/// then, and nobody but itself hands its own shards over. So the same table leads all of them to the same shares, and what moves is
-/// only what somebody has too much of.
+/// It is a value without I/O and clock. Every worker decides for itself, from a table that may be a moment old. A shard must still be free
+/// when it is acquired, and only its holder hands it over. So the same table gives all workers the same shares, and only surplus shards
+/// move.
 package struct LeaseBalance: Sendable, Equatable {
-  /// Free shards to take.
+  /// The free shards to acquire.
   package private(set) var wanted: [Int] = []
-  /// Shards of one's own to hand over.
+  /// The worker's own shards to hand over.
   package private(set) var surplus: [Int] = []
 
-  /// The decision of the worker `me`. One that the table does not know has lost its connection since it said that it lives: it does nothing
-  /// before it has said so again.
+  /// Makes the decision of the worker `me`. A worker that the table does not list has lost its connection since its last renewal; it does
+  /// nothing until it has renewed.
   package init(of me: String, in table: LeaseTable) {
     guard table.workers.contains(where: { $0.name == me }) else { return }
     let able = table.workers.filter(\.canServe)
-    // Where nobody is able the fault is nobody's own, and handing over would help nobody.
+    // Where no worker can serve, the fault is not one worker's, and a hand-over would not help.
     let serving = (able.isEmpty ? table.workers : able).map(\.name).sorted()
-    // Apart, or one worker could have all the busy shards and the others as many idle ones.
+    // Busy and idle shards are balanced separately. Otherwise one worker could have all the busy shards and the others only idle ones.
     decide(for: me, table.shards.filter(\.hasLanes), serving)
     decide(for: me, table.shards.filter { !$0.hasLanes }, serving)
   }
@@ -27,7 +27,7 @@ package struct LeaseBalance: Sendable, Equatable {
     let share = Self.shares(of: shards.count, serving, count)
     surplus += (held[me] ?? []).dropFirst(share[me] ?? 0)
 
-    // Side by side, so that workers that look at the same time do not reach for the same shards.
+    // Each worker has its own part of the free shards, so that workers that decide at the same time do not try to acquire the same ones.
     var free = shards.filter(\.isFree).map(\.shard).sorted()[...]
     for name in serving {
       let taken = free.prefix(max(0, share[name, default: 0] - count(name)))
@@ -36,8 +36,8 @@ package struct LeaseBalance: Sendable, Equatable {
     }
   }
 
-  /// What each worker shall hold: an equal part, and one more for as many as the division leaves over. Those that hold most have that one
-  /// more, because nothing has to move for it; among equals the first by name.
+  /// Returns the number of shards that each worker must hold: an equal part, and one more for as many workers as the division leaves over.
+  /// The workers that hold most get the additional ones, because no shard has to move for that; among equals the first by name.
   private static func shares(of shardCount: Int, _ serving: [String], _ held: (String) -> Int) -> [String: Int] {
     let (part, rest) = shardCount.quotientAndRemainder(dividingBy: serving.count)
     let ranked = serving.sorted { (held($1), $0) < (held($0), $1) }

@@ -1,6 +1,6 @@
-/// What a worker holds.
+/// The leases that a worker holds.
 package struct LeaseGrant: Sendable, Equatable {
-  /// Shards and the fencing token of each lease.
+  /// The shards, with the fencing token of each lease.
   package var shards: [Int: Int64]
 
   package init(shards: [Int: Int64] = [:]) {
@@ -11,7 +11,7 @@ package struct LeaseGrant: Sendable, Equatable {
     LeaseGrant(shards: shards.merging(others.shards) { $1 })
   }
 
-  /// Shards that one of the two holds and the other does not, or under another fencing token.
+  /// Returns the shards that only one of the two grants has, or that they have under different fencing tokens.
   package func changes(from other: LeaseGrant) -> Set<Int> {
     Set(shards.keys).union(other.shards.keys).filter { shards[$0] != other.shards[$0] }
   }

@@ -1,12 +1,14 @@
-/// Hears of what may change the balance of leases: shards that were given back, workers that came, left, or are able or not any more.
+/// Receives notifications of changes that may affect the balance of leases: shards that were released, and workers that came, left, or
+/// became able or unable to serve.
 ///
-/// Nothing depends on it but how soon others act. A sink that can't hear anything may throw from every call.
+/// Only the speed of the reaction depends on it. A sink that can't receive notifications may throw from every call.
 package protocol LeaseNews: Sendable {
-  /// Returns when something was told since the last call, and when it has just begun to listen, since what was told before is not known.
+  /// Returns when a notification came since the last call, and when it has just begun to listen, because earlier notifications are not
+  /// known.
   ///
-  /// Throws ``SinkError``: call again after a pause. A cancelled call throws `CancellationError`.
+  /// - Throws: ``SinkError``, after which the caller should wait and call again. A cancelled call throws `CancellationError`.
   func next() async throws
 
-  /// Ends the listening.
+  /// Stops listening.
   func close() async
 }

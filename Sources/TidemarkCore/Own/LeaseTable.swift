@@ -1,4 +1,4 @@
-/// All leases of an installation and the workers that live, in one moment of Postgres'.
+/// All leases of an installation and its live workers, at one moment of Postgres' clock.
 package struct LeaseTable: Sendable, Equatable {
   package var shards: [ShardLease]
   package var workers: [LiveWorker]

@@ -1,10 +1,10 @@
-/// What Redis says about the owner of a prefix: the hash `PREFIX:config`.
+/// The owner of a prefix, as Redis states it in the hash `PREFIX:config`.
 package struct PrefixClaim: Sendable, Equatable {
-  /// Nil where no installation has claimed the prefix, or the claim went with all other keys.
+  /// The installation that claimed the prefix; nil where none did, or where the claim was lost with all other keys.
   package var installation: InstallationID?
-  /// The same value as in the ledger, as long as this is the Redis that the installation belongs to.
+  /// The claim. It equals the ledger's as long as the installation belongs to this Redis.
   package var claim: String?
-  /// The schema of the installation, for messages: an id tells people nothing.
+  /// The schema of the installation, for messages, because an id means nothing to people.
   package var schema: String?
   package var partitions: Int?
 

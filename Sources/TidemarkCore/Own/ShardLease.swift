@@ -1,9 +1,9 @@
 /// The lease of one shard, as Postgres sees it.
 package struct ShardLease: Sendable, Equatable {
   package var shard: Int
-  /// Who took it last, and did not give it back.
+  /// The worker that acquired the shard last and has not released it.
   package var holder: String?
-  /// Whether anybody may take it, by Postgres' clock and by what Postgres knows of the holder's connection.
+  /// Whether any worker may acquire the shard, by Postgres' clock and by what Postgres knows of the holder's connection.
   package var isFree: Bool
   package var hasLanes: Bool
 

@@ -1,6 +1,6 @@
-/// A worker, as leases and status name it.
+/// Identifies a worker in leases and in `status`.
 package struct WorkerIdentity: Sendable, Hashable {
-  /// Unique among workers and their restarts.
+  /// A name that is unique among workers and their restarts.
   package var name: String
   package var host: String
   package var pid: Int32

@@ -1,11 +1,11 @@
-/// How long the ledger keeps what is neither state nor audit trail.
+/// The limits on rows of the ledger that are neither state nor audit trail.
 package struct RetentionLimits: Sendable, Equatable {
-  /// How long checkpoints are kept.
+  /// The time for which checkpoints are kept.
   package var checkpoints: Duration
-  /// How long a dead letter is kept after it was resolved.
+  /// The time for which a dead letter is kept after it was resolved.
   package var resolvedDeadLetters: Duration
   package var snapshotsPerSession: Int
-  /// How far apart two entries with one producer's id may be, so that the second one is a duplicate. Stays as it is while a worker runs.
+  /// The largest distance between two entries with one event id at which the second is a duplicate. It does not change while a worker runs.
   package var dedupeWindow: Duration
 
   package init(
@@ -18,21 +18,21 @@ package struct RetentionLimits: Sendable, Equatable {
     self.dedupeWindow = dedupeWindow
   }
 
-  /// How long it takes from the end of a sweep until the next one: a twenty-fourth of the time that rows are kept.
+  /// Returns the interval from the end of a sweep to the next one: a twenty-fourth of the time for which rows are kept.
   func interval(of table: RetentionTable) -> Duration {
     let (kept, longest): (Duration, Duration?) =
       switch table {
       case .checkpoints: (checkpoints, .seconds(3_600))
       case .deadLetters: (resolvedDeadLetters, .seconds(3_600))
       case .snapshots: (.seconds(86_400), nil)
-      // A sweep goes over the whole table.
+      // A sweep reads the whole table.
       case .eventIDs: (dedupeWindow, nil)
       }
     let interval = max(kept / 24, .seconds(10))
     return longest.map { min(interval, $0) } ?? interval
   }
 
-  /// Tables whose limit is another one in `new`.
+  /// Returns the tables whose limits differ in `new`.
   func changes(to new: RetentionLimits) -> Set<RetentionTable> {
     var changed: Set<RetentionTable> = []
     if checkpoints != new.checkpoints { changed.insert(.checkpoints) }

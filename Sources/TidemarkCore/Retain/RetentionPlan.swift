@@ -1,53 +1,54 @@
-/// Decides which table of the ledger is swept when, how many rows go at a time, and how long Postgres is left alone in between.
+/// Decides which table of the ledger is swept at which time, how many rows are removed at once, and how long to pause in between.
 ///
-/// Tables are swept one after the other, each from its beginning to its end, in pieces. A piece is one short transaction; after it comes a
-/// pause that keeps the work at a small share of Postgres' time. A sweep that fails is given up: what it removed is gone, so that the next
-/// one comes further.
+/// Tables are swept one after the other, each from its beginning to its end, in pieces. A piece is one short transaction; the pause after
+/// it keeps the work at a small share of Postgres' time. A sweep that fails is given up; its removed rows stay removed, so that the next
+/// sweep gets further.
 ///
-/// A value without I/O; the clock is handed in.
+/// It is a value without I/O; the caller passes the time.
 package struct RetentionPlan: Sendable {
   package enum Action: Sendable, Equatable {
-    /// Nothing is to be done before this moment.
+    /// Wait until this moment.
     case wait(until: ContinuousClock.Instant)
-    /// Find out what of this table may go; then ``found(_:now:)`` or ``failed(_:now:)``.
+    /// Find the rows of this table that may be removed; then call ``found(_:now:)`` or ``failed(_:now:)``.
     case find(RetentionTable)
-    /// Remove one piece of about so many rows; then ``removed(_:took:now:)`` or ``failed(_:now:)``.
+    /// Remove one piece of about `rows` rows; then call ``removed(_:took:now:)`` or ``failed(_:now:)``.
     case remove(RetentionRule, from: RetentionPlace?, rows: Int)
   }
 
-  /// A sweep over one table.
+  /// A sweep of one table.
   package struct Sweep: Sendable, Equatable {
     package var rule: RetentionRule
-    /// Rows that are gone.
+    /// The number of rows removed so far.
     package var removed = 0
     package var began: ContinuousClock.Instant
     var place: RetentionPlace?
   }
 
-  /// How long a piece may take.
+  /// The time that a piece should take.
   static let target = Duration.milliseconds(50)
   static let fewestRows = 10
-  /// How long a worker waits after its start: it has other things to do then.
+  /// The delay between a worker's start and its first sweep, because a worker has more urgent work at first.
   static let firstWait = Duration.seconds(10)
   static let longestPause = Duration.seconds(60)
 
   private var limits: RetentionLimits
   private var due: [RetentionTable: ContinuousClock.Instant] = [:]
-  /// Rows of the next piece.
+  /// The number of rows of the next piece.
   private var rows: [RetentionTable: Int] = [:]
   private var pauseEnd: ContinuousClock.Instant
-  /// Nil between two sweeps. Begins when it is found what may go; ends with the last piece, a failure, or another limit.
+  /// The sweep in progress; nil between two sweeps. It begins when the rows to remove are found, and ends with the last piece, a failure,
+  /// or a changed limit.
   private var sweep: Sweep?
 
   package init(limits: RetentionLimits, now: ContinuousClock.Instant) {
     self.limits = limits
     pauseEnd = now
     for table in RetentionTable.allCases { due[table] = now + min(limits.interval(of: table), Self.firstWait) }
-    // What was read of a stream that is gone must have been committed first: see ``EventIDRetention``.
+    // Entries that were read of a stream that is gone must have been committed first: see ``EventIDRetention``.
     due[.eventIDs] = now + limits.interval(of: .eventIDs)
   }
 
-  /// Takes other limits. Tables that they concern are due at once; a sweep by the old limit goes no further.
+  /// Applies new limits. Tables whose limits changed are due at once, and a sweep by the old limit ends.
   package mutating func apply(_ new: RetentionLimits, now: ContinuousClock.Instant) {
     let changed = limits.changes(to: new)
     limits = new
@@ -55,9 +56,9 @@ package struct RetentionPlan: Sendable {
     if let sweep, changed.contains(sweep.rule.table) { self.sweep = nil }
   }
 
-  /// What to do now.
+  /// Returns the next action.
   ///
-  /// - Parameter isResponsible: whether this worker is the one of the installation that sweeps. Another one that does so, too, does no harm.
+  /// - Parameter isResponsible: whether this worker is the one of the installation that sweeps. If two workers sweep, no harm is done.
   package mutating func next(now: ContinuousClock.Instant, isResponsible: Bool) -> Action {
     guard isResponsible else {
       sweep = nil
@@ -70,14 +71,15 @@ package struct RetentionPlan: Sendable {
     return earliest.moment <= now ? .find(earliest.table) : .wait(until: earliest.moment)
   }
 
-  /// This may go. Answers whether a sweep begins: of some tables it is known beforehand that nothing is to be removed.
+  /// Records the rows that may be removed. Returns whether a sweep begins: for some tables it is known beforehand that there is nothing to
+  /// remove.
   package mutating func found(_ rule: RetentionRule, now: ContinuousClock.Instant) -> Bool {
     due[rule.table] = now + limits.interval(of: rule.table)
     if !rule.isVoid { sweep = Sweep(rule: rule, began: now) }
     return !rule.isVoid
   }
 
-  /// A piece is gone. Answers the sweep if that was its end.
+  /// Records that a piece was removed. Returns the sweep if that was its last piece.
   package mutating func removed(_ piece: RetentionPiece, took time: Duration, now: ContinuousClock.Instant) -> Sweep? {
     guard var current = sweep else { return nil }
     let table = current.rule.table
@@ -99,7 +101,7 @@ package struct RetentionPlan: Sendable {
     return current
   }
 
-  /// It failed to find out what may go, or to remove a piece. The other tables are not kept waiting for it.
+  /// Records that the rows to remove could not be found, or that a piece could not be removed. The sweeps of other tables go on.
   package mutating func failed(_ table: RetentionTable, now: ContinuousClock.Instant) {
     rows[table] = max(Self.fewestRows, rows(of: table) / 2)
     due[table] = now + min(limits.interval(of: table), .seconds(600))
@@ -116,10 +118,10 @@ package struct RetentionPlan: Sendable {
 
   private func rows(of table: RetentionTable) -> Int { rows[table] ?? Self.mostRows(of: table) }
 
-  /// Rows of one piece at most; of producers' ids about so many are looked at.
+  /// Returns the most rows of one piece; for event ids, about the number of rows that are read.
   static func mostRows(of table: RetentionTable) -> Int { table == .eventIDs ? 10_000 : 1_000 }
 
-  /// How many times as long as it was busy Postgres is left alone: nineteen times, so that the work takes a twentieth of one backend's time.
-  /// Producers' ids come as fast as changes do, so they get half of it.
+  /// Returns the pause after a piece as a multiple of the time that the piece took: nineteen times, so that the work takes a twentieth of
+  /// one backend's time. Event ids come as fast as changes do, so they get half of it.
   private static func pauses(of table: RetentionTable) -> Int { table == .eventIDs ? 1 : 19 }
 }

@@ -1,21 +1,21 @@
-/// The tables of which the ledger keeps rows only for a time or only so many, as metrics and the log name them.
+/// The tables of which the ledger keeps rows only for a time or only a number, as metrics and the log name them.
 package enum RetentionTable: String, Sendable, CaseIterable {
   case checkpoints
   case deadLetters = "dead_letters"
   case snapshots
-  /// With `earlier_event_ids`.
+  /// The table `event_ids` together with `earlier_event_ids`.
   case eventIDs = "event_ids"
 }
 
-/// What one sweep over a table removes.
+/// The rows that one sweep of a table removes.
 package enum RetentionRule: Sendable, Equatable {
-  /// Checkpoints that are older than this, but never the newest one of a lane.
+  /// Checkpoints that are older than `kept`, except for the newest one of each lane.
   case checkpoints(kept: Duration)
-  /// Dead letters of these lanes that were resolved longer ago than this, but never one whose entry may still be read again.
+  /// Dead letters of `lanes` that were resolved longer ago than `kept`, except for those whose entry may still be read again.
   case deadLetters(kept: Duration, lanes: [LetterLane])
-  /// Of each session all snapshots but so many of the newest.
+  /// The snapshots of each session, except for the newest `kept`.
   case snapshots(kept: Int)
-  /// Producers' ids of these positions.
+  /// Event ids at these positions.
   case eventIDs([Range<Int64>])
 
   package var table: RetentionTable {
@@ -27,7 +27,7 @@ package enum RetentionRule: Sendable, Equatable {
     }
   }
 
-  /// Whether it is known beforehand that nothing is to be removed.
+  /// Whether it is known beforehand that there is nothing to remove.
   var isVoid: Bool {
     switch self {
     case .checkpoints, .snapshots: false
@@ -37,10 +37,10 @@ package enum RetentionRule: Sendable, Equatable {
   }
 }
 
-/// A lane whose resolved dead letters may be removed, as far as Redis does not hold their entries any more.
+/// A lane whose resolved dead letters may be removed, except for those whose entries Redis still holds.
 ///
-/// An entry that is read again, after a rewind, is known by its dead letter. Without the row it would become another dead letter. So the row
-/// stays while the stream holds the entry, however long ago it was resolved.
+/// After a rewind, an entry that is read again is recognised by its dead letter; without the row it would become a second dead letter. So
+/// the row stays while the stream holds the entry, however long ago the dead letter was resolved.
 package struct LetterLane: Sendable, Equatable {
   package var name: String
   /// The oldest entry that the stream holds; nil where it holds none.
@@ -51,7 +51,8 @@ package struct LetterLane: Sendable, Equatable {
     self.firstHeld = firstHeld
   }
 
-  /// Nil for a stream that can't be inspected: nobody can say what it holds, so all of its lane's dead letters stay.
+  /// Creates the lane from its stream. Returns nil for a stream that can't be inspected: its entries are not known, so all dead letters of
+  /// the lane stay.
   package init?(_ name: String, _ stream: StreamExtent) {
     switch stream {
     case .unknown: return nil
@@ -61,7 +62,7 @@ package struct LetterLane: Sendable, Equatable {
   }
 }
 
-/// Where a sweep goes on. Only the ledger that wrote it reads its text.
+/// The place at which a sweep continues. Only the ledger that wrote it can read its text.
 package struct RetentionPlace: Sendable, Equatable {
   package var text: String
 
@@ -70,10 +71,10 @@ package struct RetentionPlace: Sendable, Equatable {
   }
 }
 
-/// What became of a bounded piece of a sweep.
+/// The result of a bounded piece of a sweep.
 package struct RetentionPiece: Sendable, Equatable {
   package var removed: Int
-  /// Nil where the sweep is over.
+  /// The place where the sweep continues; nil where it is over.
   package var next: RetentionPlace?
 
   package init(removed: Int, next: RetentionPlace?) {

@@ -1,13 +1,12 @@
-/// Which entries a lane's stream holds.
+/// The range of entries that a lane's stream holds.
 package enum StreamExtent: Sendable, Equatable {
-  /// Its server does not answer, or its key can't be inspected.
+  /// The stream's server does not answer, or its key can't be inspected.
   case unknown
   case absent
-  /// - first: the oldest entry that is there; nil where there is none.
-  /// - last: the last id that Redis gave.
+  /// The stream exists. `first` is its oldest entry, nil where the stream is empty; `last` is the last id that Redis gave.
   case present(first: EntryID?, last: EntryID)
 
-  /// Where the stream ends.
+  /// The end of the stream.
   package var end: EventIDRetention.StreamEnd {
     switch self {
     case .unknown: .unknown

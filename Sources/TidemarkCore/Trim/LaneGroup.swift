@@ -1,4 +1,4 @@
-/// A consumer group of a lane's stream, as far as trimming must know it.
+/// A consumer group of a lane's stream, with the facts that trimming needs.
 package struct LaneGroup: Sendable, Equatable {
   package var name: String
   package var lastDelivered: EntryID
@@ -11,6 +11,6 @@ package struct LaneGroup: Sendable, Equatable {
     self.firstPending = firstPending
   }
 
-  /// The first entry that it still wants, or may want once it is written.
+  /// The first entry that the group still wants, or may want once it is written.
   var wants: EntryID { min(firstPending ?? lastDelivered.successor, lastDelivered.successor) }
 }

@@ -1,9 +1,9 @@
-/// What is to be removed of a lane's stream.
+/// The entries to remove from a lane's stream.
 package struct TrimCut: Sendable, Equatable {
   package var lane: String
-  /// Entries before this one go.
+  /// The entry before which all entries are removed.
   package var below: EntryID
-  /// The ledger's installation, by whose cursor they may go.
+  /// The ledger's installation, whose cursor allows the removal.
   package var installation: InstallationID
 
   package init(lane: String, below: EntryID, installation: InstallationID) {

@@ -1,9 +1,9 @@
-/// What trimming leaves, the settings of `trim:`.
+/// The limits of trimming, the settings of `trim:`.
 package struct TrimLimits: Sendable, Equatable {
   package var isEnabled: Bool
-  /// How long durable entries stay.
+  /// The time for which durable entries stay.
   package var keep: Duration
-  /// How many bytes of entries stay, about.
+  /// The approximate number of bytes of entries that stay.
   package var keepBytes: Int
   package var ignoredGroups: Set<String>
 
@@ -14,7 +14,7 @@ package struct TrimLimits: Sendable, Equatable {
     self.ignoredGroups = ignoredGroups
   }
 
-  /// How many entries of this mean size stay at most; nil where the size is not known.
+  /// Returns the most entries of this mean size that stay; nil where the size is not known.
   package func keptEntries(of entryBytes: Double?) -> Double? {
     entryBytes.flatMap { $0 > 0 ? Double(keepBytes) / $0 : nil }
   }

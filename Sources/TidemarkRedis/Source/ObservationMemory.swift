@@ -13,7 +13,7 @@ final class ObservationMemory: Sendable {
     budget.withLock { budget in
       switch answer {
       case .whole(let observed, let facts, let cost):
-        budget.looked(at: lane, over: connection, observed, facts: facts, cost: cost, now: .now)
+        budget.inspected(lane, over: connection, observed, facts: facts, cost: cost, now: .now)
         return .seen(observed)
       case .same: return budget.unchanged(lane, over: connection)
       case .changed(let length, let added): return budget.changed(lane, over: connection, length: length, added: added)
