@@ -106,7 +106,9 @@ CREATE TABLE {{schema}}.workers (
   started_at      timestamptz NOT NULL,
   seen_at         timestamptz NOT NULL,
   backend_pid     integer NOT NULL,
-  backend_started timestamptz NOT NULL
+  backend_started timestamptz NOT NULL,
+  -- Settings that a reload read and that wait for a restart, each with what is in force. Null: there are none.
+  not_in_force    text
 );
 
 -- Workers whose backend is still there: of one that died, it ends at once. Of another role's backend only the pid can be seen. A backend

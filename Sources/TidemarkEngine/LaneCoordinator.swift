@@ -299,6 +299,7 @@ package actor LaneCoordinator {
     settings.trim = new.trim
     settings.pressure = new.pressure
     settings.retention = new.retention
+    settings.notInForce = new.notInForce
     scheduler.limits = new.flow
     revive(.all)
     committable.raise()
@@ -306,6 +307,8 @@ package actor LaneCoordinator {
     population.raise()
     ownership.raise()
     retentionChanged.raise()
+    // Which settings wait for a restart is noted with the leases.
+    leasesChanged.raise()
   }
 
   /// No more reading; what waits is committed. ``nextRead(at:block:)`` and then ``nextWork()`` answer nil.

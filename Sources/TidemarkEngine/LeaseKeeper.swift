@@ -24,6 +24,7 @@ struct LeaseKeeper: Sendable {
   /// Until cancelled.
   func run() async {
     var wasAble = true
+    var noted: String?
     let failures = FailureLog<String>(failing: "leases.waiting", recovered: "leases.current", logger: logger)
     while !Task.isCancelled {
       let seen = coordinator.leasesChanged.generation
@@ -34,6 +35,7 @@ struct LeaseKeeper: Sendable {
       var wait = ttl / 3
       do {
         if try await !turn(canServe, ttl) { wait = min(wait, Self.soon) }
+        try await noteSettings(&noted)
         failures.succeeded()
         await coordinator.leasesFailed(nil)
       } catch {
@@ -44,6 +46,14 @@ struct LeaseKeeper: Sendable {
       }
       await coordinator.leasesChanged.wait(after: seen, until: .now.advanced(by: wait))
     }
+  }
+
+  /// With each turn, while there are any: the row of a worker that was away for long is another one.
+  private func noteSettings(_ noted: inout String?) async throws {
+    let notInForce = await coordinator.settings.notInForce
+    guard notInForce != nil || noted != nil else { return }
+    try await sink.note(notInForce: notInForce, of: worker)
+    noted = notInForce
   }
 
   /// False where others took what we wanted, and another look is due.

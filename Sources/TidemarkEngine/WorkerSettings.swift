@@ -44,6 +44,8 @@ package struct WorkerSettings: Sendable {
   package var rewind: Rewind
   package var trim: TrimLimits
   package var pressure: PressureLimits
+  /// What a reload read and what waits for a restart, as people are told of it; nil: all that was read is in force.
+  package var notInForce: String?
 
   package init(
     flow: FlowLimits, decode: EntryDecoder.Limits, retry: RetryPolicy, builtIn: BuiltInLanes?, lanes: [LaneItem], writers: Int,

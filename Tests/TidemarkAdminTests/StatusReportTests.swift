@@ -35,7 +35,8 @@ import TidemarkCore
         "applied_per_second",
       ])
     let workers = try #require(object["workers"] as? [[String: Any]])
-    #expect(Set(workers[0].keys) == ["worker", "host", "pid", "version", "started_at", "seen_at", "alive", "shards", "lanes"])
+    #expect(
+      Set(workers[0].keys) == ["worker", "host", "pid", "version", "started_at", "seen_at", "alive", "shards", "lanes", "not_in_force"])
     #expect(workers[0]["host"] is NSNull)
     let settings = try #require(object["settings"] as? [String: [String: Any]])
     #expect(settings["postgres.password"]?["value"] is NSNull)

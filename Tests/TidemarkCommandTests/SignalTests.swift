@@ -128,12 +128,29 @@ import TidemarkTestKit
       }
       #expect(shown == [["1MiB", "file \(file):1"], ["1000", "default"], ["30ms", "file \(file):3"]])
 
+      // Whoever asks hears of it: metrics, the worker's own status, and the command, which knows the file only.
+      func metrics() async throws -> String {
+        let (data, _) = try await URLSession.shared.data(from: try #require(URL(string: "http://127.0.0.1:\(port)/metrics")))
+        return String(decoding: data, as: UTF8.self)
+      }
+      try await waitUntil("the metric says so") { try await metrics().contains("\ntidemark_config_reload_success 0\n") }
+      let pending = "dead_letters.halt_after=2 (in force: 1000), limits.max_entry_bytes=1KiB (in force: 1MiB)"
+      try await waitUntil("the status says so") {
+        try await product.run("status").standardOutput.contains("Worker 1 must be restarted for \(pending)")
+      }
+
       // And it is in force: five in a row do not halt the lane, and an entry above the new limit is no sixth.
       try await product.add((0..<5).map { _ in RawRecord("title", ["type": "session.updated", "session": "s"]).with("title", [0]) })
       try await product.add(["type": "message.appended", "session": "s", "role": "user", "content": String(repeating: "x", count: 5000)])
       try await product.waitUntilCaughtUp()
       #expect(try await product.value("select dead_letters_total, applied_total from tidemark.lanes") == "5|1")
       #expect(!worker.standardError.contains("lane.halted"))
+
+      // With the file as it was, all of it is in force again.
+      try write("limits: { max_entry_bytes: 1MiB }\nretry: { base: 20ms }\n")
+      worker.signal(SIGHUP)
+      try await waitUntil("the metric says so") { try await metrics().contains("\ntidemark_config_reload_success 1\n") }
+      try await waitUntil("the status says so") { try await !product.run("status").standardOutput.contains("must be restarted") }
       #expect(try await worker.stop() == 0)
     }
   }

@@ -48,6 +48,12 @@ extension MemorySink {
     return grant
   }
 
+  func note(notInForce settings: String?, of worker: WorkerIdentity) async throws {
+    state.withLock { $0.notInForce[worker.name] = settings }
+  }
+
+  func notInForce(_ worker: String) -> String? { state.withLock { $0.notInForce[worker] } }
+
   func leases(within ttl: Duration) async throws -> LeaseTable {
     state.withLock { state in
       let busy = Set(state.lanes.values.map(\.shard))

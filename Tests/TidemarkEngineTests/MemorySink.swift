@@ -31,6 +31,7 @@ final class MemorySink: ChangeSink {
     var workers: [String: Bool] = [:]
     /// The lanes that a worker owned when it last said that it can't serve any.
     var lanesWhenUnable: [String: Set<String>] = [:]
+    var notInForce: [String: String] = [:]
     /// How many times lanes can't be read that the fence named.
     var unansweredReadings = 0
     var controls: [LaneControl] = []

@@ -84,6 +84,9 @@ extension StatusPage {
         if (lane.last_error) list.push([lane.lane, lane.last_error, lane.hint]);
         else if (lane.state === 'unowned') list.push([lane.lane, 'No worker has it.', 'tidemark run starts one; a running one takes it over within lease.ttl.']);
       }
+      for (const worker of report.workers) {
+        if (worker.not_in_force && worker.alive !== false) list.push([worker.worker, `Read, and not in force: ${worker.not_in_force}.`, 'Restart the worker to change these.']);
+      }
       // Many lanes tend to share one reason.
       const grouped = new Map();
       for (const [lane, error, hint] of list) {

@@ -63,7 +63,8 @@ extension MetricCatalog {
   static let divergences = MetricDefinition(
     "divergences_total", .counter, labels: ["kind"], of: .worker, "Differences found between Redis and PostgreSQL.")
   static let reloadSuccess = MetricDefinition(
-    "config_reload_success", .gauge, .flag, of: .worker, "1 when the configuration that was read last is in force, 0 when it was refused.")
+    "config_reload_success", .gauge, .flag, of: .worker,
+    "1 when all of the configuration that was read last is in force, 0 when it was refused or a part of it waits for a restart.")
   static let buildInfo = MetricDefinition(
     "build_info", .gauge, .flag, labels: ["version"], of: .worker, "Always 1; its label tells the version.")
 

@@ -12,7 +12,9 @@ package struct ProcessMetrics: Sendable {
   }
 
   /// After each attempt to read the configuration again.
-  package func reloaded(_ succeeded: Bool) {
-    reloadSuccess.record(succeeded ? 1 : 0)
+  ///
+  /// - Parameter isInForce: whether all that was read is. False where it was refused, and where a part of it waits for a restart.
+  package func reloaded(_ isInForce: Bool) {
+    reloadSuccess.record(isInForce ? 1 : 0)
   }
 }

@@ -68,6 +68,7 @@ extension StatusReport.Worker {
       worker: result.string(row, "worker") ?? "", host: result.string(row, "host"),
       pid: result.int64(row, "pid").flatMap { Int32(exactly: $0) }, version: result.string(row, "version"),
       startedAt: result.string(row, "started_at"), seenAt: result.string(row, "seen_at"), isAlive: result.bool(row, "alive"),
-      shards: result.int64(row, "shards").map { Int($0) }, lanes: result.int64(row, "lanes").map { Int($0) })
+      shards: result.int64(row, "shards").map { Int($0) }, lanes: result.int64(row, "lanes").map { Int($0) },
+      notInForce: result.string(row, "not_in_force"))
   }
 }

@@ -12,6 +12,8 @@ extension StatusReport {
     /// Shards that it holds a live lease of.
     package var shards: Int?
     package var lanes: Int?
+    /// Settings that it read and that wait for its restart, each with what is in force.
+    package var notInForce: String?
 
     package enum CodingKeys: String, CodingKey {
       case worker, host, pid, version
@@ -19,6 +21,7 @@ extension StatusReport {
       case seenAt = "seen_at"
       case isAlive = "alive"
       case shards, lanes
+      case notInForce = "not_in_force"
     }
 
     // The compiler's own would leave out what is nil.
@@ -33,6 +36,7 @@ extension StatusReport {
       try container.encode(isAlive, forKey: .isAlive)
       try container.encode(shards, forKey: .shards)
       try container.encode(lanes, forKey: .lanes)
+      try container.encode(notInForce, forKey: .notInForce)
     }
   }
 }

@@ -44,7 +44,7 @@ struct StatusSQL: Sendable {
        LIMIT 3
       """
     workers = """
-      SELECT w.worker, w.host, w.pid, w.version, \(time("w.started_at")) AS started_at, \(time("w.seen_at")) AS seen_at,
+      SELECT w.worker, w.host, w.pid, w.version, \(time("w.started_at")) AS started_at, \(time("w.seen_at")) AS seen_at, w.not_in_force,
              w.seen_at > clock_timestamp() - make_interval(secs => $1::double precision) AS alive,
              (SELECT count(*) FROM \(schema).leases s WHERE s.worker = w.worker AND s.expires_at > clock_timestamp()) AS shards,
              (SELECT count(*) FROM \(schema).lanes l JOIN \(schema).leases s USING (shard)

@@ -15,7 +15,7 @@ package struct StatusTable {
   ///   - height: the lines of the terminal; nil where there is none. Settings that would push the head off the screen are only counted.
   ///   - isRepeated: it is printed anew again and again. Lanes that don't fit are left out, those with the least lag first.
   package func render(height: Int? = nil, isRepeated: Bool = false) -> String {
-    let problems = open() + problems() + report.oddities()
+    let problems = open() + problems() + report.oddities() + pendingSettings()
     let others = [workers(), accounting(), problems].filter { !$0.isEmpty }
     // The titles, the totals, the line of lanes that are left out, the empty lines between the blocks, and the line of the cursor.
     let rest = servers().count + others.reduce(0) { $0 + $1.count + 1 } + 4
@@ -119,6 +119,14 @@ package struct StatusTable {
     let rest = others > 0 ? ["\(others) settings are at their defaults: `tidemark status --json` lists them"] : []
     guard !rows.isEmpty else { return rest }
     return AlignedText.lines([["SETTING", "VALUE", "FROM"]] + rows, numeric: 9...9) + rest
+  }
+
+  /// What workers read and wait for a restart with.
+  private func pendingSettings() -> [String] {
+    report.workers.enumerated().compactMap { place, worker in
+      guard let settings = worker.notInForce, worker.isAlive != false else { return nil }
+      return "Worker \(place + 1) must be restarted for \(ForeignText.line(settings))"
+    }
   }
 
   private func countedSettings() -> [String] {

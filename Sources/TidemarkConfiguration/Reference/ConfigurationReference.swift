@@ -45,7 +45,8 @@ package enum ConfigurationReference {
     number and `B`, `KiB`, `MiB`, `GiB` or `TiB`; a number without a unit counts bytes.
 
     **Changes.** On SIGHUP a worker reads the file again and applies the settings marked reloadable; if the file is invalid, the worker logs
-    that and keeps its configuration. All other settings require a restart: a reload logs those that have changed and keeps their old values.
+    that and keeps its configuration. All other settings require a restart: a reload names those that have changed in the log and in
+    `tidemark status`, keeps their old values, and sets `config_reload_success` to 0 until everything that was read is in force.
 
     """
 

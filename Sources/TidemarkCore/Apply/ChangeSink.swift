@@ -9,6 +9,9 @@ package protocol ChangeSink: Sendable {
   /// - Returns: the leases that the worker holds.
   func renew(_ worker: WorkerIdentity, canServe: Bool, for ttl: Duration) async throws -> LeaseGrant
 
+  /// Records which settings of a worker wait for its restart, for readers of the status; nil if there are none.
+  func note(notInForce settings: String?, of worker: WorkerIdentity) async throws
+
   /// Returns all leases, and the workers that renewed within `ttl`.
   func leases(within ttl: Duration) async throws -> LeaseTable
 

@@ -23,6 +23,7 @@ struct LedgerSQL: Sendable {
   let identity: String
   let rejected: String
   let renew: String
+  let noteSettings: String
   let leases: String
   let take: String
   let release: String
@@ -170,6 +171,9 @@ struct LedgerSQL: Sendable {
       """
     renew = """
       SELECT shard, fence FROM \(schema).renew_leases($1, $2, $3::integer, $4, $5::boolean, make_interval(secs => $6::double precision))
+      """
+    noteSettings = """
+      UPDATE \(schema).workers SET not_in_force = $2 WHERE worker = $1 AND not_in_force IS DISTINCT FROM $2
       """
     // Shards, and workers in rows without one.
     leases = """

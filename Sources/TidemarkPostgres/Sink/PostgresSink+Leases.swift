@@ -10,6 +10,10 @@ extension PostgresSink {
         ]))
   }
 
+  package func note(notInForce settings: String?, of worker: WorkerIdentity) async throws {
+    try await query(sql.noteSettings, [.string(worker.name), .string(settings)])
+  }
+
   package func leases(within ttl: Duration) async throws -> LeaseTable {
     let result = try await query(sql.leases, [.seconds(ttl)])
     var table = LeaseTable(shards: [], workers: [])

@@ -106,7 +106,10 @@ final class Runtime: Sendable {
       _ = try Composition(new)
       let changes = new.changes(from: current.loaded)
       let inForce = try current.loaded.reloading(new)
-      await worker.coordinator.apply(try Composition(inForce).workerSettings)
+      var settings = try Composition(inForce).workerSettings
+      let waiting = new.differences(of: changes.needsRestart, from: inForce).joined(separator: ", ")
+      settings.notInForce = waiting.isEmpty ? nil : waiting
+      await worker.coordinator.apply(settings)
       if changes.reloadable.contains("lanes") { await worker.prepare() }
       current.set(inForce)
       if !changes.needsRestart.isEmpty {
@@ -114,11 +117,11 @@ final class Runtime: Sendable {
           "configuration.needs_restart",
           metadata: [
             "kept": "\(changes.needsRestart.joined(separator: ","))",
-            "not_in_force": "\(new.differences(of: changes.needsRestart, from: inForce).joined(separator: ", "))",
+            "not_in_force": "\(waiting)",
             "hint": "restart the worker to change these",
           ])
       }
-      processMetrics.reloaded(true)
+      processMetrics.reloaded(changes.needsRestart.isEmpty)
       logger.info("configuration.reloaded", metadata: ["changed": "\(changes.reloadable.joined(separator: ","))"])
     } catch {
       processMetrics.reloaded(false)
