@@ -793,7 +793,7 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
       IF left(SQLSTATE, 2) NOT IN ('22', '23', '54')
          AND (NOT isolate_ambiguous OR SQLSTATE = '55P03'
-              OR left(SQLSTATE, 2) IN ('08', '25', '28', '3D', '3F', '40', '42', '53', '57', '58') AND SQLSTATE NOT IN ('53200', '53400')) THEN
+              OR left(SQLSTATE, 2) IN ('08', '25', '28', '3D', '3F', '40', '42', '53', '57', '58') AND SQLSTATE <> '53200') THEN
         RAISE;
       END IF;
       GET STACKED DIAGNOSTICS failed_sqlstate = RETURNED_SQLSTATE, failed_message = MESSAGE_TEXT,

@@ -66,7 +66,7 @@ struct BatchCommitter: Sendable {
     var batch = build(step, settings)
     var following = Deque(following)
     var machine = CommitMachine(
-      retry: settings.retry, laneCount: parts.count, undecided: batch.applied.count, isPiece: step.isPiece,
+      retry: settings.retry, laneCount: parts.count, entryCount: batch.entries.count, undecided: batch.applied.count, isPiece: step.isPiece,
       isExact: batch.mayRepeat || expectsBadRecords)
     var action = CommitMachine.Action.attempt(machine.mode)
     while !Task.isCancelled {
@@ -113,9 +113,7 @@ struct BatchCommitter: Sendable {
           await waits(parts, after: Self.sinkError(error), action)
         }
       case .split: return .separate
-      case .bisect:
-        logger.warning("batch.bisected", metadata: ["lanes": .number(parts.count), "entries": .number(batch.entries.count)])
-        return .apart
+      case .bisect: return .apart
       case .dryRun(let wait):
         guard let next = following.popFirst() else { return .unproven }
         await dryRun(next, at: parts[0].record, settings)
@@ -161,6 +159,7 @@ struct BatchCommitter: Sendable {
   private func decide(after error: any Error, _ parts: [Part], _ machine: inout CommitMachine) async -> CommitMachine.Action {
     let sinkError = Self.sinkError(error)
     let action = machine.failed(sinkError, await coordinator.evidence, random: .random(in: 0..<1))
+    if action == .bisect { reports.bisected(parts.map(\.record.name), entries: parts.reduce(0) { $0 + $1.entryCount }, sinkError) }
     await waits(parts, after: sinkError, action)
     return action
   }

@@ -6,12 +6,14 @@ internal import TidemarkCore
 /// worker share it. Safe from any task.
 final class CommitReports: Sendable {
   private let retries: FailureLog<String>
+  private let bisections: FailureLog<String>
   private let burst = Mutex(RejectionBurst())
   private let logger: Logger
 
   init(logger: Logger) {
     self.logger = logger
     retries = FailureLog(failing: "commit.retry", recovered: "commit.resumed", logger: logger)
+    bisections = FailureLog(failing: "batch.bisected", recovered: nil, logger: logger)
   }
 
   /// A batch of these lanes is tried again after `wait`. An outage concerns no batch more than the others, and has a line of its own.
@@ -20,6 +22,13 @@ final class CommitReports: Sendable {
     retries.failed(
       first, error.description,
       ["lane": "\(first)", "lanes": .number(lanes.count), "wait_seconds": .number(wait.seconds), "hint": "\(error.hint ?? "")"])
+  }
+
+  /// A batch of these lanes goes in pieces. Said once for each reason: under a limit every large batch does.
+  func bisected(_ lanes: [String], entries: Int, _ error: SinkError) {
+    bisections.failed(
+      lanes[0], error.description,
+      ["lane": "\(lanes[0])", "lanes": .number(lanes.count), "entries": .number(entries), "hint": "\(error.hint ?? "")"])
   }
 
   func committed(_ lanes: [String]) {

@@ -50,7 +50,7 @@ package struct EngineMetrics: Sendable {
   }
 
   private static let divergenceKinds = ["content", "id_reused"]
-  private static let retryClasses = ["world", "ambiguous", "interrupted", "configuration", "outcome_unknown", "redis"]
+  private static let retryClasses = ["world", "ambiguous", "interrupted", "limit", "configuration", "outcome_unknown", "redis"]
 
   private func counter(_ name: String, _ dimensions: [(String, String)]) -> Counter {
     Counter(label: "tidemark_\(name)", dimensions: dimensions, factory: factory)

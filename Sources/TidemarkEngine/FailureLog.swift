@@ -6,13 +6,13 @@ internal import TidemarkCore
 final class FailureLog<Part: Hashable & Sendable>: Sendable {
   private let reports = Mutex<[Part: FailureReport]>([:])
   private let failing: Logger.Message
-  private let recovered: Logger.Message
+  private let recovered: Logger.Message?
   private let logger: Logger
 
   /// - Parameters:
   ///   - failing: the event of a failure.
-  ///   - recovered: the event of its end.
-  init(failing: Logger.Message, recovered: Logger.Message, logger: Logger) {
+  ///   - recovered: the event of its end; nil where nothing is to be said of that.
+  init(failing: Logger.Message, recovered: Logger.Message?, logger: Logger) {
     self.failing = failing
     self.recovered = recovered
     self.logger = logger
@@ -39,12 +39,13 @@ final class FailureLog<Part: Hashable & Sendable>: Sendable {
   }
 
   func succeeded(_ part: Part, _ metadata: Logger.Metadata = [:]) {
-    if reports.withLock({ $0[part]?.succeeded() ?? false }) { logger.info(recovered, metadata: metadata) }
+    if reports.withLock({ $0[part]?.succeeded() ?? false }), let recovered { logger.info(recovered, metadata: metadata) }
   }
 
   /// Several parts at once, of which mostly none had failed.
   func succeeded(_ parts: [Part], _ metadata: (Part) -> Logger.Metadata) {
     let recoveries = reports.withLock { reports in reports.isEmpty ? [] : parts.filter { reports[$0]?.succeeded() ?? false } }
+    guard let recovered else { return }
     for part in recoveries { logger.info(recovered, metadata: metadata(part)) }
   }
 

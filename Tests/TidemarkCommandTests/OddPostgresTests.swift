@@ -37,6 +37,55 @@ import TidemarkTestKit
     }
   }
 
+  @Test func aRoleWithTheLeastMemoryAndNoTemporaryFilesIsServed() async throws {
+    try await withProduct { product in
+      let role = product.postgres.database
+      try await product.postgres.adminPsql(
+        "alter role \"\(role)\" set temp_file_limit = 0; alter role \"\(role)\" set work_mem = '64kB'")
+      let check = try await product.run("check")
+      #expect(check.exitCode == 0, "\(check.standardOutput)")
+      let worker = try await product.startWorker()
+      try await product.addMessages(5_000)
+      try await product.waitUntilCaughtUp()
+      #expect(try await product.value("select count(*) from tidemark.messages") == "5000")
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  /// One that the role would not be able to commit whatever is left out of its batch: neither a dead letter nor an outage.
+  @Test func anEntryThatIsTooMuchForALimitAloneHaltsItsLaneUntilTheLimitIsRaised() async throws {
+    try await withProduct { product in
+      let role = product.postgres.database
+      try await product.postgres.adminPsql("alter role \"\(role)\" set temp_file_limit = 0")
+      let worker = try await product.startWorker()
+      let large = String(repeating: "x", count: 8_000_000)
+      try await product.add([
+        RawRecord("before", ["type": "context.set", "session": "s", "key": "a", "value": "1"]),
+        RawRecord("large", ["type": "context.set", "session": "s", "key": "b", "value": "\"\(large)\""]),
+        RawRecord("behind", ["type": "context.set", "session": "s", "key": "c", "value": "1"]),
+      ])
+      try await product.waitFor("halted", "select state from tidemark.lanes")
+      let said = try await product.value("select last_error || ' ' || hint from tidemark.lanes")
+      #expect(said.contains("53400 (configuration_limit_exceeded)") && said.contains("raise temp_file_limit or work_mem"), "\(said)")
+      try await worker.waitForOutput("lane.halted")
+      #expect(worker.standardError.contains("batch.bisected"))
+      let status = try await product.run("status")
+      #expect(status.standardOutput.contains("raise temp_file_limit or work_mem"), "\(status.standardOutput)")
+      #expect(
+        try await product.value("select string_agg(key, '') || (select count(*) from tidemark.dead_letters) from tidemark.context") == "a0")
+
+      // Sessions keep what they began with.
+      try await product.postgres.adminPsql(
+        """
+        alter role "\(role)" reset temp_file_limit;
+        select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = '\(role)'
+        """)
+      try await product.waitUntilCaughtUp()
+      #expect(try await product.value("select string_agg(key, '' order by key) from tidemark.context") == "abc")
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
   @Test func aTriggerThatFailsIsNamedInTheLanesHint() async throws {
     try await withProduct { product in
       let worker = try await product.startWorker()

@@ -12,7 +12,7 @@ import TidemarkTestKit
   }
 
   private static func make(lanes: Int = 1, entries: Int = 10, isPiece: Bool = false) -> CommitMachine {
-    CommitMachine(retry: retry, laneCount: lanes, undecided: entries, isPiece: isPiece)
+    CommitMachine(retry: retry, laneCount: lanes, entryCount: entries, undecided: entries, isPiece: isPiece)
   }
 
   /// A machine brought into a mode by what leads there.
@@ -36,8 +36,8 @@ import TidemarkTestKit
     #expect(CommitMachine.expectsBadRecords(after: outcome(bad: limit + 1, ofPostgres: true)))
     #expect(!CommitMachine.expectsBadRecords(after: outcome(bad: limit, ofPostgres: true)))
     #expect(!CommitMachine.expectsBadRecords(after: outcome(bad: 20, ofPostgres: false)))
-    #expect(CommitMachine(retry: Self.retry, laneCount: 1, undecided: 1, isPiece: false, isExact: true).mode == .exact)
-    #expect(CommitMachine(retry: Self.retry, laneCount: 1, undecided: 1, isPiece: false).mode == .fast)
+    #expect(CommitMachine(retry: Self.retry, laneCount: 1, entryCount: 1, undecided: 1, isPiece: false, isExact: true).mode == .exact)
+    #expect(CommitMachine(retry: Self.retry, laneCount: 1, entryCount: 1, undecided: 1, isPiece: false).mode == .fast)
   }
 
   @Test(arguments: [CommitMode.fast, .exact, .isolating], [1, 3])
@@ -53,6 +53,20 @@ import TidemarkTestKit
     #expect(answer(Self.error(.record)) == (mode == .fast ? .attempt(.exact) : .retry(after: Self.base, mode)))
     #expect(answer(Self.error(.ambiguous)) == .retry(after: Self.base, mode))
     #expect(answer(Self.error(.interrupted)) == .retry(after: Self.base, mode))
+  }
+
+  @Test func `what is too much for a limit goes in pieces at once, and an entry that is too much alone halts its lane`() {
+    for isUnknown in [false, true] {
+      func answer(lanes: Int, entries: Int, undecided: Int) -> CommitMachine.Action {
+        var machine = CommitMachine(retry: Self.retry, laneCount: lanes, entryCount: entries, undecided: undecided, isPiece: false)
+        let action = machine.failed(Self.error(.limit, unknown: isUnknown), CommitEvidence(), random: 0)
+        return isUnknown ? machine.notCommitted(CommitEvidence(), random: 0) : action
+      }
+      #expect(answer(lanes: 3, entries: 3, undecided: 3) == .bisect)
+      // What is large may be what is not applied.
+      #expect(answer(lanes: 1, entries: 2, undecided: 0) == .bisect)
+      #expect(answer(lanes: 1, entries: 1, undecided: 1) == .halt(reason: "why", hint: "fix it"))
+    }
   }
 
   @Test(arguments: [FaultClass.world, .record, .configuration, .ambiguous, .interrupted], [CommitMode.fast, .exact])

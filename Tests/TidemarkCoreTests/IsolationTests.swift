@@ -47,8 +47,8 @@ private struct Isolation {
     let batch = Self.batch(step)
     var following = plan.following
     var machine = CommitMachine(
-      retry: RetryPolicy(base: .seconds(1), cap: .seconds(1)), laneCount: step.parts.count, undecided: batch.applied.count,
-      isPiece: step.isPiece)
+      retry: RetryPolicy(base: .seconds(1), cap: .seconds(1)), laneCount: step.parts.count, entryCount: batch.entries.count,
+      undecided: batch.applied.count, isPiece: step.isPiece)
     while attemptsLeft > 0 {
       guard let error = commit(batch) else {
         return plan.committed(zip(step.parts, BatchOutcome(batch).lanes).map { $0.record.advanced(by: $1) })

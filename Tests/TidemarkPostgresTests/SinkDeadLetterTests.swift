@@ -86,7 +86,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test(arguments: ["40001", "40P01", "53100", "55P03", "57P01", "57P03", "58030", "08006", "25006", "42501", "42P01", "3F000"])
+  @Test(arguments: ["40001", "40P01", "53100", "53400", "55P03", "57P01", "57P03", "58030", "08006", "25006", "42501", "42P01", "3F000"])
   func `a fault of the world or of the configuration never makes a dead letter, not even while isolating`(state: String) async throws {
     try await withSink { sink in
       try await Self.raising(sink, state)

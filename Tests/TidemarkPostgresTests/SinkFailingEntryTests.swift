@@ -21,7 +21,8 @@ import TidemarkTestKit
   private static func commit(_ sink: SinkFixture, _ entries: [HandMade]) async throws -> (exclusions: Int, mode: CommitMode) {
     var batch = sink.batch([(try await sink.lane(), entries)])
     var machine = CommitMachine(
-      retry: RetryPolicy(base: .zero, cap: .zero), laneCount: 1, undecided: batch.applied.count, isPiece: false)
+      retry: RetryPolicy(base: .zero, cap: .zero), laneCount: 1, entryCount: batch.entries.count, undecided: batch.applied.count,
+      isPiece: false)
     var exclusions = 0
     while true {
       do {

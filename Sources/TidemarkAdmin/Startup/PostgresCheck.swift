@@ -57,7 +57,7 @@ package struct PostgresCheck: Sendable {
       findings.append(try await clock(connection))
       return findings
     } catch let error as PostgresError {
-      return [Finding(error.isRetryable ? .unreachable : .problem, "postgres", error.description)]
+      return [Finding(error.isRetryable ? .unreachable : .problem, "postgres", error.description, mend: error.limitHint)]
     } catch {
       return [Finding(.problem, "postgres", "\(error)")]
     }
@@ -86,6 +86,9 @@ package struct PostgresCheck: Sendable {
     }
     if error.sqlstate == "3D000" || (text.contains("database") && text.contains("does not exist")) {
       return Finding(.problem, "postgres", "\(place) has no such database", hint: "create it with createdb, or change postgres.url")
+    }
+    if let hint = error.limitHint {
+      return Finding(.problem, "postgres.limits", "\(place) takes a session and nothing in it: \(error.description)", mend: hint)
     }
     if case .unsuitable(let requirement) = error.kind {
       return Finding(.problem, "postgres.\(requirement.rawValue)", "\(place): \(text)", hint: error.hint)

@@ -16,7 +16,7 @@ package struct CommitMachine: Sendable {
     case split
     /// This entry is a dead letter. Mark it in the batch, then ``attempt`` in the machine's mode.
     case exclude(FailingEntry)
-    /// Commit small pieces of the batch in order, to find the entry that fails.
+    /// Commit small pieces of the batch in order, to find the entry that fails, or because the whole batch exceeds a limit.
     case bisect
     /// The only entry that is left to apply fails alone, while others passed before and after: it is a dead letter.
     case deadLetter(Rejection)
@@ -39,6 +39,7 @@ package struct CommitMachine: Sendable {
   package private(set) var mode: CommitMode
   private let retry: RetryPolicy
   private let laneCount: Int
+  private let entryCount: Int
   private var undecided: Int
   private var lastWait: Duration?
   private var failureStreak: FailureStreak
@@ -47,12 +48,14 @@ package struct CommitMachine: Sendable {
   private var unresolved: SinkError?
 
   /// - Parameters:
+  ///   - entryCount: the number of all entries of the batch.
   ///   - undecided: the number of entries of the batch that must be applied.
   ///   - isExact: whether the fast path would fail, because entries may already be there or are probably bad.
-  package init(retry: RetryPolicy, laneCount: Int, undecided: Int, isPiece: Bool, isExact: Bool = false) {
+  package init(retry: RetryPolicy, laneCount: Int, entryCount: Int, undecided: Int, isPiece: Bool, isExact: Bool = false) {
     mode = isExact ? .exact : .fast
     self.retry = retry
     self.laneCount = laneCount
+    self.entryCount = entryCount
     self.undecided = undecided
     failureStreak = FailureStreak(limit: isPiece ? Self.pieceLimit : Self.failureLimit)
   }
@@ -67,6 +70,7 @@ package struct CommitMachine: Sendable {
     case .fault(.world): return .retry(after: nextWait(random), mode)
     case .fault(.configuration):
       return laneCount > 1 ? .split : .halt(reason: error.description, hint: error.hint)
+    case .fault(.limit): return exceeded(error)
     case .fault(.record) where mode == .fast: return refused(error.failingEntry)
     // The exact path already isolates faulty records. A failure that still escapes it says nothing about a single record, so it is treated
     // as ambiguous.
@@ -94,10 +98,16 @@ package struct CommitMachine: Sendable {
   /// Handles that the lanes were read and the batch was not committed.
   package mutating func notCommitted(_ evidence: CommitEvidence, random: Double) -> Action {
     defer { unresolved = nil }
+    if let unresolved, unresolved.kind == .fault(.limit) { return exceeded(unresolved) }
     guard let unresolved, case .fault(let fault) = unresolved.kind, fault == .interrupted || fault == .ambiguous else {
       return .attempt(mode)
     }
     return isolation(unresolved, evidence, random) ?? .attempt(mode)
+  }
+
+  /// Handles a batch that needs more than a limit allows. Its entries are not at fault, and waiting changes nothing.
+  private func exceeded(_ error: SinkError) -> Action {
+    laneCount > 1 || entryCount > 1 ? .bisect : .halt(reason: error.description, hint: error.hint)
   }
 
   /// Handles a bad record in the fast path. Where the record is known and there seem to be few bad ones, the other entries go on without

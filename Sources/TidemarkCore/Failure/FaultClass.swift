@@ -6,6 +6,9 @@ package enum FaultClass: Sendable, Equatable {
   case record
   /// Missing privileges or objects, or a wrong password: an operator must change something. The lane halts, loudly.
   case configuration
+  /// A limit that an operator set, such as temp_file_limit, was exceeded. It does not pass by itself, and a whole batch needs more than its
+  /// parts: the batch is bisected at once. A single entry that needs too much is not at fault: its lane halts until the limit is raised.
+  case limit
   /// A failure that an outage or a record may have caused. The transaction is retried; when the same entries fail five times while others
   /// are committed, they are isolated.
   case ambiguous
@@ -20,8 +23,9 @@ package enum FaultClass: Sendable, Equatable {
     // 26000: the session's prepared statement is gone, or another backend answers.
     case "57P01", "57P03", "55P03", "25006", "26000": self = .world
     case "57014", "57P02": self = .interrupted
-    // Memory, or a limit such as temp_file_limit: a whole batch needs more than its parts, and one entry may need too much.
-    case "53200", "53400": self = .ambiguous
+    // A whole batch needs more memory than its parts, and one entry may need too much.
+    case "53200": self = .ambiguous
+    case "53400": self = .limit
     default:
       switch sqlstate.prefix(2) {
       case "08", "40", "53", "58": self = .world

@@ -81,6 +81,8 @@ package struct PostgresError: Error, Sendable, Equatable {
     // A standby answers 25006; it becomes a primary or the next connection finds one.
     // A prepared statement is gone with its session's state: the next connection prepares it.
     if ["25006", "26000", "55P03"].contains(sqlstate) { return true }
+    // Somebody set this limit, and has to raise it.
+    if sqlstate == "53400" { return false }
     switch sqlstateClass ?? "" {
     case "22", "23", "54": return false
     case "0A", "25", "26", "28", "34", "3D", "3F", "42", "44": return false

@@ -50,7 +50,7 @@ enum SessionSettings {
     ]
     let all = limits + pinned + keepalives(configuration.options) + (configuration.keepsPlans ? keptPlans : [])
     let sets = all.map { "set \($0.name) = '\($0.value)';" }
-    return (sets + [durability, writability, whereKnown, messages]).joined(separator: "\n")
+    return (sets + [memory, durability, writability, whereKnown, messages]).joined(separator: "\n")
   }
 
   /// The way in which the server finds a client that is gone: as the client finds the server. A backend whose client vanished keeps its row
@@ -66,6 +66,12 @@ enum SessionSettings {
       return (name, isWanted ? options[option].flatMap { Int($0) }.map { String(max(0, $0)) } ?? "0" : "0")
     }
   }
+
+  /// PostgreSQL's own default at least. With less even what reads a view of the catalogs spills to temporary files, which somebody may have
+  /// forbidden (temp_file_limit).
+  private static let memory = """
+    select set_config('work_mem', '4MB', false) where pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('4MB');
+    """
 
   /// `synchronous_commit = off` lets a crash of the server lose what was reported as durable. Every other value stays as it is, and is pinned.
   private static let durability = """

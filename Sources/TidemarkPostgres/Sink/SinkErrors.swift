@@ -40,9 +40,17 @@ extension SinkError {
     case "42501": "grant the worker's role the missing privilege; `tidemark check` names it"
     case "42P01", "42883", "42703", "3F000": "run `tidemark migrate`"
     case "28P01", "28000": "set postgres.password or postgres.url to what the server accepts"
-    case "53400": "raise temp_file_limit or work_mem for the worker's role"
+    case "53400": error.limitHint
     case "3D000": "create the database or change postgres.url"
     default: error.hint
     }
+  }
+}
+
+extension PostgresError {
+  /// How to raise the limit that somebody set; nil where it is none of that kind.
+  package var limitHint: String? {
+    sqlstate == "53400"
+      ? "raise temp_file_limit or work_mem for the worker's role, such as with: ALTER ROLE ... SET work_mem = '64MB'" : nil
   }
 }

@@ -52,8 +52,8 @@ extension WorldSimulation {
       let batch = SimulatedWorker.build(
         step.parts, deadLettered: step.deadLettered, replacesNUL: workers[index].replacesNUL)
       let machine = CommitMachine(
-        retry: retry, laneCount: step.parts.count, undecided: batch.applied.count, isPiece: step.isPiece,
-        isExact: batch.mayRepeat || workers[index].writers[number].expectsBadRecords)
+        retry: retry, laneCount: step.parts.count, entryCount: batch.entries.count, undecided: batch.applied.count,
+        isPiece: step.isPiece, isExact: batch.mayRepeat || workers[index].writers[number].expectsBadRecords)
       workers[index].writers[number].batch = batch
       workers[index].writers[number].machine = machine
       workers[index].writers[number].mode = machine.mode
