@@ -2,11 +2,13 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// The rights that the README lists are enough for what it says that they are for.
+/// The rights that ops/rights.md lists, and those that `migrate --roles` grants, are enough for what they are for.
 @Suite(.serialized) struct DocumentedRightsTests {
-  /// Gives users of Redis exactly the rights that the README lists for them.
+  private static let page = "ops/rights.md"
+
+  /// Gives users of Redis exactly the rights that the page lists for them.
   private func allow(_ user: String, in product: Product) async throws {
-    let lines = try Documentation.lines("ACL SETUSER \(user) ")
+    let lines = try Documentation.lines("ACL SETUSER \(user) ", in: Self.page)
     #expect(!lines.isEmpty)
     for line in lines {
       try await product.redis.command(line.replacing("PASSWORD", with: "secret").split(separator: " ").map { String($0) })
@@ -40,57 +42,122 @@ import TidemarkTestKit
     }
   }
 
-  @Test func theRightsOfPostgresAreEnoughForEachRole() async throws {
+  /// For each rule of a worker: without it `check` says what is missing, so that no rule is there for nothing.
+  @Test func eachRuleOfRedisIsNeeded() async throws {
+    let file = "\(try await ScratchSpace.current().folder("settings"))/tidemark.yaml"
+    try "lanes:\n  - streams: \"orders:*\"\n".write(toFile: file, atomically: false, encoding: .utf8)
+    try await withProduct { product in
+      let lines = try Documentation.lines("ACL SETUSER tidemark ", in: Self.page).filter { !$0.contains("tidemark_bench") }
+      let rules = lines.flatMap { $0.split(separator: " ").dropFirst(3).map { String($0) } }
+      #expect(rules.count > 30)
+      let needed = rules.filter { $0.hasPrefix("+") || $0.hasPrefix("~") || $0.hasPrefix("&") }
+      var product = product
+      product.settings["redis.url"] = "redis://tidemark:secret@127.0.0.1:\(product.redis.port)/0"
+      for left in [nil] + needed.map({ Optional($0) }) {
+        let kept = (rules + ["~orders:*"]).filter { $0 != left }.map { $0.replacing("PASSWORD", with: "secret") }
+        try await product.redis.command(["ACL", "SETUSER", "tidemark", "reset"] + kept)
+        let check = try await product.run("check", "--config", file)
+        let complaints = check.standardOutput.split(separator: "\n").filter { $0.contains("redis.acl: the user tidemark may not") }
+        guard let left else {
+          #expect(complaints.isEmpty, "\(check.standardOutput)")
+          continue
+        }
+        #expect(
+          complaints.contains { $0.contains("ACL SETUSER tidemark") && $0.contains(left) }, "without \(left): \(check.standardOutput)")
+      }
+    }
+  }
+
+  @Test func theRolesThatMigrateMakesAreEnoughForEachKindOfWork() async throws {
     try await withProduct(isMigrated: false) { product in
       let database = product.postgres.database
-      let roles = ["owner", "worker", "reader"].map { "\(database)_\($0)" }
-      for role in roles {
-        try await product.postgres.adminPsql("create role \"\(role)\" login; grant connect on database \"\(database)\" to \"\(role)\"")
+      let (worker, reader) = ("\(database)_worker", "\(database)_reader")
+      let logins = ["owner", "operator", "analyst"].map { "\(database)_\($0)" }
+      for login in logins { try await product.postgres.adminPsql("create role \"\(login)\" login") }
+      for line in try Documentation.lines("GRANT CREATE ON DATABASE tidemark TO tidemark_owner", in: Self.page) + [
+        "GRANT CONNECT ON DATABASE tidemark TO tidemark_owner"
+      ] {
+        try await product.postgres.adminPsql(
+          line.replacing("tidemark_owner", with: "\"\(logins[0])\"").replacing("DATABASE tidemark ", with: "DATABASE \"\(database)\" "))
       }
-      func grant(_ role: String) async throws {
-        let lines = try Documentation.lines("GRANT ").filter { $0.hasSuffix(" TO tidemark_\(role);") }
-        #expect(!lines.isEmpty)
-        for line in lines {
-          let statement = line.replacing("tidemark_\(role)", with: "\"\(database)_\(role)\"")
-            .replacing("DATABASE tidemark ", with: "DATABASE \"\(database)\" ")
-          try await product.postgres.adminPsql(statement)
-        }
+      func url(_ login: String) -> [String: String] {
+        ["postgres.url": product.postgres.url(database: database, role: "\(database)_\(login)")]
       }
-      func url(_ role: String) -> [String: String] {
-        ["postgres.url": product.postgres.url(database: database, role: "\(database)_\(role)")]
+      func migrate(_ arguments: String...) async throws -> TidemarkProcess.Outcome {
+        try await TidemarkProcess.run(
+          ["migrate", "--roles", "--worker-role", worker, "--reader-role", reader] + arguments,
+          environment: product.environment(url("owner")))
       }
-      try await grant("owner")
-      #expect(try await product.run("migrate", settings: url("owner")).exitCode == 0)
-      try await grant("worker")
-      try await grant("reader")
 
-      let check = try await product.run("check", settings: url("worker"))
-      #expect(check.exitCode == 0, "\(check.standardOutput)")
-      let worker = try await product.startWorker(settings: url("worker"))
-      let lines = Self.changes.map { "XADD \(Product.lane) * session s \($0)\n" }.joined()
-      _ = try await product.redis.commands(lines)
-      try await product.redis.command("XTRIM", Product.lane, "MAXLEN", "1")
-      _ = try await product.redis.commands(lines)
-      let added = try await product.entriesAdded([Product.lane])
-      try await waitUntil("\(added) entries are in Postgres") {
-        try await product.postgres.adminPsql("select sum(read_total + missing_total + baseline) from tidemark.lanes") == "\(added)"
-      }
-      #expect(!worker.standardError.contains("42501"), "\(worker.standardError)")
-      for arguments in [["dead-letters", "replay", "--reason", "bad_json"], ["dead-letters", "discard", "1"], ["status"]] {
-        let outcome = try await TidemarkProcess.run(arguments, environment: product.environment(url("worker")))
-        #expect(!outcome.standardError.contains("postgres:"), "\(arguments): \(outcome.standardError)")
-      }
-      #expect(try await worker.stop() == 0)
+      // What an administrator is to run stands in the one line, and nothing was done.
+      let refused = try await migrate()
+      #expect(refused.exitCode == 1 && refused.standardError.split(separator: "\n").count == 1, "\(refused.standardError)")
+      #expect(refused.standardError.contains("may not create roles (it has no CREATEROLE) and does not own the database"))
+      #expect(try await product.value("select to_regnamespace('tidemark') is null") == "t")
+      let fix = try #require(refused.standardError.firstMatch(of: /an administrator run: (.+); then run `tidemark migrate --roles` again/))
+        .1
+      #expect(
+        fix == """
+          CREATE ROLE "\(worker)" NOLOGIN; CREATE ROLE "\(reader)" NOLOGIN; \
+          GRANT CONNECT ON DATABASE "\(database)" TO "\(worker)"; GRANT CONNECT ON DATABASE "\(database)" TO "\(reader)"
+          """)
+      try await product.postgres.adminPsql(String(fix))
 
-      let read =
-        "set role \"\(database)_reader\"; select tidemark.state('s') is not null; select count(*) > 0 from tidemark.transcript('s')"
-      #expect(try await product.postgres.adminPsql(read).hasSuffix("t\nt"))
-      for table in ["sessions", "messages", "changes", "dead_letters", "gaps", "checkpoints", "lanes"] {
-        _ = try await product.postgres.adminPsql("set role \"\(database)_reader\"; select count(*) from tidemark.\(table)")
-      }
+      let planned = try await migrate("--dry-run").standardOutput
+      #expect(planned.contains("-- migration 1 ledger") && planned.contains("GRANT USAGE ON SCHEMA \"tidemark\" TO \"\(reader)\";"))
+      #expect(try await product.value("select to_regnamespace('tidemark') is null") == "t")
+      let done = try await migrate()
+      #expect(done.exitCode == 0 && done.standardError.contains("GRANT \"\(worker)\" TO your_login;"), "\(done.standardError)")
+      #expect(try await migrate("--dry-run").standardOutput == "")
+      try await product.postgres.adminPsql("grant \"\(worker)\" to \"\(logins[1])\"; grant \"\(reader)\" to \"\(logins[2])\"")
+
+      try await tryWork(product, settings: url("operator"))
+      try await tryReading(product, settings: url("analyst"))
       let bench = try await product.run("bench", "--quick", "--only", "lag", "--rate", "100", "--seconds", "1", settings: url("owner"))
       #expect(bench.exitCode == 0, "\(bench.standardError)")
-      for role in roles { try await product.postgres.adminPsql("drop owned by \"\(role)\" cascade; drop role \"\(role)\"") }
+      for role in [worker, reader] + logins.reversed() {
+        try await product.postgres.adminPsql("drop owned by \"\(role)\" cascade; drop role \"\(role)\"")
+      }
+    }
+  }
+
+  /// What a worker and the commands of an operator do.
+  private func tryWork(_ product: Product, settings: [String: String]) async throws {
+    let check = try await product.run("check", settings: settings)
+    #expect(check.exitCode == 0, "\(check.standardOutput)")
+    let worker = try await product.startWorker(settings: settings)
+    let lines = Self.changes.map { "XADD \(Product.lane) * session s \($0)\n" }.joined()
+    _ = try await product.redis.commands(lines)
+    try await product.redis.command("XTRIM", Product.lane, "MAXLEN", "1")
+    _ = try await product.redis.commands(lines)
+    let added = try await product.entriesAdded([Product.lane])
+    try await waitUntil("\(added) entries are in Postgres") {
+      try await product.postgres.adminPsql("select sum(read_total + missing_total + baseline) from tidemark.lanes") == "\(added)"
+    }
+    #expect(!worker.standardError.contains("42501"), "\(worker.standardError)")
+    for arguments in [
+      ["dead-letters", "list"], ["dead-letters", "replay", "--reason", "bad_json"], ["dead-letters", "discard", "1"], ["status"],
+      ["lanes", "pause", Product.lane], ["lanes", "resume", Product.lane], ["lanes", "retry", Product.lane], ["lanes", "list"],
+      ["lanes", "ack", "--all"],
+    ] {
+      let outcome = try await TidemarkProcess.run(arguments, environment: product.environment(settings))
+      #expect(!outcome.standardError.contains("postgres:"), "\(arguments): \(outcome.standardError)")
+    }
+    #expect(try await worker.stop() == 0)
+  }
+
+  /// What somebody does who only looks.
+  private func tryReading(_ product: Product, settings: [String: String]) async throws {
+    let status = try await product.run("status", settings: settings)
+    #expect(status.exitCode == 0, "\(status.standardError)")
+    let role = "set role \"\(product.postgres.database)_reader\"; "
+    let read = "select tidemark.state('s') is not null; select count(*) > 0 from tidemark.transcript('s')"
+    #expect(try await product.postgres.adminPsql(role + read).hasSuffix("t\nt"))
+    for table in ["sessions", "messages", "changes", "dead_letters", "gaps", "checkpoints", "lanes", "snapshots", "divergences"] {
+      _ = try await product.postgres.adminPsql(role + "select count(*) from tidemark.\(table)")
+    }
+    for refused in ["delete from tidemark.messages", "select count(*) from tidemark.event_ids", "select tidemark.leave('w')"] {
+      await #expect(throws: (any Error).self) { try await product.postgres.adminPsql(role + refused) }
     }
   }
 

@@ -9,14 +9,23 @@ import Testing
 
   @Test func eachWayToUseATableIsToldFromTheOthers() {
     #expect(use("SELECT a FROM \"t\".lanes l JOIN \"t\".leases USING (shard)") == ["lanes": [.select], "leases": [.select]])
-    #expect(use("INSERT INTO \"t\".gaps (lane) VALUES ($1)") == ["gaps": [.select, .insert]])
+    #expect(use("INSERT INTO \"t\".gaps (lane) VALUES ($1)") == ["gaps": [.insert]])
     #expect(use("UPDATE \"t\".lanes SET state = 'x'") == ["lanes": [.select, .update]])
-    #expect(use("INSERT INTO \"t\".\"messages\" (\"role\") SELECT 1") == ["messages": [.select, .insert]])
+    #expect(use("INSERT INTO \"t\".\"messages\" (\"role\") SELECT 1") == ["messages": [.insert]])
     #expect(SchemaUse(of: "SELECT \"t\".\"set_context\"($1::text[])", schema: Self.schema).functions == ["set_context"])
     #expect(use("DELETE FROM \"t\".workers w WHERE w.worker = me") == ["workers": [.select, .delete]])
-    #expect(use("COPY \"t\".change_log (no) FROM STDIN") == ["change_log": [.select, .insert]])
+    #expect(use("COPY \"t\".change_log (no) FROM STDIN") == ["change_log": [.insert]])
     #expect(
       use("INSERT INTO \"t\".context (k) VALUES (1) ON CONFLICT (k) DO UPDATE SET v = 1") == ["context": [.select, .insert, .update]])
+  }
+
+  @Test func anInsertReadsWhatItReturnsAndWhereItLooksForAConflict() {
+    #expect(use("INSERT INTO \"t\".gaps (a) VALUES (1) RETURNING id") == ["gaps": [.select, .insert]])
+    #expect(use("INSERT INTO \"t\".gaps (a) VALUES (1) ON CONFLICT (a) DO NOTHING") == ["gaps": [.select, .insert]])
+    #expect(use("INSERT INTO \"t\".gaps (a) VALUES (1) ON CONFLICT DO NOTHING") == ["gaps": [.insert]])
+    #expect(
+      use("WITH a AS (INSERT INTO \"t\".items (a) VALUES (1) RETURNING a), b AS (INSERT INTO \"t\".lanes (a) SELECT 1) SELECT 1")
+        == ["items": [.select, .insert], "lanes": [.insert]])
   }
 
   @Test func aLockNeedsTheRightToUpdate() {
@@ -31,13 +40,6 @@ import Testing
   @Test func commentsTypesAndOtherSchemasAreNoUse() {
     #expect(use("-- FROM \"t\".lanes\nSELECT 1 FROM pg_class").isEmpty)
     #expect(use("DECLARE call \"t\".tool_calls; hidden \"t\".entry_position[]").isEmpty)
-  }
-
-  @Test func functionsAreFollowed() {
-    let functions = ["outer": "BEGIN PERFORM \"t\".inner(1); END", "inner": "BEGIN DELETE FROM \"t\".leases; END"]
-    let use = LedgerRights.use(of: ["SELECT \"t\".outer($1)"], functions: functions, schema: Self.schema)
-    #expect(use.functions == ["outer", "inner"])
-    #expect(use.tables == ["leases": [.select, .delete]])
   }
 
   @Test func theStatementsOfAValueAreFound() throws {

@@ -15,14 +15,7 @@ extension DeadLetterStore {
   /// - Throws: a ``Finding`` where there is none of a number, with nothing changed; ``SinkError``.
   package func discard(_ ids: [Int64], because reason: String?) async throws -> [(id: Int64, outcome: Discard)] {
     let numbers = ids.reduce(into: [Int64]()) { all, id in if !all.contains(id) { all.append(id) } }
-    let done = try await sink.query(
-      """
-      UPDATE \(schema).dead_letters d SET resolved_at = now(), resolution = $2
-        FROM (SELECT id FROM \(schema).dead_letters WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE) AS locked
-       WHERE d.id = locked.id AND d.resolved_at IS NULL
-         AND (SELECT count(*) FROM \(schema).dead_letters WHERE id = ANY ($1::bigint[])) = cardinality($1::bigint[])
-      RETURNING d.id
-      """, [.integerArray(numbers), Self.resolution(reason)])
+    let done = try await sink.query(sql.discard, [.integerArray(numbers), Self.resolution(reason)])
     let discarded = Set((0..<done.rowCount).compactMap { done.int64($0, "id") })
     let letters = Dictionary(try await letters(numbers).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     if let missing = numbers.first(where: { letters[$0] == nil }) {
@@ -34,14 +27,6 @@ extension DeadLetterStore {
 
   /// Marks all open ones of a lane, with a reason, or both, as discarded, in one step. Answers how many.
   package func discardAll(_ filter: Filter, because reason: String?) async throws -> Int {
-    try await sink.query(
-      """
-      UPDATE \(schema).dead_letters d SET resolved_at = now(), resolution = $4
-        FROM (SELECT id FROM \(schema).dead_letters
-               WHERE \(Self.condition) AND resolved_at IS NULL ORDER BY id FOR UPDATE) AS locked
-       WHERE d.id = locked.id AND d.resolved_at IS NULL
-      RETURNING d.id
-      """, filter.parameters + [Self.resolution(reason)]
-    ).rowCount
+    try await sink.query(sql.discardAll, filter.parameters + [Self.resolution(reason)]).rowCount
   }
 }

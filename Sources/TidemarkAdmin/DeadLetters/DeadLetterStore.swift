@@ -20,77 +20,55 @@ package struct DeadLetterStore: Sendable {
   }
 
   let sink: PostgresSink
-  let schema: String
+  let sql: DeadLetterSQL
   private let routes: RouteTable
   private let limits: EntryDecoder.Limits
   private let builtIn: BuiltInLanes?
 
   package init(sink: PostgresSink, schema: String, routes: RouteTable, limits: EntryDecoder.Limits, builtIn: BuiltInLanes?) throws {
     self.sink = sink
-    self.schema = try PostgresIdentifier.quoted(schema)
+    sql = try DeadLetterSQL(schema: schema)
     self.routes = routes
     self.limits = limits
     self.builtIn = builtIn
   }
 
-  /// What ``Filter/parameters`` mean.
-  static let condition =
-    "($1::text IS NULL OR lane = $1) AND ($2::text IS NULL OR reason = $2) AND ($3::boolean OR resolved_at IS NULL)"
-
-  private static let columns =
-    "id, lane, entry_ms, entry_no, session_id, reason, detail, sqlstate, at::text, resolved_at::text, resolution, raw_complete, "
-    + "greatest(0, extract(epoch FROM clock_timestamp() - at))::bigint AS age"
-
   /// The oldest that a filter lets through, by number.
   package func list(_ filter: Filter) async throws -> [DeadLetter] {
-    let result = try await sink.query(
-      "SELECT \(Self.columns) FROM \(schema).dead_letters WHERE \(Self.condition) ORDER BY id LIMIT $4::bigint",
-      filter.parameters + [.integer(Int64(filter.limit))])
+    let result = try await sink.query(sql.list, filter.parameters + [.integer(Int64(filter.limit))])
     return (0..<result.rowCount).compactMap { Self.letter(result, $0) }
   }
 
   /// How many a filter lets through, whatever its limit, by reason; the most first.
   package func counts(_ filter: Filter) async throws -> [(reason: String, count: Int64)] {
-    let result = try await sink.query(
-      "SELECT reason, count(*) AS count FROM \(schema).dead_letters WHERE \(Self.condition) GROUP BY reason ORDER BY count(*) DESC, reason",
-      filter.parameters)
+    let result = try await sink.query(sql.counts, filter.parameters)
     return (0..<result.rowCount).map { (result.string($0, "reason") ?? "", result.int64($0, "count") ?? 0) }
   }
 
   /// Whether Tidemark knows a lane of this name, or a dead letter of one.
   package func isKnown(lane: String) async throws -> Bool {
-    let result = try await sink.query(
-      """
-      SELECT EXISTS (SELECT FROM \(schema).lanes WHERE lane = $1) OR EXISTS (SELECT FROM \(schema).dead_letters WHERE lane = $1) AS known
-      """, [.string(lane)])
+    let result = try await sink.query(sql.isKnownLane, [.string(lane)])
     return result.bool(0, "known") ?? false
   }
 
   /// One with its bytes. Nil where there is none of this number.
   package func letter(_ id: Int64) async throws -> DeadLetter? {
-    let result = try await sink.query(
-      "SELECT \(Self.columns) FROM \(schema).dead_letters WHERE id = $1::bigint", [.integer(id)])
+    let result = try await sink.query(sql.letter, [.integer(id)])
     guard result.rowCount == 1, var letter = Self.letter(result, 0) else { return nil }
-    let raw = try await sink.query(
-      "SELECT part FROM \(schema).dead_letters, unnest(raw) WITH ORDINALITY AS r (part, place) WHERE id = $1::bigint ORDER BY place",
-      [.integer(id)])
+    let raw = try await sink.query(sql.raw, [.integer(id)])
     letter.raw = (0..<raw.rowCount).compactMap { raw.bytes($0, "part") }
     return letter
   }
 
   /// Open ones that a filter lets through, by number; as many as its limit that come after one.
   package func openLetters(_ filter: Filter, after id: Int64) async throws -> [Int64] {
-    let result = try await sink.query(
-      """
-      SELECT id FROM \(schema).dead_letters WHERE \(Self.condition) AND resolved_at IS NULL AND id > $4::bigint ORDER BY id LIMIT $5::bigint
-      """, filter.parameters + [.integer(id), .integer(Int64(filter.limit))])
+    let result = try await sink.query(sql.open, filter.parameters + [.integer(id), .integer(Int64(filter.limit))])
     return (0..<result.rowCount).compactMap { result.int64($0, "id") }
   }
 
   /// Those of these numbers that there are, without their bytes.
   package func letters(_ ids: [Int64]) async throws -> [DeadLetter] {
-    let result = try await sink.query(
-      "SELECT \(Self.columns) FROM \(schema).dead_letters WHERE id = ANY ($1::bigint[])", [.integerArray(ids)])
+    let result = try await sink.query(sql.letters, [.integerArray(ids)])
     return (0..<result.rowCount).compactMap { Self.letter(result, $0) }
   }
 

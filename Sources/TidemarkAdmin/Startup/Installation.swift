@@ -54,6 +54,42 @@ package struct Installation: Sendable {
     }
   }
 
+  /// Brings the least-privilege roles up to date, after ``migrate(isAdopting:)``. Answers the statements that were run.
+  ///
+  /// - Throws: a ``Finding`` where the role that migrates may not do it, with what an administrator runs first; nothing is changed then.
+  package func setUp(_ roles: [GroupRole]) async throws -> [String] {
+    try await withConnection { connection in
+      let setup = RoleSetup(connection: connection, schema: schema, logger: logger)
+      try await admit(roles, setup)
+      return try await setup.apply(roles)
+    }
+  }
+
+  /// The statements that ``setUp(_:)`` would run, in their order.
+  package func dryRun(_ roles: [GroupRole]) async throws -> [String] {
+    try await withConnection { connection in
+      let setup = RoleSetup(connection: connection, schema: schema, logger: logger)
+      var statements: [String] = []
+      for role in roles { statements += try await setup.plan(role).statements }
+      return statements
+    }
+  }
+
+  /// Throws a ``Finding`` where ``setUp(_:)`` would be refused, so that nothing is migrated before it is known.
+  package func admit(_ roles: [GroupRole]) async throws {
+    try await withConnection { try await admit(roles, RoleSetup(connection: $0, schema: schema, logger: logger)) }
+  }
+
+  private func admit(_ roles: [GroupRole], _ setup: RoleSetup) async throws {
+    let administrator = try await setup.administrator()
+    var plans: [RolePlan] = []
+    for role in roles {
+      if try await setup.isOwner(role.name) { throw Finding(ofOwner: role.name, schema: schema) }
+      plans.append(try await setup.plan(role))
+    }
+    if let finding = Finding(administrator, plans, schema: schema) { throw finding }
+  }
+
   private func translating(_ claim: InstallationClaim, _ body: () async throws -> Void) async throws {
     do {
       try await body()

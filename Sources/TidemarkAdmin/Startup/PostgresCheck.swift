@@ -57,7 +57,7 @@ package struct PostgresCheck: Sendable {
       findings.append(try await clock(connection))
       return findings
     } catch let error as PostgresError {
-      return [Finding(error.isRetryable ? .unreachable : .problem, "postgres", error.description, mend: error.limitHint)]
+      return [Finding(error.isRetryable ? .unreachable : .problem, "postgres", error.description, hint: error.limitHint)]
     } catch {
       return [Finding(.problem, "postgres", "\(error)")]
     }
@@ -88,7 +88,7 @@ package struct PostgresCheck: Sendable {
       return Finding(.problem, "postgres", "\(place) has no such database", hint: "create it with createdb, or change postgres.url")
     }
     if let hint = error.limitHint {
-      return Finding(.problem, "postgres.limits", "\(place) takes a session and nothing in it: \(error.description)", mend: hint)
+      return Finding(.problem, "postgres.limits", "\(place) takes a session and nothing in it: \(error.description)", hint: hint)
     }
     if case .unsuitable(let requirement) = error.kind {
       return Finding(.problem, "postgres.\(requirement.rawValue)", "\(place): \(text)", hint: error.hint)
@@ -125,6 +125,10 @@ package struct PostgresCheck: Sendable {
           .problem, "postgres.schema", "\(schema) is at version \(version), which this release does not know",
           hint: "run the release that migrated it, or a later one")
       }
+    } catch let error as MigrationError where error.underlying?.sqlstate == "42501" {
+      // The table of migrations may not be read: it is one of the rights that are missing, and not the only one as likely as not.
+      let rights = try await PostgresRightsCheck(connection, schema: schema, destinations: destinations).privileges()
+      return rights.severity == .ok ? Finding(.problem, "postgres.schema", error.description) : rights
     } catch let error as MigrationError {
       return Finding(.problem, "postgres.schema", error.description)
     }

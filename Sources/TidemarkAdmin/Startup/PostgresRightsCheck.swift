@@ -11,19 +11,18 @@ struct PostgresRightsCheck: Sendable {
   init(_ connection: PostgresConnection, schema: String, destinations: [Destination]) throws {
     self.connection = connection
     self.schema = schema
-    let status = LedgerStatements.statements(of: try StatusSQL(schema: schema))
-    rights = try LedgerRights(LedgerStatements(schema: schema, destinations: destinations, others: status))
+    rights = try LedgerRights(SchemaRoles.worker(schema: schema, destinations: destinations))
   }
 
   func privileges() async throws -> Finding {
     let missing = try await rights.missing(over: connection)
     guard !missing.isEmpty else { return Finding(.ok, "postgres.privileges", "the role may do in \(schema) what a worker does") }
     let role = try await connection.query("SELECT current_user::text AS name", deadline: .seconds(10)).string(0, "name") ?? ""
-    return try Self.finding(of: missing, role: role)
+    return try Self.finding(of: missing, role: role, schema: schema)
   }
 
   /// One line of what is missing, and the statements that grant it.
-  static func finding(of missing: [LedgerRights.Missing], role: String) throws -> Finding {
+  static func finding(of missing: [LedgerRights.Missing], role: String, schema: String) throws -> Finding {
     let grantee = try PostgresIdentifier.quoted(role)
     var objects: [(privileges: String, names: [String])] = []
     for right in missing {
@@ -34,7 +33,7 @@ struct PostgresRightsCheck: Sendable {
       }
     }
     let grants = objects.map { privileges, names in
-      let kind = privileges == "EXECUTE" ? "FUNCTION" : "TABLE"
+      let kind = ["EXECUTE": "FUNCTION", "USAGE": "SCHEMA"][privileges] ?? "TABLE"
       let list = names.map { $0.trimmingPrefix("\(kind) ") }.joined(separator: ", ")
       return "GRANT \(privileges) ON \(kind) \(list) TO \(grantee)"
     }
@@ -43,7 +42,8 @@ struct PostgresRightsCheck: Sendable {
     let isReadOnly = missing.allSatisfy { $0.privileges == "SELECT" }
     return Finding(
       isReadOnly ? .risk : .problem, "postgres.privileges", "the role \(role) lacks rights: \(names.joined(separator: ", "))",
-      hint: "as the owner: \(grants.joined(separator: "; "))")
+      hint: "as the owner: \(grants.joined(separator: "; ")); or run `tidemark migrate --roles` as the owner, and "
+        + "GRANT \(try PostgresIdentifier.quoted("\(schema)_worker")) TO \(grantee)")
   }
 
   func statements() async throws -> [Finding] {

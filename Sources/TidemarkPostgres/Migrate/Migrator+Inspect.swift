@@ -6,6 +6,9 @@ struct AppliedMigration: Sendable, Equatable {
 }
 
 extension Migrator {
+  /// - Parameter schema: quoted.
+  static func appliedSQL(schema: String) -> String { "SELECT version, name, checksum FROM \(schema).migrations ORDER BY version" }
+
   /// What the database has, in order. Nil where there is no ledger of migrations.
   func readApplied() async throws -> [AppliedMigration]? {
     let found = try await connection.query(
@@ -15,9 +18,7 @@ extension Migrator {
         where n.nspname = $1::text and c.relname = 'migrations' and c.relkind in ('r', 'p')) as found
       """, [.string(schema)], deadline: Self.readDeadline)
     guard found.bool(0, "found") == true else { return nil }
-    let rows = try await connection.query(
-      "select version, name, checksum from \(try PostgresIdentifier.quoted(schema)).migrations order by version",
-      deadline: Self.readDeadline)
+    let rows = try await connection.query(Self.appliedSQL(schema: try PostgresIdentifier.quoted(schema)), deadline: Self.readDeadline)
     return try (0..<rows.rowCount).map { row in
       guard let version = rows.int64(row, "version"), let name = rows.string(row, "name"), let checksum = rows.bytes(row, "checksum")
       else {

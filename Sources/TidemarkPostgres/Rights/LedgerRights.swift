@@ -1,4 +1,4 @@
-/// Which rights on a schema the role has, of those that ``LedgerStatements`` and the functions that they call need.
+/// Which rights on a schema the role of a connection has, of those that ``LedgerStatements`` need.
 package struct LedgerRights: Sendable {
   /// What the role lacks.
   package struct Missing: Sendable, Equatable {
@@ -12,16 +12,21 @@ package struct LedgerRights: Sendable {
 
   private let statements: LedgerStatements
   private let quotedSchema: String
+  /// What the statements do with the schema.
+  package let use: SchemaUse
 
   /// Throws ``PostgresError`` for a name that can't be quoted.
   package init(_ statements: LedgerStatements) throws {
     self.statements = statements
     quotedSchema = try PostgresIdentifier.quoted(statements.schema)
+    use = try statements.use()
   }
 
-  /// What the role of a connection lacks, tables by name and then functions.
+  /// What the role of a connection lacks: the schema, tables by name, and then functions. Reads nothing but catalogs.
   package func missing(over connection: PostgresConnection) async throws -> [Missing] {
-    let use = try await use(over: connection)
+    let space = try await connection.query(
+      "SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = $1 AND NOT has_schema_privilege(n.oid, 'USAGE')",
+      [.string(statements.schema)], deadline: Self.deadline)
     let wanted = use.tables.flatMap { table, privileges in privileges.map { (table, $0.rawValue) } }.sorted { $0 < $1 }
     let tables = try await connection.query(
       """
@@ -40,11 +45,12 @@ package struct LedgerRights: Sendable {
        WHERE p.proname = ANY ($2::text[]) AND NOT has_function_privilege(p.oid, 'EXECUTE')
        ORDER BY 1
       """, [.string(statements.schema), .textArray(strings: use.functions.sorted())], deadline: Self.deadline)
-    return try (0..<tables.rowCount).map { row in
-      Missing(
-        privileges: tables.string(row, "privileges") ?? "",
-        object: "TABLE \(quotedSchema).\(try PostgresIdentifier.quoted(tables.string(row, "name") ?? ""))")
+    var missing = (0..<space.rowCount).map { _ in Missing(privileges: "USAGE", object: "SCHEMA \(quotedSchema)") }
+    for row in 0..<tables.rowCount {
+      let name = try PostgresIdentifier.quoted(tables.string(row, "name") ?? "")
+      missing.append(Missing(privileges: tables.string(row, "privileges") ?? "", object: "TABLE \(quotedSchema).\(name)"))
     }
+    return missing
       + (0..<functions.rowCount).map { Missing(privileges: "EXECUTE", object: "FUNCTION \(functions.string($0, "name") ?? "")") }
   }
 
@@ -67,30 +73,5 @@ package struct LedgerRights: Sendable {
   /// The largest number behind a dollar sign.
   static func parameterCount(_ sql: String) -> Int {
     sql.matches(of: /\$([0-9]+)/).compactMap { Int($0.1) }.max() ?? 0
-  }
-
-  /// Of the statements and, step by step, of the functions that they call. A function that runs with its owner's rights asks for none.
-  private func use(over connection: PostgresConnection) async throws -> SchemaUse {
-    let result = try await connection.query(
-      """
-      SELECT p.proname AS name, string_agg(p.prosrc, ';') AS source
-        FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-       WHERE n.nspname = $1 AND NOT p.prosecdef
-       GROUP BY p.proname
-      """, [.string(statements.schema)], deadline: Self.deadline)
-    let sources = Dictionary(
-      (0..<result.rowCount).map { (result.string($0, "name") ?? "", result.string($0, "source") ?? "") }, uniquingKeysWith: { $0 + $1 })
-    return Self.use(of: statements.all.map(\.sql), functions: sources, schema: quotedSchema)
-  }
-
-  static func use(of statements: [String], functions: [String: String], schema: String) -> SchemaUse {
-    var use = SchemaUse()
-    for sql in statements { use.formUnion(SchemaUse(of: sql, schema: schema)) }
-    var read: Set<String> = []
-    while let next = use.functions.first(where: { !read.contains($0) }) {
-      read.insert(next)
-      use.formUnion(SchemaUse(of: functions[next] ?? "", schema: schema))
-    }
-    return use
   }
 }

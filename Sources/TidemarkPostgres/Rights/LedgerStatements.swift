@@ -1,15 +1,22 @@
 package import TidemarkCore
 
-/// Every statement by which a worker and the commands of an operator use a schema, by name.
+/// Statements by which somebody uses a schema, by name.
 ///
 /// They are taken from the values that hold them, so that a new one can't be forgotten.
 package struct LedgerStatements: Sendable {
   let schema: String
-  let all: [(name: String, sql: String)]
+  package let all: [(name: String, sql: String)]
 
   /// Only `migrate` makes an installation.
   private static let ofMigration: Set<String> = ["makeInstallation"]
 
+  package init(schema: String, all: [(name: String, sql: String)]) {
+    self.schema = schema
+    self.all = all
+  }
+
+  /// Those of a worker.
+  ///
   /// - Parameter others: statements of other modules.
   /// - Throws: ``PostgresError`` for a name that can't be quoted.
   package init(schema: String, destinations: [Destination], others: [(name: String, sql: String)]) throws {
@@ -18,7 +25,13 @@ package struct LedgerStatements: Sendable {
     let rows = try destinations.flatMap { destination in
       Self.statements(of: try DestinationStatements(destination, schema: schema)).map { ("\(destination.name) \($0.name)", $0.sql) }
     }
-    all = ledger + rows + others
+    let migrations = ("migrations", Migrator.appliedSQL(schema: try PostgresIdentifier.quoted(schema)))
+    all = ledger + rows + [migrations] + others
+  }
+
+  /// What they do with the schema, with the functions that they call and the triggers that they fire.
+  package func use() throws -> SchemaUse {
+    try SchemaCode.current(schema: schema).use(of: all.map(\.sql), schema: try PostgresIdentifier.quoted(schema))
   }
 
   /// The texts that a value holds.

@@ -1,17 +1,17 @@
 /// Which tables and functions of a schema a text of SQL names, and what it does with them.
 ///
-/// It reads words and not grammar: enough for Tidemark's own statements and functions, and on the side of asking for too much. Types, and
-/// names of other schemas, are left out.
-struct SchemaUse: Equatable {
-  enum Privilege: String, CaseIterable {
+/// It reads words and not grammar: enough for Tidemark's own statements and functions, whose exact needs a test compares with a server's. Types,
+/// and names of other schemas, are left out.
+package struct SchemaUse: Sendable, Equatable {
+  package enum Privilege: String, Sendable, CaseIterable {
     case select = "SELECT"
     case insert = "INSERT"
     case update = "UPDATE"
     case delete = "DELETE"
   }
 
-  private(set) var tables: [String: Set<Privilege>] = [:]
-  private(set) var functions: Set<String> = []
+  package private(set) var tables: [String: Set<Privilege>] = [:]
+  package private(set) var functions: Set<String> = []
 
   /// What stands before a name of the schema in the words that are read.
   private static let mark: Character = "\u{1}"
@@ -51,11 +51,17 @@ struct SchemaUse: Equatable {
   private mutating func read(_ words: [String]) {
     func word(_ place: Int) -> String { words.indices.contains(place) ? words[place] : "" }
     var aliases: [String: String] = [:]
+    // Where the last INSERT of the statement goes.
     var target: String?
     for place in words.indices {
       guard words[place].first == Self.mark else {
-        if word(place) == "DO", word(place + 1) == "UPDATE", let target { use(target, .update) }
-        if word(place) == "FOR" { lock(words[place...].prefix(6).map { $0 }, aliases) }
+        switch (word(place), word(place + 1)) {
+        case ("DO", "UPDATE"): target.map { use($0, .update) }
+        // The columns that a conflict is found by are read, and so are those that are returned.
+        case ("CONFLICT", "("), ("RETURNING", _): target.map { use($0, .select) }
+        case ("FOR", _): lock(words[place...].prefix(6).map { $0 }, aliases)
+        default: break
+        }
         continue
       }
       let name = String(words[place].dropFirst())
@@ -88,7 +94,9 @@ struct SchemaUse: Equatable {
   }
 
   private mutating func use(_ table: String, _ privilege: Privilege) {
-    // Whatever is changed is found by a condition, and most of it answers something.
-    tables[table, default: []].formUnion([.select, privilege])
+    var privileges: Set<Privilege> = [privilege]
+    // Whatever is changed or removed is found by a condition.
+    if privilege == .update || privilege == .delete { privileges.insert(.select) }
+    tables[table, default: []].formUnion(privileges)
   }
 }

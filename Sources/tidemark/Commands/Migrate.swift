@@ -20,22 +20,57 @@ struct Migrate: AsyncParsableCommand {
       """)
   var adopt = false
 
+  @Flag(
+    name: .long,
+    help: """
+      Bring two roles without a login up to date, and create them where they are not there: one with the rights of workers and operators, \
+      one that only reads. Run it again after an update.
+      """)
+  var roles = false
+
+  @Option(name: .long, help: "The name of the role of workers, with --roles. Default: the schema's name and _worker.")
+  var workerRole: String?
+
+  @Option(name: .long, help: "The name of the role that only reads, with --roles. Default: the schema's name and _reader.")
+  var readerRole: String?
+
   func validate() throws {
+    for (name, value) in [("--worker-role", workerRole), ("--reader-role", readerRole)] {
+      guard let value else { continue }
+      guard roles else { throw ValidationError("\(name): goes with --roles") }
+      try Self.validate(role: value, name)
+    }
+    guard workerRole == nil || workerRole != readerRole else { throw ValidationError("--reader-role: is the same as --worker-role") }
     guard !(adopt && dryRun) else { throw ValidationError("--adopt: can't be combined with --dry-run, which changes nothing") }
+  }
+
+  /// A name that CREATE ROLE takes as it stands: of a longer one the server would cut off the end.
+  private static func validate(role name: String, _ option: String) throws {
+    guard (1...63).contains(name.utf8.count), !name.utf8.contains(0) else { throw ValidationError("\(option): is not 1 to 63 bytes long") }
+    guard name != "public", name != "none", !name.hasPrefix("pg_") else {
+      throw ValidationError("\(option): PostgreSQL keeps the name \(name) for itself")
+    }
   }
 
   func run() async throws {
     let composition = try Composition(try options.load())
     do {
+      let groups = try self.groups(composition)
       if dryRun {
         let pending = try await composition.installation.dryRun()
         for migration in pending { Console.print("-- migration \(migration.name)\n\(migration.sql)") }
         if pending.isEmpty { Console.note("the schema \(composition.schema) is up to date") }
+        if let groups { try Self.print(try await composition.installation.dryRun(groups), groups) }
         return
       }
+      if let groups { try await composition.installation.admit(groups) }
       let applied = try await composition.installation.migrate(isAdopting: adopt)
       for name in applied { Console.note("applied migration \(name)") }
       Console.note("the schema \(composition.schema) is up to date")
+      if let groups {
+        for statement in try await composition.installation.setUp(groups) { Console.note("\(statement);") }
+        Self.note(groups)
+      }
     } catch let error as Finding {
       throw CommandFailure.found(error.description)
     } catch let error as MigrationError {
@@ -43,5 +78,28 @@ struct Migrate: AsyncParsableCommand {
     } catch let error as PostgresError {
       throw CommandFailure.found("postgres: \(error.description)")
     }
+  }
+
+  /// Nil without --roles.
+  private func groups(_ composition: Composition) throws -> [GroupRole]? {
+    guard roles else { return nil }
+    let groups = try SchemaRoles.all(
+      schema: composition.schema, destinations: composition.routes.destinations, workerName: workerRole, readerName: readerRole)
+    for group in groups where group.name.utf8.count > 63 {
+      throw CommandFailure.wrong("postgres.roles: the name \(group.name) is longer than 63 bytes; give --worker-role and --reader-role")
+    }
+    return groups
+  }
+
+  private static func print(_ statements: [String], _ groups: [GroupRole]) throws {
+    for statement in statements { Console.print("\(statement);") }
+    if statements.isEmpty { note(groups) }
+  }
+
+  private static func note(_ groups: [GroupRole]) {
+    let names = groups.map { (try? PostgresIdentifier.quoted($0.name)) ?? $0.name }
+    Console.note(
+      "the roles \(names.joined(separator: " and ")) are up to date; who logs in gets their rights with: "
+        + "GRANT \(names[0]) TO your_login;")
   }
 }

@@ -1,0 +1,45 @@
+package import TidemarkCore
+package import TidemarkPostgres
+
+/// What each kind of work does with a schema, by its statements: the one list from which the grants of `migrate --roles`, the findings of `check`
+/// and the documentation come.
+package enum SchemaRoles {
+  /// What those read who only read: tables and views, and the functions over them.
+  private static let readable = [
+    "sessions", "messages", "context", "context_history", "tool_calls", "outcomes", "changes", "snapshots", "checkpoints", "lanes",
+    "dead_letters", "gaps", "divergences",
+  ]
+  private static let readers = [
+    "state($1)", "state_at($1, $2::timestamptz)", "state_at_entry($1, $2)", "transcript($1)", "entry_id($1::bigint, $2::bigint)",
+  ]
+
+  /// A worker, and the commands of an operator.
+  ///
+  /// - Throws: ``PostgresError`` for a name that can't be quoted, as the others.
+  package static func worker(schema: String, destinations: [Destination]) throws -> LedgerStatements {
+    try LedgerStatements(
+      schema: schema, destinations: destinations,
+      others: LedgerStatements.statements(of: try StatusSQL(schema: schema))
+        + LedgerStatements.statements(of: try LaneSQL(schema: schema))
+        + LedgerStatements.statements(of: try DeadLetterSQL(schema: schema)))
+  }
+
+  /// Somebody who looks: at what agents wrote, and at `tidemark status`.
+  package static func reader(schema name: String) throws -> LedgerStatements {
+    let schema = try PostgresIdentifier.quoted(name)
+    let tables = readable.map { (name: $0, sql: "SELECT FROM \(schema).\($0)") }
+    let functions = readers.map { (name: $0, sql: "SELECT \(schema).\($0)") }
+    return LedgerStatements(schema: name, all: tables + functions + LedgerStatements.statements(of: try StatusSQL(schema: name)))
+  }
+
+  /// The roles that `migrate --roles` makes, in its order.
+  package static func all(
+    schema: String, destinations: [Destination], workerName: String? = nil, readerName: String? = nil
+  ) throws -> [GroupRole] {
+    [
+      GroupRole(
+        name: workerName ?? "\(schema)_worker", use: try worker(schema: schema, destinations: destinations).use()),
+      GroupRole(name: readerName ?? "\(schema)_reader", use: try reader(schema: schema).use()),
+    ]
+  }
+}
