@@ -33,7 +33,7 @@ struct DoorbellListener: Sendable {
     var reported: String?
     while !Task.isCancelled {
       do {
-        await coordinator.rang(try await source.rings(prefixes, on: server), on: server)
+        await coordinator.noteChanges(try await source.changedLanes(prefixes, on: server), on: server)
         if reported != nil { logger.info("doorbell.heard", metadata: server.metadata) }
         (lastWait, reported) = (nil, nil)
       } catch is CancellationError {

@@ -14,10 +14,10 @@ extension LaneCoordinator {
   }
 
   /// Streams of these names have changed on a server.
-  func rang(_ rings: ChangedLanes, on server: LaneServer) {
-    switch rings {
+  func noteChanges(_ changed: ChangedLanes, on server: LaneServer) {
+    switch changed {
     case .of(let names):
-      guard scheduler.rang(names) else { return }
+      guard scheduler.noteChanges(names) else { return }
       for name in names { observation.noteChange(name) }
     case .any where !scheduler.knows(server): return
     case .any: scheduler.doorbell(isHeard: true, at: server)

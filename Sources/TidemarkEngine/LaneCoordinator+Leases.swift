@@ -50,7 +50,7 @@ extension LaneCoordinator {
       unregistered[record.name] = nil
       observation.add(record.name)
       if record.cursor.position > .zero { observation.moved(record.name) }
-      if let trouble = halted[record.name] { halt(record.name, reason: trouble.text, hint: trouble.hint, for: trouble.rest) }
+      if let trouble = halted[record.name] { halt(record.name, reason: trouble.text, hint: trouble.hint, for: trouble.backoff) }
     }
     committable.raise()
     advanced.raise()

@@ -28,7 +28,7 @@ extension LaneCoordinator {
   }
 
   /// What the agents of these lanes are to be told, now that their lag is known.
-  func press(_ lags: [String: LaneLag], memory: Double?) -> [LanePressure] {
+  func pressureLevels(_ lags: [String: LaneLag], memory: Double?) -> [LanePressure] {
     var levels: [LanePressure] = []
     for (lane, lag) in lags where settings.builtIn?.partition(of: lane) != nil {
       guard let record = scheduler.lanes[lane]?.record else { continue }

@@ -29,22 +29,22 @@ extension LaneCoordinator {
   }
 
   /// - Parameter isOfReading: see ``LaneScheduler/halt(_:reason:hint:until:isOfReading:isOfDeadLetters:)``.
-  func halt(_ lane: String, reason: String, hint: String?, for rest: Duration?, isOfReading: Bool = false) {
+  func halt(_ lane: String, reason: String, hint: String?, for backoff: Duration?, isOfReading: Bool = false) {
     guard scheduler.lanes[lane] != nil else { return }
     views[lane, default: LaneView()].error = .init(text: reason, hint: hint)
     scheduler.halt(
-      lane, reason: reason, hint: hint, until: rest.map { ContinuousClock.now.advanced(by: $0) }, isOfReading: isOfReading)
+      lane, reason: reason, hint: hint, until: backoff.map { ContinuousClock.now.advanced(by: $0) }, isOfReading: isOfReading)
     sayHalts()
     if scheduler.hasReady { committable.raiseForOne() }
     observation.noteChange(lane)
   }
 
   /// Halted lanes are tried again.
-  func revive(_ revival: LaneScheduler.Revival = .rested) {
+  func revive(_ revival: LaneScheduler.Revival = .backoffEnded) {
     let revived = scheduler.revive(revival, now: .now)
     for lane in revived {
       // What it failed by is over, until it fails again.
-      if revival != .rested { views[lane]?.error = nil }
+      if revival != .backoffEnded { views[lane]?.error = nil }
       observation.noteChange(lane)
     }
     sayHalts()

@@ -106,7 +106,7 @@ struct LaneObserver: Sendable {
       await coordinator.unmeasured(inspection.refused.map(\.lane.lane))
       for lane in inspection.deferred { await coordinator.measureAgain(lane.lane) }
       await restoreMarks(lanes.map(\.record))
-      try await press(lags, beside: first, now: now)
+      try await publishPressure(lags, beside: first, now: now)
       await mirrorOrSay(mirrors, of: lanes.map(\.record), on: server)
     } catch {
       await coordinator.unmeasured(lanes.map(\.record.name))
@@ -134,13 +134,13 @@ struct LaneObserver: Sendable {
 
   /// Agents hold by what they were told for as long as the lease holds, and hold back by themselves once nobody tells them anything. Of many
   /// lanes each is measured in turn only.
-  private func press(_ lags: [String: LaneLag], beside lane: String, now: UInt64) async throws {
+  private func publishPressure(_ lags: [String: LaneLag], beside lane: String, now: UInt64) async throws {
     let settings = await coordinator.settings
     guard let builtIn = settings.builtIn else { return }
-    let levels = await coordinator.press(lags, memory: try await source.memoryShare(beside: lane))
+    let levels = await coordinator.pressureLevels(lags, memory: try await source.memoryShare(beside: lane))
     guard !levels.isEmpty else { return }
     let turn = Duration.seconds(3 * builtIn.partitions / ObservationPlan.quietPortion)
-    let refused = try await source.press(levels, until: now + UInt64(max(settings.leaseTTL, turn).seconds * 1000))
+    let refused = try await source.publishPressure(levels, until: now + UInt64(max(settings.leaseTTL, turn).seconds * 1000))
     for (lane, error) in refused { inspector.refusals.note(error, of: lane, .pressure) }
     inspector.refusals.clear(levels.lazy.map(\.lane).filter { refused[$0] == nil }, .pressure)
     await coordinator.refused(refused)

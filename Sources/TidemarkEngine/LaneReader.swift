@@ -95,9 +95,9 @@ struct LaneReader: Sendable {
 
   /// Sets one lane aside for a while; the others go on.
   private func refused(_ lane: String, _ error: SourceError) async {
-    let halt = LaneView.LastError.refused(error, rest: await coordinator.settings.flow.haltBackoff)
+    let halt = LaneView.LastError.refused(error, backoff: await coordinator.settings.flow.haltBackoff)
     inspector.refusals.note(error, of: lane, .inspect)
-    await coordinator.halt(lane, reason: halt.text, hint: halt.hint, for: halt.rest, isOfReading: true)
+    await coordinator.halt(lane, reason: halt.text, hint: halt.hint, for: halt.backoff, isOfReading: true)
   }
 
   private func readFailed(_ request: LaneReadRequest, _ error: any Error) async {

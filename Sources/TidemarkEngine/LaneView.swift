@@ -6,7 +6,7 @@ struct LaneView {
     var text: String
     var hint: String?
     /// When the lane is tried again, where it is halted; nil waits for an operator.
-    var rest: Duration?
+    var backoff: Duration?
   }
 
   /// As measured last.

@@ -33,7 +33,7 @@ struct OwnershipCheck: Sendable {
     for (found, told) in zip(records, told) {
       guard let record = try await raised(found, above: told, isDeparting: draining.contains(found.name)) else { continue }
       if let error = refused[record.name] {
-        verified.append(Verified(record: record, halt: .refused(error, rest: settings.flow.haltBackoff), hasStream: true))
+        verified.append(Verified(record: record, halt: .refused(error, backoff: settings.flow.haltBackoff), hasStream: true))
       }
       guard let comparison = comparisons[record.name] else { continue }
       guard let replacement = comparison.replacement(after: pendingReplacements.pending(of: found)) else {
@@ -127,9 +127,9 @@ struct OwnershipCheck: Sendable {
 
 extension LaneView.LastError {
   /// Redis refuses the lane's key. It is looked at again after a while, before anything is read.
-  static func refused(_ error: SourceError, rest: Duration) -> LaneView.LastError {
+  static func refused(_ error: SourceError, backoff: Duration) -> LaneView.LastError {
     LaneView.LastError(
-      text: error.description, hint: "give the worker's user access to this stream, or remove the key", rest: rest)
+      text: error.description, hint: "give the worker's user access to this stream, or remove the key", backoff: backoff)
   }
 
   fileprivate static func replacement(_ replacement: StreamReplacement) -> LaneView.LastError {

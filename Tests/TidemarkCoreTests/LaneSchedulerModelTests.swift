@@ -45,11 +45,11 @@ private struct Simulation {
     case 0..<20:
       for _ in 0..<random.below(12) { streams[name]?.append(random.chance(3) ? 200 + random.below(400) : random.below(60)) }
       // Rings get lost, too.
-      if random.chance(80) { _ = scheduler.rang([name, "nobody"]) }
+      if random.chance(80) { _ = scheduler.noteChanges([name, "nobody"]) }
     case 20..<28: acquire(name, raising: random.chance(60))
     case 28..<31: scheduler.release(name)
     case 31..<34: scheduler.halt(name, reason: "test", hint: nil, until: random.chance(50) ? nil : now.advanced(by: .milliseconds(20)))
-    case 34..<38: _ = scheduler.revive(random.chance(50) ? .all : .rested, now: now)
+    case 34..<38: _ = scheduler.revive(random.chance(50) ? .all : .backoffEnded, now: now)
     case 38..<40: scheduler.doorbell(isHeard: random.chance(60))
     case 40..<50: now = now.advanced(by: .milliseconds(random.below(30)))
     case 50..<70: if pendingRead == nil { pendingRead = nextRead() } else { answer() }

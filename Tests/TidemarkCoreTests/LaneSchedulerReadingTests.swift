@@ -38,7 +38,7 @@ import Testing
     // It can't be named in a read that waits for the other's news already, so none waits for long.
     let other = try wanted(scheduler.nextRead(block: .seconds(1)))
     #expect(other.positions.map(\.lane) == ["b"])
-    #expect(other.block == LaneScheduler.blockWhileLanesRest)
+    #expect(other.block == LaneScheduler.blockDuringBackoff)
     for part in stuck.parts { scheduler.finish(part, .committed(part.committed, deadLettersInARow: 0), now: epoch) }
     #expect(scheduler.isAhead)
     let next = try wanted(scheduler.takeWork())

@@ -121,7 +121,7 @@ import Testing
     alone.count = 1
     scheduler.overran(alone)
     // The other waits until the entry that fits into nobody's part has been read.
-    _ = scheduler.rang(["a"])
+    _ = scheduler.noteChanges(["a"])
     #expect(read(&scheduler, at: north) == nil)
     #expect(try wanted(read(&scheduler, at: south)).budget == nil)
   }

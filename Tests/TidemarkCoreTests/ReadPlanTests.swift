@@ -48,7 +48,7 @@ extension ReadPlan {
     let first = many.readAll(epoch)
     #expect(first.allSatisfy { $0.count <= 3 })
     #expect(first.flatMap { $0 }.sorted() == names(0..<10).sorted())
-    let rung = ["lane7", "lane7", "stranger"].map { many.ring($0) }
+    let rung = ["lane7", "lane7", "stranger"].map { many.noteChange($0) }
     #expect(rung == [true, false, false])
     let second = many.readAll(epoch)
     #expect(second == [["lane7"]])
@@ -119,7 +119,7 @@ extension ReadPlan {
     if lanes > 4 { _ = tested.readAll(epoch) }
     for lane in names(0..<3) { tested.fellBehind(lane) }
     tested.fellBehind("stranger")
-    tested.ring("lane3")
+    tested.noteChange("lane3")
     #expect(tested.isDue)
     expect(&tested, .some(["lane0", "lane1"]))
     tested.fellBehind("lane0")
@@ -163,7 +163,7 @@ extension ReadPlan {
         lastRead[lane] = nil
         rung.remove(lane)
       case 2...4:
-        tested.ring(lane)
+        tested.noteChange(lane)
         if lastRead[lane] != nil { rung.insert(lane) }
       case 5:
         tested.fellBehind(lane)

@@ -31,8 +31,8 @@ private final class WatchedSource: LaneSource {
     return try await source.read(request)
   }
 
-  func press(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] {
-    try await source.press(levels, until: until)
+  func publishPressure(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] {
+    try await source.publishPressure(levels, until: until)
   }
   func memoryShare(beside lane: String) async throws -> Double? { try await source.memoryShare(beside: lane) }
   var groupName: String { source.groupName }
@@ -54,7 +54,9 @@ private final class WatchedSource: LaneSource {
   func raiseMinimumID(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool {
     try await source.raiseMinimumID(lane, to: floor, for: installation)
   }
-  func rings(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes { try await source.rings(prefixes, on: server) }
+  func changedLanes(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes {
+    try await source.changedLanes(prefixes, on: server)
+  }
   func inspect(_ lanes: [ExpectedStream]) async throws -> [StreamObservation] { try await source.inspect(lanes) }
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 { 0 }
   func discover(_ pattern: String) async throws -> [String] { try await source.discover(pattern) }

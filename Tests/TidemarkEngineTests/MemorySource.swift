@@ -133,7 +133,7 @@ final class MemorySource: LaneSource {
 
   func readConnection(to server: LaneServer) -> Int { state.withLock { $0.connections } }
 
-  func press(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] { [:] }
+  func publishPressure(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] { [:] }
   func memoryShare(beside lane: String) async throws -> Double? { nil }
   var groupName: String { "tidemark" }
 
@@ -171,7 +171,7 @@ final class MemorySource: LaneSource {
     let glob = GlobPattern(pattern)
     return state.withLock { $0.streams.keys.filter { glob.matches($0) } }
   }
-  func rings(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes {
+  func changedLanes(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes {
     throw SourceError(.misconfigured, "nobody rings here")
   }
   func currentMilliseconds(beside lane: String) async throws -> UInt64 { state.withLock { $0.milliseconds } }

@@ -124,10 +124,10 @@ struct ClusterSourceTests {
     try await withSource { cluster, source in
       let lane = "tidemark:{5}:changes"
       let server = try #require(try await source.servers(of: [lane]).first)
-      #expect(try await source.rings(["tidemark:"], on: server) == .any)
+      #expect(try await source.changedLanes(["tidemark:"], on: server) == .any)
       let node = try await cluster.master(of: try await cluster.slot(of: lane))
       try await node.command("XADD", lane, "*", "k", "v")
-      #expect(try await source.rings(["tidemark:"], on: server) == .of([lane]))
+      #expect(try await source.changedLanes(["tidemark:"], on: server) == .of([lane]))
     }
   }
 

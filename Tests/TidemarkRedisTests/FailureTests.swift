@@ -156,7 +156,8 @@ struct FailureTests {
       try await server.command("REPLICAOF", "NO", "ONE")
       try await server.command("CONFIG", "SET", "maxmemory", "1")
       #expect(try await source.publish([mark], over: nil) == [:])
-      #expect(try await source.press([LanePressure(lane: "tidemark:{1}:changes", level: .stop, installation: ours)], until: 7) == [:])
+      #expect(
+        try await source.publishPressure([LanePressure(lane: "tidemark:{1}:changes", level: .stop, installation: ours)], until: 7) == [:])
       #expect(try await source.survey([ExpectedStream(asking: "lane")], on: .only).observations.count == 1)
       try await server.command("CONFIG", "SET", "maxmemory", "0")
       #expect(try await server.command("HGET", "tidemark:durable", "orders") == "1-0")

@@ -130,7 +130,7 @@ struct PublishingTests {
       #expect(refused["orders"]?.description.contains("mine:durable") == true)
       #expect(try await server.command("HGET", "mine:{0}:lane", "durable") == "1-0")
       let levels = lanes[1...].map { LanePressure(lane: $0, level: .slow, installation: ours) }
-      #expect(try await source.press(levels, until: 5).mapValues(\.kind) == [lanes[2]: .laneRefused(lanes[2])])
+      #expect(try await source.publishPressure(levels, until: 5).mapValues(\.kind) == [lanes[2]: .laneRefused(lanes[2])])
       #expect(try await server.command("HGET", "mine:{0}:lane", "pressure") == "slow")
     }
   }

@@ -92,7 +92,7 @@ struct RedisPrefixTests {
           #expect(error.kind == .otherInstallation(lane))
           #expect(try await source.mirror(mirror(by: installation), over: nil) == [])
           #expect(try await !source.raiseMinimumID(lane, to: EntryID(ms: 99, no: 0), for: installation))
-          let pressed = try await source.press([LanePressure(lane: lane, level: .stop, installation: installation)], until: 7)
+          let pressed = try await source.publishPressure([LanePressure(lane: lane, level: .stop, installation: installation)], until: 7)
           #expect(pressed.mapValues(\.kind) == (lane == "orders" ? [:] : [lane: .otherInstallation(lane)]))
         }
         // A ledger that does not know its installation writes nothing, also where no id stands.

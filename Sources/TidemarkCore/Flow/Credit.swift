@@ -1,6 +1,6 @@
-/// Bytes that are read and not yet committed, against the bytes that may be.
+/// Counts the bytes that are read and not yet committed, to compare them with a limit.
 ///
-/// A block is held as long as one of its entries is: entries of one reply share their bytes.
+/// A block is held as long as one of its entries is: the entries of one reply share their bytes.
 package struct Credit: Sendable {
   private struct Held: Sendable {
     var entries: Int

@@ -1,21 +1,21 @@
-/// The limits that operators set, as the flow of entries sees them. New ones take effect with the next read or transaction.
+/// The limits that operators set on the flow of entries. New limits take effect with the next read or transaction.
 package struct FlowLimits: Sendable, Equatable {
-  /// Entries of one transaction.
+  /// The most entries of one transaction.
   package var maxEntries: Int
-  /// Bytes of one transaction; a larger entry travels alone.
+  /// The most bytes of one transaction. A larger entry has a transaction of its own.
   package var maxBytes: Int
-  /// How long an entry may wait for company.
+  /// The longest time for which an entry may wait for others to share its transaction.
   package var maxDelay: Duration
-  /// Bytes of entries that are read and not yet committed.
+  /// The most bytes of entries that are read and not yet committed.
   package var bufferBytes: Int
   package var maxEntryBytes: Int
   package var maxFields: Int
-  /// Dead letters in a row before a lane halts.
+  /// The number of dead letters in a row after which a lane halts.
   package var haltAfterDeadLetters: Int
-  /// How long a halted lane rests before it is tried again.
+  /// The delay before a halted lane is tried again.
   package var haltBackoff: Duration
 
-  /// `limits.max_fields` unless it is set.
+  /// The default of `limits.max_fields`.
   package static let defaultMaxFields = 10_000
 
   package init(

@@ -1,15 +1,16 @@
 internal import DequeModule
 
-/// Lanes in the order in which they came, each at most once; any of them may leave early. Every operation is O(1), amortised.
+/// A queue of lanes that holds each at most once and from which any lane can be removed. Every operation is O(1), amortised.
 struct LaneQueue: Sendable {
   private var slots: Deque<String> = []
-  /// Who is in it. The slot of a lane that left early is skipped when its turn comes, or is its own again when it is back by then.
+  /// The lanes in the queue. The slot of a lane that was removed early is skipped when it comes to the front; if the lane is back by then,
+  /// the slot is its own again.
   private(set) var members: Set<String> = []
 
   var isEmpty: Bool { members.isEmpty }
   var count: Int { members.count }
 
-  /// False where it is in the queue already: it keeps its place.
+  /// Appends a lane. Returns false where the lane is in the queue already, where it keeps its place.
   @discardableResult mutating func append(_ lane: String) -> Bool {
     guard members.insert(lane).inserted else { return false }
     slots.append(lane)

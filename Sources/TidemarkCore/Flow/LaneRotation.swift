@@ -1,15 +1,15 @@
-/// All lanes in a circle, so that each gets its turn whoever comes and goes meanwhile.
+/// All lanes in a circle, so that each gets its turn even while lanes are added and removed.
 struct LaneRotation: Sendable {
   private(set) var lanes: [String] = []
   private var places: [String: Int] = [:]
-  /// Before it: those that had their turn in this round.
+  /// The index of the next lane. The lanes before it had their turn in this round.
   private var next = 0
 
   var count: Int { lanes.count }
 
   func contains(_ lane: String) -> Bool { places[lane] != nil }
 
-  /// False where it is there already.
+  /// Adds a lane. Returns false where it is there already.
   @discardableResult mutating func insert(_ lane: String) -> Bool {
     guard places[lane] == nil else { return false }
     places[lane] = lanes.count
@@ -19,7 +19,8 @@ struct LaneRotation: Sendable {
 
   mutating func remove(_ lane: String) {
     guard var hole = places.removeValue(forKey: lane) else { return }
-    // The hole moves to the end, past the border between those that had their turn and those that wait for it: nobody changes sides.
+    // The hole moves to the end, across the border between lanes that had their turn and lanes that wait for it, so that no lane changes
+    // sides.
     if hole < next {
       next -= 1
       fill(hole, from: next)
@@ -35,7 +36,7 @@ struct LaneRotation: Sendable {
     places[lanes[hole]] = hole
   }
 
-  /// The next lanes, each once at most.
+  /// Returns the next lanes, each at most once.
   mutating func take(_ count: Int) -> [String] {
     var taken: [String] = []
     for _ in 0..<min(count, lanes.count) {

@@ -1,4 +1,4 @@
-/// Which lanes are halted or paused, and what lets them go on.
+/// Decides which lanes are halted or paused, and when they go on.
 extension LaneScheduler {
   mutating func countDeadLetters(_ trailing: Int, of read: Int, lane: String) {
     guard let before = lanes[lane]?.deadLettersInARow else { return }
@@ -13,11 +13,12 @@ extension LaneScheduler {
       until: nil, isOfDeadLetters: true)
   }
 
-  /// Stops a lane, to read it again from its cursor when it is revived; `until` nil waits for an operator. What was read is kept where nobody
-  /// may be able to read it again: the lane's stream is gone, or Redis refuses to read it.
+  /// Halts a lane, which is read again from its cursor when it goes on. Entries that were read are kept only where they may not be readable
+  /// again: the lane's stream is gone, or Redis refuses to read it.
   ///
   /// - Parameters:
-  ///   - isOfReading: nothing speaks against committing what was read.
+  ///   - until: the time at which the lane is tried again; nil waits for an operator.
+  ///   - isOfReading: whether only reading failed, so that the entries that were read may be committed.
   ///   - isOfDeadLetters: see ``OwnedLane/Halt/isOfDeadLetters``.
   package mutating func halt(
     _ lane: String, reason: String, hint: String?, until: ContinuousClock.Instant?, isOfReading: Bool = false,
@@ -37,24 +38,25 @@ extension LaneScheduler {
     end(lane)
   }
 
-  /// Why halted lanes are tried again.
+  /// The reason for trying halted lanes again.
   package enum Revival: Sendable, Equatable {
-    /// Those whose rest is over.
-    case rested
-    /// An operator wants all of them to be tried.
+    /// Try the lanes whose backoff is over.
+    case backoffEnded
+    /// Try all lanes, because an operator wants that.
     case all
-    /// An operator wants these to be tried.
+    /// Try these lanes, because an operator wants that.
     case retried(Set<String>)
-    /// Dead letters of these lanes were resolved: those that such letters halted.
+    /// Try those of these lanes that dead letters halted, because some of their dead letters were resolved.
     case resolved(Set<String>)
   }
 
-  /// Halted lanes go on. Returns their names. One with a transaction under way goes on once that is decided, when the rested ones do.
-  package mutating func revive(_ revival: Revival = .rested, now: ContinuousClock.Instant) -> [String] {
+  /// Lets halted lanes go on, and returns their names. A lane with a transaction under way goes on once that is decided, with the next
+  /// lanes whose backoff is over.
+  package mutating func revive(_ revival: Revival = .backoffEnded, now: ContinuousClock.Instant) -> [String] {
     let wanted = halted.sorted().filter { name in
       guard let halt = lanes[name]?.halt else { return false }
       return switch revival {
-      case .rested: halt.until.map { $0 <= now } ?? false
+      case .backoffEnded: halt.until.map { $0 <= now } ?? false
       case .all: true
       case .retried(let names): names.contains(name)
       case .resolved(let names): halt.isOfDeadLetters && names.contains(name)
@@ -67,14 +69,14 @@ extension LaneScheduler {
       }
       lanes[name]?.halt = nil
       halted.remove(name)
-      if revival != .rested { halts.resumed(name) }
+      if revival != .backoffEnded { halts.resumed(name) }
       if lanes[name]?.isRead == true { withReads(of: name) { $0.add(name) } }
       queue(name)
     }
     return wanted.filter { lanes[$0]?.halt == nil }
   }
 
-  /// These lanes, and no others, are paused from now on. Returns the owned lanes for which that is news.
+  /// Pauses these lanes, and resumes all others. Returns the owned lanes for which that is a change.
   @discardableResult
   package mutating func pause(_ names: Set<String>) -> [String] {
     let changed = paused.symmetricDifference(names).filter { lanes[$0] != nil }.sorted()
@@ -92,6 +94,6 @@ extension LaneScheduler {
     return changed
   }
 
-  /// What is to be said of lanes that halted or went on since the last call.
+  /// Returns the reports of lanes that halted or went on since the last call.
   package mutating func takeHaltEvents() -> [HaltReport.Event] { halts.takeEvents() }
 }

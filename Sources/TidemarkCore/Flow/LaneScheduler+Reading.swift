@@ -1,16 +1,16 @@
 extension LaneScheduler {
   package enum NextRead: Sendable {
     case read(LaneReadRequest)
-    /// Ask what Redis says of these lanes, each with its cursor, and tell ``checked(_:)``.
+    /// Inspect these lanes, and pass the result to ``checked(_:)``.
     case check([ExpectedStream])
-    /// No lane has news, as far as is known; look again then.
+    /// No lane is known to have new entries. Ask again at this moment.
     case wait(until: ContinuousClock.Instant)
-    /// Not until something changes.
+    /// There is nothing to read until something changes.
     case nothing
   }
 
-  /// What to ask a server next. Whatever comes of a read is told: ``received(_:for:now:)``, ``overran(_:)`` or ``unread(_:)``; while one is
-  /// under way, nothing else is asked of this server.
+  /// Returns the next request to a server. The result of a read must be passed to ``received(_:for:now:)``, ``overran(_:)`` or
+  /// ``readFailed(_:)``; no other request may be made to this server before.
   package mutating func nextRead(at server: LaneServer = .only, block: Duration, now: ContinuousClock.Instant) -> NextRead {
     guard !isDraining else { return .nothing }
     var own = reads.removeValue(forKey: server) ?? ServerReads(pace: pace)
@@ -24,30 +24,32 @@ extension LaneScheduler {
     case .nothing: return own.checks.next(now: now).map { .wait(until: $0) } ?? .nothing
     case .check: return next
     case .read(let request):
-      // A lane that is read alone brings its entry whatever the credit, and while it is parsed, twice.
+      // A lane that is read alone brings its entry whatever the credit, and takes its size twice while it is parsed.
       own.reserved = request.budget ?? 2 * limits.maxEntryBytes
       return next
     }
   }
 
-  /// How long a read may wait for news of the others while a lane rests. What waits of that one is committed within a few milliseconds,
-  /// where transactions are small; with 10 ms Redis is asked a hundred times a second at most.
-  static let blockWhileLanesRest = Duration.milliseconds(10)
+  /// The longest time for which a read may block while a lane backs off. A blocking XREAD can't be extended by a lane, so it is kept short.
+  /// Where transactions are small, the entries that wait are committed within a few milliseconds; with 10 ms Redis receives at most a
+  /// hundred requests a second.
+  static let blockDuringBackoff = Duration.milliseconds(10)
 
-  /// The server's own reads are taken out of the table meanwhile.
+  /// Returns the next read of streams. `own` holds the server's reads, which are not in ``reads`` meanwhile.
   private mutating func nextStreams(_ own: inout ServerReads, block: Duration, now: ContinuousClock.Instant) -> NextRead {
     guard !readingWaits else { return .nothing }
     let reserved = reads.values.reduce(0) { $0 + $1.reserved }
     let left = credit.available(of: limits.bufferBytes) - reserved
     let isUnused = credit.used == 0 && reserved == 0
-    // Of all the credit not more than its part, so that a server that does not answer stops no other.
+    // A server gets only its share of the credit, so that a server that does not answer stops no other.
     let part = limits.bufferBytes / (reads.values.count { $0.lanes > 0 } + 1)
     let available = min(left, part)
     if own.plan.readsAlone {
-      // Not on top of much that is held.
+      // The read must not come on top of much that is held.
       guard isUnused || left >= 2 * limits.maxEntryBytes else { return .nothing }
     } else {
-      // In crumbs, what is larger than one would be read again and again. And whoever must read alone gets his turn.
+      // With little credit, an entry larger than a small piece of it would be read again and again. A server that must read a lane alone
+      // gets its turn first.
       guard isUnused || available >= part / 8, !reads.values.contains(where: \.plan.readsAlone) else { return .nothing }
     }
     var wait: Duration?
@@ -56,9 +58,9 @@ extension LaneScheduler {
     switch own.plan.next(now: now, deepLanes: sizing.deepLanes(maxEntries: limits.maxEntries)) {
     case .all(let all):
       names = all
-      // Nobody can tell the server that a lane may be read again.
-      let restsBriefly = own.resting.contains { lanes[$0]?.isWaitingForPostgres == false }
-      wait = restsBriefly ? min(block, Self.blockWhileLanesRest) : block
+      // A blocking XREAD can't be extended by a lane, so it is kept short while lanes back off.
+      let backsOffBriefly = own.backingOff.contains { lanes[$0]?.isWaitingForPostgres == false }
+      wait = backsOffBriefly ? min(block, Self.blockDuringBackoff) : block
     case .some(let some): names = some
     case .alone(let lane):
       names = [lane]
@@ -83,11 +85,11 @@ extension LaneScheduler {
     for section in block.sections where !section.entries.isEmpty {
       most = max(most, section.entries.count)
       let position = request.positions[section.lane]
-      // While the read was under way the lane may have been lost, or set back, or gone to another server.
+      // While the read was under way the lane may have been released, rewound, or moved to another server.
       guard let flow = lanes[position.lane], flow.readPosition == position.after, flow.placement == position.placement,
         flow.isRead
       else {
-        ring(position.lane)
+        noteChange(position.lane)
         continue
       }
       accepted += section.entries.count
@@ -95,14 +97,15 @@ extension LaneScheduler {
       lanes[position.lane]?.append(LaneChunk(block: block, blockID: id, entries: section.entries), now: now)
       queue(position.lane)
       if section.entries.count >= request.count { withReads(of: position.lane) { $0.plan.fellBehind(position.lane) } }
-      rest(position.lane)
+      backOff(position.lane)
     }
     credit.hold(block: id, entries: accepted, footprint: block.footprint)
     sizing.received(asked: request.count, most: most, largest: block.largestFootprint)
   }
 
-  /// One lane was held against what Redis says of it. Answers what was found, unless the lane went on meanwhile. A lane whose stream is
-  /// another is given up once what was read is committed: it may be taken again when its ledger fits the stream.
+  /// Records that a lane was compared with its stream. Returns the verdict, or `.sound` where the lane has read entries meanwhile. A lane
+  /// whose stream was replaced is released once the entries that were read are committed; it may be acquired again when its ledger fits the
+  /// stream.
   package mutating func checked(_ comparison: StreamComparison) -> StreamVerdict {
     let check = comparison.lane
     guard let flow = lanes[check.lane], flow.halt == nil, flow.placement == check.placement, flow.readPosition == check.readPosition,
@@ -126,8 +129,8 @@ extension LaneScheduler {
     return verdict
   }
 
-  /// Reads no more of a lane, which is released once what was read of it is committed. What is found of its stream counts for more than
-  /// what the configuration says.
+  /// Stops reading a lane, which is released once the entries that were read of it are committed. A replaced stream overrides the
+  /// configuration as the reason.
   package mutating func close(_ name: String, _ closing: OwnedLane.Closing) {
     guard let flow = lanes[name], flow.closing != .replaced else { return }
     lanes[name]?.closing = closing
@@ -137,14 +140,14 @@ extension LaneScheduler {
     end(name)
   }
 
-  /// Releases a lane that is closing, once all that was read of it is committed.
+  /// Releases a lane that is closing, once all entries that were read of it are committed.
   mutating func end(_ name: String) {
     guard let flow = lanes[name], flow.isClosing, flow.hasNothingToCommit else { return }
     release(name)
   }
 
-  /// Releases a lane that was compared with a stream that does not exist and of which nothing was ever seen. False where there is
-  /// something to commit or to record first.
+  /// Releases a lane whose stream does not exist and of which no entry was ever seen. Returns false where there is something to commit or
+  /// to record first.
   package mutating func setAside(_ name: String) -> Bool {
     guard let flow = lanes[name], !flow.isClosing, flow.halt == nil, flow.hasNothingToCommit else { return false }
     guard max(flow.readOrdinal, flow.knownAdded) == 0 else { return false }
@@ -152,32 +155,33 @@ extension LaneScheduler {
     return true
   }
 
-  /// These streams may have gone: they are compared with what is expected of them before others are.
+  /// Makes lanes whose streams may be gone due for the next check, before others.
   package mutating func checkSoon(_ names: some Sequence<String>) {
     for name in names where lanes[name]?.halt == nil && lanes[name]?.isClosing == false {
       withReads(of: name) { $0.checks.checkSoon(name) }
     }
   }
 
-  /// The lane has its mirroring group, unless it is another lane or incarnation by now.
+  /// Records that the lane has its mirroring group, unless this worker holds it in another incarnation or under another fencing token by
+  /// now.
   package mutating func mirrored(_ record: LaneRecord) {
     guard let held = lanes[record.name]?.record, held.fence == record.fence, held.incarnation == record.incarnation else { return }
     lanes[record.name]?.record.isMirrored = true
   }
 
-  /// These could not be held against what Redis says of them.
+  /// Records that these lanes could not be compared with their streams, so that they are checked again.
   package mutating func checkFailed(_ checks: [ExpectedStream]) {
     for check in checks where lanes[check.lane]?.isRead == true {
       withReads(of: check.lane) { $0.checks.add(check.lane) }
     }
   }
 
-  /// These were not looked at, because that is dear: they are checked again with the next round.
+  /// Records that these lanes were not inspected because that is expensive, so that they are checked again in the next round.
   package mutating func deferred(_ checks: [ExpectedStream]) {
     for check in checks { withReads(of: check.lane) { $0.checks.noteChange(check.lane) } }
   }
 
-  /// Of any lane of a server the stream may be another now.
+  /// Makes all lanes of a server due for a check, because any of their streams may have been replaced.
   package mutating func checkAll(at server: LaneServer = .only) { reads[server]?.checks.checkAll() }
 
   package mutating func overran(_ request: LaneReadRequest) {
@@ -186,17 +190,17 @@ extension LaneScheduler {
     for position in request.positions { withReads(of: position.lane) { $0.plan.single([position.lane]) } }
   }
 
-  /// What a read comes to that the server answered by closing the connection.
+  /// The consequence of a read that the server answered by closing the connection.
   package enum ClosedRead: Sendable, Equatable {
-    /// Any connection may be lost once.
+    /// The cause is not clear: any connection may be lost once.
     case unclear
-    /// It happens again and again: reads shrink, to so many entries now.
+    /// The connection was closed repeatedly, so reads shrink to this number of entries.
     case shrinking(to: Int)
-    /// One entry of one lane is too much.
+    /// A single entry of one lane is too large.
     case tooLarge(lane: String, after: EntryID)
   }
 
-  /// The server closed the connection instead of answering.
+  /// Records that the server closed the connection instead of answering.
   package mutating func closed(_ request: LaneReadRequest) -> ClosedRead {
     sizing.closed(asked: request.count, lanes: request.positions.count)
     readFailed(request)
@@ -207,7 +211,8 @@ extension LaneScheduler {
     return .shrinking(to: 1)
   }
 
-  /// Whatever is read of other lanes meanwhile: an entry that closes the connection twice when nothing else is asked for is too large.
+  /// Records that the connection was closed when a single entry was requested. The entry is too large if that happens twice, whatever is
+  /// read of other lanes meanwhile.
   private mutating func closedAlone(_ position: LaneReadRequest.Position) -> ClosedRead {
     guard lanes[position.lane]?.closedAloneAfter == position.after else {
       lanes[position.lane]?.closedAloneAfter = position.after
@@ -218,19 +223,19 @@ extension LaneScheduler {
     return .tooLarge(lane: position.lane, after: position.after)
   }
 
-  /// It could not be read.
+  /// Records that a request failed, so that its lanes are read again.
   package mutating func readFailed(_ request: LaneReadRequest) {
-    for position in request.positions { ring(position.lane) }
+    for position in request.positions { noteChange(position.lane) }
   }
 
-  /// A lane may have more. False where that changes nothing.
-  @discardableResult mutating func ring(_ lane: String) -> Bool {
-    withReads(of: lane) { $0.plan.ring(lane) } ?? false
+  /// Records that a lane may have new entries. Returns false where that changes nothing.
+  @discardableResult mutating func noteChange(_ lane: String) -> Bool {
+    withReads(of: lane) { $0.plan.noteChange(lane) } ?? false
   }
 
-  /// Streams of these names have changed. False where that changes nothing.
-  package mutating func rang(_ names: [String]) -> Bool {
-    names.reduce(false) { ring($1) || $0 }
+  /// Records that these streams have changed. Returns false where that changes nothing.
+  package mutating func noteChanges(_ names: [String]) -> Bool {
+    names.reduce(false) { noteChange($1) || $0 }
   }
 
   package mutating func doorbell(isHeard: Bool, at server: LaneServer = .only) {
@@ -241,23 +246,23 @@ extension LaneScheduler {
 
   package var isDue: Bool { reads.values.contains { $0.plan.isDue } }
 
-  /// Reading stands still until something is committed.
+  /// Whether no lane is read until something is committed.
   package var readingWaits: Bool { isFull || isAhead }
 
-  /// Enough waits for the writers; more of it would only leave the processor's cache before its turn comes.
+  /// Whether enough entries wait for the writers. More would only leave the processor's cache before their turn comes.
   package var isAhead: Bool { readyEntries >= enough }
 
-  /// Entries of four transactions.
+  /// The number of entries of four transactions.
   private var enough: Int { 4 * limits.maxEntries }
 
-  /// Takes a lane out of the reads while it can't move: what waits behind its own transaction is no writer's work, and must not push out
-  /// the other lanes'.
-  private mutating func rest(_ name: String) {
+  /// Makes a lane back off while it can't progress: entries that wait behind the lane's own transaction are no work for a writer, and must
+  /// not displace the entries of other lanes.
+  private mutating func backOff(_ name: String) {
     guard let flow = lanes[name], flow.inFlight != nil, flow.waitingEntries >= enough else { return }
-    withReads(of: name) { $0.rest(name) }
+    withReads(of: name) { $0.backOff(name) }
   }
 
-  /// Reading waits for commits. The last part of the credit is left alone while it is waited for: what fits into it would be read in crumbs,
-  /// or be dropped for being larger.
+  /// Whether reading waits for commits. The last eighth of the credit is not used meanwhile: replies that fit into it would be tiny, and
+  /// larger ones would be dropped.
   package var isFull: Bool { credit.used > 0 && credit.available(of: limits.bufferBytes) < limits.bufferBytes / 8 }
 }

@@ -1,18 +1,18 @@
 /// Decides what is read, what waits, and what goes into the next transaction, for all lanes that a worker owns.
 ///
-/// A value without I/O and clock. The invariants that live here: a lane has at most one transaction under way, its entries leave in
-/// order, and what is read and not committed stays within the credit.
+/// It is a value without I/O and clock. The invariants that live here: a lane has at most one transaction under way, its entries leave in
+/// order, and the entries that are read and not committed stay within the credit.
 package struct LaneScheduler: Sendable {
-  /// A transaction's worth of entries.
+  /// The entries of one transaction.
   package struct Work: Sendable {
     package struct Part: Sendable {
       package var record: LaneRecord
       package var chunks: [LaneChunk]
-      /// What was lost, to be recorded in the same transaction.
+      /// The gaps to record in the same transaction.
       package var gaps: [LaneGap] = []
-      /// The first entry of the lane that stays under way when this part is decided, where the transaction was taken apart.
+      /// The first entry of the lane that stays under way when this part is decided, where the transaction was bisected.
       var next: EntryID?
-      /// Which ownership it belongs to: a lane may be given up and taken again while its transaction is under way.
+      /// Identifies the ownership to which the part belongs: a lane may be released and acquired again while its transaction is under way.
       let ownership: Int
 
       var byteCount: Int { chunks.reduce(0) { $0 + $1.byteCount } }
@@ -25,18 +25,19 @@ package struct LaneScheduler: Sendable {
 
   package enum NextWork: Sendable {
     case work(Work)
-    /// Entries wait for company until then.
+    /// Entries wait until this moment for others to share their transaction.
     case wait(until: ContinuousClock.Instant)
     case nothing
   }
 
-  /// What became of one lane of a transaction.
+  /// The result of one lane's part of a transaction.
   package enum PartResult: Sendable, Equatable {
-    /// The lane's record after the commit; how many dead letters its last entries are, when that is known.
+    /// The part was committed. The record is the lane after the commit; the number counts the dead letters at its end, where it is known.
     case committed(LaneRecord, deadLettersInARow: Int)
-    /// It is not ours any more, or somebody moved it: whoever owns it reads again from the ledger's cursor.
+    /// Another worker owns the lane, or has moved it. Its owner reads again from the ledger's cursor.
     case lost
-    /// One entry fails alone, and nothing tells whether others would pass. It is read again, with what may follow it by then.
+    /// One entry fails alone, and it is not known whether others would pass. It is read again, together with the entries that follow it by
+    /// then.
     case unproven
     case halted(reason: String, hint: String?)
   }
@@ -45,35 +46,35 @@ package struct LaneScheduler: Sendable {
     didSet { for name in ready.members.union(readyLarge.members) { queue(name) } }
   }
   package internal(set) var lanes: [String: OwnedLane] = [:]
-  /// What is read of which server.
+  /// The reads and checks of each server.
   var reads: [LaneServer: ServerReads] = [:]
   let pace: ReadPlan.Pace
-  /// Lanes whose entries may leave, in the order of their turns.
+  /// The lanes whose entries may leave, in the order of their turns.
   private var ready = LaneQueue()
-  /// Those whose next entry is larger than a transaction's bytes: it is in memory several times on its way, so that one is under way
-  /// at a time, in turn with the others.
+  /// The ready lanes whose next entry is larger than a transaction's bytes. Such an entry is in memory several times on its way, so that
+  /// only one is under way at a time, alternating with the others.
   private var readyLarge = LaneQueue()
   private var wasLarge = false
   var halted: Set<String> = []
-  /// Lanes with a transaction under way.
+  /// The number of lanes with a transaction under way.
   private var underWay = 0
-  /// Entries of all lanes that wait for a turn.
+  /// The number of entries, of all lanes, that wait for a turn.
   private(set) var readyEntries = 0
   package internal(set) var credit = Credit()
   var sizing = ReadSizing()
   var nextBlockID = 0
   private var nextOwnership = 0
-  /// Transactions under way of lanes that were given up since: until they are decided, the lane has no other.
+  /// The number of transactions under way for each lane that was released since. The lane starts no other before they are decided.
   private var draining: [String: Int] = [:]
-  /// The last known records of lanes that were given up, until they are taken again.
+  /// The last known records of lanes that were released, until they are acquired again.
   var abandoned: [String: LaneRecord] = [:]
   /// The ownership whose transaction carries an entry that is larger than a transaction's bytes.
   private var largeUnderWay: Int?
-  /// No more reading: what waits is committed, then it is over.
+  /// Whether reading has ended for good, and only waiting entries are committed.
   package private(set) var isDraining = false
-  /// What was said of lanes that halted, and what is to be said now.
+  /// The halts that were reported, and those to report.
   var halts = HaltReport()
-  /// Lanes that an operator has paused, whether or not they are owned.
+  /// The lanes that an operator has paused, whether or not this worker owns them.
   package internal(set) var paused: Set<String> = []
 
   package init(limits: FlowLimits, pace: ReadPlan.Pace = .init()) {
@@ -83,7 +84,8 @@ package struct LaneScheduler: Sendable {
 
   // Ownership
 
-  /// A lane is ours under this record; a lane that we have under an older fence begins again from the record's cursor.
+  /// Records that this worker owns a lane under this record. A lane that is held under an older fencing token begins again from the
+  /// record's cursor.
   package mutating func acquire(_ record: LaneRecord, at server: LaneServer = .only) {
     if let known = lanes[record.name] {
       guard known.record.fence != record.fence else { return place(record.name, at: server) }
@@ -100,20 +102,20 @@ package struct LaneScheduler: Sendable {
     }
   }
 
-  /// Another server holds the lane from now on.
+  /// Records that another server holds the lane from now on.
   package mutating func place(_ name: String, at server: LaneServer) {
     guard let flow = lanes[name], flow.server != server else { return }
-    let isResting = withReads(of: name) { $0.resting.contains(name) } ?? false
+    let isBackingOff = withReads(of: name) { $0.backingOff.contains(name) } ?? false
     leave(name)
     lanes[name]?.server = server
-    // What is still on its way from the old one is not taken any more: the new one may have been looked at meanwhile.
+    // Replies of the old server are ignored from now on, because the lane may have been inspected on the new one meanwhile.
     lanes[name]?.placement = nextOwnership
     nextOwnership += 1
     withReads(of: name) { reads in
       reads.lanes += 1
       guard flow.isRead else { return }
       reads.add(name)
-      if isResting { reads.rest(name) }
+      if isBackingOff { reads.backOff(name) }
     }
   }
 
@@ -124,22 +126,22 @@ package struct LaneScheduler: Sendable {
     }
   }
 
-  /// Servers that hold no lane of ours are forgotten. Not ``LaneServer/only``, which is always there.
+  /// Removes servers that hold no owned lane. ``LaneServer/only`` is never removed.
   package mutating func forgetEmptyServers() {
     reads = reads.filter { $0.key == .only || $0.value.lanes > 0 }
   }
 
-  /// Servers that hold lanes of ours, or did and are not forgotten.
+  /// The servers that hold owned lanes, or did and are not removed yet.
   package var servers: some Collection<LaneServer> { reads.keys }
 
   package func knows(_ server: LaneServer) -> Bool { reads[server] != nil }
 
-  /// Servers that hold lanes of ours now.
+  /// The servers that hold owned lanes now.
   package var holdingServers: [LaneServer] { reads.filter { $0.value.lanes > 0 }.map(\.key) }
 
   package func holdsLanes(_ server: LaneServer) -> Bool { reads[server]?.lanes ?? 0 > 0 }
 
-  /// What is read of the server that holds a lane. Nothing happens to a lane that is not ours.
+  /// Calls `body` with the reads of the server that holds a lane; returns nil for a lane that this worker does not own.
   @discardableResult mutating func withReads<Result>(of name: String, _ body: (inout ServerReads) -> Result) -> Result? {
     lanes[name].map { body(&reads[$0.server, default: ServerReads(pace: pace)]) }
   }
@@ -159,7 +161,7 @@ package struct LaneScheduler: Sendable {
     halts.forget(name)
   }
 
-  /// Lanes of which a transaction is under way that began before they were given up.
+  /// The lanes with a transaction under way that began before the lane was released.
   package var drainingLanes: some Collection<String> { draining.keys }
 
   // Committing
@@ -184,10 +186,10 @@ package struct LaneScheduler: Sendable {
     return .work(Work(parts: parts))
   }
 
-  /// Whether entries wait for a transaction, if only for company or for a large one's end.
+  /// Whether entries wait for a transaction, even if only for others to share it or for the end of a large one.
   package var hasReady: Bool { !ready.isEmpty || !readyLarge.isEmpty }
 
-  /// The next entry that is larger than a transaction's bytes, alone.
+  /// Returns the next entry that is larger than a transaction's bytes, alone.
   private mutating func nextLarge() -> Work? {
     guard let name = readyLarge.popFirst(), let part = lanes[name]?.takePart(entries: 1, bytes: limits.maxBytes, isFirst: true) else {
       return nil
@@ -199,7 +201,7 @@ package struct LaneScheduler: Sendable {
     return Work(parts: [part])
   }
 
-  /// Until when the ready lanes may wait for more; nil when they go now.
+  /// Returns the moment until which the ready lanes may wait for more entries; nil where they must go now.
   private func patience(now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
     guard limits.maxDelay > .zero, !isDraining, !ready.isEmpty else { return nil }
     var (entries, bytes, since) = (0, 0, now)
@@ -214,7 +216,7 @@ package struct LaneScheduler: Sendable {
     return until > now ? until : nil
   }
 
-  /// Whether a lane's entries may leave has perhaps changed.
+  /// Puts a lane into the queue of ready lanes, or removes it from there, after a change of its state.
   mutating func queue(_ name: String) {
     guard let flow = lanes[name], !flow.chunks.isEmpty || flow.hasGapToCommit, flow.inFlight == nil,
       flow.halt?.isOfReading ?? true, draining[name] == nil
@@ -245,13 +247,13 @@ package struct LaneScheduler: Sendable {
     countReady(name)
   }
 
-  /// One lane of a transaction is decided.
+  /// Records the result of one lane's part of a transaction.
   package mutating func finish(_ part: Work.Part, _ result: PartResult, now: ContinuousClock.Instant) {
     let isPutBack = isPutBack(part, result)
     if !isPutBack { release(part.chunks) }
     if largeUnderWay == part.ownership { largeUnderWay = nil }
     let name = part.record.name
-    guard var flow = lanes[name], flow.ownership == part.ownership else { return departed(part, result) }
+    guard var flow = lanes[name], flow.ownership == part.ownership else { return finishReleased(part, result) }
     flow.inFlight = part.next == nil ? nil : flow.inFlight.map { $0 - part.entryCount }
     if part.next == nil { underWay -= 1 }
     flow.isWaitingForPostgres = false
@@ -260,11 +262,11 @@ package struct LaneScheduler: Sendable {
     switch result {
     case .committed(let record, let deadLetters):
       lanes[name]?.record = record
-      // The group may have been made while the transaction was under way.
+      // The group may have been created while the transaction was under way.
       if flow.record.isMirrored { lanes[name]?.record.isMirrored = true }
       lanes[name]?.lastCommit = now
       if lanes[name]?.halt == nil { halts.committed(name) }
-      // Halted meanwhile: it was set back to before this commit.
+      // The lane was halted meanwhile, which rewound it to before this commit.
       if flow.readOrdinal < record.ordinal {
         lanes[name]?.readPosition = record.cursor.position
         lanes[name]?.readOrdinal = record.ordinal
@@ -278,11 +280,11 @@ package struct LaneScheduler: Sendable {
       halt(name, reason: reason, hint: hint, until: now.advanced(by: limits.haltBackoff))
     }
     queue(name)
-    if part.next == nil { withReads(of: name) { $0.rested(name) } }
+    if part.next == nil { withReads(of: name) { $0.endBackoff(name) } }
     end(name)
   }
 
-  /// Whether a part that was not committed waits to be tried again, because its stream is gone.
+  /// Returns whether a part that was not committed is put back to be tried again, because its stream is gone.
   private func isPutBack(_ part: Work.Part, _ result: PartResult) -> Bool {
     switch result {
     case .committed, .lost: return false
@@ -292,8 +294,8 @@ package struct LaneScheduler: Sendable {
     return flow.closing == .replaced
   }
 
-  /// A transaction of a lane that was given up since, and perhaps taken again.
-  private mutating func departed(_ part: Work.Part, _ result: PartResult) {
+  /// Records the result of a transaction whose lane was released since, and perhaps acquired again.
+  private mutating func finishReleased(_ part: Work.Part, _ result: PartResult) {
     let name = part.record.name
     if part.next == nil { draining[name] = draining[name].flatMap { $0 > 1 ? $0 - 1 : nil } }
     defer { queue(name) }
@@ -302,17 +304,17 @@ package struct LaneScheduler: Sendable {
     {
       abandoned[name] = record
     }
-    // Taken again under the same fence, from a cursor that was read before this commit.
+    // The lane was acquired again under the same fencing token, from a cursor that was read before this commit.
     guard case .committed(let record, _) = result, var flow = lanes[name], flow.record.fence == record.fence,
       flow.record.incarnation == record.incarnation, flow.record.ordinal < record.ordinal
     else { return }
     flow.record = record
     release(flow.rewind())
     lanes[name] = flow
-    ring(name)
+    noteChange(name)
   }
 
-  /// The ledger has a lane's cursor here. Answers where it was seen so far.
+  /// Records that the ledger's cursor of a lane is here. Returns the positions at which it was seen so far.
   package mutating func passed(_ record: LaneRecord, _ trim: TrimLimits, now: ContinuousClock.Instant) -> PassedPositions {
     guard let flow = lanes[record.name], flow.record.fence == record.fence else { return PassedPositions() }
     lanes[record.name]?.passed.note(record, keep: trim.keep, kept: trim.keptEntries(of: flow.meanEntryBytes), at: now)
@@ -325,7 +327,7 @@ package struct LaneScheduler: Sendable {
 
   package mutating func beginDrain() { isDraining = true }
 
-  /// Draining is over: nothing waits and nothing is under way.
+  /// Whether draining is over: no entry waits and no transaction is under way.
   package var isDrained: Bool {
     isDraining && draining.isEmpty && underWay == 0 && ready.isEmpty && readyLarge.isEmpty
   }

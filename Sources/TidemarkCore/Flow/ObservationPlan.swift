@@ -1,11 +1,11 @@
-/// Decides which lanes are looked at by those who only watch: the ones that something happened to, and the quiet ones in turn, so that
-/// what watching costs depends on what happens and not on how many lanes there are.
+/// Decides which lanes are inspected for observation only: those that changed, and the quiet ones in turn, so that the cost depends on the
+/// activity and not on the number of lanes.
 package struct ObservationPlan: Sendable {
-  /// Up to so many lanes are all measured each time.
+  /// The number of lanes up to which all are measured each time.
   static let fewLanes = 64
-  /// Lanes measured at a time, where there are more.
+  /// The number of lanes that are measured at a time, where there are more.
   static let portion = 512
-  /// So many of them are quiet ones.
+  /// The number of quiet lanes among those that are measured at a time.
   package static let quietPortion = 64
 
   private var rotation = LaneRotation()
@@ -27,25 +27,25 @@ package struct ObservationPlan: Sendable {
     changed.insert(lane)
   }
 
-  /// Its stream, or what we know of it, is another than before.
+  /// Records that the lane's stream, or this worker's state of the lane, has changed.
   package mutating func noteChange(_ lane: String) {
     guard rotation.contains(lane) else { return }
     unmeasured.append(lane)
     changed.insert(lane)
   }
 
-  /// Its cursor is another than before.
+  /// Records that the lane's cursor has moved.
   package mutating func moved(_ lane: String) {
     noteChange(lane)
     if rotation.contains(lane) { moved.insert(lane) }
   }
 
-  /// What was measured is out of date, or soon will be.
+  /// Records that the last measurement is out of date, or soon will be.
   package mutating func measureAgain(_ lane: String) {
     if rotation.contains(lane) { unmeasured.append(lane) }
   }
 
-  /// The lanes to measure now. Each is measured in the end, however busy the others are.
+  /// Returns the lanes to measure now. Each is measured in the end, however busy the others are.
   package mutating func takeUnmeasured() -> [String] {
     guard rotation.count > Self.fewLanes else {
       unmeasured.removeAll()
@@ -58,13 +58,13 @@ package struct ObservationPlan: Sendable {
     return busy + quiet
   }
 
-  /// The lanes whose state may be another since they were taken last, also those that were removed.
+  /// Returns the lanes that may have changed since the last call, including those that were removed.
   package mutating func takeChanged() -> Set<String> {
     defer { changed = [] }
     return changed
   }
 
-  /// The lanes whose cursor moved since they were taken last.
+  /// Returns the lanes whose cursor moved since the last call.
   package mutating func takeMoved() -> Set<String> {
     defer { moved = [] }
     return moved

@@ -1,70 +1,72 @@
 internal import DequeModule
 
-/// One owned lane between Redis and Postgres: where it was read to, what waits, and whether it may go on.
+/// One owned lane between Redis and Postgres: its read position, its waiting entries, and whether it may go on.
 package struct OwnedLane: Sendable {
-  /// Why no more is read of a lane. What was read is committed, then the lane is released.
+  /// The reason why no more entries are read of a lane. Entries that were read are committed, then the lane is released.
   package enum Closing: Sendable, Equatable {
-    /// Its stream is not the one that was read, or is gone: nobody can read again what is not committed.
+    /// The lane's stream was replaced or is gone. Entries that are not committed can't be read again.
     case replaced
-    /// The configuration does not name it any longer.
+    /// The configuration does not name the lane any longer.
     case unconfigured
   }
 
   package struct Halt: Sendable, Equatable {
     package var reason: String
     package var hint: String?
-    /// When it is tried again; nil waits for an operator.
+    /// The time at which the lane is tried again; nil waits for an operator.
     package var until: ContinuousClock.Instant?
-    /// Redis refuses the lane: what was read of it is committed all the same, for nobody may be able to read it again.
+    /// Whether only reading failed because Redis refuses the lane. Entries that were read are still committed, because they may not be
+    /// readable again.
     package var isOfReading = false
-    /// Too many of its entries in a row were dead letters: it goes on, too, once somebody has resolved one of these.
+    /// Whether the lane halted because too many of its entries in a row were dead letters. It then also goes on once one of these is
+    /// resolved.
     package var isOfDeadLetters = false
   }
 
   package internal(set) var record: LaneRecord
-  /// The last entry that was read; it runs ahead of the committed cursor by what waits and what is in flight.
+  /// The last entry that was read. It is ahead of the committed cursor by the entries that wait or are in flight.
   package internal(set) var readPosition: EntryID
-  /// What Redis had added by then.
+  /// The number of entries that Redis had added when it assigned `readPosition`.
   package internal(set) var readOrdinal: UInt64
-  /// Up to here all that Redis had added is accounted for.
+  /// The position up to which every entry that Redis added is accounted for.
   var countedPosition: EntryID
   var chunks: Deque<LaneChunk> = []
-  /// What was found to be lost and is not committed yet.
+  /// The gaps that were found and are not committed yet.
   package internal(set) var gaps: [LaneGap] = []
   var gapCheck: PendingGapCheck?
-  /// What Redis had added when it was asked last.
+  /// The number of entries that Redis had added when it was last asked.
   package internal(set) var knownAdded: UInt64 = 0
   package internal(set) var closing: Closing?
   package internal(set) var waitingEntries = 0
   package internal(set) var waitingBytes = 0
-  /// Since when the oldest waiting entry waits.
+  /// The time since which the oldest waiting entry waits.
   var waitingSince: ContinuousClock.Instant?
-  /// The entries of a transaction under way; nil when there is none.
+  /// The number of entries of the transaction under way; nil when there is none.
   package internal(set) var inFlight: Int?
   /// The first entry that is read and not committed.
   package internal(set) var oldestUncommitted: EntryID?
   package internal(set) var halt: Halt?
-  /// An operator wants no more of it to be read. What was read is committed.
+  /// Whether an operator has paused reading. Entries that were read are committed.
   package internal(set) var isPaused = false
-  /// Its entries that count among those that writers can take.
+  /// The number of the lane's entries that count as ready for writers.
   var readyEntries = 0
-  /// Postgres can't be reached, or refuses for a while.
+  /// Whether Postgres can't be reached, or refuses commits for a while.
   package internal(set) var isWaitingForPostgres = false
   var deadLettersInARow = 0
-  /// The server closed the connection instead of sending the entry behind this one, alone.
+  /// The position after which the server closed the connection instead of sending a single entry.
   var closedAloneAfter: EntryID?
-  /// Of all that was read of it.
+  /// The bytes of all entries that were read of the lane.
   private var bytesRead = 0
   private var entriesRead = 0
   package internal(set) var lastCommit: ContinuousClock.Instant?
-  /// Where the committed cursor was seen, for trimming.
+  /// The positions at which the committed cursor was seen, for trimming.
   package internal(set) var passed = PassedPositions()
 
-  /// Tells ownerships of one lane apart.
+  /// Identifies this ownership of the lane.
   let ownership: Int
-  /// Which server holds it.
+  /// The server that holds the lane.
   package internal(set) var server: LaneServer
-  /// Tells its stays with servers apart; the first is as old as its ownership.
+  /// Identifies the assignment of the lane to its server. The first has the number of the ownership.
   var placement: Int
 
   init(record: LaneRecord, ownership: Int, server: LaneServer) {
@@ -77,7 +79,7 @@ package struct OwnedLane: Sendable {
     countedPosition = record.cursor.position
   }
 
-  /// As it is held against what Redis says of it.
+  /// The lane's stream as it must be, to be compared with what Redis reports.
   package var check: ExpectedStream {
     ExpectedStream(
       record, readPosition: readPosition, readOrdinal: readOrdinal, countedPosition: countedPosition, knownAdded: knownAdded,
@@ -86,10 +88,10 @@ package struct OwnedLane: Sendable {
 
   package var isClosing: Bool { closing != nil }
 
-  /// Whether its stream may be read now.
+  /// Whether the lane's stream may be read now.
   var isRead: Bool { halt == nil && !isPaused && !isClosing }
 
-  /// Whether something was read of it that is not committed.
+  /// Whether entries were read of the lane that are not committed.
   package var hasBacklog: Bool { waitingEntries > 0 || inFlight != nil }
 
   package var state: LaneState {
@@ -99,7 +101,7 @@ package struct OwnedLane: Sendable {
     return waitingEntries > 0 || inFlight != nil ? .reading : .idle
   }
 
-  /// What an entry of the lane takes on average; nil before one was read.
+  /// The mean size of the lane's entries; nil before one was read.
   package var meanEntryBytes: Double? { entriesRead > 0 ? Double(bytesRead) / Double(entriesRead) : nil }
 
   mutating func append(_ chunk: LaneChunk, now: ContinuousClock.Instant) {
@@ -114,7 +116,7 @@ package struct OwnedLane: Sendable {
     if inFlight == nil, oldestUncommitted == nil { oldestUncommitted = chunks.first?.firstID }
   }
 
-  /// Counts what was read, and at a milestone what was not.
+  /// Counts the entries of a chunk as read, and resolves the pending gap check when its id is passed.
   private mutating func pass(_ chunk: LaneChunk) {
     defer { readOrdinal += UInt64(chunk.entries.count) }
     guard let gapCheck, readPosition >= gapCheck.entry else { return }
@@ -131,13 +133,13 @@ package struct OwnedLane: Sendable {
     gapCheck = nil
   }
 
-  /// Whether nothing of it waits to be committed or is under way.
+  /// Whether none of the lane's entries and gaps waits to be committed or is under way.
   var hasNothingToCommit: Bool { inFlight == nil && chunks.isEmpty && gaps.isEmpty }
 
   /// Whether a gap can be committed without waiting for entries.
   var hasGapToCommit: Bool { chunks.isEmpty && !gaps.isEmpty }
 
-  /// The gaps that a part with these entries carries.
+  /// Removes and returns the gaps that a part with these entries carries.
   private mutating func takeGaps(_ taken: [LaneChunk]) -> [LaneGap] {
     guard !gaps.isEmpty else { return [] }
     let last = taken.last.map { $0.block.entries[$0.entries.upperBound - 1].id }
@@ -146,15 +148,16 @@ package struct OwnedLane: Sendable {
     return leaving
   }
 
-  /// This lane's part of a transaction that has room for `entries` and `bytes`. Nil where the next chunk does not fit behind others.
+  /// Returns this lane's part of a transaction that has room for `entries` and `bytes`. Returns nil where the next chunk does not fit
+  /// behind others.
   mutating func takePart(entries: Int, bytes: Int, isFirst: Bool) -> LaneScheduler.Work.Part? {
     guard !chunks.isEmpty || hasGapToCommit, isFirst || chunks.first?.fits(entries: entries, bytes: bytes) ?? true else { return nil }
     let taken = take(entries: entries, bytes: bytes)
     return LaneScheduler.Work.Part(record: record, chunks: taken, gaps: takeGaps(taken), ownership: ownership)
   }
 
-  /// Takes up to `entries` and `bytes` from the front, at least one entry. Only the first chunk is cut, where it must be: a block gives its
-  /// memory back when the last of its entries is committed, and reading stops when none does.
+  /// Removes up to `entries` and `bytes` from the front, at least one entry. Only the first chunk is split, where it must be: a block gives
+  /// its memory back when the last of its entries is committed, and reading stops when no block does.
   private mutating func take(entries: Int, bytes: Int) -> [LaneChunk] {
     var taken: [LaneChunk] = []
     var (entriesLeft, bytesLeft) = (entries, bytes)
@@ -180,7 +183,7 @@ package struct OwnedLane: Sendable {
     return taken
   }
 
-  /// Takes back a part that was not committed: nobody can read it again.
+  /// Puts back a part that was not committed and that can't be read again.
   mutating func putBack(_ part: LaneScheduler.Work.Part, now: ContinuousClock.Instant) {
     chunks.prepend(contentsOf: part.chunks)
     gaps = part.gaps + gaps
@@ -190,7 +193,7 @@ package struct OwnedLane: Sendable {
     oldestUncommitted = chunks.first?.firstID
   }
 
-  /// Forgets what waits, to read it again from the committed cursor. Answers what was dropped.
+  /// Drops the waiting entries, which are read again from the committed cursor. Returns the dropped chunks.
   mutating func rewind() -> [LaneChunk] {
     let dropped = Array(chunks)
     chunks.removeAll()

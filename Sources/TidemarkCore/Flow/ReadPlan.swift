@@ -1,37 +1,38 @@
 /// Decides which lanes the next XREAD names.
 ///
-/// One command costs Redis time for every lane named in it, so only a few lanes are all named in each, blocking. Of many, those are
-/// read that are *due*: the doorbell rang for them, or something of theirs is known to be there. A sweep in slices passes over all of
-/// them: slowly while the doorbell is heard, which covers a ring that was lost; fast while it is not, which then bounds the latency.
+/// One command costs Redis time for every lane named in it, so only a few lanes are all named in each, blocking read. Of many lanes, those
+/// are read that are *due*: the doorbell notified a change, or entries of theirs are known to be there. A sweep in slices covers all lanes:
+/// slowly while the doorbell is heard, which makes up for a lost notification; fast while it is not, which then limits the latency.
 ///
-/// Lanes that are *behind*, because a reply did not hold all of theirs, are read a few at a time and deep, in turn with the others: what one
-/// reply brings then leaves in one transaction, and gives its memory back with it.
+/// Lanes that are *behind*, because a reply did not hold all of their entries, are read a few at a time and deep, alternating with the
+/// others: the entries of one reply then leave in one transaction, and give their memory back with it.
 ///
-/// A value without I/O and clock. The invariant that lives here: every lane is read again within one pass of the sweep.
+/// It is a value without I/O and clock. The invariant that lives here: every lane is read again within one pass of the sweep.
 package struct ReadPlan: Sendable {
   package struct Pace: Sendable, Equatable {
-    /// Up to so many lanes are all named in one blocking read.
+    /// The number of lanes up to which all are named in one blocking read.
     package var blockingLanes = 64
-    /// Lanes of one command at most, where there are more.
+    /// The most lanes of one command, where there are more.
     package var slice = 256
-    /// How long a sweep over all lanes takes while the doorbell is heard.
+    /// The duration of a sweep over all lanes while the doorbell is heard.
     package var heardPass = Duration.seconds(30)
-    /// The same while it is not. A change then waits so long at most: a second, up to 25,600 lanes.
+    /// The duration of a sweep over all lanes while the doorbell is not heard. It is the longest delay of a change: a second, up to 25,600
+    /// lanes.
     package var unheardPass = Duration.seconds(1)
-    /// Between two slices; what bounds the commands of very many lanes.
+    /// The shortest time between two slices, which limits the commands for very many lanes.
     package var shortestGap = Duration.milliseconds(10)
 
     package init() {}
   }
 
   package enum Choice: Sendable, Equatable {
-    /// Every lane there is; the server may wait for the first entry.
+    /// Read all lanes; the server may wait for the first entry.
     case all([String])
-    /// Without waiting.
+    /// Read these lanes, without waiting.
     case some([String])
-    /// One entry of one lane, without waiting; it must be delivered however large it is.
+    /// Read one entry of one lane, without waiting. It must be delivered however large it is.
     case alone(String)
-    /// Nobody is due until then.
+    /// No lane is due until this moment.
     case wait(until: ContinuousClock.Instant)
     /// There is no lane.
     case nothing
@@ -42,7 +43,7 @@ package struct ReadPlan: Sendable {
   private var due = LaneQueue()
   private var behind = LaneQueue()
   private var wasDeep = false
-  /// To be read one by one, after a reply that was too large even at one entry a lane.
+  /// The lanes to read one by one, after a reply that was too large even at one entry a lane.
   private var alone = LaneQueue()
   private var isHeard = false
   private var sliceDue: ContinuousClock.Instant?
@@ -51,23 +52,25 @@ package struct ReadPlan: Sendable {
     self.pace = pace
   }
 
-  /// Whether there are so many lanes that somebody should listen for the doorbell.
+  /// Whether there are so many lanes that the worker should listen for the doorbell.
   package var needsDoorbell: Bool { needsDoorbell(besides: 0) }
 
-  /// - Parameter others: lanes that may not be read at the moment.
+  /// Returns whether the doorbell is needed.
+  ///
+  /// - Parameter others: the number of lanes that must not be read at the moment.
   func needsDoorbell(besides others: Int) -> Bool { rotation.count + others > pace.blockingLanes }
 
-  /// Whether a lane is known to have, or to be likely to have, more.
+  /// Whether a lane is known or likely to have more entries.
   package var isDue: Bool { !due.isEmpty || !behind.isEmpty || readsAlone }
 
   /// Whether the next read names a single lane, whose entry must be delivered.
   package var readsAlone: Bool { !alone.isEmpty }
 
-  /// A lane may be read from now on.
+  /// Adds a lane, which may be read from now on.
   package mutating func add(_ lane: String) {
     guard rotation.insert(lane) else { return }
     due.append(lane)
-    // What came while all were named in one read was not noticed otherwise.
+    // While all lanes were named in each read, changes were not recorded. So every lane may have new entries.
     if rotation.count == pace.blockingLanes + 1 { noteChangeOfAll() }
   }
 
@@ -78,24 +81,24 @@ package struct ReadPlan: Sendable {
     alone.remove(lane)
   }
 
-  /// A lane has, or may have, more. False where that is known already, or where the lane can't be read.
-  @discardableResult package mutating func ring(_ lane: String) -> Bool {
+  /// Records that a lane has, or may have, new entries. Returns false where that is known already, or where the lane must not be read.
+  @discardableResult package mutating func noteChange(_ lane: String) -> Bool {
     rotation.contains(lane) && due.append(lane)
   }
 
-  /// The last reply held as many entries of this lane as were asked for.
+  /// Records that the last reply held as many entries of this lane as were requested.
   package mutating func fellBehind(_ lane: String) {
     guard rotation.contains(lane) else { return }
     due.remove(lane)
     behind.append(lane)
   }
 
-  /// Any lane may have more.
+  /// Records that any lane may have new entries.
   package mutating func noteChangeOfAll() {
     for lane in rotation.lanes { due.append(lane) }
   }
 
-  /// Somebody began to listen for the doorbell, so that what comes from now on rings; or nobody listens any more.
+  /// Records whether the worker listens for the doorbell, so that changes from now on are notified.
   package mutating func doorbell(isHeard: Bool) {
     if isHeard { noteChangeOfAll() }
     guard self.isHeard != isHeard else { return }
@@ -103,14 +106,15 @@ package struct ReadPlan: Sendable {
     sliceDue = nil
   }
 
-  /// These are read one by one.
+  /// Makes these lanes be read one by one.
   package mutating func single(_ lanes: some Sequence<String>) {
     for lane in lanes where rotation.contains(lane) { alone.append(lane) }
   }
 
-  /// Whoever is named counts as read; what becomes of the read is told by ``ring(_:)`` and ``fellBehind(_:)``.
+  /// Chooses the lanes of the next read. They count as read; the result of the read must be reported by ``noteChange(_:)`` and
+  /// ``fellBehind(_:)``.
   ///
-  /// - Parameter deepLanes: lanes that one reply has room for, where each is read as deep as it may be.
+  /// - Parameter deepLanes: the number of lanes for which one reply has room where each is read as deep as it may be.
   package mutating func next(now: ContinuousClock.Instant, deepLanes: Int) -> Choice {
     if let lane = alone.popFirst() { return .alone(named([lane])[0]) }
     guard rotation.count > 0 else { return .nothing }

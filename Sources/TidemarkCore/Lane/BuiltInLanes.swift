@@ -1,4 +1,4 @@
-/// The names of the built-in lanes, and which of them a session belongs to.
+/// The names of the built-in lanes, and the assignment of sessions to them.
 package struct BuiltInLanes: Sendable, Equatable {
   package let prefix: String
   package let partitions: Int
@@ -10,7 +10,7 @@ package struct BuiltInLanes: Sendable, Equatable {
 
   package var names: [String] { (0..<partitions).map { "\(prefix):{\($0)}:changes" } }
 
-  /// The number of a built-in lane. Nil for any other name.
+  /// Returns the number of a built-in lane, or nil for any other name.
   package func partition(of lane: String) -> Int? {
     let (start, end) = ("\(prefix):{", "}:changes")
     guard lane.hasPrefix(start), lane.hasSuffix(end), let number = Int(lane.dropFirst(start.count).dropLast(end.count)),
@@ -19,7 +19,7 @@ package struct BuiltInLanes: Sendable, Equatable {
     return number
   }
 
-  /// The partition that a session's changes belong to.
+  /// Returns the partition to which a session's changes belong.
   package func partition(ofSession session: some Sequence<UInt8>) -> Int {
     Int(CRC16.xmodem(session)) % partitions
   }

@@ -1,7 +1,7 @@
-/// What the doorbell told.
+/// The changes of which the doorbell notified.
 package enum ChangedLanes: Sendable, Equatable {
-  /// The keys of these names have changed; not all of them are lanes.
+  /// The keys with these names have changed; not all of them are lanes.
   case of([String])
-  /// Any may have changed: listening began only now, or more rang than was kept.
+  /// Any key may have changed, because listening began only now, or because more changed than was kept.
   case any
 }

@@ -1,15 +1,15 @@
-/// What agents are told of one lane after a commit.
+/// The mark of one lane that is published to agents after a commit.
 package struct DurableMark: Sendable, Equatable {
   package var lane: String
   /// The last entry whose outcome is committed.
   package var durable: EntryID
   package var incarnation: Int64
-  /// Dead letters of the batch: entry and reason.
+  /// The dead letters of the batch: entry and reason.
   package var rejected: [Rejection]
-  /// The installation of the ledger that committed it: told only where the prefix bears no other's id.
+  /// The installation of the ledger that made the commit. The mark is published only where the prefix has no other installation's id.
   package var installation: InstallationID
-  /// The stream does not exist any more, and its end is recorded. The mark of a lane that is not built in is removed then, or marks of
-  /// streams that come and go would only become more.
+  /// Whether the stream does not exist any more and its end is recorded. The mark of a lane that is not built in is then removed, because
+  /// marks of streams that come and go would accumulate.
   package var isGone: Bool
 
   package struct Rejection: Sendable, Equatable {

@@ -1,8 +1,8 @@
 /// The id that Redis gives a stream entry: a millisecond and a number within it.
 ///
-/// Ids order as two numbers, never as text: `9-1` comes before `10-0`.
+/// Ids are ordered as two numbers, never as text: `9-1` comes before `10-0`.
 package struct EntryID: Hashable, Comparable, Sendable {
-  /// Unix milliseconds.
+  /// The Unix millisecond.
   package var ms: UInt64
   /// The number within the millisecond.
   package var no: UInt64
@@ -12,15 +12,15 @@ package struct EntryID: Hashable, Comparable, Sendable {
     self.no = no
   }
 
-  /// Before every entry: the cursor of a lane that was never read.
+  /// The position before every entry: the cursor of a lane that was never read.
   package static let zero = EntryID(ms: 0, no: 0)
 
-  /// Whether both numbers fit into Postgres' bigint. Redis' own ids do; explicit ones need not, and then none that follows does. An entry that
-  /// does not fit is never applied.
+  /// Whether both numbers fit into Postgres' bigint. Redis' own ids do; explicit ones may not, and then no later id of the stream does. An
+  /// entry that does not fit is never applied.
   package var fitsLedger: Bool { ms <= UInt64(Int64.max) && no <= UInt64(Int64.max) }
 
-  /// The numbers as the ledger's bigint columns hold them: one of 2^63 or more as itself minus 2^64. The SQL function `entry_id` gives the
-  /// text.
+  /// The numbers as the ledger's bigint columns hold them: a number of 2^63 or more is stored minus 2^64. The SQL function `entry_id`
+  /// returns the text.
   package var ledgerMS: Int64 { Int64(bitPattern: ms) }
   package var ledgerNo: Int64 { Int64(bitPattern: no) }
 
@@ -28,19 +28,19 @@ package struct EntryID: Hashable, Comparable, Sendable {
     self.init(ms: UInt64(bitPattern: ledgerMS), no: UInt64(bitPattern: ledgerNo))
   }
 
-  /// The next id that there can be.
+  /// The smallest id that is larger.
   package var successor: EntryID { no == .max ? EntryID(ms: ms == .max ? ms : ms + 1, no: 0) : EntryID(ms: ms, no: no + 1) }
 
   package static func < (left: EntryID, right: EntryID) -> Bool {
     left.ms == right.ms ? left.no < right.no : left.ms < right.ms
   }
 
-  /// Reads `ms-no`, or `ms` alone (number 0). Nil for anything else.
+  /// Reads `ms-no`, or `ms` alone (number 0). Returns nil for anything else.
   package init?(_ text: some StringProtocol) {
     self.init(utf8: text.utf8)
   }
 
-  /// Reads `ms-no` from bytes, as Redis writes it. Nil for anything else.
+  /// Reads `ms-no` from bytes, as Redis writes it. Returns nil for anything else.
   package init?(utf8 bytes: some Sequence<UInt8>) {
     var numbers: (UInt64, UInt64) = (0, 0)
     var isSecond = false

@@ -1,7 +1,8 @@
-/// Lanes of patterns that are to be taken up although discovery may not find their streams: those that the ledger knows when a shard is taken,
-/// and those that were released while the shard stayed.
+/// Lanes of patterns that must be acquired although discovery may not find their streams: those that the ledger knows when a shard is
+/// acquired, and those that were released while the shard stayed.
 ///
-/// A lane leaves when it is owned or set aside, or when its shard is given up; so this holds only what is on its way to one of them.
+/// A lane is removed when it is owned or set aside, or when its shard is released; so the collection holds only lanes on their way to one
+/// of these states.
 package struct ExpectedLanes: Sendable {
   private var shards: [String: Int] = [:]
   /// The fencing tokens under which the ledger was asked for a shard's lanes.
@@ -11,15 +12,15 @@ package struct ExpectedLanes: Sendable {
 
   package var names: some Collection<String> { shards.keys }
 
-  /// Shards of which the ledger was not asked since they were taken.
+  /// Returns the shards whose lanes were not read from the ledger since they were acquired.
   package func unknown(of grant: LeaseGrant) -> [Int] {
     grant.shards.filter { recalled[$0.key] != $0.value }.map(\.key).sorted()
   }
 
-  /// The ledger may be an older one: what it was asked for before says nothing of what it knows now.
+  /// Forgets what was read from the ledger, because the ledger may be an older one now.
   package mutating func recallAgain() { recalled = [:] }
 
-  /// The ledger was asked under these fencing tokens.
+  /// Records that the lanes of these shards were read from the ledger under these fencing tokens.
   package mutating func recalled(_ grant: LeaseGrant) {
     recalled.merge(grant.shards) { $1 }
   }
@@ -30,7 +31,7 @@ package struct ExpectedLanes: Sendable {
 
   package mutating func remove(_ lane: String) { shards[lane] = nil }
 
-  /// These shards were given up, or are held under other fencing tokens.
+  /// Removes the lanes of shards that were released, or that are held under other fencing tokens.
   package mutating func forget(_ changed: Set<Int>) {
     shards = shards.filter { !changed.contains($0.value) }
     for shard in changed { recalled[shard] = nil }

@@ -1,10 +1,10 @@
 extension GlobPattern {
   package func matches(_ name: String) -> Bool { overlaps(GlobPattern(literal: name)) }
 
-  /// Whether some name matches both patterns.
+  /// Returns whether some name matches both patterns.
   ///
-  /// Both are walked at once from their ends: `matches[j]` says whether the rest of this pattern and the rest of the other,
-  /// from its token `j` on, have a name in common. Time is the product of the lengths, memory one row.
+  /// Both patterns are walked at once from their ends: `matches[j]` says whether the remaining part of this pattern and the remaining part
+  /// of the other, from its token `j` on, have a name in common. The time is the product of the lengths; the memory is one row.
   package func overlaps(_ other: GlobPattern) -> Bool {
     let count = other.tokens.count
     var below = [Bool](repeating: false, count: count + 1)
@@ -17,7 +17,7 @@ extension GlobPattern {
           switch (left, right) {
           case (nil, nil): true
           case (.run, .run): below[theirs] || row[theirs + 1]
-          // A run ends here, or swallows the one byte that the other wants, if any byte fits that.
+          // The run ends here, or consumes the one byte that the other pattern wants, if any byte fits it.
           case (.run, nil): below[theirs]
           case (.run, .one(let set)): below[theirs] || (!set.isEmpty && row[theirs + 1])
           case (nil, .run): row[theirs + 1]

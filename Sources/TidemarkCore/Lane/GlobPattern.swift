@@ -1,16 +1,15 @@
 /// A pattern of stream names in the syntax of Redis' `SCAN ... MATCH`: `*`, `?`, `[abc]`, `[^a]`, `[a-z]`, `\x`.
 ///
-/// Read exactly as `stringmatchlen` of Redis' `util.c` does, byte by byte, so that what is said here about two patterns
-/// holds on the server.
+/// It is read exactly as `stringmatchlen` of Redis' `util.c` does, byte by byte, so that a result about two patterns holds on the server.
 package struct GlobPattern: Hashable, Sendable {
   enum Token: Hashable, Sendable {
-    /// `*`: any run of bytes, an empty one too.
+    /// `*`: any run of bytes, an empty one, too.
     case run
     /// One byte out of a set.
     case one(ByteSet)
   }
 
-  /// Which of the 256 bytes are in.
+  /// A set of byte values.
   struct ByteSet: Hashable, Sendable {
     private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
 
@@ -52,7 +51,7 @@ package struct GlobPattern: Hashable, Sendable {
   }
 
   let tokens: [Token]
-  /// False for a `[` that is never closed. Redis reads such a pattern in its own way; a person has mistyped it.
+  /// Whether every `[` is closed. Redis reads a pattern with an open `[` in its own way, but a person has mistyped it.
   package let isWellFormed: Bool
 
   package init(_ text: String) {
@@ -78,7 +77,7 @@ package struct GlobPattern: Hashable, Sendable {
     self.isWellFormed = isWellFormed
   }
 
-  /// A name that stands only for itself.
+  /// Creates a pattern that matches only this name.
   package init(literal name: String) {
     tokens = name.utf8.map(Self.literal)
     isWellFormed = true
@@ -90,7 +89,7 @@ package struct GlobPattern: Hashable, Sendable {
     return .one(set)
   }
 
-  /// What follows `[`. As in Redis, `X-Y` is a range in either direction even where Y is `]`, and `[]` matches nothing.
+  /// Reads the set that follows `[`. As in Redis, `X-Y` is a range in either direction even where Y is `]`, and `[]` matches nothing.
   private static func readSet(from bytes: inout ArraySlice<UInt8>, isWellFormed: inout Bool) -> ByteSet {
     var set = ByteSet()
     let isInverted = bytes.first == UInt8(ascii: "^")

@@ -1,7 +1,8 @@
 /// The items of `lanes` that took effect before, as far as a worker knows.
 ///
-/// Where an item says that reading begins is meant for the streams that exist when it first takes effect anywhere in the installation. The ledger keeps
-/// that moment, so that it is the same one for every worker and after a restart. A stream that appears later is read from its first entry.
+/// The start that an item states applies to the streams that exist when the item first takes effect anywhere in the installation. The
+/// ledger keeps that moment, so that it is equal for every worker and after a restart. A stream that appears later is read from its first
+/// entry.
 package struct ItemsInEffect: Sendable {
   private var unmeasured: [String: Set<String>] = [:]
 
@@ -9,30 +10,31 @@ package struct ItemsInEffect: Sendable {
 
   package func contains(_ streams: String) -> Bool { unmeasured[streams] != nil }
 
-  /// The ledger says that these took effect.
+  /// Adds items that took effect, as the ledger has them.
   package mutating func add(_ items: [ItemInEffect]) {
     for item in items { unmeasured[item.streams] = item.unmeasured }
   }
 
-  /// The ledger may be an older one, which says something else.
+  /// Forgets all items, because the ledger may be an older one that has others.
   package mutating func forget() { unmeasured = [:] }
 
-  /// Where a lane begins that has no cursor. Nil while its item did not take effect: nobody knows yet which streams it found.
+  /// Returns where a lane without a cursor begins. Returns nil while its item has not taken effect, because the streams that it found are
+  /// not known yet.
   ///
   /// - Parameters:
   ///   - streams: the item's name or pattern.
-  ///   - start: what the item says.
+  ///   - start: the start that the item states.
   package func start(of lane: String, under streams: String, _ start: LaneStart) -> LaneStart? {
     guard let unmeasured = unmeasured[streams] else { return nil }
     return unmeasured.contains(lane) ? start : .oldest
   }
 }
 
-/// An item of `lanes` as the ledger remembers it.
+/// An item of `lanes` as the ledger has it.
 package struct ItemInEffect: Sendable, Equatable {
-  /// Its name or pattern.
+  /// The item's name or pattern.
   package var streams: String
-  /// Streams that it found and that nobody could look at then: they begin as the item says once somebody can.
+  /// The streams that the item found and that could not be inspected then. They begin as the item says once they can be inspected.
   package var unmeasured: Set<String>
 
   package init(streams: String, unmeasured: Set<String> = []) {

@@ -1,12 +1,12 @@
-/// How far a lane is behind.
+/// Measures how far a lane is behind its stream.
 package enum LagMeasure {
-  /// Entries: what Redis added beyond the cursor. Seconds: the age of the oldest entry that is not committed; 0 when none waits, nil
-  /// when it is not known which that is. A stream that does not exist is not behind.
+  /// Returns the lag. The entries are those that Redis added beyond the cursor; the seconds are the age of the oldest uncommitted entry, 0
+  /// when none waits, and nil when that entry is not known. A stream that does not exist has no lag.
   ///
-  /// An id tells when its entry came, unless it is ahead of the clock: a clock that runs ahead, another unit. An entry is at least as old as
-  /// the time for which it has been seen to wait, whatever its id says.
+  /// An id gives the time of its entry, unless it is ahead of the clock: the producer's clock runs ahead, or the id is in another unit.
+  /// Whatever its id, an entry is at least as old as the time for which it was seen to wait.
   ///
-  /// - Parameter waited: for how long at least the oldest entry that is not committed has been seen to wait, see ``BacklogAge``.
+  /// - Parameter waited: the shortest time for which the oldest uncommitted entry has waited, see ``BacklogAge``.
   package static func lag(
     _ stream: StreamInfo?, record: LaneRecord, oldestUncommitted: EntryID?, now: UInt64, waited: Duration? = nil
   ) -> LaneLag {

@@ -1,10 +1,10 @@
-/// What operators want of a lane, as the ledger keeps it for whichever worker owns the lane.
+/// The requests of operators for a lane, as the ledger keeps them for whichever worker owns it.
 package struct LaneControl: Sendable, Equatable {
   package var lane: String
   package var isPaused: Bool
-  /// How often somebody asked for it to be tried again; it only rises.
+  /// The number of requests to try the lane again; it only rises.
   package var retries: Int64
-  /// How many of its dead letters were resolved; it only rises.
+  /// The number of the lane's dead letters that were resolved; it only rises.
   package var resolutions: Int64
 
   package init(lane: String, isPaused: Bool, retries: Int64, resolutions: Int64) {
@@ -15,9 +15,9 @@ package struct LaneControl: Sendable, Equatable {
   }
 }
 
-/// Compares what operators want of lanes with what a worker has seen of it before.
+/// Compares the requests of operators for lanes with those that a worker has seen before.
 package struct LaneControls: Sendable {
-  /// What a worker is to do about it.
+  /// The changes that a worker must apply.
   package struct Change: Sendable, Equatable {
     package var paused: Set<String> = []
     package var retried: Set<String> = []
@@ -34,8 +34,8 @@ package struct LaneControls: Sendable {
 
   package init() {}
 
-  /// The ledger says this of all lanes of which anybody wanted anything. What was wanted before a worker's first look concerns no lane of it:
-  /// a lane begins unhalted with each owner.
+  /// Records the controls of all lanes that have any, and returns the changes. Requests from before a worker's first call do not apply to
+  /// its lanes: a lane is not halted when a worker acquires it.
   package mutating func seen(_ controls: [LaneControl]) -> Change {
     var change = Change(paused: Set(controls.lazy.filter(\.isPaused).map(\.lane)))
     if let known {

@@ -1,6 +1,6 @@
-/// The columns of the accounting: read = applied + duplicates + divergent + ephemeral + skipped + dead letters, and
-/// read + missing + baseline is what Redis added up to the cursor. What is read again counts in `reread` only, and to the baseline: it came
-/// before what this incarnation adds.
+/// The counts of the accounting: read = applied + duplicates + divergent + ephemeral + skipped + dead letters, and read + missing +
+/// baseline is the number of entries that Redis added up to the cursor. An entry that is read again counts in `reread` only, and to the
+/// baseline, because it came before the entries that this incarnation adds.
 package struct LaneCounts: Sendable, Equatable {
   package var read = 0
   package var applied = 0
@@ -28,9 +28,10 @@ package struct LaneCounts: Sendable, Equatable {
     left.misrouted += right.misrouted
   }
 
-  /// How many of what Redis added these stand for.
+  /// The number of entries, of those that Redis added, for which these counts stand.
   package var added: Int { read + reread + missing }
 
-  /// What is read and has no outcome, or the reverse. Anything but 0 is an error of ours.
+  /// The number of entries read that have no outcome, or the negative number of outcomes without an entry. Anything but 0 is an error in
+  /// Tidemark.
   package var discrepancy: Int { read - applied - duplicates - divergent - ephemeral - skipped - deadLetters }
 }

@@ -1,4 +1,4 @@
-/// How far a lane's cursor is behind its stream; what is not known is nil.
+/// The lag of a lane's cursor behind its stream; nil where it is not known.
 package struct LaneLag: Sendable, Equatable {
   package var entries: Int64?
   package var seconds: Double?

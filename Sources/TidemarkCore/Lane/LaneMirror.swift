@@ -1,15 +1,16 @@
-/// Where a lane's consumer group shall stand.
+/// The position at which a lane's consumer group must be.
 package struct LaneMirror: Sendable, Equatable {
   package var lane: String
   package var position: EntryID
-  /// Redis' `entries-added` there.
+  /// The value of Redis' `entries-added` at the position.
   package var ordinal: UInt64
-  /// Whether to make the group where it is missing.
+  /// Whether to create the group where it is missing.
   package var isNew: Bool
-  /// The ledger's installation: the group is written only where the prefix bears no other's id.
+  /// The ledger's installation. The group is written only where the prefix has no other installation's id.
   package var installation: InstallationID
 
-  /// Never beyond what the stream has: newer servers can't load a snapshot with a group that claims more.
+  /// Creates the mirror of a lane. It is never beyond the stream's counter, because newer servers can't load a snapshot with a group that
+  /// claims more entries.
   package init(_ record: LaneRecord, within stream: StreamInfo) {
     self.init(record)
     ordinal = min(ordinal, stream.entriesAdded)

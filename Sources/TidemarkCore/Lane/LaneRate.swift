@@ -1,6 +1,6 @@
-/// How many entries of a lane are read and applied a second, on average between two moments.
+/// The number of entries of a lane that are read and applied a second, on average between two moments.
 package struct LaneRate: Sendable, Equatable {
-  /// What a lane came to in one incarnation: each counts from 0.
+  /// The totals of a lane in one incarnation; each incarnation counts from 0.
   package struct Totals: Sendable, Equatable {
     package var incarnation: Int64
     package var read: Int
@@ -18,7 +18,8 @@ package struct LaneRate: Sendable, Equatable {
   package var read: Double
   package var applied: Double
 
-  /// The rate between two moments, to a thousandth. Nil where no time has passed, or where the counts began anew in between.
+  /// Returns the rate between two moments, to a thousandth. Returns nil where no time has passed, or where the counts began anew in
+  /// between.
   package static func between(_ earlier: Totals, _ later: Totals, seconds: Double) -> LaneRate? {
     guard seconds > 0, earlier.incarnation == later.incarnation, earlier.read <= later.read, earlier.applied <= later.applied else {
       return nil
@@ -27,13 +28,13 @@ package struct LaneRate: Sendable, Equatable {
     return LaneRate(read: rate(later.read - earlier.read), applied: rate(later.applied - earlier.applied))
   }
 
-  /// The rate since a checkpoint of the lane. Nil where there is none that could be compared.
+  /// Returns the rate since a checkpoint of the lane, or nil where there is none to compare with.
   ///
-  /// A lane without an owner moves no more, however much came between its last checkpoint and the end of its last owner.
+  /// A lane without an owner does not progress, whatever was committed between its last checkpoint and the end of its last owner.
   ///
   /// - Parameters:
-  ///   - checkpoint: what the lane had come to then; nil where it has no checkpoint.
-  ///   - age: the seconds since.
+  ///   - checkpoint: the lane's totals at the checkpoint; nil where it has none.
+  ///   - age: the seconds since the checkpoint.
   package static func since(_ checkpoint: Totals?, age: Double?, now: Totals, isOwned: Bool) -> LaneRate? {
     guard isOwned, now.read > 0 else { return .zero }
     guard let checkpoint, let age else { return nil }

@@ -3,25 +3,25 @@ package struct LaneRecord: Sendable, Equatable {
   package var laneID: Int32
   package var name: String
   package var shard: Int
-  /// The fencing token: it rises with every owner.
+  /// The fencing token, which rises with every owner.
   package var fence: Int64
   package var incarnation: Int64
   package var cursor: LaneCursor
-  /// Digest of the cursor's own entry; nil where it is too large for one, and while nothing was read.
+  /// The digest of the cursor's own entry; nil where the entry is too large for one, and while no entry was read.
   package var anchor: AnchorDigest?
-  /// The furthest position that was ever committed, in any incarnation: what comes at or before it may be there already. Ids that Postgres can't
-  /// hold do not count: nothing of them is there.
+  /// The furthest position that was ever committed, in any incarnation. Entries up to it may already be in Postgres. Ids that Postgres
+  /// can't hold do not count, because their entries are never applied.
   package var furthest: EntryID
-  /// The mirroring group was made in this incarnation.
+  /// Whether the mirroring group was created in this incarnation.
   package var isMirrored: Bool
-  /// Redis' `entries-added` at the cursor.
+  /// The value of Redis' `entries-added` at the cursor.
   package var ordinal: UInt64
-  /// Entries that Redis had added before the lane's start.
+  /// The number of entries that Redis had added before the lane's start.
   package var baseline: UInt64
   package var owner: String?
-  /// The ledger's installation: what is written to Redis for the lane is written under this id.
+  /// The ledger's installation. What is written to Redis for the lane is written under this id.
   package var installation: InstallationID
-  /// What the lane came to since its start.
+  /// The counts of the lane since its start.
   package var totals: LaneCounts
 
   package init(
@@ -45,20 +45,21 @@ package struct LaneRecord: Sendable, Equatable {
     self.totals = totals
   }
 
-  /// Whether agents are told of it: a lane that never moved has nothing to tell.
+  /// Whether a mark is published for the lane: a lane that never moved has none.
   package var hasMark: Bool { cursor.position > .zero || incarnation > 1 }
 
-  /// The incarnation that the lane needs so that marks of it may follow what agents were told last; nil where its own will do.
+  /// Returns the incarnation that the lane needs so that its marks may follow the one that was published last; nil where its own is high
+  /// enough.
   ///
-  /// No mark is told before its commit, and what an earlier owner commits is refused since the lane was taken. So a mark that is ahead of the
-  /// ledger says that the ledger went back: an older backup was restored, or a standby without the last commits was promoted.
-  package func incarnation(above told: DurableMark?) -> Int64? {
-    guard let told, told.incarnation < .max else { return nil }
-    let isAhead = (told.incarnation, told.durable) > (incarnation, cursor.position)
-    return isAhead ? told.incarnation + 1 : nil
+  /// No mark is published before its commit, and commits of an earlier owner are refused since the lane was acquired. So a mark that is
+  /// ahead of the ledger shows that the ledger went back: an older backup was restored, or a standby without the last commits was promoted.
+  package func incarnation(above published: DurableMark?) -> Int64? {
+    guard let published, published.incarnation < .max else { return nil }
+    let isAhead = (published.incarnation, published.durable) > (incarnation, cursor.position)
+    return isAhead ? published.incarnation + 1 : nil
   }
 
-  /// The record after a batch of the lane is committed.
+  /// Returns the record as it is after a batch of the lane is committed.
   package func advanced(by settled: BatchOutcome.Lane) -> LaneRecord {
     var record = self
     record.cursor = settled.cursor

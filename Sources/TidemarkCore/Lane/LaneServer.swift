@@ -1,6 +1,6 @@
-/// A server that holds lanes: they are read together, and fail together. One for all, or the masters of a Cluster.
+/// A server that holds lanes. They are read together, and fail together. It is the only server, or one of the masters of a Cluster.
 package struct LaneServer: Hashable, Sendable {
-  /// Its address, for logs; empty where there is only one.
+  /// The server's address, for logs; empty where there is only one server.
   package var name: String
 
   package init(_ name: String) {

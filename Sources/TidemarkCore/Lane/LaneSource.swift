@@ -1,108 +1,114 @@
-/// Where changes come from: the streams of one Redis, or of a Cluster, whose servers each hold some of them.
+/// The source of changes: the streams of one Redis, or of a Cluster whose servers each hold some of them.
 ///
-/// A call that names lanes of several servers fails when one of them does: whoever wants the others to go on asks for each server's by itself.
+/// A call that names lanes of several servers fails when one of the servers does. A caller that wants the other lanes to go on must make
+/// one call for each server.
 ///
-/// Every method may be called again after it threw: none of them changes what another call returns, apart from
-/// ``publish(_:over:)``, which only moves marks forward. A call after a lost connection connects again by itself; waiting
-/// between attempts is the caller's decision. All of them throw ``SourceError``.
+/// Every method may be called again after it threw: none of them changes what another call returns, apart from ``publish(_:over:)``, which
+/// only moves marks forward. A call after a lost connection connects again; the caller decides how long to wait between attempts. All
+/// methods throw ``SourceError``.
 package protocol LaneSource: Sendable {
-  /// Which server holds each of these lanes, as far as is known. Names servers, asks none where that can be helped.
+  /// Returns the server that holds each of these lanes, as far as is known, without a request to a server where possible.
   func servers(of lanes: [String]) async throws -> [LaneServer]
 
-  /// Returns when ``servers(of:)`` may answer something else than before, or when the server behind its name may be another one.
-  /// Never for a server that is always the same; a cancelled call throws.
+  /// Returns when ``servers(of:)`` may return another result than before, or when another server may have taken a name. Never returns for a
+  /// server that is always the same; a cancelled call throws.
   func rearranged() async throws
 
-  /// How many lanes of one server a read may name that waits.
+  /// The most lanes of one server that a blocking read may name.
   var blockingLanes: Int { get }
 
-  /// Where a task had best run that calls ``read(_:)`` again and again, so that a call changes no thread; nil: anywhere. It must not block.
+  /// The executor on which a task should run that calls ``read(_:)`` repeatedly, so that a call changes no thread; nil where any will do. A
+  /// call must not block it.
   var readers: (any TaskExecutor)? { get }
 
-  /// The same for ``publish(_:over:)``.
+  /// The executor on which a task should run that calls ``publish(_:over:)`` repeatedly; nil where any will do. A call must not block it.
   var publishers: (any TaskExecutor)? { get }
 
-  /// Entries after each lane's position, at most `count` a lane, waiting up to `block` for the first.
+  /// Returns the entries after each lane's position, at most `count` for each lane, waiting up to `block` for the first.
   func read(_ request: LaneReadRequest) async throws -> LaneReadReply
 
-  /// What Redis says of each of these lanes, in the order asked, while it does not matter what is read or written meanwhile.
+  /// Returns the state of each of these lanes, in the given order, for uses in which concurrent reads and writes do not matter.
   func inspect(_ lanes: [ExpectedStream]) async throws -> [StreamObservation]
 
-  /// What Redis says of each of these lanes, each at one moment, with the entry at its cursor. Follows the reads that were asked before and
-  /// precedes those that are asked later.
+  /// Returns the state of each of these lanes, each at one moment, with the entry at its cursor. The call is ordered with reads: it follows
+  /// the reads that were requested before, and precedes the later ones.
   func observe(_ lanes: [ExpectedStream]) async throws -> [StreamObservation]
 
-  /// Tells the connection for reads from those before: another server may be behind a new one.
+  /// Returns a number for the present connection for reads. Another number means that another server may be behind the connection.
   func readConnection(to server: LaneServer) -> Int
 
-  /// The same over the connection for writes to a server, and which connection that was. What is decided by it is written over that one: the
-  /// calls that take it throw where there is another by now.
+  /// Observes lanes as ``observe(_:)`` does, but over the connection for writes to a server, and returns which connection that was. Writes
+  /// that depend on the result must go over that connection: the calls that take it throw where there is another one by now.
   func survey(_ lanes: [ExpectedStream], on server: LaneServer) async throws -> ObservedStreams
 
-  /// The connection for writes to a server; nil where there is none at the moment.
+  /// Returns the connection for writes to a server; nil where there is none at the moment.
   func writeConnection(to server: LaneServer) -> WriteConnection?
 
-  /// The consumer group that mirrors cursors.
+  /// The name of the consumer group that mirrors cursors.
   var groupName: String { get }
 
-  /// Moves each lane's consumer group, which standard tools look at, to a cursor. One that is missing is made only where that is wanted:
-  /// its absence tells something. Answers the lanes that have it then: a stream that does not exist has none. Throws where the user has it for
-  /// none of them.
+  /// Moves each lane's consumer group, for standard tools, to a cursor. A missing group is created only where that is requested, because
+  /// its absence shows that a stream was replaced.
+  ///
+  /// - Returns: the lanes that have the group then. A stream that does not exist has none.
+  /// - Throws: ``SourceError``, also where the user may use the group on none of the lanes.
   func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String>
 
-  /// Removes each lane's entries below an id. Answers how many went, or why a lane is refused.
+  /// Removes each lane's entries below an id. Returns the number of removed entries, or why a lane is refused.
   func trim(_ cuts: [TrimCut], over connection: WriteConnection) async throws -> [Result<Int, SourceError>]
 
-  /// Forgets which entries of built-in lanes were rejected that are below an id and so were trimmed. Looks at a part of what is kept of each
-  /// lane; the next call goes on with the next part. Other lanes are left out.
+  /// Forgets the rejected entries of built-in lanes that are below an id and so were trimmed. Each call covers a part of what is kept for
+  /// each lane, and the next call the next part. Other lanes are left out.
   func forgetRejected(_ cuts: [(lane: String, below: EntryID)]) async throws
 
-  /// Makes sure that ids to come are above one, where the stream exists, its marks bear no other installation's id, and the user has the right.
-  /// Answers whether they are.
+  /// Raises the minimum id of a stream, so that later ids are above it, where the stream exists, its marks have no other installation's id,
+  /// and the user has the right. Returns whether later ids are above it.
   func raiseMinimumID(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool
 
-  /// How many entries a stream holds after one id and up to another. Reads them all: for the rare start in the middle.
+  /// Returns the number of entries that a stream holds after one id and up to another. It reads them all, which is meant for the rare start
+  /// in the middle.
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64
 
-  /// Names of existing streams that match a glob pattern. Keys of other types are left out.
+  /// Returns the names of existing streams that match a glob pattern. Keys of other types are left out.
   func discover(_ pattern: String) async throws -> [String]
 
-  /// Waits until keys are written whose names begin with one of these, and answers the names of all that were since the last call. The
-  /// first call begins to listen and answers ``ChangedLanes/any`` at once, and so does the first one after a throw or with other
+  /// Waits until keys are written whose names begin with one of these prefixes, and returns the names of all such keys since the last call.
+  /// The first call begins to listen and returns ``ChangedLanes/any`` at once, and so does the first call after a throw or with other
   /// prefixes. No prefix may begin with another. A cancelled call ends the listening.
-  func rings(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes
+  func changedLanes(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes
 
-  /// Which server takes the marks of each of these lanes: mostly the lane's own.
+  /// Returns the server to which the marks of each of these lanes are published: mostly the lane's own.
   func markServers(of lanes: [String]) async throws -> [LaneServer]
 
-  /// What agents were told of each of these lanes last; nil where they were told nothing.
+  /// Returns the mark that was published last for each of these lanes; nil where none was.
   func marks(of lanes: [String]) async throws -> [DurableMark?]
 
-  /// Tells agents what is durable. A mark never moves back within one incarnation.
+  /// Publishes marks to agents. A mark never moves back within one incarnation.
   ///
-  /// - Parameter connection: nil where the marks go to another server than their lanes'.
-  /// - Returns: the lanes whose marks could not be written, because the key is not what it should be, or because Redis was told of a later
-  ///   incarnation (``SourceError/Kind/outdated(_:)``).
+  /// - Parameter connection: the connection of the lanes; nil where the marks go to another server.
+  /// - Returns: the lanes whose marks could not be written, because the key is not as expected, or because a later incarnation was
+  ///   published (``SourceError/Kind/outdated(_:)``).
   func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError]
 
-  /// Tells agents how hard to hold back, and until when that is somebody's word; on Redis' clock, Unix milliseconds. Lanes that are not
-  /// built in are left out. Answers those that could not be told, as ``publish(_:over:)`` does.
-  func press(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError]
+  /// Publishes the pressure of lanes, and until when it is valid, on Redis' clock in Unix milliseconds. Lanes that are not built in are
+  /// left out. Returns the lanes whose pressure could not be written, as ``publish(_:over:)`` does.
+  func publishPressure(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError]
 
-  /// Used memory over `maxmemory` of the server that holds a lane; nil where there is no limit, or where the server does not tell.
+  /// Returns the used memory of the server that holds a lane, divided by `maxmemory`; nil where there is no limit, or where the server does
+  /// not report it.
   func memoryShare(beside lane: String) async throws -> Double?
 
-  /// The clock, in Unix milliseconds, of the server that holds a lane.
+  /// Returns the clock, in Unix milliseconds, of the server that holds a lane.
   func currentMilliseconds(beside lane: String) async throws -> UInt64
 }
 
-/// One server, which is always the same.
+/// Implements the methods for one server that is always the same.
 extension LaneSource {
   package func servers(of lanes: [String]) async throws -> [LaneServer] { lanes.map { _ in .only } }
 
   package func rearranged() async throws { try await neverRearranged() }
 
-  /// Nobody ever resumes it but the end of the task.
+  /// Waits until the task is cancelled, because no other event can resume it.
   package func neverRearranged() async throws {
     let (never, end) = AsyncStream<Never>.makeStream()
     defer { end.finish() }
@@ -114,7 +120,7 @@ extension LaneSource {
 
   package func writeConnection(to server: LaneServer) -> WriteConnection? { WriteConnection(server: server, number: 0) }
 
-  /// Over a connection that is always the same.
+  /// Observes lanes over a connection that is always the same.
   package func survey(_ lanes: [ExpectedStream], on server: LaneServer) async throws -> ObservedStreams {
     ObservedStreams(connection: WriteConnection(server: server, number: 0), observations: try await observe(lanes))
   }
@@ -123,7 +129,7 @@ extension LaneSource {
 }
 
 extension LaneSource {
-  /// Items by the server that holds their lane, in the order of their first.
+  /// Returns items grouped by the server that holds their lane, in the order of each group's first item.
   package func byServer<Item>(_ items: [Item], lane: (Item) -> String) async throws -> [(server: LaneServer, items: [Item])] {
     var groups: [(server: LaneServer, items: [Item])] = []
     var places: [LaneServer: Int] = [:]

@@ -1,15 +1,16 @@
-/// Where a lane begins when it has no cursor yet.
+/// The place where a lane without a cursor begins.
 package enum LaneStart: Sendable, Equatable {
   case oldest
   case newest
-  /// After this entry.
+  /// The lane begins after this entry.
   case after(EntryID)
 
-  /// The first cursor of a lane, and how many entries Redis had added by then (the baseline of the accounting).
+  /// Returns the first cursor of a lane, and the number of entries that Redis had added by then (the baseline of the accounting).
   ///
-  /// `following` is the number of entries after the id, where the lane starts after one.
-  /// A stream that does not exist is read from its first entry, whenever it appears; and an id beyond the end of a stream means its end, or what is
-  /// written next could be below the cursor.
+  /// A stream that does not exist is read from its first entry, whenever it appears. An id beyond the end of a stream means its end,
+  /// because a later entry could otherwise be below the cursor.
+  ///
+  /// - Parameter following: the number of entries after the id, where the lane begins after one.
   package func begin(_ stream: StreamInfo?, following: UInt64 = 0) -> (position: EntryID, baseline: UInt64) {
     guard let stream else { return (.zero, 0) }
     switch self {
@@ -20,7 +21,7 @@ package enum LaneStart: Sendable, Equatable {
     }
   }
 
-  /// How many entries that are in the stream are not read.
+  /// Returns the number of entries in the stream that are not read.
   package func skipped(_ stream: StreamInfo?, following: UInt64 = 0) -> UInt64 {
     guard let stream else { return 0 }
     switch self {
@@ -32,7 +33,7 @@ package enum LaneStart: Sendable, Equatable {
 }
 
 extension LaneStart: CustomStringConvertible {
-  /// As it is written in `lanes`.
+  /// The text of the start, as it is written in `lanes`.
   package var description: String {
     switch self {
     case .oldest: "oldest"
@@ -41,13 +42,14 @@ extension LaneStart: CustomStringConvertible {
     }
   }
 
-  /// Where the next incarnation begins in the stream that replaced the one that was read. What has gone from it since it was found is missing,
-  /// and not what came before the start.
+  /// Returns where the next incarnation begins in the stream that replaced the one that was read. Entries that have gone from the new
+  /// stream since it was found are missing; those that were gone before belong to the baseline.
   package func begin(_ comparison: StreamComparison, after pending: PendingReplacements.Replacement?) -> (
     position: EntryID, baseline: UInt64
   ) {
     var start = begin(comparison.observed.stream)
-    // With our group in it, it is an older copy of ours, of which we trimmed; and it may be a third one by now.
+    // A stream that has this installation's group is an older copy, of which Tidemark trimmed entries; and the stream may have been
+    // replaced once more by now.
     guard case .oldest = self, let pending, let stream = comparison.observed.stream, comparison.lane.isMirrored,
       !comparison.observed.hasGroup,
       stream.entriesAdded >= pending.foundAdded

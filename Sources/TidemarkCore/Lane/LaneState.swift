@@ -1,4 +1,4 @@
-/// What a lane is doing, as `status` names it.
+/// The state of a lane, as `status` names it.
 package enum LaneState: String, Sendable, CaseIterable {
   case idle
   case reading

@@ -1,24 +1,24 @@
-/// A failure of the source, with what the caller may do about it.
+/// A failure of the source, classified by what the caller may do about it.
 package struct SourceError: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Kind: Sendable, Equatable {
-    /// Unreachable, timed out, loading, read-only replica, out of memory: it passes by itself.
+    /// The server is unreachable, timed out, loading, a read-only replica, or out of memory: it passes by itself.
     case unavailable
-    /// Another server holds it: ask again, there.
+    /// Another server holds the lane: ask again there.
     case moved
-    /// Wrong password, missing privilege, unsupported server: somebody must change something.
+    /// A wrong password, a missing privilege, or an unsupported server: an operator must change something.
     case misconfigured
-    /// This lane's key is not a stream or may not be read; the others are fine.
+    /// This lane's key is not a stream or may not be read. The other lanes are not affected.
     case laneRefused(String)
-    /// This lane's marks bear the id of another installation: nothing of it may be told, trimmed or moved.
+    /// This lane's marks have the id of another installation: nothing of the lane may be published, trimmed or moved.
     case otherInstallation(String)
-    /// A mark of an earlier incarnation than this one, which agents were told of last.
+    /// The mark belongs to an earlier incarnation than this one, which was published last.
     case outdated(Int64)
   }
 
   package var kind: Kind
-  /// One line: what, where, how to fix it. Never a secret.
+  /// One line: what, where, and how to fix it. It never holds a secret.
   package var description: String
-  /// The server closed the connection instead of answering a read, which may have been too large for it.
+  /// Whether the server closed the connection instead of answering a read, which may have been too large for it.
   package var isClosedRead = false
 
   package init(_ kind: Kind, _ description: String) {

@@ -1,13 +1,14 @@
-/// What `XINFO STREAM` says of a lane, the counters that loss detection needs.
+/// The result of `XINFO STREAM` for a lane: the counters that loss detection needs.
 package struct StreamInfo: Sendable, Equatable {
   package var length: UInt64
   package var lastGeneratedID: EntryID
   package var entriesAdded: UInt64
   package var maxDeletedID: EntryID
-  /// Id of the oldest entry still there.
+  /// The id of the oldest entry that is still there.
   package var firstID: EntryID?
-  /// Id of the newest entry still there, which is not ``lastGeneratedID`` where that was deleted or raised. Nil where there is none, and
-  /// where the counters tell all that it could: Redis names it only together with the whole entry.
+  /// The id of the newest entry that is still there, which differs from ``lastGeneratedID`` where that entry was deleted or the id was
+  /// raised. It is nil where there is none, and where the counters are enough without it: Redis returns it only together with the whole
+  /// entry.
   package var lastID: EntryID?
 
   package init(

@@ -1,7 +1,7 @@
-/// A connection for writes to a server, told apart from those that were there before: behind another one may be another server.
+/// Identifies a connection for writes to a server. Another server may be behind another connection.
 package struct WriteConnection: Hashable, Sendable {
   package var server: LaneServer
-  /// No two connections have the same.
+  /// A number that no other connection has.
   package var number: Int
 
   package init(server: LaneServer, number: Int) {

@@ -1,4 +1,4 @@
-/// The state model of agents, declared: which change goes into which table. Routes of one's own are declared the same way.
+/// The state model of agents as routes: which change goes into which table. Routes in a configuration are declared the same way.
 package enum BuiltInRoutes {
   private typealias Column = Destination.Column
 
@@ -58,7 +58,7 @@ package enum BuiltInRoutes {
       Column("meta", "jsonb"), Column("ext", "jsonb"), Column("at", "timestamptz"),
     ])
 
-  /// Last of all: a snapshot reads what the others wrote.
+  /// This destination is the last one: a snapshot reads what the others wrote.
   private static let observedStreams = Destination(
     "take_snapshots", .call, key: 1,
     [Column("session_id")] + position + [Column("seq", "bigint"), Column("reason"), Column("at", "timestamptz")])

@@ -1,36 +1,36 @@
-/// Where a change goes: which changes, into what, and what each column is made of.
+/// A route: which changes it takes, into which destination, and the source of each column.
 ///
 /// The engine knows routes and no table. All routes that match apply, in one transaction, in the order of their destinations.
 package struct Route: Sendable {
-  /// What a column's value is made of.
+  /// The source of a column's value.
   package enum Source: Sendable, Equatable {
-    /// A field of the change; absent is NULL.
+    /// A field of the change; NULL where the field is absent.
     case field(String)
     case fieldOr(String, default: String)
     case constant(String)
     case session
     case entryMilliseconds
     case entryNumber
-    /// The number of the entry's lane: ids are unique in their stream only, so it is a part of every position.
+    /// The number of the entry's lane. Ids are unique in their stream only, so it is a part of every position.
     case laneID
-    /// When it happened.
+    /// The time at which the change happened.
     case time
     case seq
     case type
-    /// The fields under the type's prefix, as a JSON object without the prefix.
+    /// The fields under the type's prefix, as a JSON object, without the prefix.
     case prefixed
-    /// The fields that nobody knows, as a JSON object.
+    /// The fields that are neither in the envelope nor in the type, as a JSON object.
     case extras
     case null
   }
 
-  /// Types of change; nil is every one.
+  /// The types of change that the route takes; nil for all types.
   package var types: [String]?
-  /// The change has this field, or lacks it.
+  /// A field that the change must have. `without` is one that it must not have.
   package var with: String?
   package var without: String?
   package var into: Destination
-  /// One for each column of the destination, in its order.
+  /// The source of each column of the destination, in its order.
   package var sources: [Source]
 
   package init(_ types: [String]?, with: String? = nil, without: String? = nil, into: Destination, _ sources: [Source]) {

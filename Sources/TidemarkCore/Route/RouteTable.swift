@@ -1,15 +1,15 @@
-/// The routes, compiled: for each type of change, which rows it makes.
+/// The compiled routes: which rows each type of change makes.
 package struct RouteTable: Sendable {
-  /// A source with its field's place looked up.
+  /// A source whose field is replaced by its index.
   enum CompiledSource: Sendable {
     case slot(Int)
-    /// A field that the decoder knows to be an integer, into a column for one.
+    /// A field that the decoder knows to be an integer, for an integer column.
     case integerSlot(Int)
     case slotOr(Int, default: Int)
     case constant(Int)
     case session, entryMilliseconds, entryNumber, laneID, time, seq, type, prefixed, extras, null
 
-    /// What cells it makes; nil makes NULL only.
+    /// Returns the kind of the cells that the source makes; nil for a source that makes only NULL.
     func kind(_ constants: [Constant]) -> Cell.Kind? {
       switch self {
       case .slot, .slotOr, .session, .type, .prefixed, .extras: .bytes
@@ -35,13 +35,14 @@ package struct RouteTable: Sendable {
   }
 
   package let catalog: [ChangeType]
-  /// In the order in which they are applied.
+  /// The destinations, in the order in which they are applied.
   package let destinations: [Destination]
   let constants: [Constant]
   private let byType: [[CompiledRoute]]
   private let byUnknownType: [CompiledRoute]
 
-  /// Routes must name known types and fields: built-in ones are covered by a test, others are checked when they are read.
+  /// Compiles routes. They must name known types and fields: a test covers the built-in ones, the others are checked when the configuration
+  /// is read.
   package init(catalog: [ChangeType] = ChangeCatalog.builtIn, routes: [Route] = BuiltInRoutes.all) {
     var destinations: [Destination] = []
     var constants: [Constant] = []
@@ -81,7 +82,7 @@ package struct RouteTable: Sendable {
         destination: index(route.into, in: &destinations), with: route.with.flatMap(slot), without: route.without.flatMap(slot),
         sources: sources)
     }
-    // The order of destinations is that of the routes, whatever type comes first.
+    // The order of destinations is that of the routes, whichever type comes first.
     for route in routes { _ = index(route.into, in: &destinations) }
     byType = catalog.map { type in
       routes.filter { $0.types?.contains(type.name) ?? true }.map { compile($0, for: type) }

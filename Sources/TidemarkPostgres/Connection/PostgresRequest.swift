@@ -27,7 +27,7 @@ final class PostgresRequest: Sendable {
   /// The Swift task was cancelled. Callable from any thread.
   func cancel() {
     state.withLock { $0.isCancelled = true }
-    bell.ring()
+    bell.notify()
   }
 
   var isCancelled: Bool { state.withLock { $0.isCancelled } }
@@ -46,7 +46,7 @@ final class PostgresRequest: Sendable {
     let status = DetachedThread.start { [self] in
       if !state.withLock({ $0.isOver }) { ticket.send() }
       state.withLock { $0.isCancelling = false }
-      bell.ring()
+      bell.notify()
     }
     if status != 0 { state.withLock { $0.isCancelling = false } }
   }
@@ -93,7 +93,7 @@ final class WakeBell: Sendable {
     close(descriptor)
   }
 
-  func ring() {
+  func notify() {
     var one: UInt64 = 1
     _ = write(descriptor, &one, 8)
   }

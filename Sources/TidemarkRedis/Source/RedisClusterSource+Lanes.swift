@@ -77,8 +77,8 @@ extension RedisClusterSource {
     return Array(names)
   }
 
-  package func rings(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes {
-    try await source(named: server).rings(prefixes, on: server)
+  package func changedLanes(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes {
+    try await source(named: server).changedLanes(prefixes, on: server)
   }
 
   package func markServers(of lanes: [String]) async throws -> [LaneServer] {
@@ -105,10 +105,10 @@ extension RedisClusterSource {
     Dictionary(lanes.compactMap { lane, error in error.map { (lane, $0) } }) { first, _ in first }
   }
 
-  package func press(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] {
+  package func publishPressure(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] {
     let key = { @Sendable [prefix] (level: LanePressure) in DurableScript.hash(of: level.lane, prefix: prefix) }
     let refused = try await ask(levels, key: key) { source, levels in
-      let refused = try await source.press(levels, until: until)
+      let refused = try await source.publishPressure(levels, until: until)
       return levels.map { ($0.lane, refused[$0.lane]) }
     }
     return Self.refusals(refused)

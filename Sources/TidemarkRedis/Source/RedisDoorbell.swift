@@ -14,7 +14,7 @@ actor RedisDoorbell {
   }
 
   /// One caller at a time.
-  func rings(_ prefixes: [String]) async throws -> ChangedLanes {
+  func changedLanes(_ prefixes: [String]) async throws -> ChangedLanes {
     guard let listening, listening.prefixes == prefixes else {
       await close()
       let connection = try await RedisConnection.connect(configuration, name: "tidemark-doorbell")

@@ -40,8 +40,8 @@ package struct RedisLaneSource: RedisSource {
     await doorbell.close(unlessTo: address)
   }
 
-  package func rings(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes {
-    try await translating { try await doorbell.rings(prefixes) }
+  package func changedLanes(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes {
+    try await translating { try await doorbell.changedLanes(prefixes) }
   }
 
   /// A service has another master: the connections to the old one, which may not know it yet, are given up.
@@ -87,7 +87,7 @@ package struct RedisLaneSource: RedisSource {
     }
   }
 
-  package func press(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] {
+  package func publishPressure(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] {
     try await onCommands { [prefix] in try await PressureScript.tell(levels, until: until, prefix: prefix, on: $0) }
   }
 
