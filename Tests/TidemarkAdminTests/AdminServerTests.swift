@@ -76,7 +76,7 @@ import Testing
           #expect(!answer.body.contains("tidemark:{0}"))
         }
       }
-      // The page itself holds no data: it is what asks for the token.
+      // The page itself is served without a token, because it contains no data and asks for the token.
       #expect(try await HTTPExchange.send("GET", "/", port: port).body.contains("This page needs the token"))
       for right in ["Bearer \(Self.token)", "bearer  \(Self.token)"] {
         for path in ["/", "/api/status"] {

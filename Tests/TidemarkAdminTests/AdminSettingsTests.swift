@@ -30,7 +30,8 @@ import TidemarkConfiguration
     let error = #expect(throws: AdminError.self) { try settings("0.0.0.0:9847") }
     #expect(
       error?.description
-        == "http.listen: 0.0.0.0:9847 can be reached from elsewhere, which needs a token; set http.token_file, or listen on 127.0.0.1")
+        == "http.listen: 0.0.0.0:9847 can be reached from other machines, which requires a token; "
+        + "set http.token_file, or listen on 127.0.0.1")
     #expect(try settings("0.0.0.0:9847", token: "/token", file: "0123456789abcdef\n")?.access.token == "0123456789abcdef")
   }
 

@@ -11,7 +11,7 @@ import Testing
     #expect(own.allSatisfy { $0.evicted == nil })
     table.mark(own[0].number, isAnswered: true)
     #expect(table.open(from: "own").evicted == own[1].number)
-    // Its answer is written, so it waits for the next request, and the others have waited longer.
+    // The answer of the first connection is written, so the others have now waited longer.
     table.mark(own[0].number, isAnswered: false)
     #expect(table.open(from: "own").evicted == own[2].number)
     #expect(table.count == 6)

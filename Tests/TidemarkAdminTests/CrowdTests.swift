@@ -4,14 +4,14 @@ import TidemarkTestKit
 
 @testable import TidemarkAdmin
 
-/// Real sockets that say half of what they want, or do not read what they get.
+/// Real sockets that send half a request, or do not read their answer.
 @Suite(.serialized) struct CrowdTests {
-  /// Longer than any test: what is not pushed out stays.
+  /// Limits longer than any test, so that only the number of connections closes one.
   private static let patient = ConnectionLimits(header: .seconds(3600), answer: .seconds(3600), idle: .seconds(3600))
   private static let half = Array("GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Slow: ".utf8)
   private static let whole = Array("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8)
 
-  /// Sockets of a crowd, closed at the end.
+  /// Runs `body` with the sockets of a crowd, which are closed at the end.
   private func withCrowd(
     _ count: Int, _ request: [UInt8], port: Int, receiveBuffer: Int32? = nil, _ body: ([Int32]) async throws -> Void
   ) async throws {
@@ -21,7 +21,7 @@ import TidemarkTestKit
     try await body(sockets)
   }
 
-  /// On a thread that may block.
+  /// Runs `body` on a thread that may block.
   private func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
     await withCheckedContinuation { continuation in DispatchQueue.global().async { continuation.resume(returning: body()) } }
   }
@@ -33,7 +33,7 @@ import TidemarkTestKit
           let answer = try await HTTPExchange.send("GET", path, port: port)
           #expect(answer.status == 200, "\(path)")
         }
-        // The first of them made room for the last.
+        // The first connection was closed to make room for the last.
         #expect(await onThread { HTTPExchange.isClosed(sockets[0]) })
       }
     }
@@ -84,7 +84,8 @@ import TidemarkTestKit
     }
   }
 
-  /// Whether the server's end of this connection is open: what it sent and we did not read hides from us that it was closed.
+  /// Returns whether the server's end of this connection is open. The client can't see this, because unread bytes hide the end of the
+  /// connection.
   private static func isEstablished(at port: Int, with socket: Int32) throws -> Bool {
     var address = sockaddr_in()
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -99,7 +100,7 @@ import TidemarkTestKit
     }
   }
 
-  /// Piece by piece to its end, unlike Foundation, which takes one piece of a file that says it is empty.
+  /// Returns the whole file. Foundation reads only one piece of a file whose size is reported as 0.
   private static func connections() throws -> String {
     let file = try #require(FileHandle(forReadingAtPath: "/proc/net/tcp"))
     var all = Data()

@@ -12,7 +12,7 @@ import TidemarkTestKit
 @Suite struct DeadLetterReplayTests {
   private static let identity = WorkerIdentity(name: "w1", host: "host-1", pid: 7)
 
-  /// A migrated schema with the lane `a`, and letters of messages that never were in Redis.
+  /// A migrated schema with the lane `a`, and dead letters of messages that were never in Redis.
   private struct Scene {
     var servers: Servers
     var sink: PostgresSink
@@ -23,7 +23,7 @@ import TidemarkTestKit
 
     func value(_ text: String) async throws -> String? { try await sink.query(text).string(0, 0) }
 
-    /// Letters 1 to `count`, of the session `late`.
+    /// Adds the letters 1 to `count` of the session `late`.
     func addLetters(_ count: Int) async throws -> [Int64] {
       try await sql(
         """
@@ -64,7 +64,7 @@ import TidemarkTestKit
     }
   }
 
-  /// Runs a worker that owns the lane `a` until the body is through.
+  /// Runs `body` with a worker that owns the lane `a`.
   private func withWorker(_ scene: Scene, _ body: (Worker) async throws -> Void) async throws {
     let settings = WorkerSettings(
       flow: FlowLimits(
@@ -107,7 +107,7 @@ import TidemarkTestKit
         try await replay.run(letters) { replays in
           sizes.append(replays.count)
           #expect(replays.allSatisfy { $0.outcome == .replayed(.applied) })
-          // Nothing of the replay may hold the lane here, or this would never end.
+          // If the replay locked the lane here, this would never end.
           try await write()
         }
         await replay.close()
@@ -152,7 +152,7 @@ import TidemarkTestKit
             await replay.close()
           }
         }
-        // From the other end, so that they meet.
+        // The second replay begins at the other end, so that the two meet.
         let store = try scene.store()
         tasks.addTask {
           for letter in letters.reversed() {
@@ -193,7 +193,7 @@ import TidemarkTestKit
       let finding = await #expect(throws: Finding.self) { try await replay.run(letters + [99]) { _ in } }
       #expect(finding?.description == "dead-letters: there is no dead letter 99; see `tidemark dead-letters list`")
       #expect(try await scene.value("select count(*) from tide.messages") == "0")
-      // Whatever is wrong with it, it fails its whole transaction.
+      // This entry always fails its whole transaction.
       try await scene.sql(
         """
         create function tide.refuse() returns trigger language plpgsql as

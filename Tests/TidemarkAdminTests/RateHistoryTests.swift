@@ -22,7 +22,7 @@ import TidemarkCore
     let second = measured(&history, [lane("a", read: 150), lane("b", read: 3)], after: 2)
     #expect(second.lanes.map(\.appliedPerSecond) == [25, nil])
     #expect(second.lanes.map(\.readPerSecond) == [25, nil])
-    // Of the lanes whose rate is known.
+    // The sum covers the lanes whose rate is known.
     #expect(second.appliedPerSecond == 25)
     let third = measured(&history, [lane("a", read: 150), lane("b", read: 13)], after: 4)
     #expect(third.lanes.map(\.appliedPerSecond) == [12.5, nil])

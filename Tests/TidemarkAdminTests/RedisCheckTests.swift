@@ -26,7 +26,7 @@ import TidemarkTestKit
   @Test func `one connection is enough for a look at a server`() async throws {
     try await withCheck { check, redis in
       #expect(await check.findings(namesUnreadStreams: true).allSatisfy { $0.severity != .problem })
-      // Its own, and that which asks.
+      // There are two connections: the check's own, and the one that asks.
       let stats = try await redis.command("INFO", "stats")
       #expect(value("total_connections_received:", in: stats) == "2")
     }

@@ -26,7 +26,7 @@ import TidemarkTestKit
         try await waitUntil("they write again") { agents.written > before + 100 }
         tasks.cancelAll()
       }
-      // Each has an id of its own by which a repeated one is known.
+      // Each change has its own id, which identifies a repetition.
       let entry = try await server.command("XREVRANGE", "tidemark:{0}:changes", "+", "-", "COUNT", "1")
       #expect(entry.contains("event_id"))
     }

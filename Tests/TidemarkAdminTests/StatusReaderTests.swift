@@ -11,14 +11,14 @@ import TidemarkTestKit
 @Suite struct StatusReaderTests {
   private static let identity = WorkerIdentity(name: "w1", host: "host-1", pid: 7)
 
-  /// What a test works with: a migrated schema and one lane of it, not owned yet.
+  /// A migrated schema with one lane that has no owner.
   private struct Scene {
     var servers: Servers
     var sink: PostgresSink
     var source: RedisLaneSource
     var reader: StatusReader
 
-    /// Leases all shards.
+    /// Acquires the leases of all shards.
     func own() async throws {
       _ = try await sink.renew(StatusReaderTests.identity, canServe: true, for: .seconds(60))
       _ = try await sink.take(Array(0..<Shard.count), for: StatusReaderTests.identity, ttl: .seconds(60))
@@ -96,9 +96,9 @@ import TidemarkTestKit
       let dead = try await scene.reader.read()
       #expect(dead.lanes.first?.state == "unowned")
       #expect(dead.lanes.first?.owner == nil)
-      // What it said last still helps.
+      // The last error of the dead owner is still useful.
       #expect(dead.lanes.first?.lastError == "no such table")
-      // Unowned since the lease ended, not since it halted.
+      // The lane has been without an owner since the lease ended, not since it halted.
       let ended = try await scene.sink.query("SELECT expires_at AT TIME ZONE 'UTC' AS at FROM tide.leases WHERE shard = 3").string(0, "at")
       #expect(dead.lanes.first?.since?.prefix(19).replacing("T", with: " ") == ended?.prefix(19))
       #expect(dead.workers.first?.isAlive == false)
@@ -142,7 +142,7 @@ import TidemarkTestKit
       try await checkpoint("a", ago: 100, 100, 200)
       try await checkpoint("a", ago: 0, 500, 400)
       let report = try await scene.reader.read()
-      // The time between the two statements counts.
+      // The time between the two statements is part of the interval.
       #expect((3.5...4).contains(try #require(report.lanes[0].readPerSecond)))
       #expect((1.7...2).contains(try #require(report.lanes[0].appliedPerSecond)))
       #expect(report.lanes[1].appliedPerSecond == nil)
@@ -254,7 +254,7 @@ import TidemarkTestKit
       #expect(report.lanes.map(\.state) == ["unowned", "unowned", "unowned"])
       #expect(report.lag().entries == 6)
       #expect(report.lanes.last?.appliedPerSecond == 0)
-      // One that is gone, and one that is registered, are what they are, however long ago streams were looked for.
+      // A deleted stream and a registered one are reported correctly, however old the cached search is.
       try await scene.servers.redis.command("DEL", "jobs:1")
       try await scene.sink.register([NewLane(name: "jobs:2", shard: 3, position: .zero, baseline: 0)])
       let later = try await reader.read()

@@ -82,7 +82,7 @@ import TidemarkCore
     away.redis = .init(isUp: false, error: "connection refused")
     #expect(
       StatusTable(away).render().split(separator: "\n").filter { $0.contains("connection refused") } == [
-        "Redis is away: connection refused"
+        "Redis is unreachable: connection refused"
       ])
   }
 
@@ -98,10 +98,10 @@ import TidemarkCore
     sample.lanes[0].owner = nil
     sample.redis = .init(isUp: false, error: "connection refused")
     let lines = StatusTable(sample).render().split(separator: "\n")
-    #expect(lines[0] == "Redis is away: connection refused")
+    #expect(lines[0] == "Redis is unreachable: connection refused")
     #expect(lines[2] == "a        idle     ?    ?     ?  1795389463124-98     0  -")
     #expect(lines[4] == "2 lanes           ?    ?     ?                       0")
-    #expect(lines.contains("No worker is running: `tidemark run` starts one."))
+    #expect(lines.contains("No worker is running: start one with `tidemark run`."))
   }
 
   @Test func `an empty installation says what comes next`() {

@@ -62,14 +62,14 @@ import TidemarkTestKit
         "tidemark_redis_up 1", "tidemark_postgres_up 1", "tidemark_redis_eviction_safe 1", "tidemark_dead_letters_open 0",
         "tidemark_gaps_open 0", "tidemark_entries_read_total{lane=\"a\"} 3",
       ] { #expect(metrics.contains(Substring(line)), "\(line)") }
-      // The ledger does not know the lane, and the ledger answers.
+      // The ledger answers but does not know the lane.
       #expect(await ready.status().lanes.isEmpty)
 
-      // A busy machine may have taken longer than a lease for that.
+      // On a busy machine the steps so far may have taken longer than a lease.
       await coordinator.leaseRenewed()
       await coordinator.beginDrain()
       try await waitUntil("it says that it is stopping") {
-        await ready.reasonsNotReady() == ["worker: it is stopping; another one takes over"]
+        await ready.reasonsNotReady() == ["worker: it is stopping; another worker acquires its lanes"]
       }
       await ready.close()
     }
@@ -103,7 +103,7 @@ import TidemarkTestKit
         await wait.pass(); return worker([])
       }, { await wait.pass() }, redis: "redis://127.0.0.1:1/0",
       postgres: "postgresql://nobody@127.0.0.1:1/none")
-    // However often somebody asks: it says what is known of it, and waits for nothing.
+    // The answer comes at once, however often it is requested.
     for _ in 0..<100 { #expect(source.isAlive()) }
     let metrics = await source.metrics()
     #expect(metrics.contains("tidemark_retries_total{class=\"transient\"} 1\n"))
@@ -128,7 +128,7 @@ import TidemarkTestKit
       ] {
         try await servers.postgres.psql(change)
         let source = try source(coordinator, redis: servers.redis.url, postgres: servers.postgres.url)
-        // Whatever the time that the servers took, the lease is no reason.
+        // The lease must not be a reason, however long the servers took.
         let reasons = await source.reasonsNotReady().filter { !$0.hasPrefix("leases:") }
         #expect(reasons.count == 1)
         #expect(reasons.first?.hasSuffix(hint) == true)
@@ -144,7 +144,7 @@ import TidemarkTestKit
   }
 }
 
-/// Lets nobody pass until its stream ends.
+/// A gate that is closed until its stream ends.
 private actor Gate {
   private let opened: Task<Void, Never>
 

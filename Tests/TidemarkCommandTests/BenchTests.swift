@@ -72,12 +72,12 @@ import TidemarkTestKit
         #expect(outcome.standardError.contains(what) && outcome.standardError.contains(hint), sourceLocation: location)
       }
       try await product.value("create schema tidemark_bench; create table tidemark_bench.mine as select 1 as n")
-      try await expectRefused("the schema tidemark_bench is there and was not made by", "set another postgres.schema")
+      try await expectRefused("the schema tidemark_bench exists and was not made by", "set another postgres.schema")
       #expect(try await product.value("select n from tidemark_bench.mine") == "1")
       try await product.value("drop schema tidemark_bench cascade")
 
       try await product.add(["a": "b"], to: "tidemark_bench:{0}:changes")
-      try await expectRefused("the key tidemark_bench:{0}:changes is there and was not made by", "set another redis.prefix")
+      try await expectRefused("the key tidemark_bench:{0}:changes exists and was not made by", "set another redis.prefix")
       #expect(try await product.redis.command("XLEN", "tidemark_bench:{0}:changes") == "1")
       #expect(try await product.value(Self.schemas) == "0")
     }

@@ -78,7 +78,7 @@ import TidemarkTestKit
       let away = try await product.run("status")
       #expect(
         away.standardOutput.hasPrefix(
-          "Redis is away: can't reach \(address) (Connection refused); start the server, or correct redis.url\n"),
+          "Redis is unreachable: can't reach \(address) (Connection refused); start the server, or correct redis.url\n"),
         "\(away.standardOutput)")
     }
   }

@@ -1,6 +1,6 @@
 internal import TidemarkCore
 
-/// One made-up agent: works through sessions, step by step, in the mix of changes that a real one writes.
+/// A simulated agent. It works through sessions step by step and writes a mix of changes like a real agent's.
 struct SampleAgent: Sendable {
   private let number: Int
   private var random: SplitMix64
@@ -15,7 +15,7 @@ struct SampleAgent: Sendable {
     random = SplitMix64(state: seed &+ UInt64(number) &* 0x9E37_79B9_7F4A_7C15)
   }
 
-  /// The next change: its session, and the fields of its entry.
+  /// Returns the next change: its session and the fields of its entry.
   mutating func next() -> (session: String, fields: [String]) {
     if stepsLeft == 0 {
       sessionCount += 1

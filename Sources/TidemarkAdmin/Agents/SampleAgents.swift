@@ -2,16 +2,16 @@ internal import Synchronization
 package import TidemarkCore
 package import TidemarkRedis
 
-/// Sample agents that write a realistic load with plain XADD, at a fixed rate whatever the server does (open loop).
+/// Sample agents that write a realistic load with plain XADD, at a fixed rate regardless of the server's speed (open loop).
 ///
-/// A Redis that goes away is waited for once there was one. What it had not acknowledged is written again: each change has an `event_id`, so
-/// that what stood in its lane all the same is a duplicate without effect.
+/// If Redis becomes unavailable after it was reached once, the agents wait and then write the unacknowledged changes again. Each change has
+/// an `event_id`, so a change that had reached its lane is a duplicate without effect.
 package final class SampleAgents: Sendable {
   package struct Load: Sendable {
     package var agents: Int
-    /// Changes a second, of all agents together.
+    /// Changes per second, of all agents together.
     package var rate: Int
-    /// Nil: until cancelled.
+    /// The time to write for; nil writes until cancelled.
     package var duration: Duration?
     package var seed: UInt64
 
@@ -35,18 +35,18 @@ package final class SampleAgents: Sendable {
     self.load = load
   }
 
-  /// Changes that Redis acknowledged so far.
+  /// The number of changes that Redis has acknowledged.
   package var written: Int { count.load(ordering: .relaxed) }
 
-  /// Writes until the load's time is over or the task is cancelled. Throws ``Finding`` where Redis refuses, and where it can't be reached at
-  /// the start or at the end.
+  /// Writes until the load's time is over or the task is cancelled. Throws a ``Finding`` if Redis refuses a change, or if it can't be
+  /// reached at the start or at the end.
   package func run() async throws {
     let tick = Duration.milliseconds(20)
     let names = lanes.names
     var agents = (0..<load.agents).map { SampleAgent(number: $0, seed: load.seed) }
     var turn = 0
     var due = 0.0
-    // Two runs of one seed write the same changes, and each of them counts.
+    // The ids of two runs differ, so that two runs with one seed write the same changes and each of them counts.
     let run = String(UInt64.random(in: .min ... .max), radix: 36)
     do {
       let keyspace = RedisKeyspace(redis, name: "tidemark-agents")
@@ -55,7 +55,7 @@ package final class SampleAgents: Sendable {
       var next = start
       let isOver = { @Sendable [load] in load.duration.map { start.duration(to: .now) >= $0 } ?? false }
       while !Task.isCancelled, !isOver() {
-        // What is due by the clock, so that a stall is made up for instead of hidden.
+        // The number of due changes comes from the clock, so that the agents catch up after a stall instead of hiding it.
         due += Double(load.rate) * 0.02
         var commands: [(key: String, command: [RedisArgument])] = []
         while due >= 1 {
@@ -77,7 +77,7 @@ package final class SampleAgents: Sendable {
     }
   }
 
-  /// Writes these changes, again and again where Redis goes away or refuses for a while.
+  /// Writes these changes, and retries while Redis is unavailable or refuses them temporarily.
   private func write(
     _ commands: [(key: String, command: [RedisArgument])], to keyspace: RedisKeyspace, until isOver: @Sendable () -> Bool
   ) async throws {

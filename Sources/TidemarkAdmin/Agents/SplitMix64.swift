@@ -1,4 +1,4 @@
-/// A small generator with a seed (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators").
+/// A small random generator with a seed (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators").
 struct SplitMix64: RandomNumberGenerator, Sendable {
   var state: UInt64
 

@@ -1,31 +1,31 @@
-/// What is measured, and how much of it.
+/// The measurements of a benchmark and their sizes.
 package struct BenchPlan: Sendable {
   package enum Part: String, Sendable, CaseIterable {
-    /// Throughput beside the COPY limit.
+    /// Measures throughput beside the COPY limit.
     case drain
-    /// Commit lag at given rates.
+    /// Measures commit lag at given rates.
     case lag
-    /// Both for several batch sizes.
+    /// Measures throughput and lag for several batch sizes.
     case sweep
   }
 
   package var parts: Set<Part>
-  /// Of a drain.
+  /// The number of changes in each drain.
   package var changes: Int
   package var sessions: Int
-  /// Changes a second.
+  /// The rates in changes per second.
   package var rates: [Int]
-  /// At each rate.
+  /// The time to measure at each rate.
   package var duration: Duration
-  /// Values of `batch.max_entries` for the sweep.
+  /// The values of `batch.max_entries` in the sweep.
   package var sizes: [Int]
-  /// INSERTs of one round trip's measurement.
+  /// The number of INSERTs in each measurement of the round trip.
   package var roundTrips: Int
-  /// How often everything is measured.
+  /// The number of times that everything is measured.
   package var rounds: Int
   package var seed: UInt64
 
-  /// How many measurements that is.
+  /// The number of measurements, for the progress line.
   var steps: Int {
     let drains = parts.contains(.drain) ? BenchLoad.allCases.count : 0
     return rounds * (1 + drains + (parts.contains(.lag) ? rates.count : 0) + (parts.contains(.sweep) ? sizes.count : 0))

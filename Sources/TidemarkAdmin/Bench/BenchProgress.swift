@@ -1,12 +1,12 @@
 internal import Synchronization
 
-/// Tells a person how far a benchmark is: `3 of 12, mix: writing 40 %`.
+/// Shows the progress of a benchmark to a person: `3 of 12, mix: writing 40 %`.
 final class BenchProgress: Sendable {
   private let count: Int
   private let show: @Sendable (String) -> Void
   private let step = Mutex((number: 0, name: ""))
 
-  /// - Parameter count: of the steps that will begin.
+  /// - Parameter count: the total number of steps.
   init(_ count: Int, show: @escaping @Sendable (String) -> Void) {
     self.count = count
     self.show = show

@@ -2,7 +2,7 @@ internal import TidemarkCore
 internal import TidemarkPostgres
 internal import TidemarkRedis
 
-/// One benchmark at work: its connections, and the measurements that ``Benchmark`` puts together.
+/// A running benchmark: its connections, and the measurements that ``Benchmark`` combines.
 struct BenchSession: Sendable {
   let place: BenchPlace
   let postgres: PostgresConnection
@@ -13,10 +13,10 @@ struct BenchSession: Sendable {
   let folder: String?
   let progress: BenchProgress
 
-  /// Without a mark for so long something is wrong that waiting doesn't fix.
+  /// The time without a mark after which the measurement has failed.
   private static let patience = Duration.seconds(120)
 
-  /// Connects and claims the place. Throws with nothing left behind.
+  /// Connects and claims the schema and the prefix. If it throws, nothing is left behind.
   static func open(
     _ place: BenchPlace, startWorker: @escaping StartWorker, folder: String?, progress: BenchProgress
   ) async throws -> BenchSession {
@@ -26,7 +26,7 @@ struct BenchSession: Sendable {
       try await place.claim(on: postgres, redis)
       let watch = MarkWatch(place.lanes)
       let subscription = place.keyspace()
-      // The nodes of a Cluster tell each other what is published: any of them will do.
+      // The nodes of a Cluster forward published messages to each other, so one subscription to any of them is enough.
       if let node = try await subscription.connections().first { try await watch.subscribe(on: node) }
       return BenchSession(
         place: place, postgres: postgres, redis: redis, subscription: subscription, watch: watch, startWorker: startWorker, folder: folder,
@@ -37,7 +37,8 @@ struct BenchSession: Sendable {
     }
   }
 
-  /// Removes everything, on connections of its own: the measurement's may be lost. Runs to its end in a cancelled task too.
+  /// Removes the schema and the keys over new connections, because those of the measurement may be lost. Completes in a cancelled task,
+  /// too.
   func end() async throws {
     progress.end("removing the schema and the keys")
     let removal = Task {
@@ -49,7 +50,7 @@ struct BenchSession: Sendable {
     let outcome = await removal.result
     await subscription.close()
     await redis.close()
-    // The claim goes last.
+    // The connection that holds the claim must be closed last.
     await postgres.close()
     try outcome.get()
   }
@@ -62,7 +63,7 @@ struct BenchSession: Sendable {
     return summary
   }
 
-  /// A backlog, drained by a new worker, and the limit of its rows.
+  /// Writes a backlog, lets a new worker drain it, and measures the COPY limit of its rows.
   func drain(_ load: BenchLoad, _ plan: BenchPlan) async throws -> DrainResult {
     let changes = try await backlog(load, plan)
     let (seconds, usage) = try await withWorker([:]) { worker, start in
@@ -77,7 +78,7 @@ struct BenchSession: Sendable {
       tables: Dictionary(uniqueKeysWithValues: tables.map { ($0.name, $0.rows) }), limit: limit)
   }
 
-  /// Throughput and lag with one batch size.
+  /// Measures throughput and lag for one batch size.
   func sweepPoint(_ size: Int, rate: Int, _ plan: BenchPlan) async throws -> SweepResult.Point {
     let changes = try await backlog(.mix, plan)
     return try await withWorker(["batch.max_entries": "\(size)"]) { worker, start in
@@ -88,7 +89,7 @@ struct BenchSession: Sendable {
     }
   }
 
-  /// Commit lag at each rate, with one worker; each beside a round trip of its own moment.
+  /// Measures the commit lag at each rate with one worker, and a round trip just before each rate.
   func lags(_ plan: BenchPlan) async throws -> [LagResult] {
     try await place.reset(postgres, redis)
     return try await withWorker([:]) { worker, _ in
@@ -103,13 +104,13 @@ struct BenchSession: Sendable {
     }
   }
 
-  /// The lag at a rate, and how late the load was sent.
+  /// Measures the lag at a rate, and the delay with which the load was sent.
   private func lag(at rate: Int, _ plan: BenchPlan, _ worker: any BenchWorker) async throws -> (lag: LagSummary, sentLate: LagSummary) {
     progress.say("\(rate) changes a second")
     var changes = BenchChanges(.mix, sessions: plan.sessions, lanes: place.lanes, seed: plan.seed &+ UInt64(rate))
     let writer = LoadWriter(redis: redis, lanes: place.lanes.names, watch: watch)
     try await place.settle(postgres)
-    // Connections are made and statements prepared by the first changes; what is measured is the state after that.
+    // The first changes open connections and prepare statements; the measurement begins after them.
     watch.begin()
     _ = try await writer.writeSteadily(rate: rate, for: min(plan.duration, .seconds(1)), of: &changes)
     _ = try await settled(worker, within: Self.patience)
@@ -122,7 +123,7 @@ struct BenchSession: Sendable {
     return (lag, sentLate)
   }
 
-  /// An empty place with a backlog in it; answers what was written.
+  /// Resets the installation and writes a backlog into it. Returns the changes that were written.
   private func backlog(_ load: BenchLoad, _ plan: BenchPlan) async throws -> BenchChanges {
     try await place.reset(postgres, redis)
     var changes = BenchChanges(load, sessions: plan.sessions, lanes: place.lanes, seed: plan.seed)
@@ -134,19 +135,19 @@ struct BenchSession: Sendable {
     return changes
   }
 
-  /// Seconds from the worker's start to the last durable mark.
+  /// Returns the seconds from the worker's start to the last durable mark.
   private func drained(_ worker: any BenchWorker, from start: ContinuousClock.Instant, _ plan: BenchPlan) async throws -> Double {
     progress.say("draining \(plan.changes) changes")
     let end = try await settled(worker, within: Self.patience + .milliseconds(2 * plan.changes))
     return start.duration(to: end).inSeconds
   }
 
-  /// The clock starts before the process does.
+  /// Runs `body` with a worker. The clock starts before the worker's process.
   private func withWorker<T: Sendable>(
     _ settings: [String: String], _ body: (any BenchWorker, ContinuousClock.Instant) async throws -> T
   ) async throws -> T {
     let start = ContinuousClock.now
-    // In a task of its own: a worker that is half started can't be stopped.
+    // The start runs in its own task, because a half-started worker can't be stopped.
     let worker = try await Task { [startWorker] in try await startWorker(settings) }.value
     do {
       let result = try await body(worker, start)
@@ -158,7 +159,7 @@ struct BenchSession: Sendable {
     }
   }
 
-  /// Waits until all that was sent is durable, or the worker ends, or patience does.
+  /// Waits until all sent changes are durable. Throws if the worker ends, or if no mark arrives for ``patience``.
   private func settled(_ worker: any BenchWorker, within limit: Duration) async throws -> ContinuousClock.Instant {
     try await withThrowingTaskGroup(of: ContinuousClock.Instant.self) { tasks in
       tasks.addTask { try await watch.settled() }
@@ -170,7 +171,7 @@ struct BenchSession: Sendable {
         try await Task.sleep(for: limit)
         throw Finding(
           .problem, "bench", "the worker did not make everything durable within \(limit)",
-          hint: "measure less with --changes or --rate, or look at the servers")
+          hint: "reduce --changes or --rate, or check the servers")
       }
       defer { tasks.cancelAll() }
       guard let moment = try await tasks.next() else { throw CancellationError() }
@@ -178,7 +179,7 @@ struct BenchSession: Sendable {
     }
   }
 
-  /// Only a complete and clean drain is worth a figure.
+  /// Throws unless the drain was complete and clean, because only then its figures are valid.
   private func verify(changes: Int, messages: Int) async throws {
     let schema = try PostgresIdentifier.quoted(place.schema)
     let counts = try await postgres.query(

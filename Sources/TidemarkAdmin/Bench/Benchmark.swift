@@ -3,11 +3,11 @@ internal import TidemarkCore
 internal import TidemarkPostgres
 internal import TidemarkRedis
 
-/// Measures a worker on the user's own servers, beside what those servers can do at most.
+/// Measures a worker on the user's own servers, beside the limits of those servers.
 ///
-/// Works in a place of its own, which is removed at the end: after success, an error, and a cancellation.
+/// Uses its own schema and prefix, which it removes at the end: after success, an error, or a cancellation.
 package struct Benchmark: Sendable {
-  /// What the report says of the installation.
+  /// The facts about the installation that the report shows.
   package struct Subject: Sendable {
     package var version: String
     package var isOptimized: Bool
@@ -30,8 +30,8 @@ package struct Benchmark: Sendable {
   private let progress: BenchProgress
 
   /// - Parameters:
-  ///   - folder: one that any user may write into, for COPY by the server; nil where there is none.
-  ///   - progress: gets a short text of what is under way, often.
+  /// - folder: a folder that any user may write into, for COPY by the server; nil if there is none.
+  /// - progress: receives short texts about the current step.
   package init(
     _ plan: BenchPlan, in place: BenchPlace, of subject: Subject, folder: String?, startWorker: @escaping StartWorker,
     progress: @escaping @Sendable (String) -> Void
@@ -44,7 +44,7 @@ package struct Benchmark: Sendable {
     self.progress = BenchProgress(plan.steps, show: progress)
   }
 
-  /// Throws ``Finding`` for whatever kept it from its end, `CancellationError` after a cancellation.
+  /// Runs all measurements. Throws a ``Finding`` for any failure, and `CancellationError` after a cancellation.
   package func run() async throws -> BenchReport {
     do {
       let session = try await BenchSession.open(place, startWorker: startWorker, folder: folder, progress: progress)
@@ -115,11 +115,11 @@ package struct Benchmark: Sendable {
       batchMaxEntries: subject.batchMaxEntries, writers: subject.writers)
   }
 
-  /// Every failure in one line.
+  /// Returns every failure as an error that reads as one line.
   private func finding(_ error: any Error) -> any Error {
     switch error {
     case let error as RedisError: RedisCheck.finding(error, place.redis)
-    // Its statement was cancelled with us.
+    // The cancelled benchmark has cancelled this statement.
     case is MigrationError where Task.isCancelled: CancellationError()
     case let error as MigrationError: Finding(.problem, "postgres.schema", error.description)
     case let error as PostgresError where error.kind == .cancelled: CancellationError()

@@ -1,6 +1,6 @@
 package import TidemarkCore
 
-/// An entry that could not be applied, as the ledger keeps it.
+/// An entry that could not be applied, as the ledger stores it.
 package struct DeadLetter: Sendable, Equatable {
   package var id: Int64
   package var lane: String
@@ -10,11 +10,11 @@ package struct DeadLetter: Sendable, Equatable {
   package var detail: String
   package var sqlstate: String?
   package var at: String
-  /// Seconds since then, by Postgres' clock.
+  /// The age in seconds by Postgres' clock.
   package var age: Int64
   package var resolvedAt: String?
   package var resolution: String?
   package var isComplete: Bool
-  /// Names and values in turn, byte for byte; only ``DeadLetterStore/letter(_:)`` fills it.
+  /// The names and values in turn, byte for byte. Only ``DeadLetterStore/letter(_:)`` fills it.
   package var raw: [[UInt8]] = []
 }

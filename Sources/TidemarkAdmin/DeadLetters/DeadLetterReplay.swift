@@ -1,28 +1,28 @@
 internal import TidemarkCore
 package import TidemarkPostgres
 
-/// Replays dead letters beside the flow: lane by lane in the order of their positions, in short transactions between which the lane's owner
-/// commits. Each letter is resolved with its entry, so a replay that was interrupted is simply started again.
+/// Replays dead letters while workers run: lane by lane in the order of their positions, in short transactions between which the lane's
+/// owner commits. Each letter is resolved in the transaction of its entry, so an interrupted replay may simply be started again.
 package struct DeadLetterReplay: Sendable {
   package enum Outcome: Sendable, Equatable {
     case replayed(LetterReplay)
-    /// It was not tried, or fails whenever it is; why, and what to do about it.
+    /// The replay was not attempted, or it fails every time. The text gives the reason and the remedy.
     case impossible(String)
   }
 
-  /// Letters that are looked up together.
+  /// The number of letters that are read together.
   static let portion = 1_000
-  /// How long it tries to get at a lane that others hold.
+  /// The time for which a replay waits for a lane that is locked by others.
   static let patience = Duration.seconds(60)
   private static let retry = RetryPolicy(base: .milliseconds(20), cap: .seconds(1))
-  /// Somebody else had a lock or needed ours: the next attempt may succeed.
+  /// The SQLSTATEs of conflicts with other sessions' locks. The next attempt may succeed.
   private static let passing: Set<String> = ["55P03", "40001", "40P01", "57P01"]
 
   let store: DeadLetterStore
   let replayer: PostgresReplayer
 
-  /// Replays these, and tells what became of each, one transaction after the other. Throws a ``Finding`` where there is none of a number,
-  /// before anything is applied; and ``SinkError``.
+  /// Replays these letters and reports their outcomes after each transaction. Throws a ``Finding``, before anything is applied, if a number
+  /// has no letter; and ``SinkError``.
   package func run(_ ids: [Int64], report: ([(letter: Int64, outcome: Outcome)]) async throws -> Void) async throws {
     var pace = ReplayPace()
     for start in stride(from: 0, to: ids.count, by: Self.portion) {
@@ -48,10 +48,10 @@ package struct DeadLetterReplay: Sendable {
     if letter.resolvedAt != nil { return .replayed(.resolvedBefore(letter.resolution ?? "")) }
     guard !letter.isComplete else { return nil }
     return .impossible(
-      "only the beginning was kept; raise limits.max_entry_bytes or limits.max_fields and write it again, then discard this one")
+      "only its beginning was kept; raise limits.max_entry_bytes or limits.max_fields, write the change again and discard this one")
   }
 
-  /// Letters of one lane.
+  /// Replays the letters of one lane.
   private func replay(
     _ letters: [DeadLetter], _ pace: inout ReplayPace, _ report: ([(letter: Int64, outcome: Outcome)]) async throws -> Void
   ) async throws {
@@ -64,10 +64,10 @@ package struct DeadLetterReplay: Sendable {
         let replays = try await patiently { try await apply(piece) }
         let wait = pace.took(start.duration(to: .now), for: piece.count)
         try await report(piece.map { ($0.id, outcome(of: $0, replays)) })
-        // The lane's own commits go first.
+        // The pause lets the lane's own commits go first.
         try await Task.sleep(for: wait)
       } catch let error as SinkError where error.kind != .fault(.world) && error.kind != .fault(.configuration) {
-        // It is a letter's fault, and of several it is not known whose.
+        // A letter has caused the failure; with several letters in the piece it is unknown which one.
         guard piece.count == 1 else {
           pace.failed()
           continue
@@ -78,12 +78,12 @@ package struct DeadLetterReplay: Sendable {
     }
   }
 
-  /// The next letters with their bytes.
+  /// Returns the next letters with their bytes.
   private func nextPiece(_ rest: ArraySlice<DeadLetter>, _ size: Int) async throws -> [DeadLetter] {
     var piece: [DeadLetter] = []
     var bytes = 0
     for letter in rest.prefix(size) where bytes < ReplayPace.mostBytes {
-      // Nobody removes letters but `forget`: then there is nothing to apply.
+      // Only `forget` removes letters; a letter that is gone has nothing to apply.
       let whole = try await store.letter(letter.id) ?? letter
       bytes += whole.raw.reduce(0) { $0 + $1.count }
       piece.append(whole)
@@ -102,10 +102,10 @@ package struct DeadLetterReplay: Sendable {
     guard let replays else {
       return .impossible("the lane \(letter.lane) is not known; discard dead letter \(letter.id)")
     }
-    return replays[letter.id].map { .replayed($0) } ?? .impossible("it is gone")
+    return replays[letter.id].map { .replayed($0) } ?? .impossible("it no longer exists")
   }
 
-  /// Tries again while others have the locks.
+  /// Retries while other sessions hold the locks.
   private func patiently<Result>(_ body: () async throws -> Result) async throws -> Result {
     let deadline = ContinuousClock.now.advanced(by: Self.patience)
     var wait: Duration?

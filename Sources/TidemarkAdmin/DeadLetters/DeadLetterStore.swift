@@ -33,25 +33,25 @@ package struct DeadLetterStore: Sendable {
     self.builtIn = builtIn
   }
 
-  /// The oldest that a filter lets through, by number.
+  /// Returns the oldest letters that match a filter, by number.
   package func list(_ filter: Filter) async throws -> [DeadLetter] {
     let result = try await sink.query(sql.list, filter.parameters + [.integer(Int64(filter.limit))])
     return (0..<result.rowCount).compactMap { Self.letter(result, $0) }
   }
 
-  /// How many a filter lets through, whatever its limit, by reason; the most first.
+  /// Returns the number of letters that match a filter by reason, in descending order; the filter's limit is ignored.
   package func counts(_ filter: Filter) async throws -> [(reason: String, count: Int64)] {
     let result = try await sink.query(sql.counts, filter.parameters)
     return (0..<result.rowCount).map { (result.string($0, "reason") ?? "", result.int64($0, "count") ?? 0) }
   }
 
-  /// Whether Tidemark knows a lane of this name, or a dead letter of one.
+  /// Returns whether Tidemark knows a lane with this name, or a dead letter of one.
   package func isKnown(lane: String) async throws -> Bool {
     let result = try await sink.query(sql.isKnownLane, [.string(lane)])
     return result.bool(0, "known") ?? false
   }
 
-  /// One with its bytes. Nil where there is none of this number.
+  /// Returns one letter with its bytes; nil if no letter has this number.
   package func letter(_ id: Int64) async throws -> DeadLetter? {
     let result = try await sink.query(sql.letter, [.integer(id)])
     guard result.rowCount == 1, var letter = Self.letter(result, 0) else { return nil }
@@ -60,24 +60,24 @@ package struct DeadLetterStore: Sendable {
     return letter
   }
 
-  /// Open ones that a filter lets through, by number; as many as its limit that come after one.
+  /// Returns the open letters after a number that match a filter, at most as many as its limit.
   package func openLetters(_ filter: Filter, after id: Int64) async throws -> [Int64] {
     let result = try await sink.query(sql.open, filter.parameters + [.integer(id), .integer(Int64(filter.limit))])
     return (0..<result.rowCount).compactMap { result.int64($0, "id") }
   }
 
-  /// Those of these numbers that there are, without their bytes.
+  /// Returns the letters with these numbers that exist, without their bytes.
   package func letters(_ ids: [Int64]) async throws -> [DeadLetter] {
     let result = try await sink.query(sql.letters, [.integerArray(ids)])
     return (0..<result.rowCount).compactMap { Self.letter(result, $0) }
   }
 
-  /// Applies dead letters now, each at its own position: none overwrites a later value.
+  /// Creates a replay, which applies each letter at its own position; it never overwrites a later value.
   package func makeReplay() throws -> DeadLetterReplay {
     DeadLetterReplay(store: self, replayer: try sink.makeReplayer())
   }
 
-  /// The batch of some letters for their lane as it stands, in their order.
+  /// Builds the batch of some letters, in their order, for the current state of their lane.
   func batch(_ letters: [DeadLetter], for record: LaneRecord) -> ChangeBatch {
     var builder = BatchBuilder(routes: routes, limits: limits, builtIn: builtIn, entryCount: letters.count)
     let chunks = letters.enumerated().map { LaneChunk(block: EntryBlock(id: $1.entry, raw: $1.raw), blockID: $0, entries: 0..<1) }

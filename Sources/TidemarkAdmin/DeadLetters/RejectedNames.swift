@@ -1,10 +1,10 @@
 package import TidemarkRedis
 
-/// What agents are told of dead letters: the hash `rejected` beside a built-in lane, whose writers look there for what became of an entry.
+/// Removes replayed letters from the hash `rejected` of a built-in lane, in which agents look up their dead letters.
 package actor RejectedNames {
   private let keyspace: RedisKeyspace
   private let prefix: String
-  /// Redis did not take it once: it is not asked again for every piece.
+  /// Whether Redis has refused once; it is then not asked again for every piece.
   private var isRefused = false
 
   package init(_ redis: RedisConfiguration, prefix: String) {
@@ -12,7 +12,8 @@ package actor RejectedNames {
     self.prefix = prefix
   }
 
-  /// These are applied by now. Where Redis can't be asked, their names stay there until their entries are trimmed: what counts is in Postgres.
+  /// Removes these letters, which are applied. If Redis can't be reached, their names stay until their entries are trimmed; Postgres is
+  /// authoritative.
   package func forget(_ letters: [DeadLetter]) async {
     guard !letters.isEmpty, !isRefused else { return }
     do {

@@ -1,10 +1,10 @@
-/// Who may ask what.
+/// Decides which requests are allowed.
 package struct AdminAccess: Sendable {
   /// Whether only this machine can reach the server.
   package var isLoopback: Bool
   /// The host of `http.listen`.
   package var host: String
-  /// What a request has to bear, where one is configured.
+  /// The token that requests must send; nil if none is configured.
   package var token: String?
 
   package init(isLoopback: Bool, host: String, token: String?) {
@@ -13,15 +13,15 @@ package struct AdminAccess: Sendable {
     self.token = token
   }
 
-  /// On loopback the name by which a request came must be one of this machine: a page of another origin whose name was made to lead to
-  /// 127.0.0.1 (DNS rebinding) names itself. A request without a name comes from no browser.
+  /// Returns whether the Host header is allowed. On loopback it must name this machine, because a page of another origin whose name was
+  /// made to resolve to 127.0.0.1 (DNS rebinding) sends its own name. A request without the header does not come from a browser.
   func allows(host header: String?) -> Bool {
     guard isLoopback, let header else { return true }
     let name = Self.name(of: header).lowercased()
     return ["localhost", "127.0.0.1", "[::1]", host.contains(":") ? "[\(host.lowercased())]" : host.lowercased()].contains(name)
   }
 
-  /// Whether this request may see more than metrics and probes.
+  /// Returns whether this request may access more than metrics and probes.
   func allows(authorization: String?) -> Bool {
     guard let token else { return isLoopback }
     let scheme = "bearer "
@@ -29,13 +29,13 @@ package struct AdminAccess: Sendable {
     return Self.isSame(authorization.utf8.dropFirst(scheme.utf8.count).drop { $0 == 0x20 }, as: token.utf8)
   }
 
-  /// Without the port.
+  /// Returns the host without its port.
   private static func name(of host: String) -> Substring {
     if host.hasPrefix("["), let end = host.firstIndex(of: "]") { return host[...end] }
     return host.prefix { $0 != ":" }
   }
 
-  /// Takes as long for a nearly right token as for a wrong one, so that time tells nothing about it.
+  /// Compares in constant time, so that the time reveals nothing about the token.
   private static func isSame(_ given: some Collection<UInt8>, as expected: String.UTF8View) -> Bool {
     var difference = given.count ^ expected.count
     var index = given.startIndex

@@ -1,4 +1,4 @@
-/// Why the HTTP server can't be: one line that says what, where and how to fix it.
+/// The error that keeps the HTTP server from running, in one line that says what is wrong, where, and how to fix it.
 package struct AdminError: Error, Sendable, Equatable, CustomStringConvertible {
   package var description: String
 

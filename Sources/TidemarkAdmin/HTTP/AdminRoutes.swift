@@ -1,8 +1,8 @@
-/// What is answered to a request: the routes and the rules of access, without a socket.
+/// Answers requests: the routes and the rules of access, without a socket.
 struct AdminRoutes: Sendable {
   struct Request: Sendable {
     var method: String
-    /// Without the query.
+    /// The path without the query.
     var path: String
     var host: String?
     var authorization: String?
@@ -50,20 +50,20 @@ struct AdminRoutes: Sendable {
     switch request.path {
     case "/metrics":
       return Answer(status: 200, contentType: ExpositionText.contentType, body: await source.metrics())
-    case "/livez": return source.isAlive() ? .text(200, "ok") : .text(503, "the worker makes no progress")
+    case "/livez": return source.isAlive() ? .text(200, "ok") : .text(503, "the worker is not making progress")
     case "/readyz":
       let reasons = await source.reasonsNotReady()
       return .json(reasons.isEmpty ? 200 : 503, "{\"reasons\":\(Self.list(reasons))}")
     case "/":
-      // Without a token the page itself is served all the same: it holds no data, and asks for the token.
+      // Without a token the page itself is still served: it contains no data, and asks for the token.
       let isAllowed = access.allows(authorization: request.authorization)
       return isAllowed ? StatusPage.answer(status: 200) : Self.unauthorized(StatusPage.answer(status: 401))
     case "/api/status":
       guard access.allows(authorization: request.authorization) else {
-        return Self.unauthorized(.json(401, #"{"error":"a token is needed: send Authorization: Bearer with what http.token_file holds"}"#))
+        return Self.unauthorized(.json(401, #"{"error":"a token is required: send Authorization: Bearer TOKEN, see http.token_file"}"#))
       }
       return await status()
-    default: return .text(404, "There is /, /metrics, /livez, /readyz and /api/status.")
+    default: return .text(404, "Not found. The paths are /, /metrics, /livez, /readyz and /api/status.")
     }
   }
 

@@ -21,7 +21,7 @@ package struct AdminServer: Service {
   private let logger: Logger
   var limits = ConnectionLimits()
 
-  /// - Parameter onListening: told the URL once the port is open; the port is the real one where the setting says 0.
+  /// - Parameter onListening: receives the URL when the port is open; if the setting's port is 0, the URL has the chosen port.
   package init(
     settings: AdminSettings, source: any AdminSource, logger: Logger,
     onListening: @escaping @Sendable (_ url: String) async -> Void = { _ in }
@@ -32,13 +32,15 @@ package struct AdminServer: Service {
     self.onListening = onListening
   }
 
-  /// - Throws: ``AdminError`` where the port can't be had or the certificate can't be used.
+  /// Runs the server.
+  ///
+  /// - Throws: ``AdminError`` if the port can't be opened or the certificate can't be used.
   package func run() async throws {
     let server = try makeServer()
     let responder = CallbackResponder<BasicRequestContext> { [routes = AdminRoutes(access: settings.access, source: source)] request, _ in
       await Self.respond(to: request, routes)
     }
-    // Its own lines are about requests and connections; ours say what happened once.
+    // The server's own log lines are about requests and connections; this type logs once that it listens.
     var quiet = logger
     quiet.logLevel = .critical
     let application = Application(
@@ -54,7 +56,7 @@ package struct AdminServer: Service {
     } catch let error as IOError {
       throw listening(error)
     } catch is SocketAddressError {
-      throw AdminError("http.listen: there is no host \(settings.host); correct it")
+      throw AdminError("http.listen: the host \(settings.host) does not exist; correct it")
     }
   }
 
@@ -85,7 +87,7 @@ package struct AdminServer: Service {
     } catch {
       throw AdminError(
         "http.tls: \(tls.certificateFile) and \(tls.keyFile) can't be used: \(error); "
-          + "they must be a certificate and its key as PEM, and readable by this user")
+          + "they must be a certificate and its key as PEM that this user may read")
     }
   }
 
@@ -114,7 +116,7 @@ package struct AdminServer: Service {
     switch error.errnoCode {
     case EADDRINUSE: return AdminError("\(place) is in use by another program; stop it, or set http.listen to another port")
     case EACCES: return AdminError("\(place) may not be opened by this user; choose a port above 1023")
-    case EADDRNOTAVAIL: return AdminError("\(place) is no address of this machine; correct http.listen")
+    case EADDRNOTAVAIL: return AdminError("\(place) is not an address of this machine; correct http.listen")
     default: return AdminError("\(place) can't be opened: \(error); correct http.listen")
     }
   }

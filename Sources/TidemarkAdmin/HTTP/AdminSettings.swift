@@ -1,15 +1,15 @@
 package import TidemarkConfiguration
 
-/// Where the HTTP server listens, and what it asks of requests.
+/// The address of the HTTP server, and its requirements for requests.
 package struct AdminSettings: Sendable {
-  /// Paths of PEM files.
+  /// The paths of PEM files.
   package struct TLS: Sendable {
     package var certificateFile: String
     package var keyFile: String
   }
 
   package var host: String
-  /// 0 lets the system choose one.
+  /// The port; 0 lets the system choose one.
   package var port: Int
   package var access: AdminAccess
   package var tls: TLS?
@@ -18,7 +18,7 @@ package struct AdminSettings: Sendable {
     let isLoopback = ListenAddress.address(host: host, port: port).isLoopback
     guard isLoopback || token != nil else {
       throw AdminError(
-        "http.listen: \(ListenAddress.address(host: host, port: port)) can be reached from elsewhere, which needs a token; "
+        "http.listen: \(ListenAddress.address(host: host, port: port)) can be reached from other machines, which requires a token; "
           + "set http.token_file, or listen on 127.0.0.1")
     }
     self.host = host
@@ -27,7 +27,7 @@ package struct AdminSettings: Sendable {
     access = AdminAccess(isLoopback: isLoopback, host: host, token: token)
   }
 
-  /// Reads the token's file. Nil where `http.listen` is `off`.
+  /// Reads the token's file. Nil if `http.listen` is `off`.
   package init?(
     _ http: Configuration.HTTP, files: any ConfigurationFileSystem = LocalFileSystem()
   ) throws(AdminError) {
@@ -47,7 +47,7 @@ package struct AdminSettings: Sendable {
     }
     guard let bytes else { throw AdminError("http.token_file: there is no \(path); create it, with the token as its only line") }
     let token = String(decoding: bytes, as: UTF8.self).trimmingSuffix { $0.isWhitespace }
-    // What a header can bear, and what nobody guesses.
+    // The token must be valid in a header and hard to guess.
     guard token.utf8.count >= 16, token.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f }) else {
       throw AdminError(
         "http.token_file: the token in \(path) must be one line of at least 16 visible ASCII characters; "

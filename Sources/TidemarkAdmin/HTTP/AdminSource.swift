@@ -1,15 +1,15 @@
-/// What the HTTP server tells. Every method answers within seconds, whatever state the servers are in, and may be called as often as
-/// somebody likes: answers are kept for a moment.
+/// The data that the HTTP server shows. Every method returns within seconds, whatever state the servers are in, and may be called at any
+/// rate, because answers are cached briefly.
 package protocol AdminSource: Sendable {
-  /// The status of all lanes; of what is away, what is known.
+  /// Returns the status of all lanes; of a server that is away, the facts that are still known.
   func status() async -> StatusReport
 
-  /// Why this worker should get no traffic; empty when it is ready. Each says what, where and how to fix it.
+  /// Returns the reasons why this worker must not get traffic; empty when it is ready. Each says what is wrong, where, and how to fix it.
   func reasonsNotReady() async -> [String]
 
-  /// In Prometheus' text format.
+  /// Returns the metrics in Prometheus' text format.
   func metrics() async -> String
 
-  /// Whether the worker's own machinery makes progress; says nothing of the servers. Answers at once.
+  /// Returns at once whether the worker itself is making progress, regardless of the servers.
   func isAlive() -> Bool
 }

@@ -1,5 +1,4 @@
-/// A value that is fetched again when it is older than a moment. Whoever asks meanwhile waits for the same fetch, so that many who ask
-/// cost the server one question.
+/// Caches a value for a short time. Callers that ask while a fetch is running share that fetch, so many callers cost the server one query.
 actor Cached<Value: Sendable> {
   private let age: Duration
   private let fetch: @Sendable () async -> Value
@@ -8,7 +7,7 @@ actor Cached<Value: Sendable> {
   private var waiters: [Int: CheckedContinuation<Value?, Never>] = [:]
   private var nextWaiter = 0
 
-  /// - Parameter fetch: ends by its own deadline.
+  /// - Parameter fetch: must end by its own deadline.
   init(for age: Duration, _ fetch: @escaping @Sendable () async -> Value) {
     self.age = age
     self.fetch = fetch
@@ -18,7 +17,7 @@ actor Cached<Value: Sendable> {
     get async {
       if let known, known.at.duration(to: .now) < age { return known.value }
       if let fetching { return await fetching.value }
-      // Not a child of whoever asked first: that request may be given up while others wait.
+      // The fetch is not a child of the first caller's task, which may be cancelled while others wait.
       let task = Task { await fetch() }
       fetching = task
       let value = await task.value
@@ -30,7 +29,7 @@ actor Cached<Value: Sendable> {
     }
   }
 
-  /// The same where the fetch has no deadline of its own; nil when it takes longer than `patience`. It goes on then.
+  /// Returns the value of a fetch that has no deadline; nil if it takes longer than `patience`. The fetch then continues.
   func value(within patience: Duration) async -> Value? {
     if let known, known.at.duration(to: .now) < age { return known.value }
     let number = nextWaiter

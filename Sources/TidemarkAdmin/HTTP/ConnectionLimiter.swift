@@ -3,13 +3,13 @@ internal import Logging
 internal import NIOCore
 internal import Synchronization
 
-/// Closes connections that take too long, and those that are too many.
+/// Closes connections that take too long, and connections beyond the limits.
 final class ConnectionLimiter: Sendable {
   private struct Connection {
     var channel: any Channel
     var deadline: Scheduled<Void>?
     var isAnswered = false
-    /// The answer is complete, and not all of it has been taken by the system yet.
+    /// Whether the answer is complete and the system has not yet taken all of it.
     var isLeaving = false
   }
 
@@ -38,12 +38,12 @@ final class ConnectionLimiter: Sendable {
     channel.closeFuture.whenComplete { [weak self] _ in self?.closed(channel) }
   }
 
-  /// The header of a request is there, or a part of its body: that gives no more time.
+  /// Records the header of a request or a part of its body; the time limit is not extended.
   func requested(_ channel: any Channel) {
     change(channel) { connection in connection.isAnswered ? nil : (isAnswered: true, limit: limits.answer) }
   }
 
-  /// The answer is complete. What it says is queued on the channel's event loop by now, before what is queued here.
+  /// Records that the answer is complete. Its bytes are already queued on the channel's event loop, before anything that is queued here.
   func answered(_ channel: any Channel) {
     channel.eventLoop.execute { [self] in
       change(channel) { connection in
@@ -53,7 +53,7 @@ final class ConnectionLimiter: Sendable {
     }
   }
 
-  /// The peer has taken nearly all that was written.
+  /// Records that the peer has received nearly all bytes.
   func taken(_ channel: any Channel) {
     change(channel) { connection in
       guard connection.isLeaving else { return nil }
@@ -87,13 +87,13 @@ final class ConnectionLimiter: Sendable {
     channel.eventLoop.scheduleTask(in: TimeAmount(time)) { channel.close(promise: nil) }
   }
 
-  /// An IPv4 address; of IPv6, where a peer has a whole network of them, the network.
+  /// Returns the peer's IPv4 address, or its IPv6 network, because a peer has a whole network of IPv6 addresses.
   private static func peer(_ address: SocketAddress?) -> String {
     switch address {
     case .v4(let address): return "\(address.address.sin_addr.s_addr)"
     case .v6(let address):
       let bytes = withUnsafeBytes(of: address.address.sin6_addr) { Array($0) }
-      // An IPv4 address as a socket of both families shows it.
+      // A socket of both families shows an IPv4 address as a mapped IPv6 address.
       let isMapped = bytes[..<10].allSatisfy { $0 == 0 } && bytes[10...11].allSatisfy { $0 == 0xFF }
       return isMapped ? "\(bytes[12...])" : "\(bytes[..<8])"
     default: return ""
@@ -101,8 +101,8 @@ final class ConnectionLimiter: Sendable {
   }
 }
 
-/// Tells the limiter on the channel's own event loop, however busy the threads are that answer. Behind the decoder, so that what is read is
-/// a whole header.
+/// Reports requests to the limiter on the channel's own event loop, even while the threads that answer are busy. It is after the decoder in
+/// the pipeline, so it sees complete headers.
 final class RequestWatch: ChannelInboundHandler, RemovableChannelHandler, Sendable {
   typealias InboundIn = Any
   typealias InboundOut = Any
@@ -124,7 +124,7 @@ final class RequestWatch: ChannelInboundHandler, RemovableChannelHandler, Sendab
   }
 }
 
-/// A connection that the limiter knows from its first moment, before any TLS.
+/// A connection that the limiter tracks from its first moment, before any TLS.
 struct LimitedChannel<Base: ServerChildChannel>: ServerChildChannel {
   let base: Base
   let limiter: ConnectionLimiter

@@ -1,11 +1,11 @@
-/// How many connections the HTTP server keeps, and how long each may take.
+/// The limits on the number of connections of the HTTP server and on their times.
 struct ConnectionLimits: Sendable {
   var total = 128
   var perPeer = 32
-  /// From the connection, or its TLS, to the end of the first request's header.
+  /// The time from the connection, or its TLS handshake, to the end of the first request's header.
   var header = Duration.seconds(5)
-  /// From a request's header until its answer is written, a slow reader's time among it.
+  /// The time from a request's header until its answer is written, including the time of a slow reader.
   var answer = Duration.seconds(20)
-  /// Between an answer and the end of the next request's header; longer than the usual interval of scrapes.
+  /// The time between an answer and the end of the next request's header; longer than the usual scrape interval.
   var idle = Duration.seconds(60)
 }

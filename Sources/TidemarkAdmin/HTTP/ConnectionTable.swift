@@ -1,13 +1,14 @@
-/// The open connections of the HTTP server, and which of them has to go when one more comes.
+/// The open connections of the HTTP server. It chooses the connection to close when a new one exceeds a limit.
 ///
-/// A new connection is never refused: where a peer, or all together, have too many, the one that has kept the server waiting longest is
-/// closed. So a crowd of connections that say half a request, or read no answer, only ever pushes out its own kind, and a probe that says
-/// what it wants at once is always answered.
+/// A new connection is never refused: if its peer, or all peers together, have too many, the connection that has kept the server waiting
+/// longest is closed. A crowd of connections with half a request, or with unread answers, therefore evicts only its own kind, and a probe
+/// that sends its request at once is always answered.
 struct ConnectionTable: Sendable {
   private struct Connection {
     var peer: String
     var isAnswered = false
-    /// Rises with each connection and each request: the lower, the longer nothing was finished on it.
+    /// A number that increases with each connection and each request. The lowest number belongs to the connection that has been unfinished
+    /// longest.
     var since: UInt64
   }
 
@@ -23,7 +24,7 @@ struct ConnectionTable: Sendable {
 
   var count: Int { connections.count }
 
-  /// A connection came. Returns its number, and that of another one which must be closed for it and counts no more.
+  /// Adds a connection. Returns its number, and the number of a connection that must be closed for it and is no longer counted.
   mutating func open(from peer: String) -> (number: UInt64, evicted: UInt64?) {
     let evicted = connectionToEvict(for: peer)
     if let evicted { connections[evicted] = nil }
@@ -32,7 +33,7 @@ struct ConnectionTable: Sendable {
     return (clock, evicted)
   }
 
-  /// Its request is there, and its answer is being written (`true`), or that is done (`false`).
+  /// Records that a connection's request has arrived and is being answered (`true`), or that the answer is done (`false`).
   mutating func mark(_ number: UInt64, isAnswered: Bool) {
     guard connections[number] != nil else { return }
     clock += 1
@@ -51,7 +52,7 @@ struct ConnectionTable: Sendable {
     return Self.longestWaiting(connections.filter { crowds[$0.value.peer] == most })
   }
 
-  /// First those that have not said what they want, then those that are slow to read the answer.
+  /// Returns the connection to evict: first those whose request is incomplete, then those that read their answer slowly.
   private static func longestWaiting(_ connections: [UInt64: Connection]) -> UInt64? {
     connections.min { left, right in
       left.value.isAnswered == right.value.isAnswered ? left.value.since < right.value.since : !left.value.isAnswered

@@ -1,9 +1,9 @@
 internal import Synchronization
 
-/// Whether something still makes progress, told at once by whether it has answered what it was asked before.
+/// Tells without waiting whether something is still making progress, by whether it has answered the previous question.
 ///
-/// Each check asks anew where no question is under way, and waits for no answer: what is busy for a moment is alive, what has not
-/// answered for longer than `patience` is not.
+/// Each check asks a new question if none is pending. Something that is busy for a moment is alive; something that has not answered for
+/// longer than `patience` is not.
 final class Heartbeat: Sendable {
   private let patience: Duration
   private let ask: @Sendable () async -> Void
@@ -22,7 +22,7 @@ final class Heartbeat: Sendable {
       return (now, true)
     }
     if isNew {
-      // Not a child of the request: that is answered now.
+      // The task is not a child of the request, which is answered at once.
       Task {
         await ask()
         askedAt.withLock { $0 = nil }

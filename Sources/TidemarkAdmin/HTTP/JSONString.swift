@@ -1,6 +1,6 @@
 internal import TidemarkCore
 
-/// Text as JSON writes it.
+/// Writes text as JSON strings.
 enum JSONString {
   static func quoted(_ text: String) -> String {
     var quoted = "\""

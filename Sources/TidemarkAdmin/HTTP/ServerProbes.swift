@@ -2,14 +2,14 @@ internal import TidemarkCore
 internal import TidemarkPostgres
 internal import TidemarkRedis
 
-/// Asks both servers whether they answer, each at most once a second however often somebody wants to know.
+/// Asks both servers whether they answer, at most once a second each, at any rate of calls.
 struct ServerProbes: Sendable {
-  /// Nil: it answers. Else why not, and how to fix it.
+  /// The problem of Redis and its remedy; nil if Redis answers.
   let redis: Cached<String?>
   let postgres: Cached<String?>
-  /// Nil: it fits, or can't be seen. Else what is wrong, and how to fix it.
+  /// The problem of the schema and its remedy; nil if the schema fits or can't be read.
   let schema: Cached<String?>
-  /// Lanes that nobody has owned for longer than it takes to hand them over; nil: it can't be seen.
+  /// The lanes that no worker has owned for longer than a handover takes; nil if that can't be read.
   let unowned: Cached<Readiness.UnownedLanes?>
   let isEvictionSafe: Cached<Bool?>
 
@@ -63,7 +63,7 @@ struct ServerProbes: Sendable {
     } catch let error as SinkError where error.kind == .fault(.configuration) {
       return told(error, "run `tidemark migrate`")
     } catch {
-      // Postgres is away, which has a reason of its own.
+      // Postgres is away, which is reported separately.
       return nil
     }
   }

@@ -2,7 +2,7 @@ extension StatusPage {
   static let body = #"""
     <header>
     <h1><svg viewBox="0 0 32 20" width="32" height="20" aria-hidden="true"><path d="M0 7c5-6 8 6 16 0s11 6 16 0"/><path d="M0 14c5-6 8 6 16 0s11 6 16 0"/></svg>Tidemark</h1>
-    <p id="state" class="pill" role="status" aria-live="polite">Asking…</p>
+    <p id="state" class="pill" role="status" aria-live="polite">Loading…</p>
     <p id="age" class="muted">&nbsp;</p>
     </header>
     <main>
@@ -16,11 +16,11 @@ extension StatusPage {
     <p id="refused" class="bad" role="alert"></p>
     </form>
     <div id="content" hidden>
-    <section aria-label="In short">
+    <section aria-label="Summary">
     <dl id="tiles"></dl>
     </section>
     <section id="trouble" aria-labelledby="trouble-title" hidden>
-    <h2 id="trouble-title">What is wrong</h2>
+    <h2 id="trouble-title">Problems</h2>
     <ul id="problems"></ul>
     </section>
     <section aria-labelledby="lanes-title">
@@ -28,8 +28,8 @@ extension StatusPage {
     <div class="scroll" tabindex="0" role="region" aria-labelledby="lanes-title">
     <table id="lanes">
     <thead><tr>
-    <th scope="col">Lane</th><th scope="col">State</th><th scope="col" class="n">Lag</th><th scope="col" class="n">Oldest waits</th>
-    <th scope="col" class="n">Read</th><th scope="col" class="n">Applied</th><th scope="col" class="n">A second</th><th scope="col" class="n">Other outcomes</th>
+    <th scope="col">Lane</th><th scope="col">State</th><th scope="col" class="n">Lag</th><th scope="col" class="n">Oldest entry</th>
+    <th scope="col" class="n">Read</th><th scope="col" class="n">Applied</th><th scope="col" class="n">Per second</th><th scope="col" class="n">Other outcomes</th>
     <th scope="col" class="n">Dead letters</th><th scope="col">Accounting</th><th scope="col">Durable up to</th><th scope="col">Owner</th>
     </tr></thead>
     <tbody></tbody>
@@ -59,8 +59,8 @@ extension StatusPage {
     </div>
     </details>
     </div>
-    <noscript><p class="bad">This page asks /api/status by a script, which this browser does not run. <code>tidemark status</code> shows the same.</p></noscript>
+    <noscript><p class="bad">This page needs JavaScript, which is disabled in this browser. <code>tidemark status</code> shows the status in a terminal.</p></noscript>
     </main>
-    <footer class="muted"><a href="/metrics">Metrics</a> · <a href="/readyz">Readiness</a> · a question mark means: not known</footer>
+    <footer class="muted"><a href="/metrics">Metrics</a> · <a href="/readyz">Readiness</a> · a question mark means that a value is unknown</footer>
     """#
 }

@@ -5,14 +5,14 @@ extension StatusPage {
     const $ = id => document.getElementById(id);
     let last = null, lastAt = 0, before = null, failure = null, timer = 0;
 
-    // Text is only ever set as text: names of lanes and errors come from outside.
+    // Data is only set as text, never as HTML: lane names and errors come from outside.
     function node(name, text, className) {
       const element = document.createElement(name);
       if (text !== undefined) element.textContent = text;
       if (className) element.className = className;
       return element;
     }
-    // What would turn the direction of writing, or has no width, is shown rather than obeyed.
+    // Control and format characters are shown as escapes, so that they can't change the direction or the look of text.
     const visible = (_, value) => typeof value === 'string'
       ? value.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, character => `\\u{${character.codePointAt(0).toString(16).toUpperCase()}}`) : value;
     const number = value => value === null ? '?' : value.toLocaleString('en');
@@ -36,27 +36,27 @@ extension StatusPage {
 
     function verdict(report) {
       const count = state => report.lanes.filter(lane => lane.state === state).length;
-      if (!report.postgres.up) return ['bad', 'PostgreSQL is away'];
-      if (!report.redis.up) return ['bad', 'Redis is away'];
-      if (report.lanes.some(lane => lane.accounting_error !== 0)) return ['bad', 'The accounting is off'];
+      if (!report.postgres.up) return ['bad', 'PostgreSQL is unreachable'];
+      if (!report.redis.up) return ['bad', 'Redis is unreachable'];
+      if (report.lanes.some(lane => lane.accounting_error !== 0)) return ['bad', 'The accounting does not add up'];
       if (count('halted')) return ['bad', plural(count('halted'), 'lane is halted', 'lanes are halted')];
-      if (count('unowned')) return ['bad', plural(count('unowned'), 'lane has no worker', 'lanes have no worker')];
+      if (count('unowned')) return ['bad', plural(count('unowned'), 'lane has no owner', 'lanes have no owner')];
       const waiting = count('waiting_postgres') + count('waiting_redis');
       if (waiting) return ['wait', plural(waiting, 'lane waits', 'lanes wait')];
       if (count('paused')) return ['wait', plural(count('paused'), 'lane is paused', 'lanes are paused')];
       if (!report.lanes.length) return ['rest', 'No lanes yet'];
       const behind = most(report.lanes, 'lag_seconds');
-      if (behind === null) return ['wait', 'The lag is not known'];
-      if (behind > 5) return ['wait', `Behind by ${time(behind)}`];
+      if (behind === null) return ['wait', 'The lag is unknown'];
+      if (behind > 5) return ['wait', `The lag is ${time(behind)}`];
       const open = [plural(sum(report.lanes, 'dead_letters_open') || 0, 'open dead letter', 'open dead letters'), plural(sum(report.lanes, 'gaps_open') || 0, 'gap', 'gaps')].filter(text => !text.startsWith('0 '));
       return open.length ? ['wait', open.join(', ')] : ['good', 'Everything is current'];
     }
 
     function tiles(report) {
       const lanes = report.lanes, applied = sum(lanes, 'applied');
-      let rate = report.applied_per_second === null ? '' : `${speed(report.applied_per_second)} a second`;
+      let rate = report.applied_per_second === null ? '' : `${speed(report.applied_per_second)} per second`;
       if (before && lastAt > before.at && applied >= before.applied) {
-        rate = `${speed((applied - before.applied) * 1000 / (lastAt - before.at))} a second`;
+        rate = `${speed((applied - before.applied) * 1000 / (lastAt - before.at))} per second`;
       }
       before = { applied, at: lastAt };
       const open = sum(lanes, 'dead_letters_open'), gaps = sum(lanes, 'gaps_open');
@@ -69,9 +69,9 @@ extension StatusPage {
       };
       $('tiles').replaceChildren(
         tile('Lag', number(sum(lanes, 'lag_entries')), 'entries not committed'),
-        tile('Oldest waits', time(most(lanes, 'lag_seconds')), 'by Redis’ clock'),
+        tile('Oldest entry', time(most(lanes, 'lag_seconds')), 'age by Redis’ clock'),
         tile('Applied', number(applied), rate),
-        tile('Dead letters open', number(open), `${number(sum(lanes, 'dead_letters'))} ever`, open > 0),
+        tile('Dead letters open', number(open), `${number(sum(lanes, 'dead_letters'))} in total`, open > 0),
         tile('Gaps open', number(gaps), `${number(sum(lanes, 'missing'))} entries missing`, gaps > 0),
         tile('Lanes', number(lanes.length), `${number(busy)} reading`),
         tile('Workers', number(report.workers.filter(worker => worker.alive !== false).length), 'running'));
@@ -82,12 +82,12 @@ extension StatusPage {
       for (const lane of report.lanes) {
         if (lane.accounting_error !== 0) list.push([lane.lane, `The accounting is off by ${number(lane.accounting_error)}.`, 'Please report it with the output of tidemark status --json.']);
         if (lane.last_error) list.push([lane.lane, lane.last_error, lane.hint]);
-        else if (lane.state === 'unowned') list.push([lane.lane, 'No worker has it.', 'tidemark run starts one; a running one takes it over within lease.ttl.']);
+        else if (lane.state === 'unowned') list.push([lane.lane, 'The lane has no owner.', 'Start a worker with tidemark run; a running worker acquires the lane within lease.ttl.']);
       }
       for (const worker of report.workers) {
-        if (worker.not_in_force && worker.alive !== false) list.push([worker.worker, `Read, and not in force: ${worker.not_in_force}.`, 'Restart the worker to change these.']);
+        if (worker.not_in_force && worker.alive !== false) list.push([worker.worker, `Settings that are read but not in force: ${worker.not_in_force}.`, 'Restart the worker to change these.']);
       }
-      // Many lanes tend to share one reason.
+      // Many lanes often have one error.
       const grouped = new Map();
       for (const [lane, error, hint] of list) {
         const text = JSON.stringify([error, hint]);
@@ -138,8 +138,8 @@ extension StatusPage {
           [off ? `off by ${number(lane.accounting_error)}` : 'adds up', off ? 'bad' : 'muted'], [lane.entry_id, 'id'], [lane.owner ?? '–', 'muted cut']];
       }));
       const hidden = matching.length - Math.min(matching.length, shown);
-      $('more').textContent = hidden ? `${plural(hidden, 'lane', 'lanes')} with less lag not shown; filter by name to see them.`
-        : report.lanes.length ? (matching.length ? '' : 'No lane has that in its name.') : 'No lanes yet: a worker registers them when it first runs.';
+      $('more').textContent = hidden ? `${plural(hidden, 'lane', 'lanes')} with less lag not shown; use the filter to see them.`
+        : report.lanes.length ? (matching.length ? '' : 'No lane matches the filter.') : 'No lanes yet: a worker registers them when it first runs.';
     }
 
     function show(report) {
@@ -149,7 +149,7 @@ extension StatusPage {
       problems(report);
       lanes(report);
       fill('workers', report.workers.map(worker => [worker.worker, worker.host ?? '?', [worker.pid ?? '?', 'n'], worker.version ?? '?', [number(worker.shards), 'n'],
-        [number(worker.lanes), 'n'], clock(worker.started_at), worker.alive === false ? ['gone without a word, seen ' + clock(worker.seen_at), 'bad'] : clock(worker.seen_at)]));
+        [number(worker.lanes), 'n'], clock(worker.started_at), worker.alive === false ? ['died, last seen ' + clock(worker.seen_at), 'bad'] : clock(worker.seen_at)]));
       fill('settings', Object.entries(report.settings).sort().map(([name, setting]) => [name, [setting.value ?? 'unset', setting.value === null ? 'muted' : 'id wrap'], [setting.source, 'muted wrap']]));
       $('content').hidden = false;
     }
@@ -157,7 +157,7 @@ extension StatusPage {
     function state(kind, text) {
       const pill = $('state');
       pill.className = `pill ${kind}`;
-      // Said aloud only when it changes.
+      // Screen readers announce each assignment, so the text is set only when it changes.
       if (pill.textContent !== text) pill.textContent = text;
       document.title = kind === 'good' ? 'Tidemark' : `${text} – Tidemark`;
     }
@@ -166,10 +166,10 @@ extension StatusPage {
       const lines = [], age = last ? Math.round((Date.now() - lastAt) / 1000) : 0;
       const stale = last && (failure || age * 1000 > patience);
       if (failure) lines.push(failure);
-      if (stale) lines.push(`What you see is ${age} s old. It is asked for again every ${every / 1000} s.`);
+      if (stale) lines.push(`The data shown are ${age} s old. The page retries every ${every / 1000} s.`);
       if (last && !failure) {
-        if (!last.postgres.up) lines.push(`PostgreSQL is away, so this is what one worker remembers of its own lanes: ${last.postgres.error ?? 'no answer'}`);
-        if (!last.redis.up) lines.push(`Redis is away, so the lag is not known: ${last.redis.error ?? 'no answer'}`);
+        if (!last.postgres.up) lines.push(`PostgreSQL is unreachable, so only the lanes of this worker are shown: ${last.postgres.error ?? 'no answer'}`);
+        if (!last.redis.up) lines.push(`Redis is unreachable, so the lag is unknown: ${last.redis.error ?? 'no answer'}`);
       }
       const text = lines.join('\n');
       if ($('banner').textContent !== text) $('banner').textContent = text;
@@ -183,7 +183,7 @@ extension StatusPage {
       $('login').hidden = false;
       $('content').hidden = true;
       $('refused').textContent = text;
-      state('rest', 'A token is needed');
+      state('rest', 'A token is required');
       last = failure = null;
       notice();
       $('token').focus();
@@ -206,7 +206,7 @@ extension StatusPage {
         show(last);
       } catch (error) {
         const why = error.name === 'TimeoutError' ? 'it did not answer in time' : error instanceof TypeError ? 'no connection' : error.message;
-        failure = `The worker at ${location.host} can’t be asked: ${why}.`;
+        failure = `The worker at ${location.host} can’t be reached: ${why}.`;
       }
       notice();
       timer = setTimeout(refresh, every);

@@ -1,9 +1,9 @@
-/// The status page: one file, its parts in Swift strings, nothing loaded from elsewhere.
+/// The status page: one HTML document whose parts are Swift strings; it loads nothing from other hosts.
 enum StatusPage {
-  /// The page holds no data: its script asks `/api/status`, with the token where one is needed.
+  /// Returns the page. It contains no data: its script requests `/api/status`, with the token if one is required.
   static func answer(status: Int) -> AdminRoutes.Answer {
     var generator = SystemRandomNumberGenerator()
-    // A new one for each answer: only what carries it may run, so nothing that data could smuggle in does.
+    // Each answer has a new nonce. Only elements with the nonce may run, so nothing that is smuggled in through data can.
     let nonce = (0..<2).map { _ in String(generator.next() as UInt64, radix: 16) }.joined()
     return AdminRoutes.Answer(
       status: status, contentType: "text/html; charset=utf-8", body: html(nonce: nonce),

@@ -4,15 +4,15 @@ package import TidemarkEngine
 package import TidemarkPostgres
 package import TidemarkRedis
 
-/// What a running worker tells over HTTP: its memory, the ledger, and whether the servers answer.
+/// Provides a running worker's data over HTTP: its status, the ledger, and whether the servers answer.
 ///
-/// It has connections of its own, with short deadlines, so that a question never waits for the flow nor the flow for a question.
+/// Uses its own connections with short deadlines, so that HTTP requests and replication never wait for each other.
 package struct WorkerAdminSource: AdminSource {
   private static let deadline = Duration.seconds(2)
 
   private let leaseTTL: Duration
   private let probes: ServerProbes
-  /// The busiest actor of all, asked at most once a second.
+  /// The worker's status. The coordinator is the busiest actor, so it is asked at most once a second.
   private let worker: Cached<WorkerStatus>
   private let heartbeat: Heartbeat
   private let report: Cached<StatusReport>
@@ -20,10 +20,11 @@ package struct WorkerAdminSource: AdminSource {
   private let source: any RedisSource
 
   /// - Parameters:
-  ///   - worker: what the worker knows.
-  ///   - turn: returns once the worker's machinery has made a turn; cheap, and asked only for `/livez`.
-  ///   - settings: asked for each report, since a reload changes them; so are `lanes`: which there are by the configuration.
-  /// - Throws: ``PostgresError`` where no thread is left or the schema's name can't be quoted.
+  /// - worker: returns the worker's status.
+  /// - turn: returns once the worker has made progress; cheap, and called only for `/livez`.
+  /// - settings: returns the current settings; called for each report, because a reload changes them. `lanes` returns the configured lanes
+  ///   in the same way.
+  /// - Throws: ``PostgresError`` if no thread can be started or the schema's name can't be quoted.
   package init(
     identity: WorkerIdentity, worker status: @escaping @Sendable () async -> WorkerStatus, turn: @escaping @Sendable () async -> Void,
     registry: PrometheusRegistry, redis: RedisConfiguration, prefix: String, postgres: PostgresConfiguration, schema: String,
@@ -58,7 +59,7 @@ package struct WorkerAdminSource: AdminSource {
     }
     self.report = report
     exposition = Cached(for: .seconds(1)) {
-      // What it does not tell in time is not known, and absent.
+      // Values that the worker does not provide in time are unknown, and absent.
       let status = await worker.value(within: Self.deadline)
       return registry.render() + LaneExposition(status, await Self.facts(probes, report, lanes())).render() + ProcessExposition.render()
     }
@@ -100,6 +101,6 @@ package struct WorkerAdminSource: AdminSource {
     ).reasons
   }
 
-  /// Closes the connections to Redis; those to Postgres end with the last reference.
+  /// Closes the connections to Redis; those to Postgres close with the last reference.
   package func close() async { await source.close() }
 }

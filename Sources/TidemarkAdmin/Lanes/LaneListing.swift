@@ -1,7 +1,7 @@
 internal import Foundation
 internal import TidemarkCore
 
-/// What `tidemark lanes list` shows: lanes with what a person has to deal with, then their gaps.
+/// The output of `tidemark lanes list`: the lanes with the problems that need a person, then their gaps.
 package struct LaneListing: Sendable, Encodable {
   package var lanes: [StatusReport.Lane]
   package var gaps: [RecordedGap]
@@ -11,14 +11,14 @@ package struct LaneListing: Sendable, Encodable {
     self.gaps = gaps
   }
 
-  /// One JSON object, keys in order.
+  /// Returns one JSON object with sorted keys.
   package func json() throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
     return ForeignText.json(String(decoding: try encoder.encode(self), as: UTF8.self))
   }
 
-  /// Tables for a terminal, without a line feed at the end.
+  /// Returns tables for a terminal, without a line feed at the end.
   package func text() -> String {
     guard !lanes.isEmpty else { return "No lanes yet: a worker registers them when it first runs." }
     let rows = lanes.map { lane in

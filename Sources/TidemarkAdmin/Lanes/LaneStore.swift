@@ -1,6 +1,7 @@
 package import TidemarkPostgres
 
-/// What operators say of lanes: pauses, retries, acknowledged gaps. Kept in the ledger, so that it survives restarts and reaches every worker.
+/// Stores operators' requests for lanes: pauses, retries, acknowledged gaps. They are in the ledger, so that they survive restarts and
+/// reach every worker.
 package struct LaneStore: Sendable {
   private let sink: PostgresSink
   private let sql: LaneSQL
@@ -11,17 +12,17 @@ package struct LaneStore: Sendable {
     sql = try LaneSQL(schema: schema)
   }
 
-  /// Pauses lanes, or lets them go on. Returns the names that the ledger does not know, of which nothing was changed.
+  /// Pauses or resumes lanes. Returns the names that the ledger does not know; if there are any, nothing was changed.
   package func pause(_ names: [String], _ isPaused: Bool) async throws -> [String] {
     try await change(sql.pause, names, [.bool(isPaused)])
   }
 
-  /// Lets the workers try these lanes again. Returns the names that the ledger does not know, of which nothing was changed.
+  /// Requests a retry of these lanes. Returns the names that the ledger does not know; if there are any, nothing was changed.
   package func retry(_ names: [String]) async throws -> [String] {
     try await change(sql.retry, names, [])
   }
 
-  /// All or nothing: a name that is misspelt shows before anything has changed.
+  /// Changes all lanes or none, so that a misspelt name is found before anything has changed.
   private func change(_ statement: String, _ names: [String], _ others: [PostgresValue]) async throws -> [String] {
     let found = try await sink.query(sql.known, [.textArray(strings: names)])
     let known = Set((0..<found.rowCount).compactMap { found.string($0, "lane") })
@@ -31,7 +32,7 @@ package struct LaneStore: Sendable {
     return []
   }
 
-  /// The gaps of one lane or of all, in the order in which they were found.
+  /// Returns the gaps of one lane or of all lanes, in the order in which they were found.
   package func gaps(lane: String?, includesAcknowledged: Bool) async throws -> [RecordedGap] {
     let result = try await sink.query(sql.gaps, [.string(lane), .bool(includesAcknowledged)])
     return (0..<result.rowCount).map { row in
@@ -43,14 +44,14 @@ package struct LaneStore: Sendable {
     }
   }
 
-  /// Which gaps are acknowledged.
+  /// The gaps that a call acknowledges.
   package enum Acknowledged: Sendable {
     case numbers([Int64])
     case lane(String)
     case all
   }
 
-  /// Acknowledges open gaps, and returns their numbers. Those that were acknowledged before stay as they are.
+  /// Acknowledges open gaps and returns their numbers. Gaps that were acknowledged before are not changed.
   package func acknowledge(_ gaps: Acknowledged) async throws -> [Int64] {
     let parameters: [PostgresValue] =
       switch gaps {
@@ -62,14 +63,14 @@ package struct LaneStore: Sendable {
     return (0..<result.rowCount).compactMap { result.int64($0, "id") }.sorted()
   }
 
-  /// Of these numbers, those that no gap has.
+  /// Returns those of these numbers that no gap has.
   package func unknownGaps(_ numbers: [Int64]) async throws -> [Int64] {
     let result = try await sink.query(sql.knownGaps, [.integerArray(numbers)])
     let known = Set((0..<result.rowCount).compactMap { result.int64($0, "id") })
     return numbers.filter { !known.contains($0) }
   }
 
-  /// Whether the ledger has this lane.
+  /// Returns whether the ledger has this lane.
   package func knows(_ lane: String) async throws -> Bool {
     try await sink.query(sql.known, [.textArray(strings: [lane])]).rowCount > 0
   }

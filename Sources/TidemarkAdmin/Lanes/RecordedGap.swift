@@ -1,15 +1,15 @@
-/// Entries that are known to be lost, as the table `gaps` has it. Times are RFC 3339 in UTC.
+/// A range of entries that are known to be lost, as a row of `gaps`. Times are in RFC 3339 in UTC.
 package struct RecordedGap: Sendable, Equatable, Codable {
   package var id: Int64
   package var lane: String
   package var incarnation: Int64
-  /// The last entry known before them.
+  /// The last known entry before the gap.
   package var after: String?
-  /// The first one known behind them; nil where nothing followed.
+  /// The first known entry after the gap; nil if none followed.
   package var before: String?
-  /// Exactly as many; nil where Redis destroyed its own counters.
+  /// The exact number of lost entries; nil if Redis has destroyed its own counters.
   package var missing: Int64?
-  /// At least as many, where it is not known exactly.
+  /// The least possible number of lost entries, if the exact number is unknown.
   package var atLeast: Int64?
   package var cause: String
   package var detectedAt: String
@@ -22,7 +22,7 @@ package struct RecordedGap: Sendable, Equatable, Codable {
     case acknowledgedAt = "acknowledged_at"
   }
 
-  // The compiler's own would leave out what is nil.
+  // The synthesized encoder would leave out nil values.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(id, forKey: .id)

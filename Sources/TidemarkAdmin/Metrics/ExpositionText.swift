@@ -1,6 +1,6 @@
 /// Writes Prometheus' text exposition format 0.0.4.
 struct ExpositionText {
-  /// What the scraper is told it gets.
+  /// The content type for the scraper.
   static let contentType = "text/plain; version=0.0.4; charset=utf-8"
 
   struct Sample {
@@ -15,7 +15,7 @@ struct ExpositionText {
 
   private(set) var text = ""
 
-  /// All samples of one metric; nothing at all where there are none.
+  /// Writes all samples of one metric; writes nothing if there are none.
   mutating func family(_ definition: MetricDefinition, _ samples: [Sample]) {
     guard !samples.isEmpty else { return }
     head(name: definition.fullName, kind: definition.kind, help: definition.help)
@@ -38,7 +38,7 @@ struct ExpositionText {
     text += " \(Self.number(value))\n"
   }
 
-  /// Whole numbers without a fraction, as people read them.
+  /// Returns a number as text, whole numbers without a fraction.
   static func number(_ value: Double) -> String {
     if value.isNaN { return "NaN" }
     if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
@@ -47,7 +47,7 @@ struct ExpositionText {
   }
 
   static func escapedLabel(_ text: String) -> String {
-    // By scalar: a quote with a combining mark behind it is one Character.
+    // The text is escaped by scalars, because a quote followed by a combining mark is one Character.
     String(String.UnicodeScalarView(text.unicodeScalars.flatMap { escape($0, quotes: true) }))
   }
 

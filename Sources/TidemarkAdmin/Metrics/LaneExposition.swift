@@ -1,22 +1,22 @@
 package import TidemarkCore
 package import TidemarkEngine
 
-/// Renders what can be read off a worker's status at the moment of a scrape. Nothing of it is kept, so that what is not known is
+/// Renders the metrics that come from a worker's status at the moment of a scrape. Nothing is stored between scrapes, so unknown values are
 /// absent.
 package struct LaneExposition: Sendable {
-  /// Lanes that get lines of their own: those with the most lag.
+  /// The number of lanes, those with the most lag, that have their own lines.
   package static let labelled = 200
-  /// The label of all others together.
+  /// The label of all other lanes together.
   package static let other = "other"
 
-  /// What was asked of the servers; nil where it is not known.
+  /// The facts from the servers; nil where unknown.
   package struct ServerFacts: Sendable, Equatable {
     package var redisIsUp: Bool?
     package var postgresIsUp: Bool?
     package var redisIsEvictionSafe: Bool?
     package var deadLettersOpen: Int64?
     package var gapsOpen: Int64?
-    /// Of the installation.
+    /// The lag of the installation.
     package var lag = LaneLag(entries: nil, seconds: nil)
 
     package init(
@@ -32,7 +32,7 @@ package struct LaneExposition: Sendable {
     }
   }
 
-  /// A line's worth of lanes: one, or all the others together.
+  /// The lanes of one line: a single lane, or all other lanes together.
   private struct Group {
     var name: String
     var lanes: [LaneStatus]
@@ -41,7 +41,7 @@ package struct LaneExposition: Sendable {
   private let status: WorkerStatus?
   private let facts: ServerFacts
 
-  /// - Parameter status: nil where the worker did not tell in time.
+  /// - Parameter status: the worker's status; nil if the worker did not answer in time.
   package init(_ status: WorkerStatus?, _ facts: ServerFacts) {
     self.status = status
     self.facts = facts
@@ -129,13 +129,13 @@ package struct LaneExposition: Sendable {
     return own.map { Group(name: $0.record.name, lanes: [$0]) } + [Group(name: Self.other, lanes: Array(ranked.dropFirst(Self.labelled)))]
   }
 
-  /// By age, then by entries. Of what waits for an unknown time the worst is assumed.
+  /// Ranks lanes by age, then by entries. An unknown age ranks as the worst.
   private static func rank(_ lane: LaneStatus) -> (Double, Int64) {
     let entries = lane.lag?.entries ?? -1
     return (lane.lag?.seconds ?? (entries > 0 ? .infinity : -1), entries)
   }
 
-  /// The values, or nil where one of them is not known.
+  /// Returns the values, or nil if one of them is unknown.
   private static func all<Value>(_ values: [Value?]) -> [Value]? {
     let known = values.compactMap(\.self)
     return known.count == values.count ? known : nil
@@ -143,7 +143,7 @@ package struct LaneExposition: Sendable {
 }
 
 extension LaneRecord {
-  /// By how much what was read, what came of it and what Redis counted do not add up; see ``LaneCounts``.
+  /// The difference between the entries read, their outcomes and the entries that Redis counted; see ``LaneCounts``.
   package var accountingError: Int {
     let reached = Int(clamping: ordinal) - Int(clamping: baseline) - totals.missing
     return abs(totals.discrepancy) + abs(totals.read - reached)

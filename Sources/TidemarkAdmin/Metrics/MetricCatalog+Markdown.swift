@@ -1,9 +1,9 @@
 extension MetricCatalog {
-  /// What `ops/metrics.md` holds, with one newline at its end.
+  /// Returns the content of `ops/metrics.md`, with one newline at its end.
   package static func markdown() -> String {
     var lines = [introduction]
-    lines += ["## Of each lane", "", "By the worker that owns it.", ""] + table(lanes)
-    lines += ["", "## Of each worker", ""] + table(workers)
+    lines += ["## Metrics of each lane", "", "The lane's owner reports these metrics.", ""] + table(lanes)
+    lines += ["", "## Metrics of each worker", ""] + table(workers)
     lines += ["", "## Buckets", ""]
     for unit in [MetricUnit.seconds, .entries, .bytes] {
       lines.append("- \(unit.rawValue): \(unit.buckets.map(ExpositionText.number).joined(separator: ", "))")
@@ -22,11 +22,11 @@ extension MetricCatalog {
   private static let introduction = """
     # Metrics
 
-    Written from the program's own catalog by `tidemark check --metrics > ops/metrics.md`; change the catalog, not this page.
+    Generated from the program's catalog by `tidemark check --metrics > ops/metrics.md`; change the catalog, not this page.
 
-    `/metrics` serves them in Prometheus' text format 0.0.4, without a token. A value that is not known is absent, never 0: while Redis
-    is away, for instance, no lag is reported. No metric has a session as a label. The \(LaneExposition.labelled) lanes of a worker with
-    the most lag have a line of their own; the others are summed up under `lane="other"`, where a counter may fall when a lane moves
+    `/metrics` serves the metrics in Prometheus' text format 0.0.4 and needs no token. An unknown value is absent, never 0: while Redis
+    is unreachable, for example, no lag is reported. Sessions are never labels. The \(LaneExposition.labelled) lanes of a worker with
+    the most lag have their own lines; the others are summed under `lane="other"`, where a counter may decrease when a lane moves
     between the two.
 
     """

@@ -1,26 +1,26 @@
-/// One metric as the reference page and the exposition describe it.
+/// One metric with its name, type, unit, labels and help text.
 package struct MetricDefinition: Sendable, Equatable {
   package enum Kind: String, Sendable {
     case counter, gauge, histogram
   }
 
-  /// Who reports it.
+  /// The worker that reports a metric.
   package enum Scope: Sendable, Equatable {
-    /// The worker that owns the lane, at the moment of the scrape, from the lane's record.
+    /// The lane's owner reports the metric, from the lane's record at the moment of the scrape.
     case lane
-    /// Every worker.
+    /// Every worker reports the metric.
     case worker
   }
 
-  /// Without the prefix.
+  /// The name without the prefix.
   package var name: String
   package var kind: Kind
   package var unit: MetricUnit
   package var labels: [String]
   package var scope: Scope
-  /// One sentence or two, without a line break.
+  /// The help text: one or two sentences without a line break.
   package var help: String
-  /// Other programs have it, too, under the same name.
+  /// Whether other programs export the metric under this name, too.
   private var isStandard = false
 
   init(_ name: String, _ kind: Kind, _ unit: MetricUnit = .count, labels: [String] = [], of scope: Scope, _ help: String) {
@@ -32,19 +32,19 @@ package struct MetricDefinition: Sendable, Equatable {
     self.help = help
   }
 
-  /// Of the process as such, under the name that every Prometheus client gives it.
+  /// Creates a metric of the process, with the name that every Prometheus client uses.
   init(process name: String, _ kind: Kind, _ unit: MetricUnit, _ help: String) {
     self.init("process_" + name, kind, unit, of: .worker, help)
     isStandard = true
   }
 
-  /// Of every metric that only this program has.
+  /// The prefix of all metrics that only this program has.
   package static let prefix = "tidemark_"
 
   package var fullName: String { isStandard ? name : Self.prefix + name }
 }
 
-/// What a metric's value counts; it decides a histogram's buckets.
+/// The unit of a metric's value, which determines a histogram's buckets.
 package enum MetricUnit: String, Sendable {
   case seconds, entries, bytes
   /// Unix seconds.
@@ -53,7 +53,7 @@ package enum MetricUnit: String, Sendable {
   case flag = "0 or 1"
   case count
 
-  /// Upper bounds, ascending, without infinity.
+  /// The upper bounds, ascending, without infinity.
   package var buckets: [Double] {
     switch self {
     case .seconds: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]

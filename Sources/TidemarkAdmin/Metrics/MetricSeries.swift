@@ -1,7 +1,7 @@
 internal import Metrics
 internal import Synchronization
 
-/// The value of one metric under one set of labels.
+/// The value of one metric for one set of labels.
 enum MetricSeries: Sendable {
   case counter(CounterSeries)
   case gauge(GaugeSeries)
@@ -29,7 +29,7 @@ final class CounterSeries: CounterHandler {
   func reset() { total.store(0, ordering: .relaxed) }
 }
 
-/// A value that goes up and down; absent until it is first set.
+/// A value that goes up and down; absent until it is set.
 final class GaugeSeries: MeterHandler, RecorderHandler {
   private let current = Mutex<Double?>(nil)
 
@@ -43,15 +43,15 @@ final class GaugeSeries: MeterHandler, RecorderHandler {
   func decrement(by amount: Double) { increment(by: -amount) }
 }
 
-/// Counts values by bucket. Recording takes the lock, finds the bucket and adds; it allocates nothing.
+/// Counts values by bucket. Recording takes the lock, finds the bucket and adds; it allocates no memory.
 final class HistogramSeries: RecorderHandler, TimerHandler {
   struct Snapshot {
-    /// As many as there are bounds, and one more for what is beyond them; not cumulative.
+    /// The counts of the buckets, not cumulative; the last one counts the values beyond all bounds.
     var counts: [UInt64]
     var sum: Double
   }
 
-  /// Upper bounds, ascending, each inclusive.
+  /// The upper bounds, ascending, each inclusive.
   let bounds: [Double]
   private let state: Mutex<Snapshot>
 
@@ -64,7 +64,7 @@ final class HistogramSeries: RecorderHandler, TimerHandler {
 
   func record(_ value: Double) {
     guard !value.isNaN else { return }
-    // Few bounds: a scan is as fast as a search, and small values are the usual ones.
+    // There are few bounds and most values are small, so a scan is as fast as a search.
     let bucket = bounds.firstIndex { value <= $0 } ?? bounds.count
     state.withLock { state in
       state.counts[bucket] += 1

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// What the kernel says of this process, as every Prometheus client reports it; what it does not say is absent.
+/// Renders the kernel's figures for this process, as every Prometheus client does; unknown figures are absent.
 enum ProcessExposition {
   static func render() -> String {
     var text = ExpositionText()
@@ -9,7 +9,7 @@ enum ProcessExposition {
     }
     let (stat, ticks) = (statFields(), Double(sysconf(Int32(_SC_CLK_TCK))))
     func field(_ number: Int) -> Double? { stat.count > number - 3 ? Double(stat[number - 3]) : nil }
-    // Numbers of the fields as in proc(5).
+    // The numbers are those of the fields in proc(5).
     family(MetricCatalog.processCPU, field(14).flatMap { user in field(15).map { (user + $0) / ticks } })
     family(MetricCatalog.processVirtualMemory, field(23))
     family(MetricCatalog.processMemory, field(24).map { $0 * Double(sysconf(Int32(_SC_PAGESIZE))) })
@@ -22,7 +22,7 @@ enum ProcessExposition {
     return text.text
   }
 
-  /// The fields behind the name of the program, which may hold anything; the first is number 3.
+  /// Returns the fields after the program's name, which may contain any character; the first is number 3.
   private static func statFields() -> [Substring] {
     guard let text = contents(of: "/proc/self/stat"), let end = text.lastIndex(of: ")") else { return [] }
     return text[text.index(after: end)...].split { $0 == " " || $0 == "\n" }
@@ -37,7 +37,7 @@ enum ProcessExposition {
     defer { closedir(folder) }
     var count = 0
     while readdir(folder) != nil { count += 1 }
-    // Without `.`, `..` and the folder itself.
+    // The count includes `.`, `..` and the folder's own descriptor.
     return Double(max(0, count - 3))
   }
 

@@ -1,19 +1,19 @@
 package import Metrics
 
-/// What the process reports of itself.
+/// The metrics that the process reports about itself.
 package struct ProcessMetrics: Sendable {
   private let reloadSuccess: Gauge
 
-  /// The configuration that the process started with counts as read and in force.
+  /// Creates the metrics; the configuration at the start counts as read and in force.
   package init(factory: any MetricsFactory, version: String) {
     Gauge(label: MetricCatalog.buildInfo.fullName, dimensions: [("version", version)], factory: factory).record(1)
     reloadSuccess = Gauge(label: MetricCatalog.reloadSuccess.fullName, dimensions: [], factory: factory)
     reloaded(true)
   }
 
-  /// After each attempt to read the configuration again.
+  /// Records an attempt to read the configuration again.
   ///
-  /// - Parameter isInForce: whether all that was read is. False where it was refused, and where a part of it waits for a restart.
+  /// - Parameter isInForce: whether the whole configuration is in force; false if it was refused, or if a part of it requires a restart.
   package func reloaded(_ isInForce: Bool) {
     reloadSuccess.record(isInForce ? 1 : 0)
   }

@@ -1,11 +1,11 @@
 package import Metrics
 internal import Synchronization
 
-/// Holds what the process counts, and renders it for a scrape.
+/// Holds the counters of the process and renders them for a scrape.
 ///
-/// A `MetricsFactory` for swift-metrics, to be given to whoever counts, or to `MetricsSystem.bootstrap`. Safe from any thread. The
-/// same name and labels are the same series, however often they are asked for; a series stays for the life of the process, since one
-/// that was forgotten between two scrapes would count from 0 again.
+/// A `MetricsFactory` for swift-metrics, to pass to the code that counts, or to `MetricsSystem.bootstrap`. May be used from any thread.
+/// Equal names and labels always give one series, and a series lives as long as the process: if it were removed between two scrapes, it
+/// would count from 0 again.
 package final class PrometheusRegistry: MetricsFactory {
   private struct Key: Hashable {
     var name: String
@@ -39,7 +39,7 @@ package final class PrometheusRegistry: MetricsFactory {
     histogram(label.hasSuffix("_seconds") ? label : label + "_seconds", dimensions, unit: .seconds)
   }
 
-  // A series outlives whoever counts in it, see above.
+  // A series outlives its handlers, as described above.
   package func destroyCounter(_ handler: any CounterHandler) {}
   package func destroyMeter(_ handler: any MeterHandler) {}
   package func destroyRecorder(_ handler: any RecorderHandler) {}
@@ -57,7 +57,7 @@ package final class PrometheusRegistry: MetricsFactory {
     return histogram
   }
 
-  /// The series of this name and these labels. Where a name is used for two kinds, the second is counted and never shown.
+  /// Returns the series with this name and these labels. If a name is used for two kinds, the second one is counted but never shown.
   private func find(_ name: String, _ dimensions: [(String, String)], or made: MetricSeries) -> MetricSeries {
     let labels = dimensions.map { Label(name: Self.legal($0.0, isMetric: false), value: $0.1) }.sorted { $0.name < $1.name }
     let key = Key(name: Self.legal(name, isMetric: true), labels: labels)
@@ -68,7 +68,7 @@ package final class PrometheusRegistry: MetricsFactory {
     }
   }
 
-  /// Libraries name metrics with dots and dashes, which Prometheus does not know.
+  /// Replaces characters that Prometheus does not allow; libraries use dots and dashes in names.
   private static func legal(_ name: String, isMetric: Bool) -> String {
     let legal = name.unicodeScalars.map { scalar -> Character in
       switch scalar {
@@ -80,7 +80,7 @@ package final class PrometheusRegistry: MetricsFactory {
     return legal.first?.isNumber == false ? String(legal) : "_" + String(legal)
   }
 
-  /// Everything, in Prometheus' text format.
+  /// Renders all metrics in Prometheus' text format.
   package func render() -> String {
     let families = Dictionary(grouping: series.withLock { Array($0) }, by: \.key.name)
     var text = ExpositionText()
@@ -105,7 +105,7 @@ package final class PrometheusRegistry: MetricsFactory {
     var hasHead = false
     for (labels, series) in members where series.kind == kind {
       if case .gauge(let gauge) = series, gauge.value == nil { continue }
-      if !hasHead { text.head(name: name, kind: kind, help: definition?.help ?? "Of a library that Tidemark uses.") }
+      if !hasHead { text.head(name: name, kind: kind, help: definition?.help ?? "A metric of a library that Tidemark uses.") }
       hasHead = true
       switch series {
       case .counter(let counter): text.line(name, labels, Double(counter.value))

@@ -1,7 +1,7 @@
 package import TidemarkCore
 package import TidemarkRedis
 
-/// Decodes the last entries of each lane and says what would become of them. Writes nothing.
+/// Decodes the last entries of each lane and reports their outcomes. Writes nothing.
 package struct EntrySample: Sendable {
   private let redis: RedisConfiguration
   private let lanes: [String]
@@ -31,7 +31,7 @@ package struct EntrySample: Sendable {
     }
   }
 
-  /// A type that nobody knows is kept whole, which may be meant.
+  /// Returns the warning about an unknown type. Entries of unknown types are kept whole, which may be intended.
   static func unknown(_ type: String, _ count: Int, _ lane: String) -> Finding {
     let text = "\(count) of them \(count == 1 ? "has" : "have") the type \(type), which is kept whole and changes no state"
     guard let nearest = UnknownTypes.nearest(to: type) else { return Finding(.ok, lane, text) }

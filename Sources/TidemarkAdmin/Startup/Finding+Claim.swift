@@ -1,7 +1,7 @@
 package import TidemarkCore
 
 extension Finding {
-  /// Why a prefix and a schema don't belong together, and what to do about it.
+  /// Creates the finding for a prefix and a schema that don't belong together, with the remedy.
   package init(_ refusal: ClaimVerdict.Refusal, prefix: String, schema: String, partitions: Int) {
     switch refusal {
     case .otherPrefix(let held):
@@ -16,11 +16,11 @@ extension Finding {
       self.init(
         .problem, "redis.prefix",
         "the prefix \(prefix) belongs to another installation (\(id)\(other.map { ", with the schema \($0)" } ?? "")) than the schema \(schema)",
-        hint: "choose another redis.prefix, or correct postgres.url; if that installation is gone for good: `tidemark migrate --adopt`")
+        hint: "choose another redis.prefix, or correct postgres.url; if that installation no longer exists: `tidemark migrate --adopt`")
     case .servedElsewhere(let worker):
       self.init(
         .problem, "redis.url",
-        "this Redis does not bear the claim of the schema \(schema), which the worker \(worker) serves through another Redis",
+        "this Redis does not have the claim of the schema \(schema), which the worker \(worker) serves through another Redis",
         hint: "correct redis.url, or choose another postgres.schema; to move the installation to this Redis, stop its workers first")
     }
   }

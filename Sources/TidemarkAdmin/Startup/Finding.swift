@@ -1,17 +1,17 @@
 internal import TidemarkCore
 
-/// What a check found: one line that says what, where and how to fix it.
+/// A result of a check in one line: what was found, where, and how to fix it.
 package struct Finding: Error, Sendable, Equatable, CustomStringConvertible {
   package enum Severity: String, Sendable, Codable {
     case ok, warning, problem
-    /// A worker can run, but not as promised: it can lose what it was given, or tells agents late. `check` fails, `run` says so loudly.
+    /// A worker can run but may lose entries or publish late. `check` fails; `run` logs an error.
     case risk
-    /// The server can't be reached: it may come back by itself.
+    /// The server can't be reached; it may come back by itself.
     case unreachable
   }
 
   package var severity: Severity
-  /// The part that was looked at, such as `redis` or `postgres.schema`.
+  /// The part that was checked, such as `redis` or `postgres.schema`.
   package var subject: String
   package var text: String
   package var hint: String?
@@ -29,10 +29,10 @@ package struct Finding: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 extension Finding {
-  /// Milliseconds by which clocks may differ: leases and lag are in seconds.
+  /// The milliseconds by which clocks may differ; leases and lag are measured in seconds.
   private static let allowedSkew: Int64 = 2_000
 
-  /// What is to be said of the clock of a server that is ahead of this host's by `skew` milliseconds.
+  /// Creates the finding about the clock of a server that is ahead of this host's by `skew` milliseconds.
   init(clockOf server: String, skew: Int64) {
     guard abs(skew) > Self.allowedSkew else {
       self.init(.ok, "\(server).clock", "agrees with this host's to \(Self.allowedSkew / 1_000) s")

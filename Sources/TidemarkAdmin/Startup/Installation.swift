@@ -2,7 +2,7 @@ package import Logging
 package import TidemarkPostgres
 package import TidemarkRedis
 
-/// Makes an installation: the schema in Postgres, and the claim on the prefix in Redis.
+/// Creates an installation: the schema in Postgres and the claim on the prefix in Redis.
 package struct Installation: Sendable {
   private let postgres: PostgresConfiguration
   private let redis: RedisConfiguration
@@ -12,7 +12,7 @@ package struct Installation: Sendable {
   private let leaseTTL: Duration
   private let logger: Logger
 
-  /// - Parameter leaseTTL: a worker that was not heard of for so long keeps nobody from claiming another Redis.
+  /// - Parameter leaseTTL: the time after which a silent worker no longer prevents the claim of another Redis.
   package init(
     postgres: PostgresConfiguration, redis: RedisConfiguration, schema: String, prefix: String, partitions: Int, leaseTTL: Duration,
     logger: Logger
@@ -26,7 +26,7 @@ package struct Installation: Sendable {
     self.logger = logger
   }
 
-  /// The SQL that ``migrate(isAdopting:)`` would run, by version and name.
+  /// Returns the SQL that ``migrate(isAdopting:)`` would run, by version and name.
   package func dryRun() async throws -> [(name: String, sql: String)] {
     try await withConnection { connection in
       let migrator = Migrator(connection: connection, schema: schema, logger: logger)
@@ -34,9 +34,10 @@ package struct Installation: Sendable {
     }
   }
 
-  /// Asks for the prefix first: an installation that may not have it must not get a schema. Answers the migrations that were applied.
+  /// Migrates the schema and claims the prefix; returns the migrations that were applied. The claim is checked first, because an
+  /// installation that may not have the prefix must not get a schema.
   ///
-  /// - Parameter isAdopting: this prefix on this Redis and this schema are one installation from now on, whatever they were before.
+  /// - Parameter isAdopting: makes this prefix on this Redis and this schema one installation, whatever they belonged to before.
   package func migrate(isAdopting: Bool = false) async throws -> [String] {
     try await withConnection { connection in
       let sink = try PostgresSink(

@@ -2,11 +2,12 @@ internal import TidemarkCore
 package import TidemarkPostgres
 package import TidemarkRedis
 
-/// Holds a prefix in Redis and a ledger in Postgres together: compares their ids, and claims a Redis that bears none.
+/// Binds a prefix in Redis to a ledger in Postgres: compares their ids, and claims a Redis that has no claim.
 ///
-/// ``ClaimVerdict`` decides. An actor, because what the worker confirmed last belongs to its next decision.
+/// ``ClaimVerdict`` decides. This type is an actor, because the last confirmed claim affects the next decision.
 package actor InstallationClaim {
-  /// How long a Redis without a claim is left to workers that are connected to it: one whose claim was flushed puts it back within a second.
+  /// The time for which a Redis without a claim is left to the workers that are connected to it: a worker whose claim was flushed restores
+  /// it within a second.
   private static let patience = Duration.milliseconds(2_500)
 
   private let sink: PostgresSink
@@ -17,14 +18,14 @@ package actor InstallationClaim {
   private let partitions: Int
   private let worker: String?
   private let within: Duration
-  /// The claims that both servers held when they were compared: a new one with every Redis that was emptied.
+  /// The claims that both servers held when they were compared. Every Redis that was emptied gets a new claim.
   private var confirmed: Set<String> = []
 
-  /// Connects nothing yet.
+  /// Creates the claim and opens no connection.
   ///
   /// - Parameters:
-  ///   - worker: the worker that asks; nil for a command.
-  ///   - within: how long ago another worker must have been heard of to count as serving: `lease.ttl`.
+  /// - worker: the worker that asks; nil for a command.
+  /// - within: the time since another worker's last sign of life within which it counts as serving: `lease.ttl`.
   package init(
     sink: PostgresSink, redis: RedisConfiguration, schema: String, prefix: String, partitions: Int, worker: String?, within: Duration
   ) {
@@ -40,14 +41,14 @@ package actor InstallationClaim {
 
   package func close() async { await keyspace.close() }
 
-  /// Compares both servers, and claims Redis where that is allowed.
+  /// Compares both servers, and claims Redis if that is allowed.
   ///
-  /// - Parameter areMarksForeign: marks bear another installation's id. Where the claim is ours they follow it: they are left from somebody who
-  ///   had the prefix in between.
-  /// - Throws: ``ClaimVerdict/Refusal``, or what kept it from comparing; ``finding(of:)`` says it to people.
+  /// - Parameter areMarksForeign: the marks have another installation's id. If the claim is this installation's, they get its id, because
+  ///   they are left over from an installation that held the prefix in between.
+  /// - Throws: ``ClaimVerdict/Refusal``, or the error that prevented the comparison; ``finding(of:)`` describes it to people.
   package func confirm(isAdopting: Bool = false, areMarksForeign: Bool = false) async throws {
     var hasWaited = false
-    // Who is overtaken by another one finds what that one wrote when it compares again.
+    // A claimant that is overtaken by another one finds the other's claim when it compares again.
     for _ in 0..<4 {
       guard let ledger = try await sink.installation(askedBy: worker, within: within) else { throw Missing() }
       switch judge(ledger, try await redis.claim(partitions: partitions), isAdopting) {
@@ -65,18 +66,19 @@ package actor InstallationClaim {
         }
       }
     }
-    throw SinkError(.fault(.world), "the prefix \(prefix) was claimed by others at the same moment; try again")
+    throw SinkError(.fault(.world), "the prefix \(prefix) was claimed by others at this moment; try again")
   }
 
-  /// Whether workers are connected that may be about to claim this Redis again. One that has found its claim here before is such a worker itself.
+  /// Returns whether workers are connected that may be about to restore their claim. A worker that has confirmed its claim here before is
+  /// one of them itself.
   private func othersMayClaim() async throws -> Bool {
     guard confirmed.isEmpty else { return false }
     guard let workers = try await redis.workers() else { return true }
     return workers > (worker == nil ? 0 : 1)
   }
 
-  /// Throws what ``confirm(isAdopting:)`` would refuse, and changes nothing. Where `migrate` has not made the installation, it is judged as
-  /// the new one that it will be.
+  /// Throws the refusal of ``confirm(isAdopting:)`` and changes nothing. If `migrate` has not created the installation yet, it is judged as
+  /// a new one.
   func admit(isAdopting: Bool) async throws {
     let ledger =
       try await sink.installation(askedBy: worker, within: within)
@@ -84,7 +86,7 @@ package actor InstallationClaim {
     if case .refused(let refusal) = judge(ledger, try await redis.claim(partitions: partitions), isAdopting) { throw refusal }
   }
 
-  /// What a comparison finds. Changes nothing.
+  /// Returns the findings of a comparison. Changes nothing.
   package func findings() async -> [Finding] {
     do {
       guard let ledger = try await sink.installation(askedBy: worker, within: within) else { throw Missing() }
@@ -95,7 +97,7 @@ package actor InstallationClaim {
         return [
           Finding(
             .warning, "redis.prefix", "the prefix \(prefix) is not claimed for the schema \(schema) in this Redis",
-            hint: "where that is unexpected, look whether redis.url is right; the next `run` or `migrate` claims it")
+            hint: "if that is unexpected, check redis.url; the next `run` or `migrate` claims the prefix")
         ]
       }
     } catch {
@@ -103,10 +105,10 @@ package actor InstallationClaim {
     }
   }
 
-  /// The installation was never made in this ledger.
+  /// The error for a ledger in which no installation was created.
   private struct Missing: Error {}
 
-  /// Says an error of this type to people.
+  /// Returns the finding that describes an error of this type to people.
   package nonisolated func finding(of error: any Error) -> Finding {
     switch error {
     case let refusal as ClaimVerdict.Refusal: Finding(refusal, prefix: prefix, schema: schema, partitions: partitions)
@@ -125,7 +127,7 @@ package actor InstallationClaim {
     ClaimVerdict(ledger, claim, prefix: prefix, partitions: partitions, confirmed: confirmed, isAdopting: isAdopting)
   }
 
-  /// Judges again while the ledger's row is locked, then writes. False where another one came first.
+  /// Decides again while the ledger's row is locked, then writes. Returns false if another claimant was first.
   private func take(_ isAdopting: Bool) async throws -> Bool {
     let (redis, prefix, schema, partitions, confirmed) = (redis, prefix, schema, partitions, confirmed)
     let taken = try await sink.claim(by: worker, within: within, prefix: prefix) { ledger, claim in

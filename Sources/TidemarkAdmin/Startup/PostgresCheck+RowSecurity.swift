@@ -1,6 +1,6 @@
 internal import TidemarkPostgres
 
-/// Row-level security that keeps the role from rows of Tidemark's tables. Rights on a table say nothing of it.
+/// Checks for row-level security that hides rows of Tidemark's tables from the role. Table privileges do not show it.
 extension PostgresCheck {
   func rowSecurity(_ connection: PostgresConnection, schema: String) async throws -> [Finding] {
     let result = try await connection.query(

@@ -3,7 +3,7 @@ package import Logging
 package import TidemarkCore
 package import TidemarkPostgres
 
-/// Looks at the Postgres side: reachable, version, schema, privileges, pooling, clock.
+/// Checks the Postgres side: connection, version, schema, privileges, pooling, clock.
 package struct PostgresCheck: Sendable {
   private let configuration: PostgresConfiguration
   private let schema: String
@@ -17,14 +17,14 @@ package struct PostgresCheck: Sendable {
     self.logger = logger
   }
 
-  /// Everything that was found, problems and what is well. Throws nothing: what stops it is a finding.
+  /// Returns all findings, problems and successes. Never throws: an error that ends the check is a finding.
   ///
-  /// - Parameter triesStatements: the server plans each statement of a worker, too; it takes a round trip for each.
+  /// - Parameter triesStatements: also lets the server plan each statement of a worker, which takes one round trip per statement.
   package func findings(triesStatements: Bool = false) async -> [Finding] {
     await session(triesStatements) + (configuration.transport.risk.map { [Self.transport($0)] } ?? [])
   }
 
-  /// What is said to a server on another machine, and by whom it can be read or changed on the way.
+  /// Returns the finding about an unprotected connection to another machine, and its effect.
   static func transport(_ risk: PostgresTransport.Risk) -> Finding {
     let hosts = risk.hosts.joined(separator: ", ")
     let effect = risk.isEncrypted ? "another server can take its place" : "it can be read and changed on the way"
@@ -63,12 +63,12 @@ package struct PostgresCheck: Sendable {
     }
   }
 
-  /// A refused login says what to fix; everything else on the way is waited for.
+  /// Returns the finding for a failed connection. A refused login has a remedy; all other failures are waited for.
   static func connecting(_ error: PostgresError, _ configuration: PostgresConfiguration) -> Finding {
     let place = configuration.redactedDescription
-    // libpq says why a login failed only in its text, before the session has a SQLSTATE.
+    // libpq gives the reason of a failed login only as text, because the session has no SQLSTATE yet.
     let text = error.message
-    // All of them come with 28000, so the words decide first.
+    // All of these failures have the SQLSTATE 28000, so the text decides first.
     if text.contains("role \""), text.contains("does not exist") {
       return Finding(
         .problem, "postgres", "\(place) has no such role", hint: "create it with createuser, or change the user in postgres.url")
@@ -115,7 +115,7 @@ package struct PostgresCheck: Sendable {
       switch try await Migrator(connection: connection, schema: schema, logger: logger).status() {
       case .upToDate: return Finding(.ok, "postgres.schema", "\(schema) is up to date")
       case .missing:
-        return Finding(.problem, "postgres.schema", "there is no schema \(schema) of Tidemark's", hint: "run `tidemark migrate`")
+        return Finding(.problem, "postgres.schema", "there is no schema \(schema) of Tidemark", hint: "run `tidemark migrate`")
       case .older(let pending):
         return Finding(
           .problem, "postgres.schema", "\(schema) is older than this release: \(pending.count) migration(s) are missing",
@@ -134,7 +134,7 @@ package struct PostgresCheck: Sendable {
     }
   }
 
-  /// What the server, the database or the role would set, had the session not set it itself.
+  /// Checks the values that the server, the database or the role would set if the session did not set its own.
   private func durability(_ connection: PostgresConnection) async throws -> [Finding] {
     let result = try await connection.query(
       """
@@ -148,10 +148,10 @@ package struct PostgresCheck: Sendable {
       guard result.string(row, "setting") == "off" else {
         return Finding(
           .warning, "postgres.\(name)", "\(name) is off for this role, database or server; Tidemark's own sessions set it to on",
-          hint: "set \(name) = on where other sessions, too, must not lose what they committed")
+          hint: "set \(name) = on if other sessions must not lose their commits either")
       }
       return Finding(
-        .warning, "postgres.\(name)", "\(name) is off: a crash of the server can lose what agents were told is durable",
+        .warning, "postgres.\(name)", "\(name) is off: a crash of the server can lose entries that were reported as durable",
         hint: "set \(name) = on")
     }
   }

@@ -1,7 +1,7 @@
 internal import TidemarkCore
 internal import TidemarkPostgres
 
-/// Looks whether the role may do what a worker does, and whether the server takes each statement of one.
+/// Checks that the role has the privileges of a worker, and that the server accepts each of a worker's statements.
 struct PostgresRightsCheck: Sendable {
   private let connection: PostgresConnection
   private let schema: String
@@ -16,12 +16,12 @@ struct PostgresRightsCheck: Sendable {
 
   func privileges() async throws -> Finding {
     let missing = try await rights.missing(over: connection)
-    guard !missing.isEmpty else { return Finding(.ok, "postgres.privileges", "the role may do in \(schema) what a worker does") }
+    guard !missing.isEmpty else { return Finding(.ok, "postgres.privileges", "the role has a worker's privileges in \(schema)") }
     let role = try await connection.query("SELECT current_user::text AS name", deadline: .seconds(10)).string(0, "name") ?? ""
     return try Self.finding(of: missing, role: role, schema: schema)
   }
 
-  /// One line of what is missing, and the statements that grant it.
+  /// Returns one line that lists the missing privileges, with the statements that grant them.
   static func finding(of missing: [LedgerRights.Missing], role: String, schema: String) throws -> Finding {
     let grantee = try PostgresIdentifier.quoted(role)
     var objects: [(privileges: String, names: [String])] = []
@@ -38,7 +38,7 @@ struct PostgresRightsCheck: Sendable {
       return "GRANT \(privileges) ON \(kind) \(list) TO \(grantee)"
     }
     let names = missing.map { "\($0.object.split(separator: ".", maxSplits: 1).last ?? "") (\($0.privileges))".replacing("\"", with: "") }
-    // Where something can only not be read, a worker waits for it, and is not ready until then.
+    // If only reading is refused, a worker waits for the privilege, and is not ready until then.
     let isReadOnly = missing.allSatisfy { $0.privileges == "SELECT" }
     return Finding(
       isReadOnly ? .risk : .problem, "postgres.privileges", "the role \(role) lacks rights: \(names.joined(separator: ", "))",
@@ -48,12 +48,12 @@ struct PostgresRightsCheck: Sendable {
 
   func statements() async throws -> [Finding] {
     let failures = try await rights.failures(over: connection)
-    guard !failures.isEmpty else { return [Finding(.ok, "postgres.statements", "the server takes every statement of a worker")] }
+    guard !failures.isEmpty else { return [Finding(.ok, "postgres.statements", "the server accepts every statement of a worker")] }
     return failures.map { name, error in
       Finding(
         .problem, "postgres.statements", "the statement \(name) of a worker fails: \(error.description)",
         hint: error.sqlstate == "42501"
-          ? "grant the role what is refused there" : "where somebody has changed the tables of \(schema), change them back")
+          ? "grant the role the refused privilege" : "if the tables of \(schema) were changed by hand, change them back")
     }
   }
 }

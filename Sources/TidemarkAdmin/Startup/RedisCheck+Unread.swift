@@ -1,7 +1,7 @@
 internal import TidemarkCore
 internal import TidemarkRedis
 
-/// Streams below the prefix that nobody reads.
+/// Checks for streams below the prefix that no lane reads.
 extension RedisCheck {
   /// - Parameter covers: whether a lane that is not built in reads a stream.
   static func unread(_ names: [String], _ builtIn: BuiltInLanes, covers: (String) -> Bool) -> [Finding] {

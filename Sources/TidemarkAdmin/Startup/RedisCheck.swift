@@ -2,7 +2,7 @@ internal import Foundation
 package import TidemarkCore
 package import TidemarkRedis
 
-/// Looks at the Redis side: reachable, version, eviction, persistence, clock, and whether the lanes are streams.
+/// Checks the Redis side: connection, version, eviction, persistence, clock, and the types of the lanes' keys.
 package struct RedisCheck: Sendable {
   private let configuration: RedisConfiguration
   private let prefix: String
@@ -11,9 +11,9 @@ package struct RedisCheck: Sendable {
   private let rights: RedisRightsCheck
 
   /// - Parameters:
-  ///   - lanes: the names of all lanes that are configured, and patterns.
-  ///   - patterns: the names and patterns of the lanes that are not built in.
-  ///   - isTrimming: whether workers trim.
+  /// - lanes: the names and patterns of all configured lanes.
+  /// - patterns: the names and patterns of the lanes that are not built in.
+  /// - isTrimming: whether workers trim.
   package init(
     _ configuration: RedisConfiguration, prefix: String, partitions: Int, lanes: [String], patterns: [GlobPattern], isTrimming: Bool
   ) {
@@ -24,7 +24,7 @@ package struct RedisCheck: Sendable {
     rights = RedisRightsCheck(configuration, prefix: prefix, lanes: lanes, isTrimming: isTrimming)
   }
 
-  /// - Parameter namesUnreadStreams: whether streams below the prefix are looked for that no lane reads. That goes through all keys of Redis.
+  /// - Parameter namesUnreadStreams: also looks for streams below the prefix that no lane reads, which scans all keys of Redis.
   package func findings(namesUnreadStreams: Bool = false) async -> [Finding] {
     let hosts = configuration.hostsToldInClearText
     return await session(namesUnreadStreams) + (hosts.isEmpty ? [] : [Self.clearText(hosts)])
@@ -48,7 +48,7 @@ package struct RedisCheck: Sendable {
           versions.insert(try await server.serverVersion())
         }
       } catch let error as RedisError where error.message.hasPrefix("NOPERM") {
-        // It is one of the rights that are looked at now.
+        // The refused right is one of those that are checked now.
         return try await rights.findings(over: keyspace)
       }
       let masters = servers.count > 1 ? " (\(servers.count) masters)" : ""
@@ -57,9 +57,9 @@ package struct RedisCheck: Sendable {
       ]
       let rights = try await rights.findings(over: keyspace)
       findings += rights
-      // Other questions would be refused, too.
+      // Further commands would be refused, too.
       guard !rights.contains(where: { $0.severity == .problem }) else { return findings }
-      // What is so on several servers is told once.
+      // A finding that several servers share is reported once.
       for server in servers {
         for finding in [try await eviction(server)] + (try await persistence(server)) + [try await clock(server)]
         where !findings.contains(where: { $0.description == finding.description }) {
@@ -76,12 +76,12 @@ package struct RedisCheck: Sendable {
     }
   }
 
-  /// `prefix` is given where the installation's own key was read.
+  /// Returns the finding for an error. `prefix` is given if the error came from reading the installation's own key.
   static func finding(_ error: RedisError, _ configuration: RedisConfiguration, prefix: String? = nil) -> Finding {
     let message = error.message
     if let prefix, message.hasPrefix("WRONGTYPE") {
       return Finding(
-        .problem, "redis.prefix", "the key \(prefix):config is not a hash, so not Tidemark's",
+        .problem, "redis.prefix", "the key \(prefix):config is not a hash, so it is not Tidemark's",
         hint: "rename it, or choose another redis.prefix")
     }
     if message.hasPrefix("WRONGPASS") || message.hasPrefix("NOAUTH") || message.hasPrefix("ERR invalid password")
@@ -97,7 +97,7 @@ package struct RedisCheck: Sendable {
         hint: "grant it with ACL SETUSER; `tidemark check` names all that are missing")
     }
     if error.isRetryable {
-      // Most of them say themselves which server it is.
+      // Most of these messages name the server themselves.
       let text = message.contains(configuration.address) ? message : "can't reach \(configuration.address) (\(message))"
       return Finding(.unreachable, "redis", text, hint: error.hint ?? "start the server, or correct redis.url")
     }
@@ -107,7 +107,7 @@ package struct RedisCheck: Sendable {
   private func eviction(_ inspector: RedisPrefixClaim) async throws -> Finding {
     guard let policy = try await inspector.evictionPolicy() else {
       return Finding(
-        .warning, "redis.maxmemory-policy", "the server does not tell its eviction policy", hint: "make sure that it is noeviction")
+        .warning, "redis.maxmemory-policy", "the server does not report its eviction policy", hint: "make sure that it is noeviction")
     }
     guard policy.hasPrefix("allkeys") else { return Finding(.ok, "redis.maxmemory-policy", policy) }
     return Finding(
@@ -121,12 +121,12 @@ package struct RedisCheck: Sendable {
     if !persistence.appendOnly {
       findings.append(
         Finding(
-          .warning, "redis.appendonly", "the append-only file is off: a crash of Redis loses what no worker has read yet",
+          .warning, "redis.appendonly", "the append-only file is off: a crash of Redis loses entries that no worker has read yet",
           hint: "CONFIG SET appendonly yes"))
     }
     if persistence.lastAppendOnlyWriteSucceeded == false || persistence.lastSnapshotSucceeded == false {
       findings.append(
-        Finding(.warning, "redis.persistence", "the last write to disk failed", hint: "look at the server's log and its disk"))
+        Finding(.warning, "redis.persistence", "the last write to disk failed", hint: "check the server's log and its disk"))
     }
     return findings
   }
@@ -137,7 +137,7 @@ package struct RedisCheck: Sendable {
   }
 
   private func unread(_ keyspace: RedisKeyspace) async -> [Finding] {
-    // Without the right to SCAN a worker serves the built-in lanes all the same.
+    // A worker without the right to SCAN still serves the built-in lanes.
     guard let names = try? await keyspace.streams(matching: UnreadStreams.pattern(prefix)) else { return [] }
     return Self.unread(names, BuiltInLanes(prefix: prefix, partitions: partitions)) { name in patterns.contains { $0.matches(name) } }
   }

@@ -1,7 +1,7 @@
 internal import TidemarkCore
 internal import TidemarkRedis
 
-/// Looks whether the user may run what a worker runs, and names the rule that is missing.
+/// Checks that the user may run a worker's commands, and names the ACL rules that are missing.
 struct RedisRightsCheck: Sendable {
   private let configuration: RedisConfiguration
   private let prefix: String
@@ -9,8 +9,8 @@ struct RedisRightsCheck: Sendable {
   private let isTrimming: Bool
 
   /// - Parameters:
-  ///   - lanes: the names of all lanes that are configured, and patterns.
-  ///   - isTrimming: whether workers trim.
+  /// - lanes: the names and patterns of all configured lanes.
+  /// - isTrimming: whether workers trim.
   init(_ configuration: RedisConfiguration, prefix: String, lanes: [String], isTrimming: Bool) {
     self.configuration = configuration
     self.prefix = prefix
@@ -18,20 +18,20 @@ struct RedisRightsCheck: Sendable {
     self.isTrimming = isTrimming
   }
 
-  /// What a missing right means, the most important first.
+  /// The effects of missing rights, the most important first.
   private static let effects: [(purpose: RedisRight.Purpose, severity: Finding.Severity, effect: String)] = [
     (.work, .problem, "a worker can't do its work"),
     (.discovery, .problem, "the streams of a pattern can't be found"),
-    (.trimming, .risk, "streams are not trimmed, and fill Redis"),
-    (.publishing, .risk, "agents that wait for a durable mark are not told of it, nor are the ids of dead letters kept"),
-    (.mirroring, .warning, "no consumer group mirrors the cursors, so a stream that was made anew can look like the old one"),
-    (.raisingIDs, .warning, "after a rewind, ids may be given out again"),
-    (.doorbell, .warning, "changes in more than 64 lanes are found by the sweep, within a second"),
-    (.countingWorkers, .warning, "it is not known whether other workers are connected when the prefix is claimed"),
-    (.naming, .warning, "connections have no name in CLIENT LIST, by which workers know of each other when the prefix is claimed"),
+    (.trimming, .risk, "streams are not trimmed and fill Redis"),
+    (.publishing, .risk, "durable marks and the ids of dead letters are not published to agents"),
+    (.mirroring, .warning, "no consumer group mirrors the cursors, so a recreated stream may look like the old one"),
+    (.raisingIDs, .warning, "ids may be reused after a rewind"),
+    (.doorbell, .warning, "with more than 64 lanes, changes are found only by the sweep, within a second"),
+    (.countingWorkers, .warning, "a claim on the prefix can't tell whether other workers are connected"),
+    (.naming, .warning, "connections have no name in CLIENT LIST, so a claim on the prefix can't recognize workers"),
   ]
 
-  /// Throws ``RedisError`` where a server can't be asked.
+  /// Throws ``RedisError`` if a server can't be asked.
   func findings(over keyspace: RedisKeyspace) async throws -> [Finding] {
     let hasPatterns = lanes.contains { $0.contains { "*?[".contains($0) } }
     var purposes = Set(Self.effects.map(\.purpose))
@@ -44,7 +44,7 @@ struct RedisRightsCheck: Sendable {
     return Self.findings(of: refusals, user: configuration.username ?? "default", prefix: prefix)
   }
 
-  /// One line for each effect, with the rules that are missing.
+  /// Returns one finding for each effect, with the missing rules.
   static func findings(of refusals: [RedisRightsProbe.Refusal], user: String, prefix: String) -> [Finding] {
     effects.compactMap { purpose, severity, effect in
       let refusals = refusals.filter { $0.right.purpose == purpose }
@@ -56,7 +56,7 @@ struct RedisRightsCheck: Sendable {
       let text = parts.map { "\($0.0) \(shortened($0.1))" }.joined(separator: ", nor ")
       let rules =
         commands.map { "+\($0)" } + unique(keys.map { "~\(pattern($0, prefix))" }) + unique(channels.map { "&\(pattern($0, prefix))" })
-      // Whether there are more can't be told without it.
+      // Without this rule the check can't tell whether more rights are missing.
       let rest = commands.contains("eval") ? ", then check again" : ""
       return Finding(
         severity, "redis.acl", "the user \(user) may not \(text): \(effect)",
@@ -64,7 +64,7 @@ struct RedisRightsCheck: Sendable {
     }
   }
 
-  /// What a rule for a key or a channel says: all of the installation's are granted together.
+  /// Returns the pattern of a rule for a key or a channel: one rule grants all keys of the installation together.
   private static func pattern(_ name: String, _ prefix: String) -> String { name.hasPrefix("\(prefix):") ? "\(prefix):*" : name }
 
   private static func shortened(_ names: [String]) -> String {

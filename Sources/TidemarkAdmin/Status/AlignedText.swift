@@ -1,6 +1,6 @@
-/// Tables for a terminal.
+/// Formats tables for a terminal.
 enum AlignedText {
-  /// Columns as wide as their content, numbers to the right.
+  /// Returns lines with columns as wide as their content and numbers aligned to the right.
   static func lines(_ rows: [[String]], numeric: ClosedRange<Int>) -> [String] {
     let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
     return rows.map { row in

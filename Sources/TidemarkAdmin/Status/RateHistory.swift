@@ -1,16 +1,17 @@
 internal import TidemarkCore
 
-/// The last reports of one installation, to tell from them how fast its lanes move: `status --watch` looks every second, which says more of
-/// this moment than the ledger's checkpoints do.
+/// Keeps the last reports of an installation and computes the lanes' rates from them. `status --watch` makes a report every second, which
+/// shows the current rate better than the ledger's checkpoints.
 package struct RateHistory: Sendable {
-  /// Rates are those since the report before the last four, so that a worker that commits once a second does not make them jump.
+  /// The number of reports that are kept. Rates cover the time since the oldest of them, so that a worker that commits once per second does
+  /// not make them jump.
   private static let kept = 5
 
   private var reports: [(at: ContinuousClock.Instant, lanes: [String: LaneRate.Totals])] = []
 
   package init() {}
 
-  /// Replaces the rates of a report's lanes by those since the oldest report that is kept. A lane that was not in it keeps its own.
+  /// Replaces the rates of a report's lanes by the rates since the oldest report. A lane that was not in that report keeps its rate.
   package mutating func measure(_ report: inout StatusReport, at now: ContinuousClock.Instant) {
     if let oldest = reports.first {
       let seconds = oldest.at.duration(to: now).seconds

@@ -2,25 +2,26 @@ package import TidemarkCore
 package import TidemarkEngine
 package import TidemarkPostgres
 
-/// Puts the status together, with or without a worker: from the ledger, and the lag from Redis.
+/// Assembles the status from the ledger and the lag from Redis, with or without a worker.
 package struct StatusReader: Sendable {
   private let sink: PostgresSink
   private let source: any LaneSource
   private let sql: StatusSQL
   private let leaseTTL: Duration
   private let settings: @Sendable () -> [String: StatusReport.Setting]
-  /// Looking for them goes through all keys of Redis: not with each report.
+  /// The streams that no lane reads. Finding them scans all keys of Redis, so the result is cached.
   private let streams: Cached<[String]?>
   private let builtIn: BuiltInLanes?
   private let namedLanes: @Sendable () -> [String]
-  /// Streams that match a pattern of the configuration; nil where they could not be looked for. As costly to find.
+  /// The streams that match a pattern of the configuration; nil if they could not be searched for. Finding them is equally expensive.
   private let matchingStreams: Cached<Set<String>?>
 
   /// - Parameters:
-  ///   - source: not the one that a worker reads with: the report reads an entry of each lane that is behind, and would wait for it.
-  ///   - namedLanes: the lanes that the configuration names, which may not be registered yet; asked for each report, as `settings` is, since
-  ///     a reload changes both. It changes the `patterns`, too: their streams may not be registered either and are looked for once a minute: a
-  ///     worker registers them within `discover`, so that only those are left that no worker can register.
+  /// - source: must not be the source that a worker reads with, because the report reads an entry of each lane with a lag and would wait
+  ///   for the worker's reads.
+  /// - namedLanes: returns the lanes that the configuration names, which may not be registered yet. It is called for each report, as
+  ///   `settings` and `patterns` are, because a reload changes all three. Streams of patterns may not be registered yet, too; they are
+  ///   searched for once a minute. A worker registers them within `discover`, so only those remain that no worker can register.
   /// - Throws: ``PostgresError`` for a schema name that can't be quoted.
   package init(
     sink: PostgresSink, source: any LaneSource, schema: String, leaseTTL: Duration, builtIn: BuiltInLanes? = nil,
@@ -48,10 +49,10 @@ package struct StatusReader: Sendable {
     sql = try StatusSQL(schema: schema)
   }
 
-  /// The report of all lanes.
+  /// Returns the report of all lanes.
   ///
-  /// - Parameter worker: what a worker knows of the lanes that it owns, which is newer than what the ledger was told.
-  /// - Throws: ``SinkError`` when Postgres can't be asked. Redis' absence is no error: the lag is then null.
+  /// - Parameter worker: a worker's status of its own lanes, which is newer than the ledger.
+  /// - Throws: ``SinkError`` if Postgres can't be reached. An unreachable Redis is not an error: the lag is then null.
   package func read(overlaying worker: WorkerStatus? = nil) async throws -> StatusReport {
     let result = try await sink.query(sql.lanes)
     let records = LaneRecord.all(of: result)
@@ -71,7 +72,7 @@ package struct StatusReader: Sendable {
       let lag = lags[lanes[index].lane]
       lanes[index].lagEntries = lag?.entries
       lanes[index].lagSeconds = lag?.seconds
-      // The ledger does not tell the two apart.
+      // The ledger does not distinguish the two states.
       if lanes[index].state == LaneState.reading.rawValue, lag?.entries == 0 { lanes[index].state = LaneState.idle.rawValue }
       if let known = ours[lanes[index].lane], known.record.fence == lanes[index].fence { lanes[index].overlay(known) }
     }
@@ -92,19 +93,19 @@ package struct StatusReader: Sendable {
       })
   }
 
-  /// Nil where the keys could not be gone through in time.
+  /// Returns the streams that no lane reads; nil if the scan did not finish in time.
   private func unreadStreams(besides lanes: Set<String>) async -> [String]? {
     guard let builtIn, case let names?? = await streams.value(within: .seconds(2)) else { return nil }
     return UnreadStreams.of(names, builtIn) { lanes.contains($0) }
   }
 
-  /// None where the keys could not be gone through in time.
+  /// Returns the streams of patterns that have no lane yet; empty if the scan did not finish in time.
   private func streamsOfPatterns(besides named: [String]) async -> [String] {
     guard case let names?? = await matchingStreams.value(within: .seconds(2)) else { return [] }
     return names.subtracting(named).sorted()
   }
 
-  /// What a worker knows by itself, while Postgres is away; nil where it does not answer either.
+  /// Returns the report from a worker's own memory while Postgres is unreachable; without lanes if the worker does not answer either.
   package func remembered(_ worker: WorkerStatus?, by identity: WorkerIdentity, postgresError: String) -> StatusReport {
     let lanes = (worker?.lanes ?? []).map { status in
       var lane = StatusReport.Lane(status.record, state: "", since: nil, lastError: nil, hint: nil, deadLettersOpen: nil, gapsOpen: nil)
@@ -119,7 +120,7 @@ package struct StatusReader: Sendable {
       redis: .init(isUp: worker.map { $0.redisError == nil } ?? false, error: worker.map(\.redisError) ?? "the worker does not answer"))
   }
 
-  /// Why Redis does not answer, asked where there is no lane yet whose lag would tell; nil where it answers.
+  /// Returns the error of a Redis that does not answer; nil if it answers. Needed when there is no lane yet whose lag would show the error.
   private func silence() async -> String? {
     do {
       _ = try await source.currentMilliseconds(beside: "")
@@ -129,7 +130,7 @@ package struct StatusReader: Sendable {
     }
   }
 
-  /// Lag by lane, and why it is not known where it isn't.
+  /// Returns the lag by lane, and the error for lanes whose lag is unknown.
   private func lag(of records: [LaneRecord]) async -> ([String: LaneLag], String?) {
     do {
       let servers = try await source.byServer(records, lane: \.name)
@@ -159,14 +160,15 @@ package struct StatusReader: Sendable {
         case .deferred: break
         }
       }
-      // Of those that are left out others are still worth knowing.
+      // The known lags are still useful without the lanes that failed.
       return (lags, lags.isEmpty ? refusal : nil)
     } catch {
       return ([:], "\(error)")
     }
   }
 
-  /// What Redis says of streams and of the first entry behind each position; of the counters alone where this user may not read entries.
+  /// Returns Redis' observations of streams and of the first entry after each position; only the counters if this user may not read
+  /// entries.
   private func observe(_ lanes: [(name: String, after: EntryID)]) async throws -> [StreamObservation] {
     func ask(_ question: ExpectedStream.Question) async throws -> [StreamObservation] {
       try await source.inspect(
@@ -183,7 +185,7 @@ package struct StatusReader: Sendable {
     }
   }
 
-  /// Those of these lanes that have a stream, or can't be looked at.
+  /// Returns reports for those of these lanes that have a stream, or that can't be read.
   private func unregistered(_ names: [String]) async -> [StatusReport.Lane] {
     do {
       var lanes: [StatusReport.Lane] = []

@@ -2,14 +2,14 @@ internal import Foundation
 internal import TidemarkCore
 
 extension StatusReport {
-  /// One JSON object, keys in order.
+  /// Returns one JSON object with sorted keys.
   package func json(pretty: Bool = false) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
     return ForeignText.json(String(decoding: try encoder.encode(self), as: UTF8.self))
   }
 
-  /// The moment, as reports write it.
+  /// Returns the current time in the format of reports.
   static func now() -> String {
     Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
   }

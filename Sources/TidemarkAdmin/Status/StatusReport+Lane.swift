@@ -1,21 +1,21 @@
 extension StatusReport {
-  /// A lane. Text fields hold what the contract names; times are ISO 8601 in UTC.
+  /// A lane in a status report. Its members have the names of the public JSON; times are in ISO 8601 in UTC.
   package struct Lane: Sendable, Equatable, Codable {
     package var lane: String
     package var state: String
-    /// Since when it is in this state.
+    /// The time since which the lane has been in this state.
     package var since: String?
     package var lastError: String?
     package var hint: String?
     /// The cursor: the last entry whose outcome is committed.
     package var entryID: String
     package var incarnation: Int64
-    /// The worker that holds the lease of the lane's shard; null where none does.
+    /// The worker that holds the lease of the lane's shard; null if there is none.
     package var owner: String?
     package var fence: Int64
     package var lagEntries: Int64?
     package var lagSeconds: Double?
-    /// Null where the lane has no checkpoint yet that its counts could be compared with.
+    /// The entries read per second; null if the lane has no checkpoint to compare its counts with.
     package var readPerSecond: Double?
     package var appliedPerSecond: Double?
     package var read: Int
@@ -26,13 +26,13 @@ extension StatusReport {
     package var skipped: Int
     package var deadLetters: Int
     package var deadLettersOpen: Int?
-    /// Gaps that nobody has acknowledged.
+    /// The gaps that are not acknowledged.
     package var gapsOpen: Int?
     package var missing: Int
     package var baseline: Int
     package var reread: Int
     package var misrouted: Int
-    /// By how much the accounting does not add up; anything but 0 is an error of Tidemark's.
+    /// The error of the accounting. Any value other than 0 is a bug of Tidemark.
     package var accountingError: Int
 
     package enum CodingKeys: String, CodingKey, CaseIterable {
@@ -53,7 +53,7 @@ extension StatusReport {
       case accountingError = "accounting_error"
     }
 
-    // The compiler's own would leave out what is nil.
+    // The synthesized encoder would leave out nil values.
     package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(lane, forKey: .lane)

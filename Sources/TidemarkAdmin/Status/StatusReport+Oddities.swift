@@ -14,7 +14,7 @@ extension StatusReport {
       nearest = UnknownTypes.nearest(to: type)
     }
 
-    // The compiler's own would leave out what is nil.
+    // The synthesized encoder would leave out nil values.
     package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(type, forKey: .type)
@@ -23,7 +23,7 @@ extension StatusReport {
     }
   }
 
-  /// What producers probably did not mean, one line each.
+  /// Returns one line for each probable mistake of a producer.
   func oddities() -> [String] {
     var lines: [String] = []
     if let unreadStreams, !unreadStreams.isEmpty {

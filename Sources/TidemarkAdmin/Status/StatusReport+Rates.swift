@@ -10,10 +10,10 @@ extension StatusReport.Lane {
 }
 
 extension StatusReport {
-  /// Entries read a second, of all lanes whose rate is known; nil where none is.
+  /// The entries read per second, of all lanes whose rate is known; nil if no rate is known.
   var readPerSecond: Double? { Self.sum(lanes.map(\.readPerSecond)) }
 
-  /// Entries applied a second, of all lanes whose rate is known; nil where none is.
+  /// The entries applied per second, of all lanes whose rate is known; nil if no rate is known.
   var appliedPerSecond: Double? { Self.sum(lanes.map(\.appliedPerSecond)) }
 
   private static func sum(_ rates: [Double?]) -> Double? {

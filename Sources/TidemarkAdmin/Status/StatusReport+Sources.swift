@@ -2,7 +2,7 @@ internal import TidemarkCore
 internal import TidemarkEngine
 internal import TidemarkPostgres
 
-// Where the parts of a report come from: a row of the ledger, a worker's memory.
+// Builds the parts of a report from rows of the ledger and from a worker's memory.
 
 extension StatusReport.Lane {
   init(
@@ -18,23 +18,23 @@ extension StatusReport.Lane {
       misrouted: record.totals.misrouted, accountingError: record.accountingError)
   }
 
-  /// A lane that the configuration names and that no worker has registered yet. All that its stream holds waits.
+  /// Creates the report of a lane that the configuration names and that no worker has registered yet. Its lag is all entries of its stream.
   init(unregistered lane: String, lag: LaneLag?, error: String?) {
     let record = LaneRecord(
       laneID: 0, name: lane, shard: 0, fence: 0, incarnation: 1, cursor: LaneCursor(position: .zero, appliedNo: 0, seal: []), ordinal: 0,
       baseline: 0, owner: nil)
     self.init(
-      record, state: LaneState.unowned.rawValue, since: nil, lastError: error ?? "no worker has taken it up yet",
-      hint: "start a worker with `tidemark run`; the log of one that runs says why it does not take the lane up", deadLettersOpen: 0,
+      record, state: LaneState.unowned.rawValue, since: nil, lastError: error ?? "no worker has acquired the lane yet",
+      hint: "start a worker with `tidemark run`; the log of a running worker says why it does not acquire the lane", deadLettersOpen: 0,
       gapsOpen: 0)
     lagEntries = lag?.entries
     lagSeconds = lag?.seconds
     set(.zero)
   }
 
-  /// What the owner knows and the ledger may not have been told yet.
+  /// Overlays the owner's values, which may be newer than the ledger.
   mutating func overlay(_ status: LaneStatus) {
-    // Since when is only known of the state that the ledger was told.
+    // The time of the last state change is known only for the state in the ledger.
     if state != status.state.rawValue { since = nil }
     state = status.state.rawValue
     lastError = status.lastError
@@ -46,7 +46,7 @@ extension StatusReport.Lane {
 }
 
 extension LaneRate {
-  /// That of a lane as the ledger has it, see ``StatusSQL/lanes``.
+  /// Creates the rate of a lane from its row in the ledger, see ``StatusSQL/lanes``.
   init?(of record: LaneRecord, _ result: PostgresResult, row: Int) {
     func count(_ column: String) -> Int? { result.int64(row, column).map { Int($0) } }
     let now = Totals(incarnation: record.incarnation, read: record.totals.read, applied: record.totals.applied)

@@ -1,5 +1,5 @@
 extension StatusReport {
-  /// A running worker, or one that ended without a word.
+  /// A running worker, or one that has died.
   package struct Worker: Sendable, Equatable, Codable {
     package var worker: String
     package var host: String?
@@ -7,9 +7,9 @@ extension StatusReport {
     package var version: String?
     package var startedAt: String?
     package var seenAt: String?
-    /// Whether it was seen within the lease's time to live.
+    /// Whether the worker was seen within the lease's time to live.
     package var isAlive: Bool?
-    /// Shards that it holds a live lease of.
+    /// The number of shards for which the worker holds a live lease.
     package var shards: Int?
     package var lanes: Int?
     /// Settings that it read and that wait for its restart, each with what is in force.
@@ -24,7 +24,7 @@ extension StatusReport {
       case notInForce = "not_in_force"
     }
 
-    // The compiler's own would leave out what is nil.
+    // The synthesized encoder would leave out nil values.
     package func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: CodingKeys.self)
       try container.encode(worker, forKey: .worker)

@@ -1,19 +1,19 @@
 package import TidemarkConfiguration
 internal import TidemarkCore
 
-/// What `tidemark status --json` and `/api/status` say. What is not known is null, and written as null.
+/// The content of `tidemark status --json` and `/api/status`. Unknown values are null and written as null.
 package struct StatusReport: Sendable, Equatable, Codable {
   package var lanes: [Lane]
   package var workers: [Worker]
   /// Every setting by its key, with passwords redacted.
   package var settings: [String: Setting]
-  /// When this was put together: ISO 8601, UTC, by this machine's clock.
+  /// The time of the report by this machine's clock, in ISO 8601 in UTC.
   package var at: String
   package var postgres: Server
   package var redis: Server
-  /// Streams below the prefix that no lane reads; null where Redis did not tell in time.
+  /// The streams below the prefix that no lane reads; null if Redis did not answer in time.
   package var unreadStreams: [String]?
-  /// Types that entries had and the catalog does not know.
+  /// The types of entries that the catalog does not know.
   package var unknownTypes: [UnknownType] = []
 
   package enum CodingKeys: String, CodingKey {
@@ -22,16 +22,16 @@ package struct StatusReport: Sendable, Equatable, Codable {
     case unknownTypes = "unknown_types"
   }
 
-  /// What follows from the lanes: written, not read.
+  /// The totals of the lanes, which are written but not read.
   private enum TotalKeys: String, CodingKey {
     case readPerSecond = "read_per_second"
     case appliedPerSecond = "applied_per_second"
   }
 
-  /// Whether a server could be asked for this report.
+  /// Whether a server could be reached for this report.
   package struct Server: Sendable, Equatable, Codable {
     package var isUp: Bool
-    /// Why not.
+    /// The error; nil if the server could be reached.
     package var error: String?
 
     package init(isUp: Bool, error: String? = nil) {
@@ -41,7 +41,7 @@ package struct StatusReport: Sendable, Equatable, Codable {
   }
 
   package struct Setting: Sendable, Equatable, Codable {
-    /// Null where it is unset.
+    /// The value; null if it is unset.
     package var value: String?
     package var source: String
 
@@ -67,7 +67,7 @@ package struct StatusReport: Sendable, Equatable, Codable {
 }
 
 extension StatusReport {
-  // The compiler's own would leave out what is nil.
+  // The synthesized encoder would leave out nil values.
   package func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     var totals = encoder.container(keyedBy: TotalKeys.self)
@@ -83,7 +83,7 @@ extension StatusReport {
     try container.encode(unknownTypes, forKey: .unknownTypes)
   }
 
-  /// Dead letters and gaps that nobody has dealt with, as `3 open dead letters, 1 gap`; nil where there are none, or none are known.
+  /// The open dead letters and unacknowledged gaps, as `3 open dead letters, 1 gap`; nil if there are none, or none are known.
   var openProblems: String? {
     func counted(_ count: Int, _ one: String, _ many: String) -> String? { count == 0 ? nil : "\(count) \(count == 1 ? one : many)" }
     let parts = [
@@ -93,9 +93,9 @@ extension StatusReport {
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }
 
-  /// The lag of the installation; nil where that of a lane is not known, or not which lanes there are.
+  /// Returns the lag of the installation; nil if the lag of a lane or the list of lanes is unknown.
   ///
-  /// - Parameter isConfigured: whether a lane still is one: of others nothing is read any more, whatever the ledger knows of them.
+  /// - Parameter isConfigured: whether a lane is still configured. Other lanes are not read any more and don't count.
   func lag(_ isConfigured: (String) -> Bool = { _ in true }) -> LaneLag {
     guard postgres.isUp else { return LaneLag(entries: nil, seconds: nil) }
     let lanes = self.lanes.filter { isConfigured($0.lane) }
@@ -104,7 +104,7 @@ extension StatusReport {
       entries: entries.count == lanes.count ? entries.reduce(0, +) : nil, seconds: seconds.count == lanes.count ? seconds.max() ?? 0 : nil)
   }
 
-  /// Every setting and where it comes from.
+  /// Returns every setting and its source.
   package static func settings(of configuration: LoadedConfiguration) -> [String: Setting] {
     Dictionary(configuration.settings.map { ($0.key, Setting(value: $0.value, source: $0.source)) }) { first, _ in first }
   }

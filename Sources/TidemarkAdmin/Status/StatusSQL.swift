@@ -1,6 +1,6 @@
 internal import TidemarkPostgres
 
-/// What the status asks of Postgres.
+/// The queries of the status.
 struct StatusSQL: Sendable {
   let lanes: String
   let workers: String
@@ -11,8 +11,9 @@ struct StatusSQL: Sendable {
   init(schema name: String) throws {
     let schema = try PostgresIdentifier.quoted(name)
     func time(_ expression: String) -> String { "to_char(\(expression) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')" }
-    // Two seconds are enough to tell a rate from; a newer checkpoint would make it jump. now() and not clock_timestamp(), by which no index is searched.
-    // A lane is only as owned as the lease of its shard is live: of a worker that died, its row still tells the last words.
+    // Two seconds are enough to compute a rate; a newer checkpoint would make it jump. The query uses now(), because an index is not used
+    // for clock_timestamp(). A lane has an owner only while the lease of its shard is live: the row of a dead worker still shows its last
+    // state.
     lanes = """
       SELECT l.lane_id, l.lane, l.shard, l.fence, l.incarnation, l.entry_ms, l.entry_no, l.applied_no, l.seal, l.ordinal, l.baseline,
              l.read_total, l.applied_total, l.duplicates_total, l.divergent_total, l.ephemeral_total, l.skipped_total,
@@ -34,7 +35,7 @@ struct StatusSQL: Sendable {
        ORDER BY length(l.lane), l.lane
       """
     unknownTypes = "SELECT type, entries FROM \(schema).unknown_types ORDER BY entries DESC, type LIMIT 100"
-    // Of a lane without a lease that anybody holds, since when that is; by Postgres' clock.
+    // For a lane without a live lease, the time since which it has had none, by Postgres' clock.
     unowned = """
       SELECT l.lane, count(*) OVER () AS lanes
         FROM \(schema).lanes l LEFT JOIN \(schema).leases s USING (shard)

@@ -1,7 +1,7 @@
 internal import TidemarkConfiguration
 internal import TidemarkCore
 
-/// The status for a terminal: aligned columns, then totals, workers, accounting, settings, and what is wrong.
+/// The status for a terminal: aligned columns, then totals, workers, accounting, settings, and problems.
 package struct StatusTable {
   private let report: StatusReport
 
@@ -9,15 +9,16 @@ package struct StatusTable {
     self.report = report
   }
 
-  /// Lines without a line feed at the end.
+  /// Returns the lines without a line feed at the end.
   ///
   /// - Parameters:
-  ///   - height: the lines of the terminal; nil where there is none. Settings that would push the head off the screen are only counted.
-  ///   - isRepeated: it is printed anew again and again. Lanes that don't fit are left out, those with the least lag first.
+  /// - height: the lines of the terminal; nil if there is none. Settings that would push the head off the screen are only counted.
+  /// - isRepeated: whether the table is refreshed repeatedly. Lanes that don't fit are then left out, those with the least lag first.
   package func render(height: Int? = nil, isRepeated: Bool = false) -> String {
     let problems = open() + problems() + report.oddities() + pendingSettings()
     let others = [workers(), accounting(), problems].filter { !$0.isEmpty }
-    // The titles, the totals, the line of lanes that are left out, the empty lines between the blocks, and the line of the cursor.
+    // This counts the titles, the totals, the line about lanes that are left out, the empty lines between the blocks, and the cursor's
+    // line.
     let rest = servers().count + others.reduce(0) { $0 + $1.count + 1 } + 4
     var settings = settings()
     if let height, rest + report.lanes.count + settings.count + 1 > height { settings = countedSettings() }
@@ -28,11 +29,11 @@ package struct StatusTable {
 
   private func servers() -> [String] {
     [("Postgres", report.postgres), ("Redis", report.redis)].compactMap { name, server in
-      server.isUp ? nil : "\(name) is away: \(ForeignText.line(server.error ?? "no answer"))"
+      server.isUp ? nil : "\(name) is unreachable: \(ForeignText.line(server.error ?? "no answer"))"
     }
   }
 
-  /// What waits for a person although everything flows.
+  /// Returns the lines about dead letters and gaps that wait for a person.
   private func open() -> [String] {
     report.openProblems.map { ["\($0): see `tidemark dead-letters list` and `tidemark lanes list`"] } ?? []
   }
@@ -54,7 +55,7 @@ package struct StatusTable {
     return lines
   }
 
-  /// The lanes in the order of the report; where not all of them fit, those that are behind most.
+  /// Returns the lanes in the order of the report; if not all of them fit, those with the most lag.
   private func shown(most: Int?) -> [StatusReport.Lane] {
     guard let most, report.lanes.count > most else { return report.lanes }
     func weight(_ lane: StatusReport.Lane) -> (Int, Int64) { (lane.lastError == nil ? 0 : 1, lane.lagEntries ?? 0) }
@@ -62,7 +63,7 @@ package struct StatusTable {
     return first.sorted().map { report.lanes[$0] }
   }
 
-  /// The number of the worker below, or the name of one that is not listed.
+  /// Returns the worker's number in the list below, or its name if it is not listed.
   private func owner(_ lane: StatusReport.Lane) -> String {
     guard let owner = lane.owner else { return "-" }
     return report.workers.firstIndex { $0.worker == owner }.map { "\($0 + 1)" } ?? ForeignText.line(owner)
@@ -82,7 +83,7 @@ package struct StatusTable {
   }
 
   private func workers() -> [String] {
-    guard !report.workers.isEmpty else { return report.postgres.isUp ? ["No worker is running: `tidemark run` starts one."] : [] }
+    guard !report.workers.isEmpty else { return report.postgres.isUp ? ["No worker is running: start one with `tidemark run`."] : [] }
     let rows = report.workers.enumerated().map { place, worker in
       [
         "\(place + 1)", ForeignText.line(worker.worker), Self.number(worker.shards.map { Int64($0) }),
@@ -93,7 +94,7 @@ package struct StatusTable {
     return AlignedText.lines([["", "WORKER", "SHARDS", "LANES", "VERSION", "SEEN", ""]] + rows, numeric: 2...3)
   }
 
-  /// Both sides of the equation that the contract names, of all lanes.
+  /// Returns both sides of the accounting's equation, summed over all lanes.
   private func accounting() -> [String] {
     guard !report.lanes.isEmpty else { return [] }
     func sum(_ count: KeyPath<StatusReport.Lane, Int>) -> Int { report.lanes.reduce(0) { $0 + $1[keyPath: count] } }
@@ -112,7 +113,7 @@ package struct StatusTable {
     report.settings.filter { $0.value.source != SettingSource.standard.description }.sorted { $0.key < $1.key }
   }
 
-  /// Those that are not at their defaults.
+  /// Returns the settings that differ from their defaults.
   private func settings() -> [String] {
     let rows = ownSettings.map { [$0.key, ForeignText.line($0.value.value ?? "-"), ForeignText.line($0.value.source)] }
     let others = report.settings.count - rows.count
@@ -133,7 +134,7 @@ package struct StatusTable {
     ["\(ownSettings.count) settings are not at their defaults: `tidemark status --json` lists them"]
   }
 
-  /// What lanes say, each text once; not what is said of a server already.
+  /// Returns the lanes' errors, each text once, without those of a server that are shown already.
   private func problems() -> [String] {
     var lanes: [(text: String, names: [String])] = []
     for lane in report.lanes {
@@ -143,7 +144,7 @@ package struct StatusTable {
         if let hint = lane.hint { parts.append(ForeignText.line(hint)) }
       }
       if lane.accountingError != 0 {
-        parts.append("the accounting is off by \(lane.accountingError): please report it, with the output of `tidemark status --json`")
+        parts.append("the accounting is off by \(lane.accountingError): please report this with the output of `tidemark status --json`")
       }
       guard !parts.isEmpty else { continue }
       let text = parts.joined(separator: "; ")
@@ -159,9 +160,9 @@ package struct StatusTable {
     }
   }
 
-  // How cells are written
+  // Formats of cells.
 
-  /// In four letters, since lanes and cursors leave no more of a line: 0.4, 812, 9.1k, 45k, 1.2M.
+  /// Returns a rate in at most four characters, because lanes and cursors leave no more space: 0.4, 812, 9.1k, 45k, 1.2M.
   static func rate(_ value: Double?) -> String {
     guard let value else { return "?" }
     if value > 0, value < 0.05 { return "<0.1" }
@@ -180,7 +181,7 @@ package struct StatusTable {
 
   private static func number(_ value: Int64?) -> String { value.map { String($0) } ?? "?" }
 
-  /// With as many digits as anybody reads.
+  /// Returns seconds with as many digits as are useful.
   static func seconds(_ value: Double?) -> String {
     guard let value else { return "?" }
     if value == 0 || value >= 99.95 { return String(Int64(value.rounded())) }

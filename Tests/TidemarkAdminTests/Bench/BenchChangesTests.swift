@@ -5,7 +5,7 @@ import TidemarkRedis
 
 @testable import TidemarkAdmin
 
-/// The load: what the performance goals name, and the same each time.
+/// The load has the mix of the performance goals and is identical in each run.
 @Suite struct BenchChangesTests {
   private static let lanes = BuiltInLanes(prefix: "b", partitions: 16)
 
@@ -38,7 +38,7 @@ import TidemarkRedis
     #expect(abs(share("tool.finished") - 0.125) < 0.02)
     #expect(changes.messages == types.count { $0 == "message.appended" })
     #expect(Set(types).count == 7)
-    // The sparse five percent have no long text.
+    // The five percent of small changes have no long text.
     #expect((300...340).contains(changes.bytes / 20_000))
   }
 
@@ -73,7 +73,7 @@ import TidemarkRedis
   }
 }
 
-/// What a JSON parser says of a text.
+/// Parses a text with a JSON parser.
 private enum JSONText {
   static func check(_ text: String) throws { _ = try JSONSerialization.jsonObject(with: Data(text.utf8)) }
 }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import TidemarkAdmin
 
-/// What a benchmark tells of its figures.
+/// The report computes ratios, medians and spreads from its figures.
 @Suite struct BenchReportTests {
   private static func lag(_ p50: Double, _ p99: Double) -> LagSummary {
     LagSummary(count: 10, p50Microseconds: p50, p90Microseconds: p50, p99Microseconds: p99, maxMicroseconds: p99)
@@ -51,7 +51,7 @@ import Testing
     #expect(drain.workerCPUMicrosecondsPerChange == 10)
     #expect(drain.workerCPUMicrosecondsPerRow == 5)
     let lag = try #require(Self.report().lags.first)
-    // Both in median round trips.
+    // Both percentiles are given in median round trips.
     #expect(lag.p50InRoundTrips == 3)
     #expect(lag.p99InRoundTrips == 10)
   }
@@ -76,7 +76,7 @@ import Testing
     #expect(report.drains.map(\.ofLimit) == [0.5])
     #expect(report.spread(of: .mix) == Spread([1, 0.25, 0.5]))
     #expect(report.lags.map(\.lag.p99Microseconds) == [2_000])
-    // The knee is that of the medians.
+    // The knee is computed from the medians.
     #expect(report.sweep?.points.map(\.changesPerSecond) == [20_000, 40_000])
     let table = BenchTable(report).render()
     #expect(table.contains("0.50 (0.25-1.00)"))

@@ -3,7 +3,7 @@ import TidemarkCore
 
 @testable import TidemarkAdmin
 
-/// Lag is counted from the moment a change was meant for to the first mark that covers it.
+/// Lag is counted from a change's scheduled time to the first mark that covers it.
 @Suite struct DurabilityLedgerTests {
   private let start = ContinuousClock.now
 
@@ -16,7 +16,7 @@ import TidemarkCore
     #expect(ledger.durable(lane: 0, id: EntryID(ms: 5, no: 2), at: at(10)) == [.milliseconds(9), .milliseconds(8)])
     #expect(ledger.outstanding == 2)
     #expect(ledger.lastDurable == at(10))
-    // The same again, or an older one, settles nothing.
+    // A repeated mark or an older one covers no further entry.
     #expect(ledger.durable(lane: 0, id: EntryID(ms: 5, no: 1), at: at(11)) == [])
     #expect(ledger.lastDurable == at(10))
     #expect(ledger.durable(lane: 1, id: EntryID(ms: 9, no: 0), at: at(12)) == [.milliseconds(12)])
@@ -28,7 +28,7 @@ import TidemarkCore
     var ledger = DurabilityLedger(lanes: 1)
     #expect(ledger.durable(lane: 0, id: EntryID(ms: 1, no: 0), at: at(5)) == [])
     #expect(ledger.durable(lane: 0, id: EntryID(ms: 3, no: 0), at: at(7)) == [])
-    // Each is settled by the first mark that covers it, not by the latest.
+    // Each entry is covered by its first mark, not by the latest.
     #expect(ledger.sent(lane: 0, id: EntryID(ms: 1, no: 0), intended: at(1)) == .milliseconds(4))
     #expect(ledger.sent(lane: 0, id: EntryID(ms: 2, no: 0), intended: at(1)) == .milliseconds(6))
     #expect(ledger.sent(lane: 0, id: EntryID(ms: 3, no: 0), intended: at(1)) == .milliseconds(6))
@@ -40,7 +40,7 @@ import TidemarkCore
   @Test func aStallShowsInEveryChangeThatItHeldUp() throws {
     var histogram = LagHistogram()
     var ledger = DurabilityLedger(lanes: 1)
-    // One change a millisecond; nothing is committed for the second half of a second.
+    // One change is sent each millisecond, and nothing is committed in the second half of a second.
     for number in 0..<1_000 {
       let (id, moment) = (EntryID(ms: UInt64(number + 1), no: 0), at(number))
       _ = ledger.sent(lane: 0, id: id, intended: moment)

@@ -16,7 +16,7 @@ import Testing
 
   @Test func aStallDoesNotMoveWhatComesAfterIt() {
     let schedule = OpenLoop(rate: 1_000, start: .now)
-    // A second in which nothing could be sent: all of it is due, each change from its own moment.
+    // After a second in which nothing could be sent, all of its changes are due, each from its own time.
     #expect(schedule.due(at: schedule.start + .seconds(1)) == 1_001)
     #expect(schedule.intended(500) == schedule.start + .milliseconds(500))
   }

@@ -21,7 +21,7 @@ import Testing
     let svg = try Self.chart([100, 500, 1_000, 2_000, 5_000, 10_000, 20_000])
     #expect(XMLParser(data: Data(svg.utf8)).parse())
     #expect(svg.contains("batch.max_entries, entries"))
-    #expect(svg.contains("changes a second"))
+    #expect(svg.contains("changes per second"))
     #expect(svg.contains("milliseconds"))
     #expect(svg.contains(">knee: 2,000<"))
     #expect(svg.contains("prefers-color-scheme: dark"))
@@ -48,7 +48,7 @@ import Testing
     #expect(scale.ticks.map { NumberText.decimal($0, 1) } == ["0.5", "1.0", "2.0", "5.0", "10.0", "20.0"])
     #expect(scale.position(of: 0.5) == 0)
     #expect(abs(scale.position(of: 20) - 100) < 1e-9)
-    // Values that are all the same still have room.
+    // Equal values still get space on the axis.
     #expect(ChartScale.logarithmic([2, 2], from: 0, to: 1).ticks.count > 1)
   }
 }

@@ -4,21 +4,21 @@ import TidemarkTestKit
 
 @testable import TidemarkAdmin
 
-/// What a server answered, byte for byte.
+/// A server's answer, byte for byte.
 struct HTTPExchange {
   var status: Int
-  /// Names in lower case.
+  /// The headers with their names in lower case.
   var headers: [String: String]
   var body: String
 
-  /// Sends a request over a connection of its own. Written by hand since no client lets a test send any Host that it likes.
+  /// Sends a request over its own connection. It is written by hand, because no HTTP client lets a test send an arbitrary Host header.
   static func send(_ method: String, _ path: String, port: Int, headers: [String: String] = [:]) async throws -> HTTPExchange {
     var lines = ["\(method) \(path) HTTP/1.1", "Connection: close"]
     for (name, value) in headers.merging(["Host": "localhost:\(port)"], uniquingKeysWith: { given, _ in given }) where !value.isEmpty {
       lines.append("\(name): \(value)")
     }
     let text = lines.joined(separator: "\r\n") + "\r\n\r\n"
-    // On a thread that may block: the server answers on those of the tasks.
+    // The exchange runs on a thread that may block, because the server answers on the threads of the tasks.
     let answer = try await withCheckedThrowingContinuation { continuation in
       DispatchQueue.global().async { continuation.resume(with: Result { try exchange(Array(text.utf8), port: port) }) }
     }
@@ -39,7 +39,7 @@ struct HTTPExchange {
     return String(decoding: rest(of: socket), as: UTF8.self)
   }
 
-  /// All that comes until the server closes the connection; nothing more after half a minute of silence.
+  /// Returns all bytes until the server closes the connection or is silent for half a minute.
   static func rest(of socket: Int32) -> [UInt8] {
     var answer: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 65_536)
@@ -47,14 +47,14 @@ struct HTTPExchange {
     return answer
   }
 
-  /// Whether the server closed the connection, rather than that nothing came for half a minute.
+  /// Returns whether the server has closed the connection; false after half a minute without bytes.
   static func isClosed(_ socket: Int32) -> Bool {
     var byte: UInt8 = 0
     let count = recv(socket, &byte, 1, 0)
     return count == 0 || (count < 0 && errno == ECONNRESET)
   }
 
-  /// A socket over which these bytes were sent.
+  /// Returns a socket over which these bytes were sent.
   static func open(_ request: [UInt8], port: Int, receiveBuffer: Int32? = nil) throws -> Int32 {
     let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard socket >= 0 else { throw POSIXError(.EMFILE) }
@@ -77,7 +77,7 @@ struct HTTPExchange {
   }
 }
 
-/// Runs `body` with a server on a free loopback port, which ends with it.
+/// Runs `body` with a server on a free loopback port; the server ends with `body`.
 func withAdminServer(
   _ source: any AdminSource = SampleSource(), token: String? = nil, tls: AdminSettings.TLS? = nil, limits: ConnectionLimits = .init(),
   _ body: @Sendable (_ port: Int) async throws -> Void
@@ -92,7 +92,7 @@ func withAdminServer(
     let port = await urls.first { _ in true }.flatMap { URL(string: $0)?.port } ?? 0
     try await body(port)
     group.cancelAll()
-    // Cancelled, it may say so.
+    // The cancelled server may throw.
     while let result = await group.nextResult() { _ = result }
   }
 }

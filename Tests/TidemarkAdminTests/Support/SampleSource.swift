@@ -1,6 +1,6 @@
 @testable import TidemarkAdmin
 
-/// Says what it is told to say.
+/// A source that returns the given values.
 struct SampleSource: AdminSource {
   var report = TidemarkAdminTests.report([lane("tidemark:{0}:changes", read: 7)])
   var reasons: [String] = []

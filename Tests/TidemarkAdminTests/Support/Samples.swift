@@ -3,7 +3,7 @@ import TidemarkCore
 @testable import TidemarkAdmin
 @testable import TidemarkEngine
 
-/// A lane's record whose accounting adds up.
+/// Returns a lane's record whose accounting adds up.
 func record(_ name: String, read: Int = 0, deadLetters: Int = 0, baseline: Int = 0, fence: Int64 = 1, owner: String? = "w1") -> LaneRecord {
   var totals = LaneCounts()
   totals.read = read
@@ -28,7 +28,7 @@ func worker(_ lanes: [LaneStatus], redisError: String? = nil, leaseAge: Duration
     lanes: lanes, bufferBytes: 4096, backpressure: .milliseconds(1500), redisError: redisError, leaseAge: leaseAge, isDraining: false)
 }
 
-/// A report as the reader would make it.
+/// Returns a report like the reader's.
 func report(_ lanes: [LaneStatus], workers: [StatusReport.Worker] = []) -> StatusReport {
   StatusReport(
     lanes: lanes.map { status in

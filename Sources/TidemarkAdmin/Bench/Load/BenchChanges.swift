@@ -1,15 +1,15 @@
 internal import TidemarkCore
 internal import TidemarkRedis
 
-/// The changes of a load, one after the other: the same for the same seed, so that every measurement writes the same bytes.
+/// The sequence of changes of a load. Equal seeds give equal changes, so that every measurement writes the same bytes.
 struct BenchChanges: Sendable {
-  /// Names and values of an entry, about.
+  /// The approximate number of bytes of an entry's names and values.
   static let entryBytes = 330
   private static let contextKeys: UInt64 = 20
 
-  /// How many of them were messages, whose rows are counted afterwards.
+  /// The number of messages among the changes, whose rows are counted afterwards.
   private(set) var messages = 0
-  /// Names and values so far.
+  /// The bytes of all names and values so far.
   private(set) var bytes = 0
 
   private struct Session: Sendable {
@@ -37,7 +37,7 @@ struct BenchChanges: Sendable {
     self.random = random
   }
 
-  /// The next change: the number of its lane, and the command that writes it.
+  /// Returns the next change: the number of its lane, and the command that writes it.
   mutating func next() -> (lane: Int, command: [RedisArgument]) {
     let session = Int(random.next() % UInt64(sessions.count))
     guard load == .mix else { return message(session) }
@@ -83,7 +83,7 @@ struct BenchChanges: Sendable {
     }
   }
 
-  /// The last field's value fills the entry to its size, give or take what UTF-8 and JSON add.
+  /// Returns the command whose last value fills the entry to its size; UTF-8 and JSON change the size slightly.
   private mutating func padded(
     _ session: Int, _ type: RedisArgument, _ fields: [RedisArgument], asJSON: Bool
   ) -> (lane: Int, command: [RedisArgument]) {

@@ -1,7 +1,7 @@
-/// What a measurement writes. The mix is that of the performance goals, the same as `ops/bench/load.py` makes.
+/// The kind of changes that a measurement writes. The mix is that of the performance goals, as in `ops/bench/load.py`.
 package enum BenchLoad: String, Sendable, Encodable, CaseIterable {
-  /// `message.appended` only.
+  /// Only `message.appended`.
   case messages
-  /// 50 % messages, 20 % context over 20 keys a session, 12.5 % calls begun, 12.5 % ended, 5 % other.
+  /// 50 % messages, 20 % context over 20 keys per session, 12.5 % calls started, 12.5 % calls finished, 5 % other.
   case mix
 }

@@ -1,4 +1,4 @@
-/// Slices of one long text: making a load must not take longer than draining it.
+/// Returns slices of one long text, because making a load must not take longer than draining it.
 struct BenchTexts: Sendable {
   private static let words = [
     "harbour", "tide", "log", "keel", "agent", "waits", "answers", "plans", "measures", "corrects", "writes", "reads", "\"quoted\"", "the",
@@ -14,10 +14,10 @@ struct BenchTexts: Sendable {
     self.random = random
   }
 
-  /// About so many bytes of UTF-8.
+  /// Returns about `count` bytes of UTF-8.
   mutating func take(_ count: Int) -> [UInt8] { Array(slice(count)) }
 
-  /// The same as the value of a JSON object.
+  /// Returns a JSON object with a text of about `count` bytes as its value.
   mutating func takeJSON(_ count: Int) -> [UInt8] {
     var json = Array(#"{"text": ""#.utf8)
     json.reserveCapacity(count + 40)
@@ -33,7 +33,7 @@ struct BenchTexts: Sendable {
 
   private mutating func slice(_ count: Int) -> ArraySlice<UInt8> {
     var start = Int(random.next() % UInt64(text.count - count - 8))
-    // Not in the middle of a character.
+    // A slice must not begin in the middle of a character.
     while text[start] & 0xC0 == 0x80 { start += 1 }
     var end = start + count
     while text[end] & 0xC0 == 0x80 { end += 1 }

@@ -1,17 +1,17 @@
 internal import TidemarkCore
 internal import TidemarkRedis
 
-/// Writes changes to Redis: a backlog as fast as it goes, or a stream at a rate.
+/// Writes changes to Redis: a backlog at full speed, or a stream at a rate.
 struct LoadWriter: Sendable {
   let redis: RedisKeyspace
-  /// By their numbers.
+  /// The names of the lanes by their numbers.
   let lanes: [String]
   let watch: MarkWatch
 
-  /// Commands that travel together.
+  /// The number of commands in one pipeline.
   private static let chunk = 1000
 
-  /// Writes `count` changes; `progress` is told the share that is written. Expects the durable mark of each lane's last one.
+  /// Writes `count` changes and expects the durable mark of the last change of each lane. `progress` receives the share that is written.
   func writeBacklog(_ count: Int, of changes: inout BenchChanges, progress: @Sendable (Double) -> Void) async throws {
     var last: [Int: EntryID] = [:]
     var written = 0
@@ -26,7 +26,8 @@ struct LoadWriter: Sendable {
     for (lane, id) in last { watch.sent(lane: lane, id: id, intended: now) }
   }
 
-  /// Writes at a rate for a while, each change expected to become durable from the moment that it was meant for. Answers how late it sent.
+  /// Writes at a rate for a while. Each change is expected to become durable, and its lag counts from its scheduled time. Returns the
+  /// delays with which changes were sent.
   func writeSteadily(rate: Int, for duration: Duration, of changes: inout BenchChanges) async throws -> LagHistogram {
     let total = max(1, Int(Double(rate) * duration.inSeconds))
     let schedule = OpenLoop(rate: rate, start: .now + .milliseconds(1))

@@ -3,14 +3,15 @@ package import TidemarkCore
 package import TidemarkPostgres
 package import TidemarkRedis
 
-/// Where a benchmark works: a schema and a prefix of its own on the user's servers, made before each measurement and removed at the end.
+/// The schema and the prefix that a benchmark uses on the user's servers. They are created anew before each measurement and removed at the
+/// end.
 ///
-/// What is there and does not bear its mark was made by somebody else and is never touched.
+/// A schema or key without the benchmark's mark belongs to the user and is never touched.
 package struct BenchPlace: Sendable {
-  /// The comment of the schema.
+  /// The comment that marks the schema as the benchmark's.
   static let mark = "Made by `tidemark bench`, which removes it"
   static let deadline = Duration.seconds(3600)
-  /// No worker of an earlier benchmark serves what is made anew.
+  /// The lease time is zero, because no worker of an earlier benchmark serves the new installation.
   private static let leaseTTL = Duration.zero
 
   package let postgres: PostgresConfiguration
@@ -21,7 +22,7 @@ package struct BenchPlace: Sendable {
 
   package init(postgres: PostgresConfiguration, redis: RedisConfiguration, schema: String, lanes: BuiltInLanes, logger: Logger) {
     var postgres = postgres
-    // The session's limit is meant for batches; a COPY of everything takes longer.
+    // The session's timeout is meant for batches; a COPY of all rows takes longer.
     postgres.statementTimeout = Self.deadline
     self.postgres = postgres
     self.redis = redis
@@ -30,12 +31,12 @@ package struct BenchPlace: Sendable {
     self.logger = logger
   }
 
-  /// Every key that an installation has whose changes are written with plain XADD.
+  /// All keys of an installation whose changes are written with plain XADD.
   var keys: [String] {
     let base = (0..<lanes.partitions).flatMap { number in
       ["changes", "lane", "rejected", "requests"].map { "\(lanes.prefix):{\(number)}:\($0)" }
     }
-    // The claim goes last.
+    // The key of the claim must be deleted last.
     return base + ["durable", "config"].map { "\(lanes.prefix):\($0)" }
   }
 
@@ -49,16 +50,16 @@ package struct BenchPlace: Sendable {
     return connection
   }
 
-  /// Connects when it is first asked something.
+  /// Returns the keyspace, which connects at its first use.
   func keyspace() -> RedisKeyspace { RedisKeyspace(redis, name: "tidemark-bench") }
 
-  /// Throws ``Finding`` where something is in the way. The connection holds the claim: it ends with the session, so two benchmarks don't
-  /// remove each other's schema, and one that was killed is cleaned up by the next.
+  /// Claims the schema and the prefix. Throws a ``Finding`` if something is in the way. The connection holds the claim, which ends with its
+  /// session: two benchmarks can't remove each other's schema, and the next benchmark cleans up after a killed one.
   func claim(on connection: PostgresConnection, _ redis: RedisKeyspace) async throws {
     let taken = try await connection.query(
       "SELECT pg_try_advisory_lock(hashtextextended('tidemark bench of ' || $1, 0)) AS taken", [.string(schema)], deadline: .seconds(10))
     guard taken.bool(0, "taken") == true else {
-      throw Finding(.problem, "bench", "another `tidemark bench` is at work in the schema \(schema)", hint: "wait for its end")
+      throw Finding(.problem, "bench", "another `tidemark bench` uses the schema \(schema)", hint: "wait for its end")
     }
     let found = try await connection.query(
       """
@@ -68,8 +69,8 @@ package struct BenchPlace: Sendable {
     let isMarked = found.string(0, "mark") == Self.mark
     guard found.rowCount == 0 || isMarked && found.bool(0, "is_ours") == true else {
       throw Finding(
-        .problem, "bench", "the schema \(schema) is there and was not made by `tidemark bench`",
-        hint: "drop or rename it, or set another postgres.schema, from which this name comes")
+        .problem, "bench", "the schema \(schema) exists and was not made by `tidemark bench`",
+        hint: "drop or rename it, or set another postgres.schema, from which this name is derived")
     }
     try await claimKeys(redis, isMarked: isMarked)
   }
@@ -82,22 +83,22 @@ package struct BenchPlace: Sendable {
     }
     guard listeners == 0 else {
       throw Finding(
-        .problem, "bench", "somebody listens to \(channel): another `tidemark bench` uses the prefix \(lanes.prefix)",
-        hint: "wait for its end, or set another redis.prefix, from which this one comes")
+        .problem, "bench", "the channel \(channel) has a subscriber: another `tidemark bench` uses the prefix \(lanes.prefix)",
+        hint: "wait for its end, or set another redis.prefix, from which this one is derived")
     }
     let replies = try await redis.pipeline(keys.map { ($0, ["EXISTS", .text($0)]) })
     guard let taken = try zip(keys, replies).first(where: { try $1.orThrow().number != 0 })?.0 else { return }
-    // The keys of one that was killed: its claim on the prefix names the schema that it made.
+    // These keys are from a killed benchmark: its claim on the prefix names the schema that it made.
     guard isMarked,
       try await RedisPrefix(lanes.prefix, in: redis).claim(partitions: lanes.partitions).schema == schema
     else {
       throw Finding(
-        .problem, "bench", "the key \(taken) is there and was not made by `tidemark bench`",
-        hint: "delete or rename it, or set another redis.prefix, from which this name comes")
+        .problem, "bench", "the key \(taken) exists and was not made by `tidemark bench`",
+        hint: "delete or rename it, or set another redis.prefix, from which this name is derived")
     }
   }
 
-  /// An empty installation, whatever was there.
+  /// Creates an empty installation and removes a previous one.
   func reset(_ connection: PostgresConnection, _ redis: RedisKeyspace) async throws {
     try await remove(connection, redis)
     let name = try PostgresIdentifier.quoted(schema)
@@ -115,7 +116,7 @@ package struct BenchPlace: Sendable {
   }
 
   private func refusal(_ connection: PostgresConnection) async throws -> Finding {
-    // The failed transaction takes no other command.
+    // A failed transaction accepts no other command.
     await connection.rollback()
     let names = try await connection.query(
       "SELECT current_database()::text AS database, current_user::text AS role", deadline: .seconds(10))
@@ -128,12 +129,12 @@ package struct BenchPlace: Sendable {
 
   func remove(_ connection: PostgresConnection, _ redis: RedisKeyspace) async throws {
     await connection.rollback()
-    // Keys first: as long as the schema stands with its mark, a second attempt knows whose keys these are.
+    // The keys are removed first: while the marked schema exists, a second attempt knows that the keys are the benchmark's.
     for reply in try await redis.pipeline(keys.map { ($0, ["UNLINK", .text($0)]) }) { _ = try reply.orThrow() }
     try await connection.script("DROP SCHEMA IF EXISTS \(try PostgresIdentifier.quoted(schema)) CASCADE", deadline: .seconds(120))
   }
 
-  /// Nothing left to write, so that no measurement pays for the one before. Roles without the right to it go without.
+  /// Writes all dirty pages with CHECKPOINT, so that no measurement pays for the previous one. Skipped if the role has no right to it.
   func settle(_ connection: PostgresConnection) async throws {
     do {
       try await connection.script("CHECKPOINT", deadline: .seconds(600))

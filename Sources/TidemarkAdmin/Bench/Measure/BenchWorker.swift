@@ -1,18 +1,18 @@
-/// A worker that a benchmark started, as users start theirs: `tidemark run` in a process of its own.
+/// A worker that a benchmark has started as users start theirs: as a process of `tidemark run`.
 package protocol BenchWorker: Sendable {
-  /// What it used so far; nothing where its process is gone.
+  /// Returns the resources that the worker has used so far; zeros if its process has ended.
   func usage() -> WorkerUsage
-  /// Waits for its end, with its last words; nil when the waiting task is cancelled.
+  /// Waits for the worker's end and returns its last line; nil if the waiting task is cancelled.
   func waitForEnd() async -> String?
-  /// Ends it. Works in a cancelled task too.
+  /// Stops the worker. Works in a cancelled task, too.
   func stop() async
 }
 
-/// What a worker's process took from its machine.
+/// The resources that a worker's process has used.
 package struct WorkerUsage: Sendable, Equatable {
-  /// User and system.
+  /// The CPU time in user and system mode.
   package var cpuSeconds: Double
-  /// The most that was ever resident.
+  /// The peak of the resident memory.
   package var peakBytes: Int
 
   package init(cpuSeconds: Double, peakBytes: Int) {
@@ -21,5 +21,5 @@ package struct WorkerUsage: Sendable, Equatable {
   }
 }
 
-/// Starts a worker with these settings over the configuration's.
+/// Starts a worker with these settings over the configuration.
 package typealias StartWorker = @Sendable (_ settings: [String: String]) async throws -> any BenchWorker

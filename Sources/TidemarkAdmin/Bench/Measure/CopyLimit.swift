@@ -1,14 +1,15 @@
 internal import Foundation
 internal import TidemarkPostgres
 
-/// What Postgres can do at most: the rows that a drain wrote, by binary COPY into empty copies of its tables with the same indexes, one
-/// table after the other; in written order and in the order of their keys, the better one.
+/// Measures the limit of Postgres: the rows that a drain wrote, by binary COPY into empty copies of its tables with the same indexes, one
+/// table after the other. Rows are copied in the order of writing and in the order of their keys; the faster one counts.
 struct CopyLimit: Sendable {
   let place: BenchPlace
   let connection: PostgresConnection
   /// A folder that the server's user may write into; nil for COPY through the connection.
   let folder: String?
-  /// Nobody can guess the files' names: other users may write into the folder, too, and a link of theirs would lead the server elsewhere.
+  /// A random part of the files' names. Other users may write into the folder too, and a link with a guessed name would lead the server
+  /// elsewhere.
   private let run = UUID().uuidString
 
   init(place: BenchPlace, connection: PostgresConnection, folder: String?) {
@@ -17,16 +18,16 @@ struct CopyLimit: Sendable {
     self.folder = folder
   }
 
-  /// A table that a drain filled.
+  /// A table that a drain has filled.
   struct Table: Sendable {
     var name: String
     var columns: String
-    /// Columns of the primary key.
+    /// The columns of the primary key.
     var key: String?
     var rows: Int64
   }
 
-  /// Bookkeeping, a few rows whatever was written.
+  /// The bookkeeping tables, which have few rows regardless of the load.
   private static let bookkeeping = ["lanes", "leases", "workers", "checkpoints", "migrations"]
 
   func tables() async throws -> [Table] {
@@ -102,7 +103,8 @@ struct CopyLimit: Sendable {
     return seconds
   }
 
-  /// Files are read by the server itself, so they are to be had where it shares our disk and lets the role at them.
+  /// Returns whether COPY by the server works. The server reads the files itself, so it must share this machine's disk, and its role must
+  /// be allowed to.
   private func canUseFiles() async throws -> Bool {
     guard folder != nil else { return false }
     let allowed = try await connection.query(

@@ -1,30 +1,30 @@
 internal import DequeModule
 internal import TidemarkCore
 
-/// Matches what was written with the marks that say what is durable. Lanes are numbered.
+/// Matches written changes with durable marks. Lanes are numbered.
 ///
-/// A mark and the answer to the XADD that it covers come on two connections, so either may come first.
+/// A mark and the reply to the XADD that it covers arrive on two connections, so either may arrive first.
 struct DurabilityLedger: Sendable {
   typealias Instant = ContinuousClock.Instant
 
   private struct Lane {
     var waiting: Deque<(id: EntryID, intended: Instant)> = []
     var lastSent = EntryID.zero
-    /// Marks beyond everything that is known to be sent.
+    /// The marks beyond the last entry that is known to be sent.
     var ahead: Deque<(id: EntryID, at: Instant)> = []
   }
 
   private var lanes: [Lane]
-  /// Entries that are sent and not durable.
+  /// The number of entries that are sent and not durable.
   private(set) var outstanding = 0
-  /// When the latest entry became durable.
+  /// The moment when the latest entry became durable.
   private(set) var lastDurable: Instant?
 
   init(lanes: Int) {
     self.lanes = Array(repeating: Lane(), count: lanes)
   }
 
-  /// An entry was written; ids of a lane rise. Answers its lag where its mark was faster than this call.
+  /// Records a written entry; the ids of a lane increase. Returns its lag if its mark has already arrived.
   mutating func sent(lane: Int, id: EntryID, intended: Instant) -> Duration? {
     lanes[lane].lastSent = id
     while let mark = lanes[lane].ahead.first, mark.id < id { lanes[lane].ahead.removeFirst() }
@@ -37,7 +37,7 @@ struct DurabilityLedger: Sendable {
     return intended.duration(to: mark.at)
   }
 
-  /// Everything up to `id` is durable. Answers the lags of what waited for it.
+  /// Records that all entries up to `id` are durable. Returns the lags of the entries that were waiting for the mark.
   mutating func durable(lane: Int, id: EntryID, at moment: Instant) -> [Duration] {
     var lags: [Duration] = []
     while let entry = lanes[lane].waiting.first, entry.id <= id {

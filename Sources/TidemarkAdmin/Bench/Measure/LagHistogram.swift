@@ -1,15 +1,15 @@
 internal import Histogram
 
-/// Lags with three significant digits, however long the tail. (HdrHistogram: the tail is what matters, and means hide it.)
+/// A histogram of lags with three significant digits, however long the tail. (HdrHistogram: the tail matters most, and means hide it.)
 struct LagHistogram: Sendable {
   private var histogram = Histogram<UInt64>(numberOfSignificantValueDigits: .three)
 
-  /// What is early counts as 0.
+  /// Records a lag; a negative one counts as 0.
   mutating func record(_ lag: Duration) {
     histogram.record(UInt64(max(0, lag.nanoseconds)))
   }
 
-  /// Nil where nothing was recorded.
+  /// The summary; nil if nothing was recorded.
   var summary: LagSummary? {
     guard histogram.totalCount > 0 else { return nil }
     func at(_ percentile: Double) -> Double { Double(histogram.valueAtPercentile(percentile)) / 1000 }
@@ -19,7 +19,7 @@ struct LagHistogram: Sendable {
   }
 }
 
-/// A distribution, as reports tell it.
+/// A distribution of lags in the form that reports show.
 package struct LagSummary: Sendable, Equatable, Encodable {
   package var count: Int
   package var p50Microseconds: Double

@@ -2,7 +2,7 @@ internal import Synchronization
 internal import TidemarkCore
 internal import TidemarkRedis
 
-/// Watches durable marks as an agent would, subscribed to the lanes' channels, and measures how long each change took to get there.
+/// Watches durable marks as an agent does, subscribed to the lanes' channels, and measures the lag of each change.
 final class MarkWatch: Sendable {
   private struct State {
     var ledger: DurabilityLedger
@@ -19,10 +19,10 @@ final class MarkWatch: Sendable {
     state = Mutex(State(ledger: DurabilityLedger(lanes: lanes.partitions)))
   }
 
-  /// Uses up the connection: nothing else can be sent on it afterwards.
+  /// Subscribes on a connection, which can't send other commands afterwards.
   func subscribe(on connection: RedisConnection) async throws {
     try await connection.subscribe(to: lanes.keys.sorted()) { [self] event in
-      // At once: what is done before the clock is read counts as lag.
+      // The clock is read first, because any work before that would count as lag.
       let now = ContinuousClock.now
       switch event {
       case .failure(let error): fail(error)
@@ -33,7 +33,7 @@ final class MarkWatch: Sendable {
     }
   }
 
-  /// Forgets everything: the next measurement begins.
+  /// Discards all records, so that the next measurement begins.
   func begin() {
     state.withLock { state in
       state.ledger = DurabilityLedger(lanes: lanes.count)
@@ -49,11 +49,11 @@ final class MarkWatch: Sendable {
 
   var lags: LagHistogram { state.withLock { $0.lags } }
 
-  /// Waits until everything sent is durable, and answers when the last of it became so. Nothing is sent meanwhile.
+  /// Waits until all sent changes are durable, and returns the moment when the last one became durable. No change may be sent meanwhile.
   func settled() async throws -> ContinuousClock.Instant {
     let (signals, signal) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     state.withLock { $0.signal = signal }
-    // It may be so already.
+    // All changes may be durable already.
     signal.yield()
     for await _ in signals {
       let (outstanding, last, failure) = state.withLock { ($0.ledger.outstanding, $0.ledger.lastDurable, $0.failure) }

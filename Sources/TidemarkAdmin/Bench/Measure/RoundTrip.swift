@@ -1,8 +1,8 @@
 internal import TidemarkPostgres
 
-/// How long one row takes to become durable on this server: prepared one-row INSERTs, each its own transaction.
+/// Measures the time until one row is durable on this server, with prepared one-row INSERTs, each in its own transaction.
 enum RoundTrip {
-  /// Runs on the connection's own thread, so that no change of threads is measured.
+  /// Runs on the connection's own thread, so that no thread switch is measured.
   static func measure(_ count: Int, schema: String, on connection: isolated PostgresConnection) async throws -> LagSummary? {
     let table = "\(try PostgresIdentifier.quoted(schema)).round_trip"
     try await connection.script("CREATE TABLE \(table) (n bigint)", deadline: .seconds(10))

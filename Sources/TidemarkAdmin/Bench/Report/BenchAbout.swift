@@ -1,12 +1,12 @@
-/// What one must know to compare two runs.
+/// The facts that are needed to compare two runs.
 package struct BenchAbout: Sendable, Encodable {
   package var tidemark: String
-  /// False for a debug build, whose figures say nothing.
+  /// False for a debug build, whose figures are meaningless.
   package var isOptimized: Bool
   package var redis: String
   package var postgres: String
   package var postgresSettings: [String: String]
-  /// Of the machine that ran the worker and wrote the load.
+  /// The cores of the machine that ran the worker and wrote the load.
   package var cores: Int
   package var changes: Int
   package var sessions: Int

@@ -1,7 +1,7 @@
 internal import Foundation
 
 extension BenchReport {
-  /// One JSON object, keys in order.
+  /// The report as one JSON object with sorted keys.
   package func json() throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]

@@ -1,6 +1,6 @@
-/// All that was measured once.
+/// The results of one round.
 package struct BenchRound: Sendable, Encodable {
-  /// A one-row INSERT with its commit, measured between the other measurements.
+  /// The round trips of a one-row INSERT with its commit, measured between the other measurements.
   package var roundTrips: [LagSummary] = []
   package var drains: [DrainResult] = []
   package var lags: [LagResult] = []

@@ -1,4 +1,4 @@
-/// The report for a terminal.
+/// Formats the report for a terminal.
 package struct BenchTable {
   private let report: BenchReport
 
@@ -6,7 +6,7 @@ package struct BenchTable {
     self.report = report
   }
 
-  /// Lines without a line feed at the end.
+  /// Returns the report's lines without a line feed at the end.
   package func render() -> String {
     let blocks = [drains(), lags(), sweep(), facts()]
     return blocks.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") }.joined(separator: "\n\n")
@@ -68,14 +68,14 @@ package struct BenchTable {
     return AlignedText.lines([titles] + rows, numeric: 0...5) + advice
   }
 
-  /// A factor that chance alone does not explain.
+  /// The ratio of round trips from which other activity, not chance, is the likely cause.
   private static let restless = 1.5
 
   private func roundTrips() -> [String] {
     guard let spread = report.roundTrips else { return [] }
     return [
       "A one-row INSERT with its commit took \(NumberText.milliseconds(spread.lowest)) to \(NumberText.milliseconds(spread.highest)) at the "
-        + "median. Lag runs from the moment a change was meant for to its durable mark, in round trips of just before."
+        + "median. Lag runs from a change's scheduled time to its durable mark; its round trips were measured just before."
     ]
   }
 
@@ -85,11 +85,11 @@ package struct BenchTable {
     if let drain = report.drains.first {
       let way = drain.limit.source == .serverFiles ? "files on the server" : "the connection, from memory"
       lines.append(
-        "The limit: binary COPY from \(way) of all rows that the drain wrote. \(NumberText.grouped(about.changes)) changes a drain, "
+        "The limit: binary COPY from \(way) of all rows that the drain wrote. \(NumberText.grouped(about.changes)) changes per drain, "
           + report.drains.map { "\($0.load.rawValue) \($0.bytesPerChange) bytes" }.joined(separator: ", ") + ".")
     }
     if report.rounds.count > 1 {
-      lines.append("\(report.rounds.count) rounds: of each measurement the median round, with the lowest and the highest of its ratio.")
+      lines.append("\(report.rounds.count) rounds: each figure is from the median round, with the lowest and the highest of its ratio.")
     }
     let settings = about.postgresSettings.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
     lines.append(
@@ -98,14 +98,14 @@ package struct BenchTable {
         + "\(about.cores) cores here.")
     if report.unrest > Self.restless {
       lines.append(
-        "Others were at work, on the servers or here: the round trip changed by a factor of \(NumberText.decimal(report.unrest, 1)). "
-          + "Measure again when it is quiet.")
+        "The servers or this machine were not idle: the round trip changed by a factor of \(NumberText.decimal(report.unrest, 1)). "
+          + "Measure again when they are idle.")
     }
-    if !about.isOptimized { lines.append("This is a debug build: its figures say nothing. Build with `swift build -c release`.") }
+    if !about.isOptimized { lines.append("This is a debug build: its figures are meaningless. Build with `swift build -c release`.") }
     return lines
   }
 
-  /// Nothing for a single round.
+  /// Returns the spread as text; empty for a single round.
   private func spread(_ spread: Spread?, _ places: Int) -> String {
     guard report.rounds.count > 1, let spread else { return "" }
     return " (\(NumberText.decimal(spread.lowest, places))-\(NumberText.decimal(spread.highest, places)))"

@@ -1,13 +1,13 @@
 internal import Foundation
 
-/// Where a value stands on an axis, and which values are written beside it.
+/// Maps values to positions on an axis and chooses the ticks.
 struct ChartScale {
   var ticks: [Double]
   private let isLogarithmic: Bool
   private let values: ClosedRange<Double>
   private let pixels: (from: Double, to: Double)
 
-  /// From 0 to a round number at or above the largest value, with about five ticks.
+  /// Returns a scale from 0 to a round number at or above the largest value, with about five ticks.
   static func linear(upTo largest: Double, from: Double, to: Double) -> ChartScale {
     let rough = max(largest, 1) / 5
     let magnitude = pow(10, floor(log10(rough)))
@@ -17,7 +17,7 @@ struct ChartScale {
       ticks: (0...count).map { Double($0) * step }, isLogarithmic: false, values: 0...(Double(count) * step), pixels: (from, to))
   }
 
-  /// Around positive values, with ticks at 1, 2 and 5 of each power of ten.
+  /// Returns a scale around positive values, with ticks at 1, 2 and 5 of each power of ten.
   static func logarithmic(_ around: [Double], from: Double, to: Double) -> ChartScale {
     let (low, high) = (max(around.min() ?? 1, 1e-6), max(around.max() ?? 1, 1e-6))
     let powers = Int(floor(log10(low))) - 1...Int(floor(log10(high))) + 1
@@ -28,7 +28,7 @@ struct ChartScale {
       ticks: steps.filter { $0 >= bottom && $0 <= top }, isLogarithmic: true, values: bottom...top, pixels: (from, to))
   }
 
-  /// With exactly these positive values as ticks, a little room on both sides.
+  /// Returns a scale with exactly these positive values as ticks, and some space on both sides.
   static func logarithmic(at values: [Double], from: Double, to: Double) -> ChartScale {
     let (low, high) = (values.min() ?? 1, values.max() ?? 1)
     let room = max(pow(high / low, 0.04), 1.1)

@@ -1,20 +1,20 @@
-/// The same rows by binary COPY into empty copies of the same tables.
+/// The time of the drain's rows by binary COPY into empty copies of the drain's tables.
 package struct CopyLimitResult: Sendable, Encodable {
   package enum Order: String, Sendable, Encodable, CaseIterable {
     case written, key
   }
 
   package enum Source: String, Sendable, Encodable {
-    /// Read by the server from its own disk.
+    /// The server read the rows from its own disk.
     case serverFiles = "server_files"
-    /// Sent through the connection, from memory.
+    /// The rows were sent through the connection, from memory.
     case connection
   }
 
   package var source: Source
   package var secondsInWrittenOrder: Double
   package var secondsInKeyOrder: Double
-  /// The better one.
+  /// The faster order.
   package var order: Order
   package var seconds: Double
   package var changesPerSecond: Double

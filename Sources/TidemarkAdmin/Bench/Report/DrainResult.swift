@@ -1,20 +1,20 @@
-/// How fast a backlog went to Postgres, beside the limit.
+/// The speed at which a backlog went to Postgres, beside the limit.
 package struct DrainResult: Sendable, Encodable {
   package var load: BenchLoad
   package var changes: Int
-  /// Names and values, the mean.
+  /// The mean bytes of names and values.
   package var bytesPerChange: Int
-  /// From the worker's start to the last durable mark.
+  /// The seconds from the worker's start to the last durable mark.
   package var seconds: Double
   package var changesPerSecond: Double
   package var workerCPUSeconds: Double
   package var workerCPUMicrosecondsPerChange: Double
   package var workerCPUMicrosecondsPerRow: Double
   package var workerPeakBytes: Int
-  /// Rows by table, without bookkeeping.
+  /// The number of rows by table, without bookkeeping.
   package var tables: [String: Int64]
   package var limit: CopyLimitResult
-  /// The drain's rate over the limit's.
+  /// The drain's rate divided by the limit's rate.
   package var ofLimit: Double
 
   init(

@@ -1,14 +1,14 @@
-/// Commit lag at a rate: from the moment that a change was meant for, over its XADD, to the durable mark.
+/// The commit lag at a rate: from the scheduled time of a change, through its XADD, to the durable mark.
 package struct LagResult: Sendable, Encodable {
-  /// Changes a second.
+  /// The rate in changes per second.
   package var rate: Int
   package var seconds: Double
   package var lag: LagSummary
-  /// How late the load itself sent: this much of the lag is not the worker's.
+  /// The delay with which the load was sent; this part of the lag is not the worker's.
   package var sentLate: LagSummary
-  /// A one-row INSERT with its commit, just before.
+  /// The round trip of a one-row INSERT with its commit, measured just before.
   package var roundTrip: LagSummary
-  /// In median round trips of a one-row INSERT with its commit.
+  /// The median lag in median round trips.
   package var p50InRoundTrips: Double
   package var p99InRoundTrips: Double
 

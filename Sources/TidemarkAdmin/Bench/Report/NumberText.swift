@@ -1,6 +1,6 @@
-/// Numbers as people read them.
+/// Formats numbers for people.
 enum NumberText {
-  /// A whole number in groups of three.
+  /// Returns a whole number in groups of three digits.
   static func grouped(_ value: Double) -> String {
     var digits = String(Int64(value.rounded()))
     var groups: [String] = []
@@ -13,7 +13,7 @@ enum NumberText {
 
   static func grouped(_ value: Int) -> String { grouped(Double(value)) }
 
-  /// Not below 0.
+  /// Returns a number with a fixed number of decimals; negative values count as 0.
   static func decimal(_ value: Double, _ places: Int) -> String {
     let scale = (0..<places).reduce(Int64(1)) { scale, _ in scale * 10 }
     let (whole, part) = Int64((value * Double(scale)).rounded()).quotientAndRemainder(dividingBy: scale)

@@ -1,4 +1,4 @@
-/// A picture of a sweep as SVG: throughput above, lag below, over the batch size. Its colours follow the reader's scheme, light or dark.
+/// Draws a sweep as SVG: throughput above and lag below, over the batch size. The colours follow the reader's colour scheme, light or dark.
 package struct SweepChart {
   private let sweep: SweepResult
   private let across: ChartScale
@@ -52,8 +52,8 @@ package struct SweepChart {
   private func heading() -> [String] {
     [
       Self.text("Throughput and commit lag by batch size", Self.left, 28, "title"),
-      Self.text("Drain of the mix, changes a second", Self.left, Self.upperTop - 14),
-      Self.text("Commit lag at \(NumberText.grouped(sweep.rate)) changes a second, milliseconds", Self.left, Self.lowerTop - 14),
+      Self.text("Drain of the mix, changes per second", Self.left, Self.upperTop - 14),
+      Self.text("Commit lag at \(NumberText.grouped(sweep.rate)) changes per second, milliseconds", Self.left, Self.lowerTop - 14),
     ]
   }
 
@@ -84,7 +84,7 @@ package struct SweepChart {
     for size in across.ticks {
       let place = across.position(of: size)
       parts.append(Self.line("grid", (place, Self.lowerBottom), (place, Self.lowerBottom + 5)))
-      // Sizes that lie close together would be written over one another.
+      // Labels of sizes that are close together would overlap.
       guard place >= free else { continue }
       parts.append(Self.text(NumberText.grouped(size), place, Self.lowerBottom + 22, anchor: "middle"))
       free = place + 48
@@ -104,7 +104,7 @@ package struct SweepChart {
     ]
   }
 
-  // Its elements
+  // Elements of the SVG.
 
   private func grid(_ height: Double, _ label: String) -> [String] {
     [Self.line("grid", (Self.left, height), (Self.right, height)), Self.text(label, Self.left - 8, height + 4, anchor: "end")]

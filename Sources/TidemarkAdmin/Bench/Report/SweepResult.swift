@@ -1,11 +1,11 @@
-/// Throughput and lag by batch size, and what follows for the setting.
+/// The throughput and lag of each batch size, and the advice that follows from them.
 package struct SweepResult: Sendable, Encodable {
   package struct Point: Sendable, Encodable {
-    /// `batch.max_entries`
+    /// The value of `batch.max_entries`.
     package var maxEntries: Int
-    /// Of a drain of the mix.
+    /// The throughput in a drain of the mix.
     package var changesPerSecond: Double
-    /// At the sweep's rate.
+    /// The commit lag at the sweep's rate.
     package var lag: LagSummary
 
     package init(maxEntries: Int, changesPerSecond: Double, lag: LagSummary) {
@@ -15,19 +15,19 @@ package struct SweepResult: Sendable, Encodable {
     }
   }
 
-  /// Of the best throughput: what a size must reach to be large enough.
+  /// The share of the best throughput that the advised size must reach.
   package static let enough = 0.95
 
-  /// Changes a second at which the lag was measured.
+  /// The rate, in changes per second, at which the lag was measured.
   package var rate: Int
-  /// By rising size.
+  /// The measured sizes in ascending order.
   package var points: [Point]
-  /// The smallest size that reaches enough: larger ones only hold more in memory and commit later.
+  /// The smallest size that reaches ``enough``. Larger sizes only hold more in memory and commit later.
   package var kneeMaxEntries: Int
-  /// Settings by key, as `tune` takes them.
+  /// The advised settings by key, as `tune` takes them.
   package var advice: [String: String]
 
-  /// Nil without a point.
+  /// Creates the result; nil without a point.
   package init?(rate: Int, points: [Point]) {
     self.rate = rate
     self.points = points.sorted { $0.maxEntries < $1.maxEntries }
