@@ -2,13 +2,13 @@ internal import NIOCore
 internal import NIOSSL
 
 extension RedisConfiguration {
-  /// The name that the server's certificate must bear; nil for an address, which is compared with its IP names.
+  /// The name that the server's certificate must have; nil for an address, which is compared with the certificate's IP addresses.
   var tlsHostName: String? {
     guard case .tcp(let host, let port) = endpoint, (try? SocketAddress(ipAddress: host, port: port)) == nil else { return nil }
     return host
   }
 
-  /// Reads the files. Made anew for every connection, so that renewed certificates are taken up by a reconnect.
+  /// Reads the files. Called for every connection, so that a reconnect uses renewed certificates.
   func makeTLSContext() throws(RedisError) -> NIOSSLContext? {
     guard let tls else { return nil }
     var configuration = TLSConfiguration.makeClientConfiguration()

@@ -1,23 +1,23 @@
 package import TidemarkCore
 
-/// How to reach a Redis server.
+/// The address of a Redis and the settings of its connections.
 package struct RedisConfiguration: Sendable, Equatable {
   package enum Endpoint: Sendable, Equatable {
     case tcp(host: String, port: Int)
     case unix(path: String)
-    /// The master of a service, which Sentinels know.
+    /// The master of a service that Sentinels know.
     case sentinel(service: String, sentinels: [RedisNode])
-    /// Nodes of a Cluster, any of which knows the others.
+    /// Nodes of a Cluster, each of which knows the others.
     case cluster(seeds: [RedisNode])
   }
 
-  /// How a node of a Cluster is spoken to, see the specification of the Cluster protocol.
+  /// The options of commands to a node of a Cluster, see the specification of the Cluster protocol.
   struct ClusterManners: Sendable, Equatable {
-    /// It holds a slot that is still being moved to it: each command is to be preceded by ASKING.
+    /// Whether the node holds a slot that is still being migrated to it, so that each command must be preceded by ASKING.
     var asks = false
   }
 
-  /// What TLS is made of, as paths of PEM files. All optional: without a CA file the system's roots are trusted.
+  /// The PEM files of TLS, by their paths. All are optional: without a CA file the system's roots are trusted.
   package struct TLS: Sendable, Equatable {
     package var caFile: String?
     package var certificateFile: String?
@@ -25,27 +25,27 @@ package struct RedisConfiguration: Sendable, Equatable {
   }
 
   package var endpoint: Endpoint
-  /// Nil for a plain connection.
+  /// The TLS files; nil for a plain connection.
   package var tls: TLS?
   package var username: String?
   package var password: String?
-  /// Where the password is read from with each connection; nil: it stays what it is.
+  /// The source from which each connection reads the password; nil if the password is fixed.
   package var passwordSource: PasswordSource?
   package var database: Int
-  /// Of the Sentinels, which know no users of the servers that they watch.
+  /// The user of the Sentinels, whose ACL is separate from that of the servers.
   package var sentinelUsername: String?
   package var sentinelPassword: String?
   package var sentinelPasswordSource: PasswordSource?
-  /// Nil for a server that is no node of a Cluster.
+  /// The options for a node of a Cluster; nil for other servers.
   var clusterManners: ClusterManners?
-  /// For the connection itself. Default: 5 s.
+  /// The timeout of the connection attempt. Default: 5 s.
   package var connectTimeout: Duration = .seconds(5)
-  /// For the reply to a command, beyond what the command itself waits. Default: 10 s.
+  /// The timeout of a command's reply, in addition to the time that the command itself waits. Default: 10 s.
   package var commandTimeout: Duration = .seconds(10)
 
-  /// Reads `redis://`, `rediss://` (TLS), `unix:///path/to.sock` and `redis+unix:///path/to.sock`, each with
-  /// `[user[:password]@]`, the database as path or `?db=`; `redis+sentinel://host:port,host:port/SERVICE[/DATABASE]` and
-  /// `redis+cluster://host:port,host:port`, with `rediss+` for TLS. `password` and `username` win over the URL's.
+  /// Parses `redis://`, `rediss://` (TLS), `unix:///path/to.sock` and `redis+unix:///path/to.sock`, each with `[user[:password]@]`, the
+  /// database as path or `?db=`; `redis+sentinel://host:port,host:port/SERVICE[/DATABASE]` and `redis+cluster://host:port,host:port`, with
+  /// `rediss+` for TLS. `password` and `username` override the URL's.
   ///
   /// - Throws: `invalidConfiguration`, in one line without the password.
   package init(
@@ -62,7 +62,7 @@ package struct RedisConfiguration: Sendable, Equatable {
       throw RedisError(.invalidConfiguration, "redis.url: TLS files are given but the URL is not rediss://; write rediss://")
     }
     guard (tlsCertificateFile == nil) == (tlsKeyFile == nil) else {
-      throw RedisError(.invalidConfiguration, "redis: a client certificate needs its key file and the other way round; give both or none")
+      throw RedisError(.invalidConfiguration, "redis: a client certificate and its key file need each other; give both or none")
     }
     tls = parts.usesTLS ? files : nil
     if self.username != nil, self.password == nil {
@@ -70,10 +70,10 @@ package struct RedisConfiguration: Sendable, Equatable {
     }
   }
 
-  /// What a connection that is made now sends.
+  /// The password for a connection that is made now.
   var currentPassword: String? { passwordSource?.current() ?? password }
 
-  /// Where it connects to, without user and password.
+  /// The address without user and password.
   package var address: String {
     switch endpoint {
     case .tcp(let host, let port):
@@ -87,14 +87,14 @@ package struct RedisConfiguration: Sendable, Equatable {
 
   private static func list(_ nodes: [RedisNode]) -> String { nodes.map(\.description).joined(separator: ",") }
 
-  /// The same user, secrets and timeouts for one node.
+  /// Returns the configuration for one node, with this configuration's user, secrets and timeouts.
   func at(_ node: RedisNode) -> RedisConfiguration {
     var configuration = self
     configuration.endpoint = .tcp(host: node.host, port: node.port)
     return configuration
   }
 
-  /// For logs and `status`: never the password.
+  /// The address for logs and `status`, without the password.
   package var redactedDescription: String {
     guard password != nil else { return address }
     return address.replacing("://", with: "://\(username ?? ""):***@", maxReplacements: 1)
@@ -104,6 +104,6 @@ package struct RedisConfiguration: Sendable, Equatable {
 extension RedisConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
   package var description: String { redactedDescription }
   package var debugDescription: String { redactedDescription }
-  // `dump` and a failed test print the fields of a value: not of this one.
+  // `dump` and a failed test print the fields of a value, so this type hides its own.
   package var customMirror: Mirror { Mirror(self, children: ["url": redactedDescription]) }
 }

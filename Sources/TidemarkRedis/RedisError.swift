@@ -1,40 +1,40 @@
 internal import TidemarkCore
 
-/// A failure of a connection to Redis, or a refusal by the server where a reply was required.
+/// A failure of a connection to Redis, or an error reply of the server.
 ///
-/// `description` is one line for people: what, where and, where that is known, how to fix it. It never holds a password or
-/// the content of an entry.
+/// `description` is one line for people: what is wrong, where and, if known, how to fix it. It never contains a password or the content of
+/// an entry.
 package struct RedisError: Error, Sendable, CustomStringConvertible, CustomDebugStringConvertible {
-  /// What kind of failure it is. A struct, so that a new kind does not break a `switch` elsewhere.
+  /// The kind of failure. A struct, so that a new kind does not break a `switch` elsewhere.
   package struct Code: Hashable, Sendable {
     private let name: String
 
-    /// The URL or a setting makes no sense.
+    /// The URL or a setting is invalid.
     package static let invalidConfiguration = Code(name: "invalid configuration")
     /// The server could not be reached.
     package static let connectFailed = Code(name: "connect failed")
     /// The connection ended before the reply came.
     package static let connectionClosed = Code(name: "connection closed")
-    /// No reply before the deadline; the connection was closed, since its replies can't be matched any more.
+    /// No reply came before the deadline. The connection was closed, because its replies can't be matched any more.
     package static let timedOut = Code(name: "timed out")
-    /// TLS files can't be read, or the two sides don't agree.
+    /// The TLS files can't be read, or the TLS handshake failed.
     package static let tls = Code(name: "TLS failed")
-    /// The server is older than what Tidemark needs.
+    /// The server is older than Tidemark requires.
     package static let unsupportedServer = Code(name: "unsupported server")
-    /// The server answered with an error; ``RedisError/message`` is its text.
+    /// The server replied with an error; ``RedisError/message`` is its text.
     package static let server = Code(name: "server error")
-    /// The reply was larger than it may be and was dropped; the connection is still usable.
+    /// The reply exceeded its limit and was dropped; the connection is still usable.
     package static let replyTooLarge = Code(name: "reply too large")
-    /// Bytes that are not a reply to what was asked.
+    /// The received bytes are not a reply to the command.
     package static let malformedReply = Code(name: "malformed reply")
   }
 
   package var code: Code
   package var message: String
-  /// How to fix it, where that is known here.
+  /// The remedy, if it is known here.
   package var hint: String?
   package var underlying: (any Error)?
-  /// What was awaited when the connection ended was entries.
+  /// Whether the connection ended while entries were awaited.
   package var isOfRead = false
   package var file: String
   package var line: Int
@@ -50,7 +50,7 @@ package struct RedisError: Error, Sendable, CustomStringConvertible, CustomDebug
     self.line = line
   }
 
-  /// Whether the same call may succeed later without anybody changing anything.
+  /// Whether the call may succeed later without any change by a person.
   package var isRetryable: Bool {
     switch code {
     case .connectFailed, .connectionClosed, .timedOut: true
@@ -71,25 +71,25 @@ extension RedisError.Code: CustomStringConvertible {
   package var description: String { name }
 }
 
-/// What the first word of a server's error says about who can fix it.
+/// The class of a server's error by its first word, which tells who can fix it.
 enum ServerErrorClass {
-  /// It passes by itself: loading, failover, memory, a long script.
+  /// The error is temporary: loading, failover, memory, a long script.
   case passing
   /// A user, a password or a privilege is wrong.
   case refused
-  /// The key does not hold what was expected.
+  /// The key has an unexpected type.
   case wrongType
-  /// The server can't do it as it is set up.
+  /// The server can't run the command in its current setup.
   case unsupported
   case other
 
-  /// Words of Redis 7 and Valkey 7.2, `src/server.c` `createSharedObjects` and `src/cluster.c`. `MISCONF` is the failed
-  /// snapshot: it passes with a full disk. `NOREPLICAS` and `MASTERDOWN` pass with the failover.
+  /// The words of Redis 7 and Valkey 7.2, from `src/server.c` `createSharedObjects` and `src/cluster.c`. `MISCONF` is a failed snapshot,
+  /// which passes when the disk has space again. `NOREPLICAS` and `MASTERDOWN` pass with the failover.
   private static let passingWords: Set<Substring> = [
     "LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "BUSY", "OOM", "TRYAGAIN", "MISCONF", "NOREPLICAS", "UNBLOCKED",
   ]
 
-  /// A script says in words of its own what its user may not do.
+  /// The errors of scripts, which have their own words for a missing right.
   private static let refusalTexts = [
     "ERR The user executing the script", "ERR ACL failure in script", "ERR Client sent AUTH", "ERR AUTH <password> called",
   ]
@@ -117,8 +117,8 @@ enum ServerErrorClass {
 
   var isPassing: Bool { self == .passing }
 
-  /// Whether an error is about the key that a command names, and so says nothing of other keys: it holds something else, belongs to another
-  /// installation, or the user may not use it. A user without the command is refused for every key, in words about the command.
+  /// Returns whether an error concerns only the key that the command names: the key has another type, belongs to another installation, or
+  /// the user may not use it. The error for a user without the command mentions the command and applies to every key.
   static func concernsKey(_ message: String) -> Bool {
     switch ServerErrorClass(message) {
     case .wrongType: true

@@ -1,4 +1,4 @@
-/// A reply of Redis as a value. An error of the server is a value too: whether it is a failure is the caller's to say.
+/// A reply of Redis as a value. An error of the server is a value too; the caller decides whether it is a failure.
 package enum RedisReply: Sendable, Hashable {
   case status(String)
   case error(String)
@@ -16,7 +16,7 @@ package enum RedisReply: Sendable, Hashable {
     }
   }
 
-  /// An integer reply, or a bulk that is written as one.
+  /// The number of an integer reply, or of a bulk that contains an integer.
   package var number: Int64? {
     switch self {
     case .integer(let value): value
@@ -28,7 +28,7 @@ package enum RedisReply: Sendable, Hashable {
     if case .array(let elements) = self { elements } else { nil }
   }
 
-  /// The value behind `name` in a flat list of names and values, as `XINFO` answers.
+  /// Returns the value after `name` in a flat list of names and values, such as the reply to `XINFO`.
   package subscript(name: String) -> RedisReply? {
     guard let elements else { return nil }
     for index in stride(from: 0, to: elements.count - 1, by: 2) where elements[index].text == name {
@@ -37,7 +37,7 @@ package enum RedisReply: Sendable, Hashable {
     return nil
   }
 
-  /// Itself, unless it is an error of the server: that is thrown.
+  /// Returns the reply; throws if it is an error of the server.
   package func orThrow(file: String = #fileID, line: Int = #line) throws(RedisError) -> RedisReply {
     if case .error(let message) = self { throw RedisError(.server, message, file: file, line: line) }
     return self

@@ -1,4 +1,4 @@
-/// The parts of a URL of Redis. Errors never repeat the URL, which may hold a password.
+/// The parts of a Redis URL. Errors never repeat the URL, which may contain a password.
 struct RedisURL {
   var endpoint: RedisConfiguration.Endpoint
   var usesTLS = false
@@ -27,7 +27,7 @@ struct RedisURL {
       if user.count == 2, !user[1].isEmpty { password = try Self.decode(user[1], "the password") }
       authority = authority[authority.index(after: at)...]
     } else if path.contains("@") {
-      throw Self.error("a '/' before the '@'; write a '/' in a password as %2F")
+      throw Self.error("it has a '/' before the '@'; write a '/' in a password as %2F")
     }
 
     switch scheme {
@@ -94,12 +94,12 @@ struct RedisURL {
       guard let end = authority.firstIndex(of: "]") else { throw error("the IPv6 address has no ']'") }
       host = authority[authority.index(after: authority.startIndex)..<end]
       let rest = authority[authority.index(after: end)...]
-      guard rest.isEmpty || rest.hasPrefix(":") else { throw error("after ']' only ':PORT' may follow") }
+      guard rest.isEmpty || rest.hasPrefix(":") else { throw error("only ':PORT' may follow the ']'") }
       port = rest.isEmpty ? nil : rest.dropFirst()
     } else if let colon = authority.firstIndex(of: ":") {
       host = authority[..<colon]
       port = authority[authority.index(after: colon)...]
-      guard port?.contains(":") == false else { throw error("an IPv6 address stands in brackets; write [::1]:6379") }
+      guard port?.contains(":") == false else { throw error("an IPv6 address must be in brackets; write [::1]:6379") }
     }
     var number = standard
     if let port, !port.isEmpty {
@@ -111,7 +111,7 @@ struct RedisURL {
 
   private static func database(_ text: Substring) throws(RedisError) -> Int {
     guard let number = Int(text), number >= 0, text.first != "+" else {
-      throw error("the database is not a number; write /0 behind the port")
+      throw error("the database is not a number; write /0 after the port")
     }
     return number
   }

@@ -1,7 +1,7 @@
 internal import NIOCore
 
-/// An event loop as the place where a task runs that does little else than call the connections of that loop: such a task changes threads
-/// for no call. What runs there must not block.
+/// Runs tasks on an event loop. A task that mostly calls connections of this loop switches no thread for a call. Tasks that run here must
+/// not block.
 final class EventLoopTaskExecutor: TaskExecutor {
   private let eventLoop: any EventLoop
 

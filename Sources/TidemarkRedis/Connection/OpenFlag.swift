@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// Whether a connection may still be used: set by the channel handler, read from any thread. The channel's own
-/// `isActive` stays true while TLS says goodbye.
+/// Whether a connection may still be used. The channel handler sets it; any thread may read it. The channel's own `isActive` stays true
+/// during TLS's closing handshake.
 final class OpenFlag: Sendable {
   private let value = Atomic(true)
 

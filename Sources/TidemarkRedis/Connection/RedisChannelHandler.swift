@@ -3,7 +3,7 @@ internal import NIOCore
 internal import NIOSSL
 internal import TidemarkCore
 
-/// A command, or several sent together, whose replies are awaited.
+/// A command, or several commands sent together, whose replies are awaited.
 final class PendingRequest {
   enum Answer: Sendable {
     case values([RedisReply])
@@ -15,9 +15,9 @@ final class PendingRequest {
   let deadline: NIODeadline
   var remaining: Int
   var values: [RedisReply] = []
-  /// The first reply that could not be kept; thrown when the last one came.
+  /// The first reply that could not be kept; it is thrown after the last reply has come.
   var failure: RedisError?
-  /// Nil once it was resumed: the replies of a cancelled request are still read, and dropped.
+  /// The waiting caller; nil once it was resumed. The replies of a cancelled request are still read, and dropped.
   var continuation: CheckedContinuation<Answer, any Error>?
 
   init(id: UInt64, shape: ReplyShape, count: Int, deadline: NIODeadline, continuation: CheckedContinuation<Answer, any Error>?) {
@@ -34,7 +34,7 @@ final class PendingRequest {
   }
 }
 
-/// Matches replies to commands in order, and ends the connection when one comes too late.
+/// Matches replies to commands in order, and closes the connection when a reply comes too late.
 ///
 /// Confined to its event loop.
 final class RedisChannelHandler: ChannelInboundHandler {
@@ -48,9 +48,9 @@ final class RedisChannelHandler: ChannelInboundHandler {
   private var context: ChannelHandlerContext?
   private var timer: Scheduled<Void>?
   private var failure: RedisError?
-  /// Who gets what channels say; nil on a connection without subscriptions.
+  /// Receives the messages of channels; nil on a connection without subscriptions.
   private var receiver: RedisConnection.Receiver?
-  /// Bytes of the reply that is coming in.
+  /// The received bytes of the incomplete reply.
   private var received = 0
   private var pings: RepeatedTask?
 
@@ -72,16 +72,16 @@ final class RedisChannelHandler: ChannelInboundHandler {
 
   func receive(with receiver: @escaping RedisConnection.Receiver) { self.receiver = receiver }
 
-  /// Resumes a request that nobody waits for any more. A blocking read would hold up the connection: it is closed.
+  /// Resumes a request whose caller was cancelled. The connection is closed if a blocking read would delay further commands.
   func cancel(_ id: UInt64) {
     guard let request = pending.first(where: { $0.id == id }) else { return }
     request.resume(.failure(CancellationError()))
     if case .entries = request.shape {
-      fail(RedisError(.connectionClosed, "the connection to \(address) was given up with a cancelled read"))
+      fail(RedisError(.connectionClosed, "the connection to \(address) was closed with a cancelled read"))
     }
   }
 
-  /// Whoever only listens would not notice that the other side is gone.
+  /// Sends PINGs, because a connection that only listens would not notice that the other side is gone.
   func keepPinging() {
     guard let context, failure == nil else { return }
     let loopBound = NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -151,7 +151,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
       return
     }
     guard let request = pending.first else {
-      return fail(RedisError(.malformedReply, "\(address) sent something unasked that is too large, or no message"))
+      return fail(RedisError(.malformedReply, "\(address) sent an unrequested reply that is too large or not a message"))
     }
     request.remaining -= 1
     switch reply {
@@ -167,7 +167,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
     request.resume(request.failure.map { .failure($0) } ?? .success(.values(request.values)))
   }
 
-  /// What a channel says. A subscribed connection answers nothing else that begins with this word.
+  /// Returns the message of a channel. No other reply on a subscribed connection begins with this word.
   private static func message(_ value: RedisReply) -> RedisConnection.Message? {
     guard let elements = value.elements, elements.count == 3, elements[0].text == "message", let channel = elements[1].text
     else { return nil }
@@ -189,8 +189,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
     context?.close(promise: nil)
   }
 
-  // One timer for all requests: it looks again when the earliest deadline of then has come. Deadlines need no
-  // cancelling when a reply comes, which is the case of every command but the last.
+  // One timer serves all requests. It fires at the earliest deadline that was known when it was set, and is set again if requests are left.
+  // A reply therefore needs no timer to be cancelled, which is the usual case.
   private func startTimer(_ context: ChannelHandlerContext, _ deadline: NIODeadline) {
     let loopBound = NIOLoopBound(self, eventLoop: context.eventLoop)
     timer = context.eventLoop.scheduleTask(deadline: deadline) { loopBound.value.checkDeadlines() }
@@ -199,12 +199,12 @@ final class RedisChannelHandler: ChannelInboundHandler {
   private func checkDeadlines() {
     timer = nil
     guard let context, let earliest = pending.map(\.deadline).min() else { return }
-    // A large reply may take its time as long as it keeps coming: a second for each MiB.
+    // A large reply may take longer while it keeps coming: one second for each MiB.
     let extended = earliest + .seconds(Int64(received >> 20))
     if extended > .now() {
       startTimer(context, extended)
     } else {
-      fail(RedisError(.timedOut, "\(address) did not answer in time; see whether it is overloaded or runs a slow command"))
+      fail(RedisError(.timedOut, "\(address) did not answer in time; check whether it is overloaded or runs a slow command"))
     }
   }
 }

@@ -9,12 +9,10 @@ internal import NIOSSL
 #endif
 
 extension RedisConnection {
-  /// Connects, proves who we are and selects the database.
+  /// Connects, logs in and selects the database. If the endpoint is Sentinels, connects to the master that they name. A Cluster is not one
+  /// server: use ``RedisKeyspace`` or ``RedisSource`` for it.
   ///
-  /// - Throws: ``RedisError``: `connectFailed`, `tls`, `timedOut`, or `server` with what Redis said to AUTH or SELECT.
-  ///
-  /// Finds the master of a service that Sentinels know. A Cluster is not one server: that is what ``RedisKeyspace`` and ``RedisSource`` are
-  /// for.
+  /// - Throws: ``RedisError``: `connectFailed`, `tls`, `timedOut`, or `server` with Redis' answer to AUTH or SELECT.
   package static func connect(
     _ configuration: RedisConfiguration, name: String, on group: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) async throws -> RedisConnection {
@@ -28,7 +26,7 @@ extension RedisConnection {
     }
   }
 
-  /// Itself, once `body` is through; closed where that throws.
+  /// Runs `body` and returns this connection; closes it if `body` throws.
   private func closing(_ body: () async throws -> Void) async throws -> RedisConnection {
     do {
       try await body()
@@ -39,7 +37,7 @@ extension RedisConnection {
     }
   }
 
-  /// Sentinels may still name a server that was demoted a moment ago.
+  /// Throws if the server is not a master. Sentinels may still name a server that was just demoted.
   private func requireMaster() async throws {
     let role = try await RedisPrefixClaim(self).info("replication")["role"]
     guard role != "slave" else {
@@ -47,7 +45,7 @@ extension RedisConnection {
     }
   }
 
-  /// One server, at its address.
+  /// Connects to one server at its address.
   static func open(_ configuration: RedisConfiguration, name: String, on group: any EventLoopGroup) async throws -> RedisConnection {
     let address = configuration.address
     let tls = try configuration.makeTLSContext()
@@ -56,12 +54,12 @@ extension RedisConnection {
       .connectTimeout(TimeAmount(configuration.connectTimeout))
       .channelOption(.socketOption(.so_keepalive), value: 1)
       .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65536, maximum: 262_144))
-    // The handler is handed out here and not looked up later: a server that refuses us at once has by then emptied the
-    // pipeline, and only the handler knows why.
+    // The handler is created here instead of being looked up later, because a server that refuses the connection at once has emptied the
+    // pipeline by then, and only the handler knows the error.
     let prepare: @Sendable (any Channel) -> EventLoopFuture<RedisConnection> = { channel in
       channel.eventLoop.makeCompletedFuture {
         if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: host)) }
-        // Several channels may be tried, one for each address of the host: each has its own state.
+        // The bootstrap may try several channels, one for each address of the host, so each gets its own state.
         let openFlag = OpenFlag()
         let handler = try RedisChannelHandler(address: address, openFlag: openFlag)
         try channel.pipeline.syncOperations.addHandler(handler)
@@ -86,15 +84,15 @@ extension RedisConnection {
     do {
       return try await connection.closing { try await connection.introduce(configuration, name: name) }
     } catch let error as RedisError where error.code == .timedOut && tls != nil {
-      // A port without TLS waits for the end of what it takes for a command.
+      // A port without TLS waits for the rest of a command, so the attempt ends with a timeout.
       throw RedisError(
-        .timedOut, "\(address) did not answer in time; see whether the port speaks TLS, else write redis://", underlying: error)
+        .timedOut, "\(address) did not answer in time; check whether the port speaks TLS, else write redis://", underlying: error)
     }
   }
 
-  /// Why a server can't be reached, in the system's words.
+  /// Returns the system's description of a failed connection.
   private static func reason(_ error: any Error) -> String {
-    // Of several addresses of one host the first is as good as any.
+    // The errors of several addresses of one host are equally informative, so the first is shown.
     let first = (error as? NIOConnectionError).flatMap { $0.connectionErrors.first?.error ?? $0.dnsAError ?? $0.dnsAAAAError } ?? error
     return (first as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(first)"
   }
@@ -104,11 +102,11 @@ extension RedisConnection {
     if let password = configuration.currentPassword {
       commands.append(["AUTH"] + [configuration.username, password].compactMap { $0.map { .text($0) } })
     }
-    // A user without the right to SELECT can use database 0.
+    // A user without the right to SELECT can still use database 0.
     if configuration.database != 0 { commands.append(["SELECT", .integer(Int64(configuration.database))]) }
     let required = commands.count
     commands.append(["CLIENT", "SETNAME", .text(name)])
-    // What SETNAME answers does not matter: a name is a comfort of CLIENT LIST, and rights to it are rare.
+    // The answer to SETNAME is ignored: the name is optional, and few users have the right to it.
     for reply in try await pipeline(commands).prefix(required) { _ = try reply.orThrow() }
   }
 }

@@ -1,7 +1,7 @@
 internal import TidemarkCore
 
 extension RedisConnection {
-  /// Names of the streams of this server that match a glob pattern. Goes through all of its keys. Throws ``RedisError``.
+  /// Returns the names of this server's streams that match a glob pattern. Scans all keys. Throws ``RedisError``.
   func streams(matching pattern: String) async throws -> [String] {
     var names: Set<String> = []
     var cursor = "0"
@@ -10,14 +10,14 @@ extension RedisConnection {
       let scan: [RedisArgument] = ["SCAN", .text(cursor), "MATCH", .text(pattern), "COUNT", "1000"]
       var reply = try await send(filters ? scan + ["TYPE", "stream"] : scan)
       if filters, case .error(let message) = reply, ServerErrorClass(message) == .other {
-        // Some proxies know no TYPE here.
+        // Some proxies do not support TYPE in SCAN.
         filters = false
         reply = try await send(scan)
       }
       guard let page = try reply.orThrow().elements, page.count == 2, let next = page[0].text, let keys = page[1].elements else {
-        throw RedisError(.malformedReply, "SCAN answered something else than a cursor and keys")
+        throw RedisError(.malformedReply, "the reply to SCAN is not a cursor and keys")
       }
-      // A name that is not UTF-8 can't be configured, nor stored as text.
+      // A name that is not UTF-8 can neither be configured nor stored as text.
       let found = keys.compactMap(\.text)
       if filters {
         names.formUnion(found)

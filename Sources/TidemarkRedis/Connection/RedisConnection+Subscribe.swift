@@ -1,8 +1,8 @@
 extension RedisConnection {
-  /// What was published on a channel.
+  /// A message that was published on a channel.
   package struct Message: Sendable, Equatable {
     package var channel: String
-    /// A bulk, apart from the server's own channels.
+    /// The payload: a bulk, except on the server's own channels.
     package var payload: RedisReply
 
     package init(channel: String, payload: RedisReply) {
@@ -11,16 +11,16 @@ extension RedisConnection {
     }
   }
 
-  /// Gets messages in the order in which they came, on the connection's event loop, and at last why there will be no more.
+  /// Receives messages in the order of their arrival, on the connection's event loop, and finally the error that ends them.
   package typealias Receiver = @Sendable (Result<Message, RedisError>) -> Void
 
-  /// Subscribes to channels. From then on the server takes nothing else on this connection.
+  /// Subscribes to channels. Afterwards the server accepts no other commands on this connection.
   ///
   /// - Parameter receiver: must not block.
-  /// - Throws: ``RedisError`` where the server refuses one.
+  /// - Throws: ``RedisError`` if the server refuses a channel.
   package func subscribe(to channels: [String], receiver: @escaping Receiver) async throws {
     receive(with: receiver)
-    // Each channel is answered by itself.
+    // The server replies to each channel separately.
     for reply in try await pipeline(channels.map { ["SUBSCRIBE", .text($0)] }) { _ = try reply.orThrow() }
   }
 }

@@ -3,9 +3,9 @@ package import TidemarkCore
 
 /// One connection to Redis.
 ///
-/// Commands may be sent from any task; replies come in the order of sending, so a blocking read holds up what is sent
-/// behind it. The actor runs on the connection's event loop: a command costs no hop. Once it is closed, by either
-/// side, it stays closed and every call throws `connectionClosed`.
+/// Commands may be sent from any task. Replies come in the order of the commands, so a blocking read delays the commands after it. The
+/// actor runs on the connection's event loop, so a command needs no hop. Once either side has closed the connection it stays closed, and
+/// every call throws `connectionClosed`.
 package actor RedisConnection {
   private nonisolated let executor: any SerialExecutor
   private nonisolated let channel: any Channel
@@ -13,14 +13,14 @@ package actor RedisConnection {
   private nonisolated let openFlag: OpenFlag
   private let timeout: Duration
   private let clusterManners: RedisConfiguration.ClusterManners?
-  /// Of the server that it was made to, see ``RedisConfiguration/address``.
+  /// The address of the configuration that the connection was made with, see ``RedisConfiguration/address``.
   nonisolated let address: String
   private var writer = CommandWriter()
   private var nextID: UInt64 = 0
 
   package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  /// False once it was closed. What is still open may be lost all the same: only a reply tells.
+  /// Whether the connection is not closed yet. An open connection may still be lost; only a reply proves that it works.
   package nonisolated var isOpen: Bool { openFlag.isOpen }
 
   init(
@@ -38,14 +38,14 @@ package actor RedisConnection {
   // A connection that was dropped without `close()` must not stay open on the server.
   deinit { channel.close(promise: nil) }
 
-  /// Sends one command. An error of the server is a value.
+  /// Sends one command. An error of the server is returned as a value.
   ///
   /// - Throws: ``RedisError`` of the connection, `CancellationError`.
   package func send(_ arguments: [RedisArgument], bounds: ReplyBounds = .standard) async throws -> RedisReply {
     try await pipeline([arguments], bounds: bounds)[0]
   }
 
-  /// Sends commands together and returns their replies in order. Each reply has the bounds for itself.
+  /// Sends commands together and returns their replies in order. The bounds apply to each reply.
   package func pipeline(_ commands: [[RedisArgument]], bounds: ReplyBounds = .standard) async throws -> [RedisReply] {
     guard !commands.isEmpty else { return [] }
     if clusterManners?.asks == true { return try await asking(commands, bounds: bounds) }
@@ -59,12 +59,12 @@ package actor RedisConnection {
       try writer.finish(into: &buffer)
     }
     guard case .values(let replies) = try await submit(buffer, .value(bounds), count: commands.count, within: timeout) else {
-      throw RedisError(.malformedReply, "a command was answered as a read")
+      throw RedisError(.malformedReply, "a command got the reply of a read")
     }
     return replies
   }
 
-  /// ASKING counts for the next command only, or for all of a transaction that it precedes.
+  /// Sends commands that are each preceded by ASKING, which applies only to the next command, or to a whole transaction.
   private func asking(_ commands: [[RedisArgument]], bounds: ReplyBounds) async throws -> [RedisReply] {
     var sent: [[RedisArgument]] = []
     var wanted: [Int] = []
@@ -80,10 +80,10 @@ package actor RedisConnection {
     return wanted.map { replies[$0] }
   }
 
-  /// One XREAD, straight into an ``EntryBlock``; for a node of a Cluster, where a command names keys of one slot only, one for each lane.
-  /// Waits `block` at most, never longer than 5 s, and only where there is one.
+  /// Sends an XREAD and parses its reply into an ``EntryBlock``. On a Cluster, where a command may name keys of one slot only, it sends one
+  /// XREAD for each lane. Blocks for `block` at most, never longer than 5 s, and only if there is one lane.
   ///
-  /// - Throws: ``RedisError``, also for an error of the server; `CancellationError`, the connection is then closed.
+  /// - Throws: ``RedisError``, also for an error of the server; `CancellationError`, which closes the connection.
   package func readStreams(_ request: LaneReadRequest) async throws -> LaneReadReply {
     guard !request.positions.isEmpty else { return .nothing }
     var buffer = channel.allocator.buffer(capacity: 0)
@@ -100,7 +100,7 @@ package actor RedisConnection {
     let shape = ReplyShape.entries(request, replies: asks ? 2 * reads.count : reads.count)
     do {
       guard case .entries(let reply) = try await submit(buffer, shape, count: 1, within: wait + timeout) else {
-        throw RedisError(.malformedReply, "a read was answered as a command")
+        throw RedisError(.malformedReply, "a read got the reply of a command")
       }
       return reply
     } catch var error as RedisError where error.code == .connectionClosed {
@@ -116,7 +116,7 @@ package actor RedisConnection {
     writer.append("COUNT")
     writer.append(String(max(count, 1)))
     if wait > .zero {
-      // Rounded up: BLOCK 0 would wait for ever.
+      // The time is rounded up, because BLOCK 0 would wait forever.
       let milliseconds = max(1, wait.components.seconds * 1000 + wait.components.attoseconds / 1_000_000_000_000_000)
       writer.append("BLOCK")
       writer.append(String(milliseconds))
@@ -129,16 +129,16 @@ package actor RedisConnection {
 
   func receive(with receiver: @escaping Receiver) { handler.value.receive(with: receiver) }
 
-  /// For a connection that only listens: see whether the other side is still there.
+  /// Sends PINGs on a connection that only listens, to notice that the other side is gone.
   func keepPinging() { handler.value.keepPinging() }
 
-  /// Closes the connection; what is under way fails with `connectionClosed`.
+  /// Closes the connection; pending commands fail with `connectionClosed`.
   package func close() async {
     handler.value.close()
     try? await channel.closeFuture.get()
   }
 
-  /// A longer block would outlive what a proxy or a firewall grants an idle connection.
+  /// A longer block could exceed the idle timeout of a proxy or a firewall.
   private static let longestBlock = Duration.seconds(5)
 
   private func submit(
@@ -152,7 +152,7 @@ package actor RedisConnection {
       try Task.checkCancellation()
       return try await withCheckedThrowingContinuation { continuation in
         let request = PendingRequest(id: id, shape: shape, count: count, deadline: deadline, continuation: continuation)
-        // Through `self`: a closure that doesn't capture the actor would not run on its executor.
+        // The handler is accessed through `self`, because a closure that doesn't capture the actor would not run on its executor.
         self.handler.value.submit(request, bytes)
       }
     } onCancel: {

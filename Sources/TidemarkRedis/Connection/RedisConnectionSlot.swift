@@ -2,24 +2,24 @@ internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// A place for one connection that is made when it is needed and made again after a loss.
+/// Holds one connection, which it opens when it is needed and again after a loss.
 ///
-/// It never waits between attempts: when to try again is the caller's decision. Calls that come while a connection is
-/// being made share it. All of them are on one event loop.
+/// It never waits between attempts; the caller decides when to retry. Calls that arrive while a connection is being opened share it. All
+/// connections are on one event loop.
 actor RedisConnectionSlot {
   private struct Numbered {
     var connection: RedisConnection
     var number: Int
   }
 
-  /// One count for all slots: a server that is forgotten and known again never has the number of an earlier connection.
+  /// One counter for all slots, so that a server that is forgotten and found again never reuses the number of an earlier connection.
   private static let made = Atomic(0)
 
   private let configuration: RedisConfiguration
   private let name: String
   private let eventLoop: any EventLoop
   nonisolated let taskExecutor: any TaskExecutor
-  /// The connection that there is, or was last. Set on the actor only.
+  /// The current connection, or the last one. Only the actor sets it.
   private nonisolated let present = Mutex<Numbered?>(nil)
   private var opening: Task<RedisConnection, any Error>?
   private var closings = 0
@@ -31,14 +31,14 @@ actor RedisConnectionSlot {
     taskExecutor = EventLoopTaskExecutor(eventLoop)
   }
 
-  /// Tells the connection from all that were there before; 0 before the first.
+  /// The number of the current connection, which differs from those of all earlier ones; 0 before the first.
   nonisolated var connectionNumber: Int { present.withLock { $0?.number ?? 0 } }
 
-  /// The same; nil where the connection is lost.
+  /// The number of the current connection; nil if it is lost.
   nonisolated var openConnectionNumber: Int? { present.withLock { $0.flatMap { $0.connection.isOpen ? $0.number : nil } } }
 
-  /// Runs commands on the connection. When the server had closed an idle connection, which shows only at the first
-  /// command, they are run once more on a new one: they must be repeatable.
+  /// Runs commands on the connection. If the server has closed an idle connection, which is noticed only at the first command, the commands
+  /// run once more on a new connection; they must be repeatable.
   func perform<Value: Sendable>(_ body: @Sendable (RedisConnection) async throws -> Value) async throws -> Value {
     let (connection, isFresh) = try await current()
     do {
@@ -48,10 +48,10 @@ actor RedisConnectionSlot {
     }
   }
 
-  /// The same over the connection of this number: throws `connectionClosed` where there is another by now.
+  /// Runs commands on the connection with this number; throws `connectionClosed` if it was replaced.
   func perform<Value: Sendable>(over number: Int, _ body: @Sendable (RedisConnection) async throws -> Value) async throws -> Value {
     guard let present = present.withLock({ $0 }), present.connection.isOpen, present.number == number else {
-      throw RedisError(.connectionClosed, "the connection that the lanes were looked at over is another by now")
+      throw RedisError(.connectionClosed, "the connection over which the lanes were observed was replaced")
     }
     return try await Self.run(body, on: present.connection)
   }
@@ -67,13 +67,14 @@ actor RedisConnectionSlot {
     }
   }
 
-  /// A replica by now, or about to become one: its address, or a Sentinel, may lead to the new master. And what it has by the next call may be
-  /// the new master's, which only a new connection says.
+  /// Returns whether an error means that the server is a replica, or is becoming one. Its address, or a Sentinel, may lead to the new
+  /// master; and by the next call the server may hold the new master's data, which only a new connection makes visible.
   private static func isDemotion(_ message: String) -> Bool {
     ["READONLY", "UNBLOCKED", "LOADING", "MASTERDOWN"].contains { message.hasPrefix($0) }
   }
 
-  /// What is under way fails with `connectionClosed`; a later call connects again. Not what is connected to the address, where one is given.
+  /// Closes the connection; pending commands fail with `connectionClosed`, and a later call connects again. A connection to `address` is
+  /// kept.
   func close(unlessTo address: String? = nil) async {
     let connection = present.withLock { $0?.connection }
     if let connection, connection.isOpen, connection.address == address { return }
@@ -90,7 +91,8 @@ actor RedisConnectionSlot {
     return (try await Self.opened(task), true)
   }
 
-  /// In a task of its own: whoever waits for it may be cancelled, and others wait, too. All of them find it in its place.
+  /// Opens a connection in its own task: a waiting caller may be cancelled while others still wait. All of them find the connection in the
+  /// slot.
   private func open() async throws -> RedisConnection {
     defer { opening = nil }
     let before = closings
@@ -108,12 +110,13 @@ actor RedisConnectionSlot {
     return connection
   }
 
-  /// Whoever waits for a connection that ``close(unlessTo:)`` gave up was not cancelled himself.
+  /// Returns the opened connection. A caller that waits for a connection which ``close(unlessTo:)`` cancelled was not cancelled itself, so
+  /// it gets another error.
   private static func opened(_ task: Task<RedisConnection, any Error>) async throws -> RedisConnection {
     do {
       return try await task.value
     } catch is CancellationError where !Task.isCancelled {
-      throw RedisError(.connectionClosed, "the connection was given up while it was being made")
+      throw RedisError(.connectionClosed, "the connection was closed while it was being opened")
     }
   }
 }

@@ -1,7 +1,8 @@
 internal import Synchronization
 internal import TidemarkCore
 
-/// Names that a doorbell's connection delivers, until somebody asks for them. Bounded: beyond, it is only known that many rang.
+/// Collects the names that a doorbell's connection delivers until they are requested. It is bounded; beyond the bound it only records that
+/// many lanes changed.
 final class RingInbox: Sendable {
   private static let limit = 1 << 16
 
@@ -12,7 +13,7 @@ final class RingInbox: Sendable {
     var isCancelled = false
     var waiter: CheckedContinuation<ChangedLanes, any Error>?
 
-    /// What a caller gets at once; nil where there is nothing yet.
+    /// Returns the changes that a caller gets at once; nil if there are none.
     mutating func take() -> Result<ChangedLanes, any Error>? {
       if isCancelled { return .failure(CancellationError()) }
       if let failure { return .failure(failure) }
@@ -27,7 +28,7 @@ final class RingInbox: Sendable {
 
   private let state = Mutex(State())
 
-  /// A message of the invalidation channel, or the connection's end. Called on the connection's event loop.
+  /// Receives a message of the invalidation channel, or the connection's end. Called on the connection's event loop.
   func receive(_ event: Result<RedisConnection.Message, RedisError>) {
     switch event {
     case .success(let message): deliver(message.payload.elements)
@@ -35,7 +36,7 @@ final class RingInbox: Sendable {
     }
   }
 
-  /// Keys, or nil where all are meant.
+  /// Stores changed keys; nil means all keys.
   private func deliver(_ keys: [RedisReply]?) {
     change { state in
       guard let keys, state.names.count + keys.count <= Self.limit else {
@@ -44,7 +45,7 @@ final class RingInbox: Sendable {
         return
       }
       for key in keys {
-        // A name that is not UTF-8 is no lane.
+        // A name that is not UTF-8 can't be a lane.
         if let name = key.text { state.names.insert(name) }
       }
     }
@@ -60,7 +61,7 @@ final class RingInbox: Sendable {
     if let (waiter, result) = resumption { waiter.resume(with: result) }
   }
 
-  /// Everything since the last call; waits for the first ring. One caller at a time.
+  /// Returns all changes since the last call; waits for the first one. Only one caller at a time.
   func next() async throws -> ChangedLanes {
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in

@@ -1,15 +1,15 @@
-/// What is cut of replies, and what is put aside of it.
+/// The limits of replies, and the records of the parts that were cut off.
 extension BulkLimiter {
   struct Limits: Equatable {
-    /// A bulk longer than this is cut.
+    /// The number of bytes above which a bulk is cut.
     var longest: Int
-    /// Whether the digest of a cut bulk is wanted.
+    /// Whether the digest of a cut bulk is computed.
     var wantsDigest: Bool
-    /// Of an entry with more fields the first are passed on. Nil: the reply has no entries, or they are not looked at.
+    /// The number of fields above which an entry is cut. Nil if the reply has no entries, or if they are not limited.
     var mostFields: Int?
 
     init(longest: Int, wantsDigest: Bool, mostFields: Int? = nil) {
-      // What is cut must be longer than what is kept of it.
+      // A cut bulk must be longer than the part that is kept.
       self.longest = max(longest, BulkLimiter.keptBytes)
       self.wantsDigest = wantsDigest
       self.mostFields = mostFields
@@ -18,21 +18,21 @@ extension BulkLimiter {
 
   /// A bulk that was cut.
   struct Cut: Equatable {
-    /// Counts all bulk strings that were seen, from 0; nulls are not counted.
+    /// The bulk's place among all bulk strings, counted from 0; nulls are not counted.
     var ordinal: UInt64
-    /// Bytes of the whole.
+    /// The length of the whole bulk in bytes.
     var length: UInt64
-    /// SHA-256 of the whole, empty where it was not wanted.
+    /// The SHA-256 of the whole bulk; empty if it was not requested.
     var digest: [UInt8]
   }
 
   /// An entry of which only the first fields were passed on.
   struct Excess: Equatable {
-    /// Counts all arrays at the depth of an entry's fields, from 0.
+    /// The place of the entry's field list among all arrays at that depth, counted from 0.
     var ordinal: UInt64
-    /// Names and values of the whole.
+    /// The number of names and values of the whole entry.
     var elements: Int
-    /// Of those that were left out: the bytes, and the SHA-256 of what came over the wire.
+    /// The number of bytes that were left out; ``digest`` is the SHA-256 of their wire format.
     var bytes: UInt64 = 0
     var digest: [UInt8] = []
   }

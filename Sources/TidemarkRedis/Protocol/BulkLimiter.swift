@@ -1,88 +1,89 @@
 internal import Crypto
 
-/// Follows the framing of replies in front of hiredis, and keeps long values and endless lists of fields away from it.
+/// Follows the framing of replies before hiredis sees them, and keeps long values and long lists of fields away from hiredis.
 ///
-/// hiredis holds a bulk string whole before it hands it over: a value of 500 MB would sit in our memory however small
-/// the limits are. Of a bulk longer than the limit only the first bytes are passed on, behind a header of that length;
-/// its real length and digest are put aside under the bulk's ordinal. Only header lines are looked at, bodies are
-/// skipped by their length, and what is passed on unchanged is not copied.
+/// hiredis buffers a bulk string completely: a value of 500 MB would occupy the worker's memory whatever its limits are. Of a bulk longer
+/// than the limit, only the first bytes are passed on, after a header with their length; the real length and the digest are recorded under
+/// the bulk's ordinal. Only header lines are parsed; bodies are skipped by their length, and unchanged bytes are not copied.
 ///
-/// An entry of millions of fields would take hiredis seconds, in which nothing else is read. Of the list of its names and values only the
-/// first are passed on, behind a header that counts these; how many there were, and the digest of the others, are put aside.
+/// An entry of millions of fields would occupy hiredis for seconds, in which nothing else is read. Of the list of its names and values,
+/// only the first ones are passed on, after a header with their number; the real number and the digest of the others are recorded.
 ///
-/// A pure value; replies may be cut into chunks anywhere.
+/// This is a pure value. Replies may be split into chunks at any byte.
 struct BulkLimiter {
-  /// Fields that are passed on of an entry that has too many.
+  /// The number of fields that are passed on of an entry with too many.
   static let keptFields = 1_000
-  /// Arrays around the list of an entry's names and values: lanes, lane, entries, entry.
+  /// The number of arrays around the list of an entry's names and values: lanes, lane, entries, entry.
   static let depthOfFields = 4
 
-  /// What is passed on of a cut bulk: 4 KiB.
+  /// The number of bytes that are passed on of a cut bulk: 4 KiB.
   static let keptBytes = 4096
-  /// The longest header that makes sense: `$`, 20 digits, CR LF. Beyond it hiredis may say what is wrong.
+  /// The longest valid header: `$`, 20 digits, CR LF. A longer one is passed on, so that hiredis reports the error.
   private static let longestHeader = 32
-  /// Of a line, which hiredis keeps until it ends and searches anew with each chunk: 1 MiB. Redis' own are its errors.
+  /// The longest line: 1 MiB. hiredis buffers a line until it ends and searches it again with each chunk. Redis' own long lines are errors.
   private static let longestLine = 1 << 20
-  /// Arrays within arrays. The deepest reply that we ask for has five.
+  /// The largest depth of nested arrays. The deepest reply that Tidemark requests has five levels.
   private static let deepest = 32
 
   private enum State {
     case element
-    /// Inside a line that is passed on as it comes, with its length and its last byte so far; for an array its count.
+    /// The position is inside a line that is passed on unchanged. The values are its length and its last byte so far and, for an array, its
+    /// count.
     case line(isArray: Bool, length: Int, last: UInt8, count: Int, isNegative: Bool)
-    /// Inside a bulk's header, held back in `heldHeader` until its length is known.
+    /// The position is inside a bulk's header, which is held back in `heldHeader` until its length is known.
     case bulkHeader
-    /// The same of the list of an entry's fields.
+    /// The position is inside the header of an entry's field list, which is held back, too.
     case fieldsHeader
-    /// Inside a bulk that is passed on, with its CR LF.
+    /// The position is inside a bulk that is passed on; the remaining bytes include its CR LF.
     case body(remaining: Int)
-    /// Inside a bulk that is cut, without its CR LF.
+    /// The position is inside a bulk that is cut; the remaining bytes exclude its CR LF.
     case cutBody(remaining: Int, toKeep: Int)
-    /// Not a reply at all: all is passed on, hiredis names the error. It does not see all of them, and would keep what comes for ever.
+    /// The input is not a reply. All of it is passed on, so that hiredis names the error. hiredis does not detect every error and would
+    /// buffer the input forever, so ``isBroken`` reports it, too.
     case replacement
   }
 
-  /// What was cut and not yet taken, oldest first.
+  /// The cut bulks that were not taken yet, oldest first.
   private(set) var cuts: [Cut] = []
-  /// The same of lists of fields; the last one may still be coming in.
+  /// The cut lists of fields that were not taken yet; the last one may still be incomplete.
   private(set) var excesses: [Excess] = []
   private var state = State.element
   private var heldHeader: [UInt8] = []
-  /// Elements missing of each array that is open.
+  /// The number of missing elements of each open array.
   private var open: [Int] = []
   private var ordinal: UInt64 = 0
   private var cutLength = 0
   private var hasher: SHA256?
   private var arrays: UInt64 = 0
-  /// Elements left of the list of fields at which passing it on ends; nil where no list is cut.
+  /// The number of remaining elements of the field list at which passing on stops; nil if no list is cut.
   private var leavesOutFrom: Int?
-  /// What comes is left out, and hashed.
+  /// Whether the input is being left out and hashed.
   private(set) var isLeavingOut = false
   private var restHasher = SHA256()
 
-  /// The cut bulk of that ordinal, and forgets it.
+  /// Returns the cut bulk with this ordinal and removes the record.
   mutating func takeCut(_ ordinal: UInt64) -> Cut? {
     guard let first = cuts.first, first.ordinal == ordinal else { return nil }
     return cuts.removeFirst()
   }
 
-  /// All lists of fields that were cut, and forgets them.
+  /// Returns all cut lists of fields and removes the records.
   mutating func takeExcesses() -> [Excess] {
     defer { excesses = [] }
     return excesses
   }
 
-  /// Whether the list of fields of that ordinal is cut.
+  /// Returns whether the field list with this ordinal is cut.
   func isCut(array ordinal: UInt64) -> Bool { excesses.contains { $0.ordinal == ordinal } }
 
-  /// Passes on input up to the end of a reply. The limits may change from one reply to the next, so it stops there.
+  /// Passes on input up to the end of a reply. It stops there because the limits may change from one reply to the next.
   ///
-  /// - Returns: bytes used of the input, and whether they end a reply. All are used where they don't.
+  /// - Returns: the number of bytes used, and whether they end a reply. All bytes are used if they don't.
   mutating func feed(
     _ input: UnsafeRawBufferPointer, limits: Limits, pass: (UnsafeRawBufferPointer) -> Void
   ) -> (used: Int, isComplete: Bool) {
     var at = 0
-    // Start of what was looked at and not yet passed on.
+    // The start of the bytes that are examined and not yet passed on.
     var from = 0
     func passRun(to end: Int) {
       if end > from {
@@ -91,7 +92,7 @@ struct BulkLimiter {
       }
       from = end
     }
-    /// Counts an element that ended. True at the end of the reply.
+    /// Counts a completed element; returns true at the end of the reply.
     func ended() -> Bool {
       let (isComplete, leavesOut) = endElement()
       if leavesOut != isLeavingOut {
@@ -106,7 +107,7 @@ struct BulkLimiter {
       case .element:
         switch input[at] {
         case UInt8(ascii: "$"):
-          // Nearly all bulks of a stream lie whole in their chunk: skipped here without a state of their own.
+          // Nearly all bulks of a stream are complete within their chunk, so they are skipped here without a state.
           if let (length, body) = plainHeader(input, at), isLeavingOut || length <= limits.longest, length + 2 <= input.count - body {
             countBulk(length)
             at = body + length + 2
@@ -159,7 +160,7 @@ struct BulkLimiter {
           state = length > Self.longestLine ? .replacement : line
           break
         }
-        // hiredis reads on behind a line feed that stands alone: from here on the two would follow different replies.
+        // hiredis continues after a line feed without CR, so the two parsers would follow different replies from here on.
         guard last == UInt8(ascii: "\r") else {
           state = .replacement
           break
@@ -191,7 +192,7 @@ struct BulkLimiter {
         at = end + 1
         from = at
         guard heldHeader.last == UInt8(ascii: "\n") || heldHeader.count > Self.longestHeader else { break }
-        // Moved out and back, not copied: most chunks end within a bulk.
+        // The buffer is moved out and back, not copied, because most chunks end within a bulk.
         var held: [UInt8] = []
         swap(&held, &heldHeader)
         defer {
@@ -245,16 +246,16 @@ struct BulkLimiter {
     return (at, false)
   }
 
-  /// Whether what came is no reply; nothing will become one any more.
+  /// Whether the input is not a reply; no further reply can follow.
   var isBroken: Bool { if case .replacement = state { true } else { false } }
 
   private var isBetweenElements: Bool { if case .element = state { true } else { false } }
 
-  /// The length in a bulk's header and the start of its body. Nil where that isn't simply digits, CR, LF within `input`.
+  /// Returns the length in a bulk's header and the start of its body; nil if the header is not just digits and CR LF within `input`.
   private func plainHeader(_ input: UnsafeRawBufferPointer, _ start: Int) -> (length: Int, body: Int)? {
     var at = start + 1
     var length = 0
-    // Ten digits: far above what Redis allows (512 MB), and no overflow.
+    // Ten digits are far more than Redis allows (512 MB), and can't overflow.
     while at < input.count, at <= start + 10, case let digit = input[at] &- 0x30, digit <= 9 {
       length = length &* 10 &+ Int(digit)
       at += 1
@@ -263,7 +264,7 @@ struct BulkLimiter {
     return (length, at + 2)
   }
 
-  /// Reads a bulk's header and moves on to its body. The length where the bulk is to be cut, else nil.
+  /// Parses a bulk's header and moves on to its body. Returns the length if the bulk must be cut, else nil.
   private mutating func longerLength(_ header: UnsafeRawBufferPointer, _ limits: Limits) -> Int? {
     let digits = header.dropFirst().dropLast(2)
     guard header.suffix(2).elementsEqual([13, 10]), !digits.isEmpty, header.count <= Self.longestHeader, digits.count < 19 else {
@@ -296,7 +297,8 @@ struct BulkLimiter {
     header.withUTF8 { pass(UnsafeRawBufferPointer($0)) }
   }
 
-  /// Passes on the header of an entry's list of fields, or one of fewer. Answers the number of its elements; 0 also for a list that is none.
+  /// Passes on the header of an entry's field list, with a smaller count if it is cut. Returns the number of elements; 0 also if it is not
+  /// a list.
   private mutating func fieldsHeader(_ header: [UInt8], _ limits: Limits, _ pass: (UnsafeRawBufferPointer) -> Void) -> Int {
     state = .element
     let digits = header.dropFirst().dropLast(2)
@@ -306,7 +308,7 @@ struct BulkLimiter {
       return -1
     }
     guard digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
-      // An entry that was deleted between its listing and its reading.
+      // The entry was deleted between its listing and its reading.
       if !digits.elementsEqual("-1".utf8) { state = .replacement }
       header.withUnsafeBytes(pass)
       return digits.elementsEqual("-1".utf8) ? 0 : -1
@@ -344,8 +346,8 @@ struct BulkLimiter {
     }
   }
 
-  /// Counts an element that ended, and the arrays that end with it. Answers whether it is the end of the reply, and whether what follows is left
-  /// out.
+  /// Counts a completed element and the arrays that end with it. Returns whether the reply is complete, and whether the following input is
+  /// left out.
   private mutating func endElement() -> (isComplete: Bool, leavesOut: Bool) {
     while let last = open.indices.last {
       open[last] -= 1

@@ -1,8 +1,7 @@
 internal import CHiredis
 internal import NIOCore
 
-/// Formats commands with hiredis. Its two scratch buffers are reused, so a command costs the one allocation that
-/// hiredis makes for its answer.
+/// Formats commands with hiredis. The two scratch buffers are reused, so a command costs only the allocation of hiredis' result.
 struct CommandWriter {
   private var words: [UInt8] = []
   private var ends: [Int] = []
@@ -21,7 +20,7 @@ struct CommandWriter {
     ends.append(words.count)
   }
 
-  /// Writes the words since the last call as one command, and forgets them.
+  /// Writes the words since the last call as one command, and removes them.
   mutating func finish(into buffer: inout ByteBuffer) throws(RedisError) {
     defer {
       words.removeAll(keepingCapacity: true)
@@ -36,7 +35,7 @@ struct CommandWriter {
       lengths.reserveCapacity(ends.count)
       var start = 0
       for end in ends {
-        // An empty command has no base address, and hiredis copies nothing of an empty word.
+        // An empty command has no base address; hiredis copies nothing for an empty word.
         pointers.append(base.map { $0 + start })
         lengths.append(end - start)
         start = end

@@ -1,15 +1,15 @@
 internal import Crypto
 internal import TidemarkCore
 
-/// Turns the reply of XREAD, or those of several that together answer one request, element by element into an ``EntryBlock``.
+/// Builds an ``EntryBlock`` element by element from the reply to XREAD, or from several replies that answer one request.
 ///
 /// ```
 /// depth 0: lanes    1: lane    2: name, entries    3: entry    4: id, fields    5: field names and values
 /// ```
-/// Bytes and fields go straight into arrays that are reused from reply to reply: an entry costs no allocation. A pure
-/// value; the elements may come in any number of steps.
+/// Bytes and fields are appended to arrays that are reused for all replies, so an entry costs no allocation. This is a pure value; the
+/// elements may arrive in any number of steps.
 struct EntryBlockBuilder {
-  /// Above this a scratch array is handed over instead of copied, and so not kept between replies.
+  /// The size above which a scratch array is handed over instead of copied, and therefore not kept for the next reply.
   private static let largestScratch = 4 << 20
   private static let keptBytes = BulkLimiter.keptBytes
 
@@ -20,17 +20,17 @@ struct EntryBlockBuilder {
   private var serverError: String?
   private var malformed: String?
 
-  // Of the entry being built.
+  // The state of the entry that is being built.
   private var entryID = EntryID.zero
   private var entryStart = 0
-  /// Bytes that its names and values really have.
+  /// The real number of bytes of the entry's names and values.
   private var entryBytes: UInt64 = 0
   private var isTooLarge = false
-  /// A name whose value is still to come.
+  /// A name whose value has not arrived yet.
   private var name: Range<Int>?
   private var isNameCut = false
 
-  /// Offsets into a block are 32 bits.
+  /// The budget in bytes; offsets into a block have 32 bits.
   private var budget: Int { min(request.budget ?? .max, Int(UInt32.max)) }
 
   mutating func begin(_ request: LaneReadRequest) {
@@ -41,12 +41,12 @@ struct EntryBlockBuilder {
     malformed = nil
   }
 
-  /// - Parameter index: position within the parent array.
+  /// - Parameter index: the position within the parent array.
   mutating func append(_ element: ReplyElement, depth: Int, index: Int) {
     guard malformed == nil, !isOverBudget else { return }
     switch (depth, index, element) {
     case (0, _, .error(let text)): serverError = serverError ?? String(decoding: text, as: UTF8.self)
-    // Nothing new; or what ASKING answers.
+    // The reply has no entries, or it is the reply to ASKING.
     case (0, _, .null), (0, _, .status): break
     case (0, _, .array), (1, _, .array(2, _)): break
     case (2, 0, .bulk(let lane, _)): beginSection(lane)
@@ -55,7 +55,7 @@ struct EntryBlockBuilder {
     case (4, 1, .array(let count, let isCut)):
       if count % 2 != 0 { malformed = "an entry with \(count) names and values" }
       if isCut { beginExcess() }
-    // An entry that was deleted between its listing and its reading.
+    // The entry was deleted between its listing and its reading.
     case (4, 1, .null): break
     case (5, _, .bulk(let bytes, let cut)):
       if index % 2 == 0 { appendName(bytes, cut) } else { appendValue(bytes, cut) }
@@ -68,12 +68,12 @@ struct EntryBlockBuilder {
     }
   }
 
-  /// The reply, once it is complete.
+  /// Returns the complete reply.
   ///
-  /// - Parameter excesses: of each entry that had too many fields, in their order.
+  /// - Parameter excesses: the cut field lists of the entries that had too many fields, in order.
   mutating func finish(_ excesses: [BulkLimiter.Excess] = []) throws(RedisError) -> LaneReadReply {
     defer { reset() }
-    if let malformed { throw RedisError(.malformedReply, "XREAD answered \(malformed)") }
+    if let malformed { throw RedisError(.malformedReply, "the reply to XREAD has \(malformed)") }
     if let serverError { throw RedisError(.server, serverError) }
     if isOverBudget { return .overBudget }
     if block.entries.isEmpty { return .nothing }
@@ -93,7 +93,7 @@ struct EntryBlockBuilder {
     if block.footprint > Self.largestScratch {
       swap(&result, &block)
     } else {
-      // Exact copies: what a block says that it takes is what it takes.
+      // The copies are exact, so that a block uses the memory that it reports.
       result.bytes = Self.exactCopy(of: block.bytes)
       result.fields = Self.exactCopy(of: block.fields)
       result.entries = Self.exactCopy(of: block.entries)
@@ -101,7 +101,7 @@ struct EntryBlockBuilder {
     return result
   }
 
-  /// `Array(array[...])` would share the scratch array, with all the room that a larger reply once made.
+  /// Returns an exact copy. `Array(array[...])` would share the scratch array with all the capacity that a larger reply once needed.
   private static func exactCopy<Element>(of array: [Element]) -> [Element] {
     Array(unsafeUninitializedCapacity: array.count) { copy, count in count = copy.initialize(fromContentsOf: array) }
   }
@@ -118,7 +118,7 @@ struct EntryBlockBuilder {
   }
 
   private mutating func beginSection(_ lane: UnsafeRawBufferPointer) {
-    // Lanes come in the order of the command, those without news are left out.
+    // Lanes arrive in the order of the command; lanes without entries are left out.
     while nextLane < request.positions.count {
       let index = nextLane
       nextLane += 1
@@ -127,7 +127,7 @@ struct EntryBlockBuilder {
         return
       }
     }
-    malformed = "a stream that was not asked for"
+    malformed = "a stream that was not requested"
   }
 
   private mutating func beginEntry(_ text: UnsafeRawBufferPointer) {
@@ -144,7 +144,7 @@ struct EntryBlockBuilder {
     block.sections[section].entries = block.sections[section].entries.lowerBound..<block.entries.count
   }
 
-  /// The entry has more fields than it may: the first ones follow.
+  /// Records that the entry has too many fields; its first fields follow.
   private mutating func beginExcess() {
     guard let entry = block.entries.last else { return }
     isTooLarge = true
@@ -164,7 +164,7 @@ struct EntryBlockBuilder {
     count(bytes, cut)
     guard let name else { return }
     let kept = isTooLarge ? min(bytes.count, mayKeep) : bytes.count
-    // A name has no place of its own for what was cut of it; the mark at its value says that the entry isn't whole.
+    // A cut name has no mark of its own; the mark at its value says that the entry is incomplete.
     if cut != nil || kept < bytes.count || isNameCut {
       block.truncations.append(
         .init(
@@ -185,8 +185,8 @@ struct EntryBlockBuilder {
     block.bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[..<kept]).assumingMemoryBound(to: UInt8.self))
   }
 
-  /// Of a too large entry: the first 4 KiB of each part, and nothing once these alone are too much, for a million
-  /// fields of 4 KiB each are as large as one value of 4 GB.
+  /// The number of bytes that may be kept of a part: the first 4 KiB of each part of an entry that is too large, and nothing once these
+  /// alone are too large, because a million fields of 4 KiB are as large as one value of 4 GB.
   private var mayKeep: Int {
     block.bytes.count - entryStart > max(request.maxEntryBytes, Self.keptBytes) ? 0 : Self.keptBytes
   }
@@ -198,7 +198,7 @@ struct EntryBlockBuilder {
     shrinkEntry()
   }
 
-  /// Cuts what was stored of the entry before it was known to be too large, moving the rest together.
+  /// Shortens the stored parts of an entry that has turned out to be too large, and moves them together.
   private mutating func shrinkEntry() {
     guard let entry = block.entries.last else { return }
     var end = entryStart

@@ -1,10 +1,10 @@
 internal import CHiredis
 internal import TidemarkCore
 
-/// What the next reply is to become.
+/// The form in which the next reply is parsed.
 enum ReplyShape: Sendable {
   case value(ReplyBounds)
-  /// So many replies together: a node of a Cluster is asked for each lane by itself.
+  /// Several replies that form one, because a node of a Cluster is asked for each lane separately.
   case entries(LaneReadRequest, replies: Int = 1)
 
   var limits: BulkLimiter.Limits {
@@ -17,25 +17,25 @@ enum ReplyShape: Sendable {
 
 /// A complete reply.
 enum ParsedReply: Sendable {
-  /// Nil where it was over its budget.
+  /// A value; nil if it exceeded its budget.
   case value(RedisReply?)
   case entries(Result<LaneReadReply, RedisError>)
 }
 
-/// hiredis' reader, with the limiter before it and the two kinds of arena behind it.
+/// Parses replies: hiredis' reader with the limiter before it and one of two arenas after it.
 ///
-/// hiredis is not thread-safe ("a reader must be used by one thread at a time"): neither is this class, and it is not
-/// `Sendable`; the channel handler that owns it keeps it on its event loop.
+/// hiredis is not thread-safe ("a reader must be used by one thread at a time"), so this class is not `Sendable` either; the channel
+/// handler that owns it keeps it on its event loop.
 final class ReplyParser {
-  /// A reader whose buffer grew beyond this is replaced after the reply: hiredis never gives memory back.
+  /// A reader whose buffer has grown beyond this size is replaced after the reply, because hiredis never releases memory.
   private static let largestBuffer = 1 << 20
 
-  // Guard: written once, before the first reader exists (`static let`), and only read by hiredis afterwards. hiredis
-  // keeps the pointer, so the table lives on the heap and is never freed.
+  // Guard: the table is written once, before the first reader exists (`static let`), and hiredis only reads it afterwards. hiredis keeps
+  // the pointer, so the table is on the heap and is never freed.
   private nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
     let table = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
     var functions = redisReplyObjectFunctions()
-    // The types of the counts differ between hiredis 0.14 and 1.x: they are left to inference.
+    // The types of the counts differ between hiredis 0.14 and 1.x, so they are inferred.
     functions.createString = { task, text, length in
       ReplyParser.receive(task) { arena, type, _ in
         arena.pointee.string(UnsafeRawBufferPointer(start: text, count: Int(length)), type: type)
@@ -51,19 +51,19 @@ final class ReplyParser {
     return table
   }()
 
-  /// What the callbacks work on.
+  /// The state that the callbacks work on.
   private struct Arena {
     var limiter = BulkLimiter()
     var tokens = ReplyTokens()
     var entries = EntryBlockBuilder()
-    /// Of the reply that is coming in.
+    /// The shape of the incomplete reply.
     var shape: ReplyShape?
-    /// hiredis has it whole, and what is left out of its last list of fields is still coming in.
+    /// Whether hiredis has the whole reply while the left-out part of its last field list is still arriving.
     var isAhead = false
-    /// Replies that are still to come of those that make one.
+    /// The number of outstanding replies of a request with several.
     var repliesLeft = 0
     var bulks: UInt64 = 0
-    /// The same of arrays at the depth of an entry's fields.
+    /// The number of arrays so far at the depth of an entry's fields.
     var arrays: UInt64 = 0
     var longestString = 0
 
@@ -86,9 +86,9 @@ final class ReplyParser {
   }
 
   private var reader: UnsafeMutablePointer<redisReader>
-  // Behind a pointer of its own: hiredis hands it to the callbacks, and ten checks of exclusive access for every entry,
-  // which class properties would have, were a quarter of the time. No two accesses overlap: callbacks run within
-  // `redisReaderGetReply` only, and during that call nothing else here touches the arena.
+  // The arena is behind a pointer, because hiredis passes it to the callbacks, and because the ten checks of exclusive access per entry
+  // that class properties would need took a quarter of the time. No two accesses overlap: callbacks run only within `redisReaderGetReply`,
+  // and nothing else here touches the arena during that call.
   private let arena: UnsafeMutablePointer<Arena>
 
   init() throws(RedisError) {
@@ -104,9 +104,9 @@ final class ReplyParser {
     arena.deallocate()
   }
 
-  /// Takes bytes as they came, asks for the shape of each reply that begins and delivers each that is complete.
+  /// Parses received bytes, requests the shape of each new reply and delivers each complete reply.
   ///
-  /// - Throws: `malformedReply` for bytes that are no reply, or one that nobody waits for. The connection is then lost.
+  /// - Throws: `malformedReply` for bytes that are not a reply, or for a reply that is not expected. The connection is then lost.
   func feed(_ input: UnsafeRawBufferPointer, shape nextShape: () -> ReplyShape?, deliver: (ParsedReply) -> Void) throws(RedisError) {
     var at = 0
     while at < input.count {
@@ -136,7 +136,8 @@ final class ReplyParser {
     }
   }
 
-  /// Whether hiredis has a reply where the limiter sees its end. Of one that ends in a list of fields that is cut it has all before the end.
+  /// Returns whether hiredis has a reply exactly where the limiter sees its end. hiredis completes a reply that ends in a cut field list
+  /// earlier.
   private func isAsExpected(_ token: UnsafeMutableRawPointer?, _ isComplete: Bool) -> Bool {
     if isComplete {
       defer { arena.pointee.isAhead = false }
@@ -158,7 +159,7 @@ final class ReplyParser {
     }
   }
 
-  /// Nil where more replies belong to it.
+  /// Returns the parsed reply; nil if more replies belong to it.
   private func finish(_ shape: ReplyShape) -> ParsedReply? {
     if arena.pointee.longestString > Self.largestBuffer, let fresh = try? Self.makeReader() {
       redisReaderFree(reader)
@@ -176,8 +177,8 @@ final class ReplyParser {
     }
   }
 
-  /// The body of every callback. The answer must not be null, which means "no memory": it is the element's depth plus
-  /// one, from which its children learn their own.
+  /// Handles every callback. It must not return null, which means "no memory": it returns the element's depth plus one, from which the
+  /// children compute their depth.
   private static func receive(
     _ task: UnsafePointer<redisReadTask>?, _ element: (UnsafeMutablePointer<Arena>, CInt, Int) -> ReplyElement
   ) -> UnsafeMutableRawPointer? {
@@ -201,7 +202,7 @@ final class ReplyParser {
     guard let reader = redisReaderCreateWithFunctions(functions) else {
       throw RedisError(.malformedReply, "hiredis has no memory for a reader")
     }
-    // 0: hiredis keeps its buffer between replies instead of allocating it again.
+    // With 0, hiredis keeps its buffer between replies instead of allocating it again.
     reader.pointee.maxbuf = 0
     return reader
   }

@@ -1,10 +1,10 @@
-/// What a reply of a plain command may take.
+/// The limits of a plain command's reply.
 package struct ReplyBounds: Sendable, Equatable {
-  /// A bulk longer than this is cut to 4 KiB.
+  /// The length above which a bulk is cut to 4 KiB.
   package var longestBulk: Int
-  /// Bytes of the whole reply; a larger one is dropped and ``RedisError/Code/replyTooLarge`` thrown.
+  /// The bytes of the whole reply; a larger reply is dropped and ``RedisError/Code/replyTooLarge`` is thrown.
   package var budget: Int
-  /// Strings nested deeper are left out: an array at this depth reads as empty. The root has depth 0.
+  /// The depth below which strings are left out: an array at this depth is returned empty. The root has depth 0.
   package var deepestKept: Int
 
   package init(longestBulk: Int, budget: Int, deepestKept: Int) {
@@ -13,18 +13,18 @@ package struct ReplyBounds: Sendable, Equatable {
     self.deepestKept = deepestKept
   }
 
-  /// 64 MiB, everything kept whole.
+  /// The standard bounds: 64 MiB, everything is kept.
   package static let standard = ReplyBounds(longestBulk: 64 << 20, budget: 64 << 20, deepestKept: 7)
-  /// `XINFO STREAM` carries the first and the last entry whole, of any size; only their ids are wanted.
+  /// The bounds for `XINFO STREAM`, which returns the first and the last entry in full, of any size; only their ids are needed.
   package static let inspection = ReplyBounds(longestBulk: 4096, budget: 1 << 20, deepestKept: 2)
 }
 
-/// The reply of a plain command while it is parsed: tokens in the order of the wire, and the bytes of its strings.
+/// The reply of a plain command during parsing: tokens in the order of the wire, and the bytes of the strings.
 struct ReplyTokens {
   private struct Token {
     enum Kind { case status, error, integer, bulk, array, null }
     var kind: Kind
-    /// The integer, the number of elements, or where the bytes start.
+    /// The integer, the number of elements, or the start of the bytes.
     var value: Int64
     var length: Int
   }
@@ -62,7 +62,7 @@ struct ReplyTokens {
     }
   }
 
-  /// The reply as a value; nil where it was over its budget.
+  /// Returns the reply as a value; nil if it exceeded its budget.
   func finish() -> RedisReply? {
     guard !isOverBudget else { return nil }
     var next = 0
@@ -95,14 +95,14 @@ struct ReplyTokens {
   }
 }
 
-/// One element as hiredis reports it. The bytes are valid during the callback only.
+/// An element as hiredis reports it. The bytes are valid only during the callback.
 enum ReplyElement {
   case status(UnsafeRawBufferPointer)
   case error(UnsafeRawBufferPointer)
-  /// With what the limiter put aside, where the bulk was cut.
+  /// A bulk with the limiter's record if the bulk was cut.
   case bulk(UnsafeRawBufferPointer, BulkLimiter.Cut?)
   case integer(Int64)
-  /// With whether the limiter left out the end of it.
+  /// An array, and whether the limiter left out its end.
   case array(Int, isCut: Bool)
   case null
 

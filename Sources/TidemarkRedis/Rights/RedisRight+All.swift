@@ -1,5 +1,5 @@
 extension RedisRight {
-  /// The largest id: no range that begins with it carries an entry.
+  /// The largest id; no range that begins with it contains an entry.
   private static let end = "18446744073709551615-18446744073709551615"
   /// A digest that no script has.
   private static let digest = String(repeating: "f", count: 40)
@@ -7,7 +7,7 @@ extension RedisRight {
   /// Every command that Tidemark uses, with every kind of key that it is used on.
   package static let all: [RedisRight] =
     work + publishing + upkeep + connecting + [
-      // Only where INFO does not say it.
+      // This right is needed only if INFO does not contain the policy.
       RedisRight("CONFIG GET maxmemory-policy", .askingForPolicy, trial: .none),
       RedisRight("XADD KEY * type t", .bench, .lane, trial: .none),
       RedisRight("UNLINK KEY", .bench, .lane, trial: .none),
@@ -25,7 +25,7 @@ extension RedisRight {
     + [Place.sharedMarks, .claim].map { RedisRight("EVALSHA \(digest) 1 KEY", .work, $0, trial: .direct) }
     + [
       "XREAD COUNT 1 STREAMS KEY $", "XRANGE KEY \(end) \(end)", "XREVRANGE KEY \(end) \(end)", "XLEN KEY",
-      // A word that is no option: entries of any size stay where they are.
+      // The invalid option makes the command fail after the check of rights, so it returns no entries.
       "XINFO STREAM KEY FULL none", "XINFO GROUPS KEY",
     ].map { RedisRight($0, .work, .lane) }
     + [Place.marks, .sharedMarks, .claim].flatMap { place in

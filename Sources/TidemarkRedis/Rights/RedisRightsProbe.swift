@@ -1,11 +1,11 @@
 internal import TidemarkCore
 
-/// Tries whether the user may run each command that a worker uses, on the keys and channels on which it uses them, without an effect.
+/// Tests without an effect whether the user may run each of a worker's commands on the keys and channels that the worker uses.
 ///
-/// Commands run in a script that the server keeps from writing. It looks at the rights of the user first, so the error says whether they are
-/// there. `ACL DRYRUN` would say the same, and is allowed to administrators only.
+/// Commands run in a script that the server keeps from writing. The server checks the user's rights first, so the error shows whether they
+/// are granted. `ACL DRYRUN` would show this too, but only administrators may run it.
 package struct RedisRightsProbe: Sendable {
-  /// What the user lacks.
+  /// A right that the user lacks.
   package struct Refusal: Sendable, Hashable {
     package enum Kind: Sendable, Hashable { case command, key, channel }
     package var kind: Kind
@@ -18,17 +18,17 @@ package struct RedisRightsProbe: Sendable {
   private let prefix: String
   private let lanes: [String]
 
-  /// - Parameter lanes: all that are known by name, and patterns as they stand: what a rule allows for a pattern's text it allows for what
-  ///   the pattern matches.
+  /// - Parameter lanes: the names of all known lanes, and patterns as they are: a rule that allows a pattern's text also allows its
+  ///   matches.
   package init(_ configuration: RedisConfiguration, prefix: String, lanes: [String]) {
     self.configuration = configuration
     self.prefix = prefix
     self.lanes = lanes
   }
 
-  /// What is refused. Throws ``RedisError`` where a server can't be asked.
+  /// Returns the refused rights. Throws ``RedisError`` if a server can't be asked.
   ///
-  /// - Parameter keyspace: logged in as the user. Only rights to subscribe are tried over connections of their own.
+  /// - Parameter keyspace: the connections of the user. Only the rights to subscribe are tried over separate connections.
   package func refusals(of rights: [RedisRight], in keyspace: RedisKeyspace) async throws -> [Refusal] {
     var found = try await refusals(of: trials(of: rights.filter { $0.trial == .direct }).map { [$0] }, in: keyspace) { trials in
       trials[0].right.arguments(trials[0].name)
@@ -49,14 +49,14 @@ package struct RedisRightsProbe: Sendable {
     return found
   }
 
-  /// One command on one key. Those of one slot have one route.
+  /// A command on one key. Trials of one slot have one route.
   private struct Trial {
     var right: RedisRight
     var name: String
     var route: String
   }
 
-  /// ARGV: for each command the number of its words, and its words. Answers the error of each, or ''.
+  /// The script. ARGV has the number of words and the words of each command. It returns the error of each command, or ''.
   private static let script = """
     #!lua flags=no-writes,allow-oom
     local errors, i = {}, 1
@@ -80,7 +80,8 @@ package struct RedisRightsProbe: Sendable {
     }
   }
 
-  /// On connections of their own, which can do nothing else afterwards: one, or one to every master of a Cluster.
+  /// Tries subscriptions over separate connections, which can do nothing else afterwards: one connection, or one to every master of a
+  /// Cluster.
   private func subscribing(_ right: RedisRight) async throws -> [Refusal] {
     let channel = String(right.words.split(separator: " ")[1])
     let keyspace = RedisKeyspace(configuration, name: "tidemark-check")
@@ -96,7 +97,8 @@ package struct RedisRightsProbe: Sendable {
     return Array(refusals)
   }
 
-  /// What the user lacks by an error of the server; nil for every other answer. In a script it is said in other words than outside.
+  /// Returns the right that an error of the server shows as missing; nil for every other reply. The error in a script has other words than
+  /// outside.
   private static func refusal(_ reply: RedisReply) -> Refusal.Kind? {
     let message: String
     switch reply {

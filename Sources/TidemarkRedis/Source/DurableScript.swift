@@ -1,19 +1,19 @@
 internal import TidemarkCore
 
-/// The script that moves durable marks, and the keys that it moves.
+/// The script that moves durable marks, and the keys of the marks.
 ///
-/// Compare and set happen in the server: two workers may publish at a takeover, and a late publish must not move a
-/// mark back. Every key is declared, so it works in a Cluster too, where the keys of a lane share its slot.
+/// The server compares and sets in one step: two workers may publish during a takeover, and a late publish must not move a mark back. All
+/// keys are declared, so the script also works in a Cluster, where the keys of a lane share its slot.
 enum DurableScript {
-  /// KEYS: the hash of the marks, and of the rejected entries where there is one.
-  /// ARGV: the installation's id and its field, channel or '', the number of marks, for each: field of the id, field of the incarnation, id,
-  /// incarnation, and `gone` where the stream does not exist any more; then entry, reason, ... of the rejected entries, which come with a
-  /// single mark. Answers, for each mark that was refused because the hash knows a later incarnation, its number from 1 and that incarnation.
+  /// KEYS: the hash of the marks, and of the rejected entries if there are any.
+  /// ARGV: the installation's id and its field, channel or '', the number of marks, for each: field of the id, field of the incarnation,
+  /// id, incarnation, and `gone` if the stream no longer exists; then entry, reason, ... of the rejected entries, which come with a single
+  /// mark. Returns, for each mark that was refused because the hash has a later incarnation, its number from 1 and that incarnation.
   ///
-  /// Rejected entries come with the mark but also where it stands already: a repeated call must complete the first.
+  /// Rejected entries are written even if the mark is already set, because a repeated call must complete the first one.
   ///
-  /// It is told a server that is full, too: a mark takes the place of the one before it, and the note of a rejected entry is smaller than the
-  /// entry, which can be trimmed once its outcome is told. Agents that wait for a mark would wait for ever else.
+  /// The script also runs on a server that is full: a mark replaces the previous one, and the record of a rejected entry is smaller than
+  /// the entry, which can be trimmed once its outcome is published. Otherwise agents that wait for a mark would wait forever.
   private static let script = RedisScript(
     """
     #!lua flags=allow-oom
@@ -46,18 +46,18 @@ enum DurableScript {
     return refused
     """)
 
-  /// Marks that one call moves at most, where they share a hash.
+  /// The largest number of marks in one call for marks that share a hash.
   private static let marksOfCall = 128
 
-  /// Marks that share one call, and the call.
+  /// The marks that share one call, and the call.
   private struct Call {
     var lanes: [String]
     var key: String
     var arguments: [RedisArgument]
   }
 
-  /// A call for each built-in lane and a few for all others, all sent together. A call that fails doesn't keep the others from being
-  /// told. Answers the lanes whose keys hold something else, or may not be written, or know a later incarnation.
+  /// Sends a call for each built-in lane and a few calls for all others in one pipeline. A failed call does not affect the others. Returns
+  /// the lanes whose keys have another type, may not be written, or have a later incarnation.
   static func publish(
     _ marks: ArraySlice<DurableMark>, prefix: String, on connection: RedisConnection
   ) async throws -> [String: SourceError] {
@@ -70,7 +70,7 @@ enum DurableScript {
         guard let number = outdated[place].number, call.lanes.indices.contains(Int(number) - 1),
           let known = outdated[place + 1].text.flatMap({ Int64($0) })
         else { continue }
-        refused[call.lanes[Int(number) - 1]] = SourceError(.outdated(known), "agents were told of incarnation \(known)")
+        refused[call.lanes[Int(number) - 1]] = SourceError(.outdated(known), "incarnation \(known) was published to agents")
       }
     }
     return refused
@@ -84,7 +84,7 @@ enum DurableScript {
         others.append(mark)
         continue
       }
-      // Keys that are not needed are not named: while a slot moves, of two keys one may be here and the other there.
+      // Keys that are not needed are not named: while a slot is migrated, one of two keys may be on each node.
       var call: [RedisArgument] =
         mark.rejected.isEmpty ? ["1", .text("\(base):lane")] : ["2", .text("\(base):lane"), .text("\(base):rejected")]
       call += [.text(mark.installation.text), .text(RedisPrefix.installationField), .text("\(base):durable"), "1"]
@@ -92,7 +92,7 @@ enum DurableScript {
       for rejection in mark.rejected { call += [.text(rejection.id.description), .text(rejection.reason)] }
       calls.append(Call(lanes: [mark.lane], key: "\(base):lane", arguments: call))
     }
-    // One hash for all other lanes; the incarnation stands beside the mark, in a field of its own.
+    // All other lanes share one hash; the incarnation is in a separate field beside the mark.
     for (installation, others) in Dictionary(grouping: others, by: \.installation) {
       for start in stride(from: 0, to: others.count, by: marksOfCall) {
         let part = others[start..<min(start + marksOfCall, others.count)]
@@ -114,12 +114,12 @@ enum DurableScript {
     [field, incarnation, .text(mark.durable.description), .integer(max(0, mark.incarnation)), mark.isGone ? "gone" : ""]
   }
 
-  /// The fields of ``hash(of:prefix:)`` that hold what is told of a lane.
+  /// Returns the fields of ``hash(of:prefix:)`` that hold a lane's mark.
   private static func fields(of lane: String, prefix: String) -> (durable: RedisArgument, incarnation: RedisArgument) {
     builtInBase(of: lane, prefix: prefix) == nil ? (.text(lane), .text("incarnation:\(lane)")) : ("durable", "incarnation")
   }
 
-  /// What agents were told of each of these lanes last; nil where they were told nothing, or where the key is not what it should be.
+  /// Returns the marks that were last published for these lanes; nil if there is none, or if the key has another type.
   static func marks(of lanes: [String], prefix: String, on connection: RedisConnection) async throws -> [DurableMark?] {
     let commands: [[RedisArgument]] = lanes.map { lane in
       let fields = fields(of: lane, prefix: prefix)
@@ -134,12 +134,13 @@ enum DurableScript {
     }
   }
 
-  /// The hash that holds what is told of a lane. Those that are not built in share one, whose slot in a Cluster has nothing to do with theirs.
+  /// Returns the key of the hash with a lane's mark. The lanes that are not built in share one hash, whose slot in a Cluster is unrelated
+  /// to theirs.
   static func hash(of lane: String, prefix: String) -> String {
     builtInBase(of: lane, prefix: prefix).map { "\($0):lane" } ?? "\(prefix):durable"
   }
 
-  /// `PREFIX:{N}` of the built-in lane `PREFIX:{N}:changes`; nil for any other name.
+  /// Returns `PREFIX:{N}` for the built-in lane `PREFIX:{N}:changes`; nil for any other name.
   static func builtInBase(of lane: String, prefix: String) -> String? {
     let head = "\(prefix):{"
     let tail = "}:changes"

@@ -1,9 +1,9 @@
-/// The order of entries' ids, for scripts.
+/// The order of entry ids, for scripts.
 ///
-/// Lua's numbers are doubles and round above 2^53, so decimal text is compared: by length, then by character.
+/// Lua's numbers are doubles and round above 2^53, so decimal texts are compared: by length, then by character.
 enum EntryIDOrder {
-  /// Functions of Lua: `above(a, b)` of two decimal numbers as text, and `follows(a, b)` of two ids. An id follows what is no id; what is no id
-  /// follows no id.
+  /// Two Lua functions: `above(a, b)` compares two decimal numbers as text, and `follows(a, b)` two ids. A valid id follows an invalid one;
+  /// an invalid id follows none.
   static let lua = """
     local function above(a, b)
       if #a ~= #b then return #a > #b end

@@ -1,12 +1,12 @@
 internal import TidemarkCore
 
-/// What scripts compare before they write something of a lane, in the same step: the installation's id that stands beside the lane's marks.
+/// The comparison that scripts make in the step in which they write to a lane: the installation's id beside the lane's marks must match.
 enum InstallationGuard {
   /// The word that begins a refusal.
   private static let word = "TMINSTALLATION"
 
-  /// A function `foreign(key, field, id)` of Lua: the error to answer where the hash bears another id than the one given, or where none is
-  /// given; nil where all is well. A key that is no hash bears no id.
+  /// A Lua function `foreign(key, field, id)`. It returns an error if the hash has an id other than the given one, or if no id is given;
+  /// else nil. A key that is not a hash has no id.
   static let lua = """
     local function foreign(key, field, id)
       local held = redis.pcall('HGET', key, field)
@@ -16,7 +16,7 @@ enum InstallationGuard {
     end
     """
 
-  /// The hash of a lane's marks, and its field that holds the id.
+  /// Returns the hash of a lane's marks, and its field for the id.
   static func place(of lane: String, prefix: String) -> (hash: RedisArgument, field: RedisArgument) {
     let isBuiltIn = DurableScript.builtInBase(of: lane, prefix: prefix) != nil
     return (
@@ -25,15 +25,15 @@ enum InstallationGuard {
     )
   }
 
-  /// The keys of a call about a stream, with how many they are before them, and the field that holds the id: the stream and, where it is of the
-  /// same slot, the hash of the lane's marks. Those of lanes that are not built in are of another slot in a Cluster: nothing but the worker's
-  /// watch over the claim protects such lanes.
+  /// Returns the keys of a call about a stream, preceded by their number, and the field for the id. The keys are the stream and, if it has
+  /// the stream's slot, the hash of the lane's marks. In a Cluster the hash of lanes that are not built in has another slot; such lanes are
+  /// protected only by the worker's watch over the claim.
   static func keys(of lane: String, prefix: String, isCluster: Bool) -> (keys: [RedisArgument], field: RedisArgument) {
     let (hash, field) = place(of: lane, prefix: prefix)
     let isElsewhere = isCluster && DurableScript.builtInBase(of: lane, prefix: prefix) == nil
     return (isElsewhere ? ["1", .text(lane)] : ["2", .text(lane), hash], field)
   }
 
-  /// Whether an error of the server is such a refusal.
+  /// Returns whether an error of the server is this refusal.
   static func refuses(_ message: String) -> Bool { message.hasPrefix(word) }
 }

@@ -1,8 +1,8 @@
 internal import TidemarkCore
 
-/// The script that raises a lane's last id, so that ids to come are above it, unless the prefix bears another installation's id.
+/// The script that raises a lane's minimum id, so that later ids are above it, unless the prefix has another installation's id.
 enum MinimumIDScript {
-  /// KEYS: the stream, and the hash of its marks where both are of one slot. ARGV: the installation's id and its field, the id.
+  /// KEYS: the stream, and the hash of its marks if both have one slot. ARGV: the installation's id and its field, the id.
   private static let script = RedisScript(
     """
     #!lua flags=allow-oom
@@ -12,7 +12,7 @@ enum MinimumIDScript {
     return redis.pcall('XSETID', KEYS[1], ARGV[3])
     """)
 
-  /// Answers what XSETID does: an error where there is no such stream or no such right, or where the stream is past that id.
+  /// Returns the reply of XSETID: an error if there is no such stream or no such right, or if the stream has passed that id.
   static func raise(
     _ lane: String, to floor: EntryID, for installation: InstallationID, prefix: String, isCluster: Bool, on connection: RedisConnection
   ) async throws -> RedisReply {

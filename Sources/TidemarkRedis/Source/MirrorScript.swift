@@ -1,15 +1,15 @@
 internal import TidemarkCore
 
-/// The script that moves or makes the group that mirrors a lane's cursor, unless the prefix bears another installation's id.
+/// The script that moves or creates the group that mirrors a lane's cursor, unless the prefix has another installation's id.
 enum MirrorScript {
-  /// What is done with the group.
+  /// The operation on the group.
   enum Step: String {
     case move = "SETID"
     case make = "CREATE"
   }
 
-  /// KEYS: the stream, and the hash of its marks where both are of one slot. ARGV: the installation's id and its field, the step, the group, its
-  /// position, how many entries it has read.
+  /// KEYS: the stream, and the hash of its marks if both have one slot. ARGV: the installation's id and its field, the step, the group, its
+  /// position, the number of entries it has read.
   private static let script = RedisScript(
     """
     #!lua flags=allow-oom

@@ -1,24 +1,24 @@
 internal import TidemarkCore
 
-/// What ``ObservationScript`` answers of a lane.
+/// The reply of ``ObservationScript`` for a lane.
 enum ObservationAnswer {
   case whole(ObservedStream, facts: String, ObservationBudget.Cost)
   case same
-  /// `added` is nil where the cheap facts don't tell it.
+  /// The cheap facts; `added` is nil if they don't include it.
   case changed(length: UInt64, added: UInt64?)
   case refused(SourceError)
 
-  /// A key that does not exist was seen whole, too.
+  /// Parses a reply. A key that does not exist counts as fully observed.
   ///
   /// - Parameter own: the group that mirrors the cursor.
-  /// - Throws: ``RedisError`` for what is no fault of the key.
+  /// - Throws: ``RedisError`` for an error that does not concern the key.
   init(_ reply: RedisReply, of lane: String, own: String) throws {
     switch reply {
     case .error(let message) where message.hasPrefix("ERR no such key"):
       self = .whole(ObservedStream(stream: nil, hasGroup: false, anchor: .gone), facts: "", .init(strings: 0, bytes: 0))
     case .error(let message):
       guard ServerErrorClass.concernsKey(message) else { throw RedisError(.server, message) }
-      self = .refused(.refusing(lane, "lane \(lane) can't be inspected: ", message, "; it must be a stream that we may read"))
+      self = .refused(.refusing(lane, "lane \(lane) can't be inspected: ", message, "; it must be a stream that this user may read"))
     case .status: self = .same
     case .array(let parts) where parts.count == 2:
       guard let length = parts[0].number, let added = parts[1].number else { throw Self.malformed(lane) }
@@ -51,7 +51,8 @@ enum ObservationAnswer {
 }
 
 extension LaneGroup {
-  /// Name, last-delivered-id and oldest pending entry. A name that is not UTF-8 is nobody's but the group counts.
+  /// The name, the last-delivered-id and the oldest pending entry of a group. A name that is not UTF-8 belongs to no worker, but the group
+  /// counts.
   fileprivate init?(_ reply: RedisReply) {
     guard let parts = reply.elements, parts.count == 3, case .bulk(let name) = parts[0], let last = parts[1].text.flatMap({ EntryID($0) })
     else { return nil }

@@ -1,7 +1,7 @@
 internal import Synchronization
 internal import TidemarkCore
 
-/// What is kept of looks at lanes over the connections to one server: a shell around ``ObservationBudget``.
+/// Keeps the results of observations over the connections to one server; a shell around ``ObservationBudget``.
 final class ObservationMemory: Sendable {
   private let budget = Mutex(ObservationBudget())
 

@@ -1,20 +1,21 @@
 internal import TidemarkCore
 
-/// The script that says of a stream what ``ObservedStream`` holds, at one moment, and writes nothing.
+/// The script that returns the values of ``ObservedStream`` for a stream at one moment; it writes nothing.
 ///
-/// `XINFO STREAM` brings the first and the last entry, of any size, and has no form that doesn't. Within a script they stay in the server; what
-/// is answered is as small as their ids. `FULL COUNT 1` brings the first alone, and each group's oldest pending entry. The last is fetched only
-/// where something is to be read and the first does not tell what: a quiet lane's costs nothing. What a look carried is counted, and a dear
-/// one is not repeated before something cheap has changed, see ``ObservationBudget``.
+/// `XINFO STREAM` returns the first and the last entry, of any size, and has no form without them. Within a script they stay in the server,
+/// and the reply is as small as their ids. `FULL COUNT 1` returns only the first entry, and each group's oldest pending entry. The last
+/// entry is fetched only if entries are to be read and the first one does not answer the question, so a quiet lane's last entry costs
+/// nothing. The script counts the data that an observation carries, and an expensive observation is not repeated before a cheap fact has
+/// changed, see ``ObservationBudget``.
 enum ObservationScript {
-  /// KEYS: the stream. ARGV: the cursor, the last entry that was read, the question, the own group, `facts` where no more is wanted, the cheap
-  /// facts that are known or ''.
+  /// KEYS: the stream. ARGV: the cursor, the last entry that was read, the question, the own group, `facts` if no more is wanted, the known
+  /// cheap facts or ''.
   ///
-  /// Answers `same` where the cheap facts are those that are known; else length and entries-added (-1: not known), where no more is wanted; else
-  /// length, last-generated-id, entries-added, max-deleted-entry-id, id of the first entry or '', id of the last or '', of the cursor's entry
-  /// '' where it is gone, `large` or its digest (see ``AnchorDigest``), id of the first entry behind the cursor or '', for each group its name, its
-  /// last-delivered-id and the id of its oldest pending entry or '', the number of strings that were carried, their bytes, and the cheap
-  /// facts where these were many.
+  /// Returns `same` if the cheap facts are the known ones; else length and entries-added (-1: unknown), if no more is wanted; else length,
+  /// last-generated-id, entries-added, max-deleted-entry-id, the id of the first entry or '', the id of the last or '', for the cursor's
+  /// entry '' if it is gone, `large` or its digest (see ``AnchorDigest``), the id of the first entry after the cursor or '', for each group
+  /// its name, its last-delivered-id and the id of its oldest pending entry or '', the number of strings that were carried, their bytes,
+  /// and the cheap facts if these were many.
   private static let script = RedisScript(
     """
     #!lua flags=no-writes,allow-oom
@@ -63,7 +64,7 @@ enum ObservationScript {
       end
       return redis.sha1hex(table.concat(parts))
     end
-    -- The call itself stands where this is called: a refusal names its line.
+    -- The command is called by the caller, because a refusal names its line.
     local function fetched(found)
       if found[1] then carried(found[1][2]) end
       return found[1]
@@ -108,7 +109,7 @@ enum ObservationScript {
     local facts = ''
     if strings > \(ObservationBudget.Cost.cheap.strings) or bytes > \(ObservationBudget.Cost.cheap.bytes) then
       facts = cheap().facts or ''
-      -- Lua would keep what was carried until it is called some fifty times more.
+      -- Otherwise Lua would keep the carried data for some fifty further calls.
       info, stream, entry = nil, nil, nil
       collectgarbage()
     end
@@ -127,10 +128,10 @@ enum ObservationScript {
     }
   }
 
-  /// Down to what is said of a group.
+  /// The bounds reach down to the members of a group.
   private static let bounds = ReplyBounds(longestBulk: 4096, budget: 8 << 20, deepestKept: 3)
 
-  /// Asks for lanes, each as it is held against its stream.
+  /// Asks for lanes, each with its expected stream.
   ///
   /// - Parameter own: the group that mirrors cursors.
   static func ask(

@@ -1,11 +1,11 @@
 internal import TidemarkCore
 
-/// The script that tells a built-in lane's agents how hard to hold back, unless the prefix bears another installation's id.
+/// The script that publishes a built-in lane's pressure to agents, unless the prefix has another installation's id.
 ///
-/// It is told a server that is full, too, which is when agents must know: the two fields are there already or are a few bytes, and what makes
-/// room again is that agents stop and the worker trims.
+/// It also runs on a server that is full, which is when agents must know: the two fields exist already or take a few bytes, and memory is
+/// freed only when agents stop and the worker trims.
 enum PressureScript {
-  /// KEYS: the hash of the lane. ARGV: the installation's id and its field, the level, until when it counts.
+  /// KEYS: the hash of the lane. ARGV: the installation's id and its field, the level, the time until which it is valid.
   private static let script = RedisScript(
     """
     #!lua flags=allow-oom
@@ -15,7 +15,7 @@ enum PressureScript {
     redis.call('HSET', KEYS[1], 'pressure', ARGV[3], 'pressure_until', ARGV[4])
     """)
 
-  /// Answers the lanes whose hash is something else, or bears another id.
+  /// Returns the lanes whose hash has another type, or has another id.
   static func tell(
     _ levels: [LanePressure], until: UInt64, prefix: String, on connection: RedisConnection
   ) async throws -> [String: SourceError] {

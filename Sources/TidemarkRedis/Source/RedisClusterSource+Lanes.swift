@@ -2,7 +2,7 @@ package import TidemarkCore
 
 extension RedisClusterSource {
   package func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
-    // Whoever reads asks for the lanes of one server. When one of them has moved nothing is read: the caller asks again, at the new place.
+    // The lanes of a read are on one server. If one of them has moved, nothing is read, and the caller asks again at the new place.
     let lanes = request.positions.map(\.lane)
     let holders = try await holders(of: lanes)
     guard let holder = holders.first else { return .nothing }
@@ -56,7 +56,7 @@ extension RedisClusterSource {
   }
 
   package func forgetRejected(_ cuts: [(lane: String, below: EntryID)]) async throws {
-    // In the slot of its lane.
+    // The count's key has the slot of its lane.
     _ = try await ask(cuts, key: { $0.lane }) { source, cuts in
       try await source.forgetRejected(cuts)
       return [Void]()

@@ -1,12 +1,12 @@
 internal import Synchronization
 package import TidemarkCore
 
-/// The streams of a Redis Cluster: each call goes to the nodes that hold its lanes, and follows them when their slots move.
+/// The streams of a Redis Cluster. Each call goes to the nodes that hold its lanes, and follows the lanes when their slots move.
 ///
-/// A node is a server of its own here, with its own connections and reader; one that is asked for a key that is still on its way to it (`ASKING`)
-/// counts as another one. Calls may come from any task.
+/// Each node is treated as a server with its own connections and reader; a node that is asked for keys that are still being migrated to it
+/// (`ASKING`) counts as another server. Calls may come from any task.
 package final class RedisClusterSource: RedisSource {
-  /// Redirections that one call follows. A Cluster that sends it in circles is given time.
+  /// The number of redirections that one call follows. A Cluster that redirects in circles gets time instead.
   private static let redirections = 4
 
   private let configuration: RedisConfiguration
@@ -23,17 +23,17 @@ package final class RedisClusterSource: RedisSource {
   package var groupName: String { prefix }
   package var readers: (any TaskExecutor)? { nil }
   package var publishers: (any TaskExecutor)? { nil }
-  /// A command names keys of one slot only.
+  /// A command may name keys of one slot only.
   package var blockingLanes: Int { 1 }
 
   package func servers(of lanes: [String]) async throws -> [LaneServer] {
     let holders = try await translating { try await topology.holders(of: lanes) }
-    // Known from now on by its name, for ``source(named:)``.
+    // The server is registered under its name for ``source(named:)``.
     for holder in Set(holders.compactMap(\.self)) { _ = source(of: holder) }
     return holders.map { $0?.server ?? Self.nobody }
   }
 
-  /// Where lanes are whose slots no node holds.
+  /// The server of lanes whose slots no node holds.
   static let nobody = LaneServer("no node")
 
   package func rearranged() async throws {
@@ -57,7 +57,7 @@ package final class RedisClusterSource: RedisSource {
     for source in sources.withLock({ Array($0.values) }) { await source.close() }
   }
 
-  /// The source of a node that ``servers(of:)`` named.
+  /// Returns the source of a node that ``servers(of:)`` named.
   func source(named server: LaneServer) throws -> RedisLaneSource {
     guard let source = sources.withLock({ $0[server] }) else {
       throw SourceError(.unavailable, "\(server.name) was never a node of the Cluster")
@@ -74,13 +74,13 @@ package final class RedisClusterSource: RedisSource {
     }
   }
 
-  /// Every master, for what is asked of all.
+  /// Returns the sources of all masters.
   func masters() async throws -> [RedisLaneSource] {
     try await translating { try await topology.nodes().map { source(of: .init(node: $0, asks: false)) } }
   }
 
-  /// Asks the holders of these items' keys, each for its own and all at once, and follows redirections. Answers come in the order of the
-  /// items, of which none needs to have one.
+  /// Asks the holders of these items' keys, each for its own items and all at once, and follows redirections. The answers are in the order
+  /// of the items; an item may have none.
   func ask<Item: Sendable, Answer: Sendable>(
     _ items: [Item], key: @Sendable (Item) -> String,
     _ question: @escaping @Sendable (RedisLaneSource, [Item]) async throws -> [Answer]
@@ -114,7 +114,7 @@ package final class RedisClusterSource: RedisSource {
     }
   }
 
-  /// Asks one server for these keys, and follows no redirection: what another one holds may be something else.
+  /// Asks one server for these keys and follows no redirection, because another server may hold other data.
   func stay<Answer>(
     on server: LaneServer, _ keys: [String], _ question: (RedisLaneSource) async throws -> Answer
   ) async throws -> Answer {
@@ -133,12 +133,13 @@ package final class RedisClusterSource: RedisSource {
     throw SourceError(.moved, "a lane has moved to another node, or is on its way")
   }
 
-  /// - Throws: ``SourceError`` also where nobody holds one of them.
+  /// - Throws: ``SourceError`` also if no node holds one of the keys.
   func holders(of keys: [String]) async throws -> [ClusterTopology.Holder] {
     try await translating { try await topology.knownHolders(of: keys) }
   }
 
-  /// Of a node that does not answer a replica may take over; and where it was only asked for keys on their way, they may never arrive.
+  /// Runs `body`. If a node does not answer, a replica may take over; if the node was asked for keys that are being migrated, they may
+  /// never arrive.
   func suspecting<Answer>(_ holder: ClusterTopology.Holder, _ keys: [String], _ body: () async throws -> Answer) async throws -> Answer {
     do {
       return try await body()
@@ -151,7 +152,7 @@ package final class RedisClusterSource: RedisSource {
 
   private static func circling(_ redirection: Redirection) -> SourceError {
     SourceError(
-      .unavailable, "the Cluster's nodes send each other's keys around (\(redirection)); it is being rearranged, or see CLUSTER INFO")
+      .unavailable, "the Cluster's nodes redirect in circles (\(redirection)); it is being resharded, or see CLUSTER INFO")
   }
 
   func translating<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
@@ -163,15 +164,16 @@ package final class RedisClusterSource: RedisSource {
   }
 }
 
-/// A node that a slot is being moved to says that there is no stream: it may not be there yet, or not any more.
+/// The error for a node that a slot is being migrated to and that has no such stream: the stream may not have arrived, or may be gone
+/// again.
 struct Doubt: Error {}
 
 extension RedisLaneSource {
-  /// Throws ``Doubt`` where a node that was asked for keys on their way does not have all of them.
+  /// Throws ``Doubt`` if a node that was asked for keys that are being migrated to it does not have all of them.
   func doubt(_ observations: [StreamObservation]) throws {
     if asks, observations.contains(where: { $0.observed.map { $0.stream == nil } ?? false }) { throw Doubt() }
   }
 
-  /// Whether keys are asked for that are still on their way to it.
+  /// Whether the server is asked for keys that are still being migrated to it.
   var asks: Bool { configuration.clusterManners?.asks == true }
 }

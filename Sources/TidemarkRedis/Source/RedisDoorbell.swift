@@ -1,10 +1,10 @@
 internal import TidemarkCore
 
-/// A connection that Redis tells which keys were written: client-side tracking in broadcast mode, over RESP2.
+/// A connection over which Redis reports the keys that were written: client-side tracking in broadcast mode, over RESP2.
 ///
-/// The connection tracks for itself and subscribes to what it tracks. With two, as RESP2 is usually set up, the loss of the tracking
-/// one would be told to nobody (redis/redis issue 11767); of this one, losing it is losing both, which is noticed at once, or by a
-/// PING that is not answered.
+/// The connection tracks for itself and subscribes to its own notifications. With two connections, the usual setup for RESP2, the loss of
+/// the tracking one would go unnoticed (redis/redis issue 11767). The loss of a single connection ends both, and is noticed at once, or by
+/// a PING without an answer.
 actor RedisDoorbell {
   private let configuration: RedisConfiguration
   private var listening: (connection: RedisConnection, inbox: RingInbox, prefixes: [String])?
@@ -13,7 +13,7 @@ actor RedisDoorbell {
     self.configuration = configuration
   }
 
-  /// One caller at a time.
+  /// Returns the lanes that have changed. Only one caller at a time.
   func changedLanes(_ prefixes: [String]) async throws -> ChangedLanes {
     guard let listening, listening.prefixes == prefixes else {
       await close()
@@ -47,10 +47,10 @@ actor RedisDoorbell {
 extension RedisConnection {
   private static let channel = "__redis__:invalidate"
 
-  /// From now on this connection delivers the names of written keys, and takes no other command.
+  /// Switches this connection to deliver the names of written keys; it then accepts no other command.
   fileprivate func listen(to prefixes: [String]) async throws -> RingInbox {
     guard let id = try await send(["CLIENT", "ID"]).orThrow().number else {
-      throw RedisError(.malformedReply, "CLIENT ID answered something else than a number")
+      throw RedisError(.malformedReply, "the reply to CLIENT ID is not a number")
     }
     let tracking: [RedisArgument] = ["CLIENT", "TRACKING", "ON", "REDIRECT", .integer(id), "BCAST"]
     _ = try await send(tracking + prefixes.flatMap { ["PREFIX", .text($0)] }).orThrow()

@@ -1,7 +1,7 @@
 package import TidemarkCore
 
 extension RedisLaneSource {
-  /// Entries a page: their values pass by unkept, but Redis builds each page whole.
+  /// The number of entries in a page. Their values are not kept here, but Redis builds each page as a whole.
   private static let pageSize = 256
 
   package func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 {

@@ -1,7 +1,7 @@
 package import TidemarkCore
 
 extension RedisLaneSource {
-  /// Lanes whose questions are sent together.
+  /// The number of lanes in one pipeline.
   private static let portion = 64
 
   package var groupName: String { prefix }
@@ -12,7 +12,7 @@ extension RedisLaneSource {
   }
 
   package func observe(_ lanes: [ExpectedStream]) async throws -> [StreamObservation] {
-    // On the connection for reads: between two reads nothing of a lane is on its way.
+    // The connection for reads is used, because no entry of a lane is in flight between two reads.
     try await translating { try await reads.perform { try await observe(lanes, on: $0, number: reads.connectionNumber) } }
   }
 
@@ -80,11 +80,11 @@ extension RedisLaneSource {
 
   package func raiseMinimumID(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool {
     try await onCommands { [prefix, isCluster = configuration.clusterManners != nil] connection in
-      // Refused where there is no such stream or no such right: then the ids are what they are.
+      // XSETID fails if there is no such stream or no such right; the ids then stay as they are.
       let reply = try await MinimumIDScript.raise(lane, to: floor, for: installation, prefix: prefix, isCluster: isCluster, on: connection)
       guard case .error(let message) = reply else { return true }
       if redirection(message) != nil { throw RedisError(.server, message) }
-      // Something was written above it meanwhile, and so is all that follows.
+      // An entry above the id was written meanwhile, so all following ids are above it, too.
       return message.contains("smaller than the target stream top item")
     }
   }

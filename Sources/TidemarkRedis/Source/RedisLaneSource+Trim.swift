@@ -1,7 +1,7 @@
 package import TidemarkCore
 
 extension RedisLaneSource {
-  /// Entries that one command removes at most: it stops the server meanwhile.
+  /// The largest number of entries that one command removes, because the server is blocked meanwhile.
   private static let step = 10_000
 
   package func trim(_ cuts: [TrimCut], over connection: WriteConnection) async throws -> [Result<Int, SourceError>] {

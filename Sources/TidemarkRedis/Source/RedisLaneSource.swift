@@ -1,10 +1,10 @@
 package import TidemarkCore
 
-/// The streams of one Redis server, or of the one that Sentinels name.
+/// The streams of one Redis server, or of the master that Sentinels name.
 ///
-/// Three connections: one for reads, which may block, one for the doorbell, and one for everything else. Each is made at the first
-/// call that needs it and again at the next call after a loss. Calls may come from any task; reads are answered one after another.
-/// A cancelled call throws `CancellationError`, everything else is a ``SourceError``.
+/// It has three connections: one for reads, which may block, one for the doorbell, and one for everything else. Each is opened by the first
+/// call that needs it, and again by the next call after a loss. Calls may come from any task; reads are answered one after another. A
+/// cancelled call throws `CancellationError`, every other failure is a ``SourceError``.
 package struct RedisLaneSource: RedisSource {
   let configuration: RedisConfiguration
   let prefix: String
@@ -15,7 +15,7 @@ package struct RedisLaneSource: RedisSource {
   private let master = KnownMaster()
   let rejectedSweeps = RejectedSweeps()
 
-  /// Connects nothing yet. `prefix` is the one that the built-in lanes' names begin with.
+  /// Creates the source and opens no connection. `prefix` is the beginning of the built-in lanes' names.
   package init(_ configuration: RedisConfiguration, prefix: String) {
     self.configuration = configuration
     self.prefix = prefix
@@ -31,7 +31,7 @@ package struct RedisLaneSource: RedisSource {
     try await onCommands { try await RedisPrefixClaim($0).ping() }
   }
 
-  /// Closes all connections. A later call would open them again.
+  /// Closes all connections. A later call opens them again.
   package func close() async { await close(unlessTo: nil) }
 
   private func close(unlessTo address: String?) async {
@@ -44,7 +44,7 @@ package struct RedisLaneSource: RedisSource {
     try await translating { try await doorbell.changedLanes(prefixes) }
   }
 
-  /// A service has another master: the connections to the old one, which may not know it yet, are given up.
+  /// Closes the connections to the old master after a failover; the old master may not know of it yet.
   package func rearranged() async throws {
     guard case .sentinel(let service, let sentinels) = configuration.endpoint else { return try await neverRearranged() }
     let directory = SentinelDirectory(configuration, service: service, sentinels: sentinels)
@@ -105,8 +105,8 @@ package struct RedisLaneSource: RedisSource {
     try await onCommands { try await RedisPrefixClaim($0).currentMilliseconds() }
   }
 
-  /// XREAD fails whole for one bad key and does not say which. Each is asked alone, for what comes after its end: that
-  /// carries no entries. Nil where the call as such was refused.
+  /// Returns the error for the lane that made an XREAD fail, because XREAD fails as a whole for one bad key and does not name it. Each lane
+  /// is asked separately for entries after its end, which returns none. Nil if the call as such was refused.
   private func refusedLane(of request: LaneReadRequest, _ message: String) async throws -> SourceError? {
     let kind = ServerErrorClass(message)
     guard kind == .wrongType || kind == .refused else { return nil }
@@ -119,16 +119,16 @@ package struct RedisLaneSource: RedisSource {
       let kind = ServerErrorClass(text)
       return kind == .wrongType || kind == .refused ? (lane, text) : nil
     }
-    // A user without XREAD is refused for every key, in words about the command.
+    // The error for a user without XREAD mentions the command and applies to every key.
     guard let (lane, text) = refusals.first(where: { !$0.1.contains("to run the") }) else {
       return refusals.isEmpty
-        ? SourceError(.unavailable, "\(configuration.address): a lane was refused (\(message)) and is not any more") : nil
+        ? SourceError(.unavailable, "\(configuration.address): a lane was refused (\(message)) but is accepted now") : nil
     }
     let hint = text.hasPrefix("WRONGTYPE") ? "the key is not a stream: remove it or the lane" : "grant the key with ACL SETUSER"
     return SourceError(.laneRefused(lane), "\(configuration.address): lane \(lane) can't be read: \(text); \(hint)")
   }
 
-  /// Nil for what is none, and for a server that is no node of a Cluster.
+  /// Returns the redirection in an error; nil for other errors, and for a server that is not a node of a Cluster.
   func redirection(_ message: String) -> Redirection? {
     guard configuration.clusterManners != nil, case .tcp(let host, _) = configuration.endpoint else { return nil }
     return Redirection(message, asked: host)
@@ -138,7 +138,7 @@ package struct RedisLaneSource: RedisSource {
     try await translating { try await commands.perform(body) }
   }
 
-  /// - Parameter connection: nil for any.
+  /// - Parameter connection: the number of the connection; nil for any.
   func onCommands<Value: Sendable>(
     over connection: WriteConnection?, _ body: @Sendable (RedisConnection) async throws -> Value
   ) async throws -> Value {
@@ -146,11 +146,11 @@ package struct RedisLaneSource: RedisSource {
     return try await translating { try await commands.perform(over: connection.number, body) }
   }
 
-  /// Runs commands on the connection for writes, and says which one that was.
+  /// Runs commands on the connection for writes, and returns the number of that connection.
   func onNumberedCommands<Value: Sendable>(
     _ body: @Sendable (RedisConnection) async throws -> Value
   ) async throws -> (number: Int, value: Value) {
-    // Only a connection that is lost is followed by another: then what was asked over it fails.
+    // A connection is only replaced after it is lost, and then the commands on it fail.
     try await onCommands { (commands.connectionNumber, try await body($0)) }
   }
 

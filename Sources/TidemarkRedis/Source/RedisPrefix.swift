@@ -1,13 +1,13 @@
 package import TidemarkCore
 
-/// The prefix of an installation in a Redis: which installation it belongs to, and how it is claimed. Errors are ``RedisError``.
+/// The prefix of an installation in a Redis: the installation that owns it, and the way to claim it. Errors are ``RedisError``.
 ///
-/// The hash `PREFIX:config` says whose the prefix is. The same id stands beside the marks of each lane, where whatever publishes, trims or moves
-/// a group compares it in the same step.
+/// The hash `PREFIX:config` names the owner. Its id is also beside the marks of each lane, where every operation that publishes, trims or
+/// moves a group compares it in the same step.
 package struct RedisPrefix: Sendable {
-  /// The field of `PREFIX:config` and `PREFIX:{N}:lane` that holds the installation's id.
+  /// The field of `PREFIX:config` and `PREFIX:{N}:lane` with the installation's id.
   static let installationField = "installation"
-  /// The same of `PREFIX:durable`, whose other fields are named as lanes are.
+  /// The field of `PREFIX:durable` with the installation's id; the other fields of that hash are named after lanes.
   static let sharedInstallationField = "installation:"
 
   private let keyspace: RedisKeyspace
@@ -20,19 +20,19 @@ package struct RedisPrefix: Sendable {
 
   private var config: String { "\(name):config" }
 
-  /// The hashes of the marks, of the built-in lanes and of all others, with the field of the id.
+  /// Returns the hashes of the marks, of the built-in lanes and of all others, with the field for the id.
   private func markHashes(_ partitions: Int) -> [(hash: String, field: String)] {
     (0..<partitions).map { ("\(name):{\($0)}:lane", Self.installationField) } + [("\(name):durable", Self.sharedInstallationField)]
   }
 
-  /// Who owns the prefix. Where the hash is gone, an id beside the marks tells: it was written by whoever used the prefix last.
+  /// Returns the owner of the prefix. If the hash is gone, an id beside the marks names the last owner.
   ///
-  /// - Parameter partitions: of the lanes whose marks are looked at.
+  /// - Parameter partitions: the number of lanes whose marks are checked.
   package func claim(partitions: Int) async throws -> PrefixClaim {
     let fields = [Self.installationField, "claim", "schema", "partitions"]
     let reply = try await keyspace.pipeline([(config, ["HMGET", .text(config)] + fields.map { .text($0) })])[0].orThrow()
     guard let values = reply.elements, values.count == fields.count else {
-      throw RedisError(.malformedReply, "HMGET answered something else than \(fields.count) values")
+      throw RedisError(.malformedReply, "the reply to HMGET does not have \(fields.count) values")
     }
     var claim = PrefixClaim(
       installation: values[0].text.map { InstallationID($0) }, claim: values[1].text, schema: values[2].text,
@@ -45,32 +45,34 @@ package struct RedisPrefix: Sendable {
     return claim
   }
 
-  /// The name of the connection over which a worker compares the claim: it outlives a flush. No name may hold any character of a prefix.
+  /// Returns the name of the connection over which a worker compares the claim; it survives a flush. A connection name may not contain all
+  /// characters of a prefix, so the name has the prefix's hash.
   package static func connectionName(ofWorkersOf prefix: String) -> String { "tidemark-claim-\(CRC16.xmodem(prefix.utf8))" }
 
-  /// How many workers, of whatever installation, compare the claim of this prefix; nil where the server does not tell.
+  /// Returns the number of workers, of any installation, that compare the claim of this prefix; nil if the server does not report it.
   package func workers() async throws -> Int? {
     let reply = try await keyspace.pipeline([(config, ["CLIENT", "LIST", "TYPE", "normal"])])[0]
     let name = " name=\(Self.connectionName(ofWorkersOf: name)) "
     return reply.text.map { $0.split(whereSeparator: \.isNewline).count { $0.contains(name) } }
   }
 
-  /// Writes a claim where `expected` still stands; answers whether it did. The ids beside marks follow where they are another's.
+  /// Writes a claim if the claim in Redis is still `expected`; returns whether it was. Ids beside marks are replaced if they are another
+  /// installation's.
   package func write(_ claim: PrefixClaim, over expected: PrefixClaim) async throws -> Bool {
     guard let installation = claim.installation else { return false }
     let partitions = max(claim.partitions ?? 0, expected.partitions ?? 0)
     let isTakenOver = expected.installation != installation
-    // Before: from then on nothing of another installation is published or trimmed any more. After: until it learns of the claim, the other one
-    // takes its marks for its own again.
+    // Relabelling before the claim stops all publishing and trimming by another installation. Relabelling after the claim repeats this,
+    // because the other installation takes its marks back until it learns of the claim.
     if isTakenOver { try await relabel(installation, partitions) }
     guard try await write(claim, installation, over: expected) else { return false }
     if isTakenOver { try await relabel(installation, partitions) }
     return true
   }
 
-  /// Writes the id of the installation that holds the prefix beside all marks that bear another one.
+  /// Writes the id of the installation that holds the prefix beside all marks that have another id.
   ///
-  /// - Parameter partitions: of the lanes whose marks are looked at.
+  /// - Parameter partitions: the number of lanes whose marks are checked.
   package func relabel(_ installation: InstallationID, _ partitions: Int) async throws {
     let commands = markHashes(partitions).map { hash, field -> (key: String, command: [RedisArgument]) in
       (hash, ["EVAL", .text(Self.replaceScript), "1", .text(hash), .text(field), .text(installation.text)])
@@ -86,12 +88,12 @@ package struct RedisPrefix: Sendable {
     return try await keyspace.pipeline([(config, call)])[0].orThrow().number == 1
   }
 
-  /// KEYS: a hash of marks. ARGV: the field of the id, the installation's id.
+  /// KEYS: a hash of marks. ARGV: the field for the id, the installation's id.
   private static let replaceScript = """
     if redis.call('HGET', KEYS[1], ARGV[1]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
     """
 
-  /// KEYS: the hash of the claim. ARGV: id, claim, schema, partitions, the claim that must stand there or ''.
+  /// KEYS: the hash of the claim. ARGV: id, claim, schema, partitions, and the claim that must be there, or ''.
   private static let claimScript = """
     if (redis.call('HGET', KEYS[1], 'claim') or '') ~= ARGV[5] then return 0 end
     redis.call('HSET', KEYS[1], 'installation', ARGV[1], 'claim', ARGV[2], 'schema', ARGV[3], 'partitions', ARGV[4])

@@ -1,12 +1,12 @@
-/// Questions about a server itself, as `check` and a new connection ask them. Errors are ``RedisError``.
+/// Queries about a server itself, for `check` and for new connections. Errors are ``RedisError``.
 package struct RedisPrefixClaim: Sendable {
-  /// How the server keeps its data, from `INFO persistence`.
+  /// The server's persistence, from `INFO persistence`.
   package struct Persistence: Sendable, Equatable {
     package var appendOnly: Bool
-    /// Nil where no rewrite or snapshot was tried yet.
+    /// Whether the last write succeeded; nil if no rewrite or snapshot was tried yet.
     package var lastAppendOnlyWriteSucceeded: Bool?
     package var lastSnapshotSucceeded: Bool?
-    /// Unix seconds.
+    /// The time of the last snapshot in Unix seconds.
     package var lastSnapshotAt: Int64?
     package var isLoading: Bool
   }
@@ -21,11 +21,13 @@ package struct RedisPrefixClaim: Sendable {
     _ = try await connection.send(["PING"]).orThrow()
   }
 
-  /// `redis_version`; a Valkey answers with the Redis version that it is compatible with.
+  /// Returns `redis_version`; Valkey reports the Redis version that it is compatible with.
   package func serverVersion() async throws -> String {
     try await info("server")["redis_version"] ?? "unknown"
   }
 
+  /// Throws unless the server is supported.
+  ///
   /// - Throws: `unsupportedServer` below Redis 7.0.
   package func requireSupportedVersion() async throws {
     let version = try await serverVersion()
@@ -33,7 +35,7 @@ package struct RedisPrefixClaim: Sendable {
     throw RedisError(.unsupportedServer, "the server is Redis \(version); Tidemark needs Redis 7.0 or Valkey 7.2, upgrade it")
   }
 
-  /// `maxmemory-policy`, nil where the server tells nobody.
+  /// Returns `maxmemory-policy`; nil if the server does not report it.
   package func evictionPolicy() async throws -> String? {
     if let policy = try await info("memory")["maxmemory_policy"] { return policy }
     let reply = try await connection.send(["CONFIG", "GET", "maxmemory-policy"])
@@ -51,16 +53,17 @@ package struct RedisPrefixClaim: Sendable {
       isLoading: facts["loading"] == "1")
   }
 
-  /// The server's clock in Unix milliseconds.
+  /// Returns the server's clock in Unix milliseconds.
   package func currentMilliseconds() async throws -> UInt64 {
     let reply = try await connection.send(["TIME"]).orThrow()
     guard let parts = reply.elements, parts.count == 2, let seconds = parts[0].number, let micros = parts[1].number else {
-      throw RedisError(.malformedReply, "TIME answered something else than two numbers")
+      throw RedisError(.malformedReply, "the reply to TIME is not two numbers")
     }
     return UInt64(max(0, seconds)) * 1000 + UInt64(max(0, micros)) / 1000
   }
 
-  /// The server's clock minus the one given, in milliseconds. `now` is asked before and after, and the middle taken.
+  /// Returns the difference between the server's clock and the given clock in milliseconds. `now` is read before and after, and the middle
+  /// is used.
   package func clockSkewMilliseconds(now: @Sendable () -> Int64) async throws -> Int64 {
     let before = now()
     let server = Int64(try await currentMilliseconds())
@@ -68,7 +71,7 @@ package struct RedisPrefixClaim: Sendable {
     return server - (before + (after - before) / 2)
   }
 
-  /// The `name:value` lines of a section of INFO.
+  /// Returns the `name:value` lines of a section of INFO.
   package func info(_ section: String) async throws -> [String: String] {
     let reply = try await connection.send(["INFO", .text(section)]).orThrow()
     var facts: [String: String] = [:]

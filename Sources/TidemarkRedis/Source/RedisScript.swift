@@ -1,11 +1,11 @@
 internal import Crypto
 internal import TidemarkCore
 
-/// A script that a server keeps under its digest.
+/// A script that a server stores under its digest.
 ///
-/// Every key that a call touches is declared: it works in a Cluster, too. A script says in its first line what it may be allowed: one that says
-/// `allow-oom` runs on a server that has reached `maxmemory`, where Redis refuses other scripts whatever they do, and does not even queue the
-/// commands of a MULTI.
+/// All keys of a call are declared, so scripts also work in a Cluster. The first line of a script declares its flags: with `allow-oom` it
+/// runs on a server that has reached `maxmemory`, where Redis refuses other scripts whatever they do, and does not even queue the commands
+/// of a MULTI.
 struct RedisScript: Sendable {
   private let source: String
   private let digest: String
@@ -15,12 +15,12 @@ struct RedisScript: Sendable {
     digest = Hex.text(Insecure.SHA1.hash(data: Array(source.utf8)))
   }
 
-  /// Makes calls, all sent together: each the number of its keys, its keys, its arguments. An error of the server is a value.
+  /// Sends calls in one pipeline, each with the number of its keys, its keys and its arguments. An error of the server is a value.
   func call(
     _ calls: [[RedisArgument]], bounds: ReplyBounds = .standard, on connection: RedisConnection
   ) async throws -> [RedisReply] {
     var replies = try await connection.pipeline(calls.map { ["EVALSHA", .text(digest)] + $0 }, bounds: bounds)
-    // The server forgot the script (or never had it) somewhere in the pipeline; once sent whole it knows it again.
+    // Somewhere in the pipeline the server did not have the script; after the script was sent in full, the server has it again.
     let unknown = replies.indices.filter { if case .error(let text) = replies[$0] { text.hasPrefix("NOSCRIPT") } else { false } }
     guard let first = unknown.first else { return replies.map(explained) }
     replies[first] = try await connection.pipeline([["EVAL", .text(source)] + calls[first]], bounds: bounds)[0]
@@ -30,15 +30,16 @@ struct RedisScript: Sendable {
     return replies.map(explained)
   }
 
-  /// A refusal with the name of the command that was refused, in the words of a command outside of a script. Redis 7.0 names only the line of
-  /// the script, or nothing where the script catches the error and adds the command itself, as in `(XINFO STREAM)`; later servers name it.
+  /// Returns a refusal with the name of the refused command, in the words of a command outside a script. Redis 7.0 names only the line of
+  /// the script, or nothing if the script catches the error and adds the command itself, as in `(XINFO STREAM)`; later servers name the
+  /// command.
   private func explained(_ reply: RedisReply) -> RedisReply {
     guard case .error(let message) = reply, message.hasPrefix("ERR The user executing the script") else { return reply }
     guard let command = refusedCommand(message) else { return reply }
     return .error("NOPERM this user has no permissions to run the '\(command)' command")
   }
 
-  /// As ACL rules name it: `xrange`, `xinfo|stream`.
+  /// Returns the command's name in ACL rules: `xrange`, `xinfo|stream`.
   private func refusedCommand(_ message: String) -> String? {
     if let caught = message.firstMatch(of: /\(([A-Z]+)(?: ([A-Z]+))?\)$/) {
       return RedisRight.command([caught.1, caught.2].compactMap(\.self))

@@ -1,16 +1,16 @@
 package import TidemarkCore
 
-/// The streams of a Redis, whatever it is made of.
+/// The streams of a Redis of any kind: one server, Sentinels or a Cluster.
 package protocol RedisSource: LaneSource {
-  /// Throws ``SourceError`` where a server does not answer.
+  /// Throws ``SourceError`` if a server does not answer.
   func ping() async throws
 
-  /// Closes all connections. A later call would open them again.
+  /// Closes all connections. A later call opens them again.
   func close() async
 }
 
 extension RedisConfiguration {
-  /// The streams of this Redis. Connects nothing yet. `prefix` is the one that the built-in lanes' names begin with.
+  /// Returns the source of this Redis' streams and opens no connection. `prefix` is the beginning of the built-in lanes' names.
   package func makeSource(prefix: String) -> any RedisSource {
     if case .cluster = endpoint { RedisClusterSource(self, prefix: prefix) } else { RedisLaneSource(self, prefix: prefix) }
   }

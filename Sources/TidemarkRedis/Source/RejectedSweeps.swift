@@ -1,7 +1,7 @@
 internal import Synchronization
 package import TidemarkCore
 
-/// How far the hashes of rejected entries have been looked through: the cursor of HSCAN for each built-in lane.
+/// The progress of the sweep over the hashes of rejected entries: the cursor of HSCAN for each built-in lane.
 final class RejectedSweeps: Sendable {
   private let cursors = Mutex<[String: String]>([:])
 
@@ -12,7 +12,7 @@ final class RejectedSweeps: Sendable {
 }
 
 extension RedisLaneSource {
-  /// A hash is passed in so many calls, or in more where it is very large: a command must not stop the server.
+  /// The number of calls in which a hash is swept; a very large hash takes more, because one command must not block the server for long.
   private static let sweepCalls = 64
   private static let sweepFields = 512...10_000
 
@@ -45,7 +45,7 @@ extension RedisLaneSource {
       var removals: [[RedisArgument]] = []
       for (hash, page) in zip(filled, pages) {
         guard let page = try page.orThrow().elements, page.count == 2, let next = page[0].text, let fields = page[1].elements else {
-          throw RedisError(.malformedReply, "HSCAN answered something else than a cursor and fields")
+          throw RedisError(.malformedReply, "the reply to HSCAN is not a cursor and fields")
         }
         rejectedSweeps[hash.base] = next
         let gone = stride(from: 0, to: fields.count, by: 2).compactMap { fields[$0].text }.filter { text in
@@ -58,9 +58,9 @@ extension RedisLaneSource {
   }
 }
 
-/// What agents are told of entries that were rejected, for those that administrate it.
+/// The hashes that publish rejected entries to agents, for administration.
 package enum RejectedEntries {
-  /// Tells agents no more that these entries were rejected. Of lanes that are not built in they are told nothing anyway.
+  /// Removes these entries from the published rejections. Rejections of lanes that are not built in are never published.
   ///
   /// - Throws: ``RedisError``.
   package static func forget(_ entries: [(lane: String, id: EntryID)], prefix: String, in keyspace: RedisKeyspace) async throws {

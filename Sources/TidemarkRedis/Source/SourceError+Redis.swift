@@ -1,7 +1,7 @@
 internal import TidemarkCore
 
 extension SourceError {
-  /// Says what a failure means for the engine. `address` holds no password.
+  /// Creates the engine's error for a failure of Redis. `address` contains no password.
   init(_ error: RedisError, address: String) {
     switch error.code {
     case .connectFailed, .connectionClosed, .timedOut, .malformedReply, .replyTooLarge:
@@ -16,15 +16,15 @@ extension SourceError {
     }
   }
 
-  /// A lane that is refused for what its key is.
+  /// Creates the error for a lane that is refused because of its key.
   static func refusing(_ lane: String, _ what: String, _ message: String, _ hint: String = "") -> SourceError {
     let isForeign = InstallationGuard.refuses(message)
     return SourceError(isForeign ? .otherInstallation(lane) : .laneRefused(lane), "\(what)\(message.prefix(200))\(isForeign ? "" : hint)")
   }
 
-  /// The lanes that were refused for what a key of theirs is. Each reply is of some lanes and of one key.
+  /// Returns the errors of the lanes that were refused because of a key. Each reply belongs to some lanes and one key.
   ///
-  /// - Throws: ``RedisError`` for the first error that is no fault of a key.
+  /// - Throws: ``RedisError`` for the first error that does not concern a key.
   static func refusals(of replies: [(lanes: [String], key: String, reply: RedisReply)]) throws -> [String: SourceError] {
     var refused: [String: SourceError] = [:]
     for (lanes, key, reply) in replies {
@@ -32,14 +32,14 @@ extension SourceError {
       guard ServerErrorClass.concernsKey(message) else { throw RedisError(.server, message) }
       for lane in lanes {
         refused[lane] = .refusing(
-          lane, "the agents of lane \(lane) can't be told: the key \(key) answers ", message, "; remove it, or grant it")
+          lane, "marks of lane \(lane) can't be published: the key \(key) answers ", message, "; remove it, or grant it")
       }
     }
     return refused
   }
 
   private init(serverError message: String, address: String) {
-    // A message of the server may be long (a script's) but never has two lines.
+    // A message of the server may be long (a script's error) but never has two lines.
     let text = "\(address) answered: \(message.prefix(200))"
     switch ServerErrorClass(message) {
     case .passing:
@@ -53,13 +53,13 @@ extension SourceError {
     case .refused:
       self.init(.misconfigured, "\(text); correct the user and password of redis.url")
     case .wrongType:
-      self.init(.misconfigured, "\(text); another program uses a key of Tidemark's: choose another redis.prefix")
+      self.init(.misconfigured, "\(text); another program uses one of Tidemark's keys: choose another redis.prefix")
     case .unsupported where message.hasPrefix("MOVED") || message.hasPrefix("CROSSSLOT"):
       self.init(.misconfigured, "\(text); it is a node of a Cluster: write redis+cluster:// in redis.url")
     case .unsupported:
-      self.init(.misconfigured, "\(text); see which servers and modes are supported")
+      self.init(.misconfigured, "\(text); the README lists the supported servers")
     case .other:
-      // What nobody has thought of may pass; what does not pass shows as a lane that waits, with this text.
+      // An unknown error may be temporary; if it is not, it shows as the error of a waiting lane.
       self.init(.unavailable, text)
     }
   }

@@ -1,11 +1,11 @@
 internal import TidemarkCore
 
-/// The script that removes a lane's entries, unless the prefix bears another installation's id.
+/// The script that removes a lane's entries, unless the prefix has another installation's id.
 enum TrimScript {
-  /// KEYS: the stream, the hash of its marks. ARGV: the installation's id and its field, the strategy, the id below which entries go, how many
-  /// go at most: the server stops meanwhile.
+  /// KEYS: the stream, the hash of its marks. ARGV: the installation's id and its field, the strategy, the id below which entries are
+  /// removed, and the largest number of entries to remove, because the server is blocked meanwhile.
   ///
-  /// Whole nodes go first, which is cheap; the rest of a node once there are no more of them.
+  /// Whole nodes of the stream are removed first, which is cheap; the rest of a node is removed when there are no more whole ones.
   private static let script = RedisScript(
     """
     #!lua flags=allow-oom
@@ -18,7 +18,7 @@ enum TrimScript {
     return count
     """)
 
-  /// Answers how many entries went. Throws ``RedisError``.
+  /// Returns the number of removed entries. Throws ``RedisError``.
   static func trim(_ cut: TrimCut, most: Int, prefix: String, on connection: RedisConnection) async throws -> Int {
     let (hash, field) = InstallationGuard.place(of: cut.lane, prefix: prefix)
     let call: [RedisArgument] = [

@@ -1,24 +1,24 @@
 internal import TidemarkCore
 
-/// What is known of a Cluster: who holds which key, also while its slot is on the way from one node to another.
+/// The topology of a Cluster: the holder of each key, also while the key's slot is being migrated between nodes.
 actor ClusterTopology {
-  /// A Cluster tells nobody when it changes, so it is asked; a client that is redirected knows sooner.
+  /// A Cluster does not announce changes, so it is polled; a redirection reveals a change sooner.
   private static let interval = Duration.seconds(10)
-  /// While a node does not answer, until its replica has taken over; and while a slot is on its way, until it has arrived.
+  /// The interval while a node does not answer, until its replica has taken over, and while a slot is being migrated.
   private static let shortInterval = Duration.milliseconds(500)
   private static let failureStreak = Duration.seconds(5)
 
   private let directory: ClusterDirectory
   private var map: SlotMap?
   private var refreshedAt = ContinuousClock.now
-  /// Keys that have left their slot's holder already.
+  /// The keys that have already left their slot's holder.
   private var departed: [String: RedisNode] = [:]
   private var turn = 0
   private var suspectUntil = ContinuousClock.now
   private var refreshing: Task<Void, any Error>?
-  /// Raised when keys may be elsewhere.
+  /// The signal that is raised when keys may have moved.
   private let changed = ChangeSignal()
-  /// The change that was told last.
+  /// The last change that was reported.
   private var told: UInt64
   private let suspected = ChangeSignal()
 
@@ -27,7 +27,7 @@ actor ClusterTopology {
     told = changed.generation
   }
 
-  /// A node, and whether it is to be asked for a key that is not its own yet.
+  /// A node, and whether it must be asked for a key that is still being migrated to it.
   struct Holder: Hashable, Sendable {
     var node: RedisNode
     var asks: Bool
@@ -35,9 +35,9 @@ actor ClusterTopology {
     var server: LaneServer { LaneServer(asks ? "\(node) asking" : "\(node)") }
   }
 
-  /// Nil for a key whose slot nobody holds.
+  /// Returns the holders of keys; nil for a key whose slot no node holds.
   ///
-  /// - Throws: `connectFailed` where no node answers.
+  /// - Throws: `connectFailed` if no node answers.
   func holders(of keys: [String]) async throws -> [Holder?] {
     let map = try await known()
     return keys.map { key in
@@ -50,19 +50,19 @@ actor ClusterTopology {
     }
   }
 
-  /// The same where each has to have one.
+  /// Returns the holders of keys, each of which must have one.
   ///
-  /// - Throws: `connectFailed` also where nobody holds one of them.
+  /// - Throws: `connectFailed`, also if no node holds one of the keys.
   func knownHolders(of keys: [String]) async throws -> [Holder] {
     let holders = try await holders(of: keys)
     guard let missing = holders.firstIndex(of: nil) else { return holders.compactMap(\.self) }
     throw RedisError(.connectFailed, "no node of the Cluster holds the slot of \(keys[missing]); see CLUSTER INFO")
   }
 
-  /// All masters.
+  /// Returns all masters.
   func nodes() async throws -> [RedisNode] { try await known().nodes }
 
-  /// A node has sent us elsewhere for keys.
+  /// Records that a node has redirected a request for keys.
   func redirected(_ keys: [String], by redirection: Redirection) async throws {
     switch redirection {
     case .ask(let slot, let node):
@@ -74,22 +74,22 @@ actor ClusterTopology {
     }
   }
 
-  /// Keys are not where they were said to have gone: whoever holds their slot is to be asked again.
+  /// Records that keys are not on the node that they were redirected to, so the holder of their slot must be asked again.
   func returned(_ keys: [String]) {
     let gone = keys.filter { departed.removeValue(forKey: $0) != nil }
     if !gone.isEmpty { changed.raise() }
   }
 
-  /// A node does not answer: its replica may take over.
+  /// Records that a node does not answer, so its replica may take over.
   func suspect() {
     suspectUntil = .now.advanced(by: Self.failureStreak)
     suspected.raise()
   }
 
-  /// Somebody believes a key to be elsewhere than it is.
+  /// Signals that a caller has an outdated location of a key.
   func serversChanged() { changed.raise() }
 
-  /// Returns when keys may be elsewhere than the last call knew, with all who hold some. One caller at a time; no change is lost between calls.
+  /// Returns the holders of keys when keys may have moved since the last call. Only one caller at a time; no change is lost between calls.
   func rearranged() async throws -> Set<Holder> {
     while changed.generation == told {
       let heard = suspected.generation
@@ -108,23 +108,24 @@ actor ClusterTopology {
     return Set((map?.nodes ?? []).map { Holder(node: $0, asks: false) } + departed.values.map { Holder(node: $0, asks: true) })
   }
 
-  /// How old the map may become.
+  /// The largest age of the map.
   private var patience: Duration { suspectUntil > .now || !departed.isEmpty ? Self.shortInterval : Self.interval }
 
-  /// Not everybody who asks follows changes: the map is asked for anew where it is too old.
+  /// Returns the map, and fetches it if it is too old, because not every caller follows changes.
   private func known() async throws -> SlotMap {
     if let map, refreshedAt.duration(to: .now) < patience { return map }
     do {
       try await refresh(first: [])
     } catch {
-      // What was known may still be true.
+      // The old map may still be valid.
       guard let map else { throw error }
       return map
     }
     return map ?? SlotMap()
   }
 
-  /// Calls that come while one is under way share it. Nodes are asked in turn: one that is cut off from the others would tell for ever what was.
+  /// Fetches the map. Calls during a fetch share it. Nodes are asked in turn, because a node that is cut off from the others would report
+  /// an old map forever.
   private func refresh(first: [RedisNode]) async throws {
     if let refreshing { return try await refreshing.value }
     turn += 1
@@ -141,7 +142,7 @@ actor ClusterTopology {
   private func take(_ fresh: SlotMap) {
     refreshedAt = .now
     let before = map
-    // Arrived, or on no way any more that we know of.
+    // These keys have arrived, or are on no known migration any more.
     let settled = departed.filter { key, node in
       fresh.node(of: key) == node || before.map { $0.node(of: key) != fresh.node(of: key) } ?? false
     }
@@ -153,7 +154,7 @@ actor ClusterTopology {
 }
 
 extension RedisConfiguration {
-  /// For a node that holds keys, in the way in which it is to be asked for them.
+  /// Returns the configuration for a node that holds keys, with ASKING if it is required.
   func at(_ holder: ClusterTopology.Holder) -> RedisConfiguration {
     var configuration = at(holder.node)
     configuration.clusterManners = .init(asks: holder.asks)

@@ -1,13 +1,13 @@
-/// What a node answers when another one is to be asked.
+/// A node's reply that redirects to another node.
 enum Redirection: Error, Sendable, Hashable {
-  /// For good.
+  /// The slot has moved permanently.
   case moved(slot: Int, to: RedisNode)
-  /// For this key, while its slot is being moved.
+  /// The redirection applies to this key, while its slot is being migrated.
   case ask(slot: Int, to: RedisNode)
 
-  /// `MOVED 3999 127.0.0.1:6381` or `ASK ...`; nil for everything else.
+  /// Parses `MOVED 3999 127.0.0.1:6381` or `ASK ...`; nil for other errors.
   ///
-  /// - Parameter asked: the host of the node that answered, which may not know by which address the other is reached.
+  /// - Parameter asked: the host of the node that replied, which may not know its own address.
   init?(_ message: String, asked: String) {
     let words = message.split(separator: " ")
     guard words.count == 3, let slot = Int(words[1]), var node = RedisNode(redirection: words[2]) else { return nil }

@@ -1,8 +1,8 @@
 internal import NIOPosix
 
-/// Sentinels, and the nodes of a Cluster, all know the same: they are asked one after the other, and the first answer counts.
+/// Asks one of several equal servers. Sentinels, and the nodes of a Cluster, are asked one after the other, and the first answer counts.
 extension RedisConfiguration {
-  /// One that does not answer is to be passed over quickly.
+  /// The configuration with short timeouts, so that a server without an answer is skipped quickly.
   var hurried: RedisConfiguration {
     var hurried = self
     hurried.connectTimeout = min(connectTimeout, .seconds(1))
@@ -10,15 +10,17 @@ extension RedisConfiguration {
     return hurried
   }
 
-  /// One of them, not a master that they know.
+  /// Connects to one of the servers itself, not to a master that it knows.
   func open(_ node: RedisNode, name: String) async throws -> RedisConnection {
     try await RedisConnection.open(at(node), name: name, on: MultiThreadedEventLoopGroup.singleton)
   }
 
+  /// Returns the first answer of the servers.
+  ///
   /// - Parameters:
-  ///   - failure: what to say where none answers, given what each of them said.
-  ///   - endsAll: whether an error is thrown at once, since no other would answer otherwise.
-  /// - Throws: `connectFailed` where none answers.
+  /// - failure: returns the message if no server answers, from the servers' errors.
+  /// - endsAll: whether an error is thrown at once, because every other server would reply with it, too.
+  /// - Throws: `connectFailed` if no server answers.
   func firstAnswer<Answer: Sendable>(
     of nodes: [RedisNode], name: String, failure: (String) -> String, endsAll: (RedisError) -> Bool = { _ in false },
     _ ask: (RedisNode, RedisConnection) async throws -> Answer

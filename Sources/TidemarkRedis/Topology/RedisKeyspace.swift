@@ -1,13 +1,13 @@
-/// A Redis as one space of keys, whatever it is made of: for short tasks that write or look up keys by name.
+/// A Redis of any kind as one space of keys, for short tasks that access keys by name.
 ///
-/// Connections are made when they are needed; ``close()`` ends them. Calls may come from any task. Errors are ``RedisError``.
+/// Connections are opened when they are needed; ``close()`` ends them. Calls may come from any task. Errors are ``RedisError``.
 package actor RedisKeyspace {
-  /// Redirections that one call follows.
+  /// The number of redirections that one call follows.
   private static let redirections = 8
 
   private let configuration: RedisConfiguration
   private let name: String
-  /// Nil where there is only one server.
+  /// The topology; nil for a single server.
   private let topology: ClusterTopology?
   private var open: [ClusterTopology.Holder?: RedisConnection] = [:]
 
@@ -17,7 +17,7 @@ package actor RedisKeyspace {
     if case .cluster = configuration.endpoint { topology = ClusterTopology(configuration) } else { topology = nil }
   }
 
-  /// A connection to each server: one, or every master of a Cluster.
+  /// Returns a connection to each server: one, or every master of a Cluster.
   package func connections() async throws -> [RedisConnection] {
     guard let topology else { return [try await connection(to: nil)] }
     var all: [RedisConnection] = []
@@ -25,9 +25,9 @@ package actor RedisKeyspace {
     return all
   }
 
-  /// Sends commands, each to the server that holds its key, together for each server, and follows redirections. Answers in the order of the
-  /// commands. Those of one key stay in order, unless its slot moves meanwhile. After a failure of a server the keys are soon looked up anew:
-  /// a replica may have taken over.
+  /// Sends each command to the server of its key, in one pipeline per server, and follows redirections. The replies are in the order of the
+  /// commands. Commands on one key stay in order unless its slot moves meanwhile. After a failure of a server the keys are soon located
+  /// again, because a replica may have taken over.
   package func pipeline(_ commands: [(key: String, command: [RedisArgument])]) async throws -> [RedisReply] {
     guard let topology else { return try await connection(to: nil).pipeline(commands.map(\.command)) }
     do {
@@ -63,7 +63,7 @@ package actor RedisKeyspace {
     return replies
   }
 
-  /// Names of the streams that match a glob pattern, on whatever server. Goes through all keys.
+  /// Returns the names of the streams on all servers that match a glob pattern. Scans all keys.
   package func streams(matching pattern: String) async throws -> [String] {
     var names: Set<String> = []
     for connection in try await connections() { names.formUnion(try await connection.streams(matching: pattern)) }

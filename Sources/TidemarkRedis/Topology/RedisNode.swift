@@ -1,4 +1,4 @@
-/// One of several servers that belong together, by its address.
+/// The address of one of several servers that belong together.
 package struct RedisNode: Hashable, Sendable, CustomStringConvertible {
   package var host: String
   package var port: Int
@@ -10,7 +10,7 @@ package struct RedisNode: Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 
-  /// As Redis writes it in a redirection: the last colon is before the port, also of an IPv6 address without brackets.
+  /// Parses an address in a redirection: the last colon precedes the port, even after an IPv6 address without brackets.
   init?(redirection text: Substring) {
     guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (1...65535).contains(port) else {
       return nil

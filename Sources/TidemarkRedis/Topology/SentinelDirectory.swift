@@ -1,4 +1,4 @@
-/// Asks Sentinels for the master of a service, as the guideline for clients of Redis Sentinel says.
+/// Asks Sentinels for the master of a service, following the guidelines for Redis Sentinel clients.
 struct SentinelDirectory: Sendable {
   private static let channel = "+switch-master"
   private static let name = "tidemark-sentinel"
@@ -18,13 +18,13 @@ struct SentinelDirectory: Sendable {
     self.sentinels = sentinels
   }
 
-  /// - Throws: `connectFailed` where no Sentinel answers, or none knows the service; with what each said.
+  /// - Throws: `connectFailed`, with the Sentinels' answers, if no Sentinel answers or knows the service.
   func master() async throws -> RedisNode {
     try await first { _, connection in try await master(on: connection) }
   }
 
-  /// Returns once the service has another master than `known`; a failover may have been before the call. Throws when the Sentinel that was
-  /// listened to is gone.
+  /// Returns once the service has a master other than `known`; the failover may precede the call. Throws when the subscribed Sentinel is
+  /// gone.
   func masterOther(than known: RedisNode?) async throws -> RedisNode {
     try await first { sentinel, listening in
       let (switches, end) = AsyncThrowingStream<RedisReply, any Error>.makeStream()
@@ -40,7 +40,7 @@ struct SentinelDirectory: Sendable {
       let now = try await master(on: asking)
       if now != known { return now }
       for try await payload in switches {
-        // The name, the old address, the new address.
+        // The payload has the service's name, the old address and the new address.
         let words = (payload.text ?? "").split(separator: " ")
         guard words.count == 5, words[0] == service, let port = Int(words[4]) else { continue }
         return RedisNode(host: String(words[3]), port: port)
@@ -57,7 +57,7 @@ struct SentinelDirectory: Sendable {
   private func master(on connection: RedisConnection) async throws -> RedisNode {
     let reply = try await connection.send(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", .text(service)]).orThrow()
     guard let parts = reply.elements, parts.count == 2, let host = parts[0].text, let port = parts[1].number else {
-      throw RedisError(.connectFailed, "it knows no service '\(service)'; correct the name in redis.url")
+      throw RedisError(.connectFailed, "it does not know the service '\(service)'; correct the name in redis.url")
     }
     return RedisNode(host: host, port: Int(port))
   }

@@ -1,19 +1,19 @@
 internal import TidemarkCore
 
-/// Which node of a Cluster holds which slot, as one node told it.
+/// The node that holds each slot of a Cluster, as reported by one node.
 struct SlotMap: Sendable, Equatable {
   static let slotCount = 16_384
 
   /// The masters that hold slots.
   private(set) var nodes: [RedisNode] = []
-  /// The holder of each slot, as an index into ``nodes``; -1 where there is none.
+  /// The holder of each slot, as an index into ``nodes``; -1 if the slot has none.
   private var holders = [Int16](repeating: -1, count: SlotMap.slotCount)
 
   init() {}
 
-  /// Reads the reply of `CLUSTER SLOTS`.
+  /// Parses the reply to `CLUSTER SLOTS`.
   ///
-  /// - Parameter asked: the node that answered, which may not know by which address it is reached.
+  /// - Parameter asked: the node that replied, which may not know its own address.
   init(_ reply: RedisReply, asked: RedisNode) throws(RedisError) {
     guard let ranges = try reply.orThrow().elements else { throw Self.malformed }
     var held: [(node: RedisNode, slots: ClosedRange<Int>)] = []
@@ -24,7 +24,7 @@ struct SlotMap: Sendable, Equatable {
       let host = master[0].text.flatMap { $0.isEmpty || $0 == "?" ? nil : $0 } ?? asked.host
       held.append((RedisNode(host: host, port: Int(port)), Int(first)...Int(last)))
     }
-    // In an order of our own: each node tells the others in another one, and the map is still the same.
+    // The nodes are sorted, because each node reports them in another order, and the maps must be equal.
     nodes = Set(held.map(\.node)).sorted { ($0.host, $0.port) < ($1.host, $1.port) }
     let places = Dictionary(uniqueKeysWithValues: zip(nodes, Int16(0)...))
     for (node, slots) in held {
@@ -33,16 +33,17 @@ struct SlotMap: Sendable, Equatable {
   }
 
   private static var malformed: RedisError {
-    RedisError(.malformedReply, "CLUSTER SLOTS answered something else than ranges of slots with their nodes")
+    RedisError(.malformedReply, "the reply to CLUSTER SLOTS is not ranges of slots with their nodes")
   }
 
-  /// The holder of a key; nil while its slot has none.
+  /// Returns the holder of a key; nil while its slot has none.
   func node(of key: String) -> RedisNode? {
     let holder = holders[Self.slot(of: key)]
     return holder < 0 ? nil : nodes[Int(holder)]
   }
 
-  /// By the specification of the Cluster protocol: of a key with `{...}` that is not empty only what stands between the first braces counts.
+  /// Returns the slot of a key by the specification of the Cluster protocol: if the key has a non-empty `{...}`, only the text between the
+  /// first braces counts.
   static func slot(of key: String) -> Int {
     let bytes = key.utf8
     var hashed = bytes[...]
