@@ -5,7 +5,7 @@ import Testing
 @Suite struct BatchBuilderTests {
   private static let at = "1970-01-01 00:00:00.001+00"
 
-  /// Type, its fields, and the rows that it makes in each destination; extras are `x`: `y`.
+  /// Each row has a type, its fields, and the rows that they make in each destination; extras are `x`: `y`.
   private static let rows: [(String, [RawField], [String: [[String?]]])] = [
     (
       "session.started",
@@ -100,7 +100,7 @@ import Testing
     #expect(batch.entries.map(\.disposition) == [.apply])
     for (destination, rows) in expected { #expect(batch.rows(destination) == rows, "\(type) into \(destination)") }
     #expect(batch.rows("ensure_sessions") == [["s", "1", Self.at]])
-    // And nothing else.
+    // No other destination has rows.
     let full = Set(expected.filter { !$0.value.isEmpty }.keys).union(["ensure_sessions"])
     if type != "context.set" { #expect(Set(batch.rowSets.filter { $0.rowCount > 0 }.map(\.destination.name)) == full) }
   }
@@ -123,7 +123,7 @@ import Testing
     for cell in [plain.eventID, plain.seq, plain.epoch, plain.actor, plain.trace] { #expect(cell == .null) }
   }
 
-  @Test func `what an entry would take as JSON counts against its limit, and is not made first`() throws {
+  @Test func `the JSON size of an entry counts against its limit, and is checked before the JSON is made`() throws {
     let limit = 40_000
     func batch(_ type: String, _ fields: [RawField], replacesNUL: Bool = false) -> ChangeBatch {
       .of(numbered([change(type, fields)]), maxEntryBytes: limit, replacesNUL: replacesNUL)
@@ -142,7 +142,7 @@ import Testing
     let refused: [(String, [RawField])] = [
       ("my.type", [["body", text("\u{1}", 7_000)]]), ("my.type", [["body", text("\\", 21_000)]]),
       ("message.appended", [["role", "user"], ["content", "c"], ["x", text("\u{1F}", 7_000)]]),
-      // In the audit trail and in a column.
+      // The value is kept in the audit trail and in a column.
       ("session.updated", [["meta.a", "\"" + text("x", 21_000) + "\""]]),
     ]
     for (type, fields) in refused {
@@ -153,11 +153,11 @@ import Testing
       }
       #expect(rejection.reason == .entryTooLarge)
       #expect(!rejection.isCut)
-      // The routes' constants.
+      // The only made bytes are the routes' constants.
       #expect(batch.made.count < 100)
       #expect(batch.text(batch.entries[0].session) == "s")
     }
-    // A NUL that is replaced takes three bytes.
+    // A NUL takes three bytes after it is replaced.
     for (count, isTaken) in [(13_000, true), (14_000, false)] {
       let batch = batch("message.appended", [["role", "user"], ["content", text("\0", count)]], replacesNUL: true)
       #expect((batch.entries[0].disposition == .apply) == isTaken)
@@ -190,14 +190,14 @@ import Testing
     if let kept { #expect(jsonProblem(kept) == nil) }
   }
 
-  @Test func `NULs become the replacement character in every text, where that is asked for`() {
+  @Test func `where replacing is configured, NULs become the replacement character in every text`() {
     let batch = ChangeBatch.of(
       numbered([[["type", "context.set"], ["session", "s\0"], ["key", "\0k"], ["value", "1"], ["x\0", "\0"]]]), replacesNUL: true)
     #expect(batch.rows("set_context").first?.prefix(2) == ["s\u{FFFD}", "\u{FFFD}k"])
     #expect(batch.text(batch.entries[0].fields) == "{\"x\u{FFFD}\":\"\u{FFFD}\"}")
   }
 
-  @Test func `a dead letter bears its session, as Postgres can store it, whatever the reason`() {
+  @Test func `a dead letter has its session, as Postgres can store it, whatever the reason`() {
     let entries: [[RawField]] = [
       change("messages.cleared", [["x", "\0"]]), change("messages.cleared", [RawField(Array("x".utf8), [0xFF])]),
       [["type", "messages.cleared"], ["session", "s\0"], RawField(Array("x".utf8), [0xFF])],
@@ -232,7 +232,7 @@ import Testing
     #expect(!ChangeBatch.of(numbered([change("a")]), record: .named("orders"), builtIn: builtIn).entries[0].isMisrouted)
   }
 
-  @Test func `lanes and blocks of a batch keep their entries apart`() {
+  @Test func `entries of a batch belong to their own lane and block`() {
     let first = EntryBlock.of(numbered([change("a"), change("b")]))
     let second = EntryBlock.of([(EntryID(ms: 3, no: 0), change("c"))])
     var builder = BatchBuilder(

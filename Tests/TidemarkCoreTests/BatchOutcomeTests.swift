@@ -32,7 +32,7 @@ import Testing
     #expect(lane.rejected == [DurableMark.Rejection(id: EntryID(ms: 2, no: 0), reason: "missing_field")])
   }
 
-  @Test func `an entry whose id Postgres can't hold is a dead letter that says nothing of those around it`() {
+  @Test func `an entry whose id Postgres can't hold is a dead letter and does not count towards a halt`() {
     let odd = [EntryID(ms: 9, no: 1 << 63), EntryID(ms: 1 << 63, no: 0), EntryID(ms: .max, no: .max)]
     let batch = ChangeBatch.of([(EntryID(ms: 9, no: 0), Self.bad)] + odd.map { ($0, Self.good) }, record: Self.record())
     #expect(batch.applied == [])
@@ -42,18 +42,18 @@ import Testing
     #expect(lane.cursor.position == odd.last)
     #expect(BatchOutcome(batch).deadLetters.dropFirst().map(\.rejection) == Array(repeating: .unstorableID, count: 3))
     #expect(lane.deadLettersInARow == 1)
-    // What comes at or before the furthest position may be in Postgres; of these ids nothing is.
+    // Entries up to the furthest position may be in Postgres; entries with such ids never are.
     #expect(Self.record().advanced(by: lane).furthest == .zero)
     #expect(LaneRecord.named("a", cursor: lane.cursor).furthest == .zero)
   }
 
-  @Test func `without an answer the dead letters in a row are those that the answer would have told`() {
+  @Test func `without an answer the dead letters in a row equal those of the answer`() {
     let (good, bad, odd) = (Self.good, Self.bad, EntryID(ms: .max, no: .max))
     let parts: [[[RawField]]] = [
       [bad, bad, bad], [bad, good, bad], [bad, bad, good], [good, bad, bad], [bad, Self.ephemeral, bad], [good], [],
     ]
     for part in parts {
-      // What only Postgres refuses is what the ledger tells, what the decoder refuses is known without.
+      // The ledger reports the entries that only Postgres refuses; the decoder's rejections are known without it.
       for refused in [nil, part.indices.last, part.indices.first] {
         for oddIDs in 0...1 {
           let entries = numbered(part) + Array(repeating: (odd, good), count: oddIDs)
@@ -69,14 +69,14 @@ import Testing
     }
   }
 
-  @Test func `without an answer and without the ledger's letters only those count that the batch made`() {
+  @Test func `without an answer and without the ledger's dead letters, only the batch's own count`() {
     let batch = ChangeBatch.of(numbered([Self.good, Self.bad, Self.bad]), record: Self.record())
     #expect(batch.deadLettersInARow(of: batch.segments[0], rejected: [], made: 2) == 2)
-    // They were read before: the ledger had them already.
+    // The entries were read before, and the ledger had their dead letters.
     #expect(batch.deadLettersInARow(of: batch.segments[0], rejected: Set(batch.entries.map(\.id)), made: 0) == 0)
   }
 
-  @Test func `what was lost is counted, and is part of what Redis had added`() {
+  @Test func `lost entries are counted, and are part of the entries that Redis had added`() {
     var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
     let gaps = [3, 4].map { LaneGap(after: .zero, before: nil, missing: $0, cause: .trimmed, place: .zero) }
     builder.append(lane: Self.record(), [EntryBlock.of(Self.good).chunk()], gaps: gaps)
@@ -128,7 +128,7 @@ import Testing
     #expect(BatchOutcome(batch).lanes[0].deadLettersInARow == expected)
   }
 
-  @Test func `the anchor is the last entry as it came, whatever became of it, and no setting changes it`() throws {
+  @Test func `the anchor is the last entry as it came, whatever its outcome, and no setting changes it`() throws {
     for last in [Self.bad, Self.ephemeral, [["type", "note"], ["session", "s"], ["text", "a\0b"]]] {
       let block = EntryBlock.of(numbered([Self.good, last]))
       let expected = try #require(AnchorDigest(of: block.entries[1], in: block))
@@ -136,7 +136,7 @@ import Testing
         #expect(BatchOutcome(ChangeBatch.of(numbered([Self.good, last]), replacesNUL: replacesNUL)).lanes[0].anchor == expected)
       }
     }
-    // What was cut when it was read, or is large, has none.
+    // An entry that was cut when it was read, or that is large, has no anchor digest.
     var cut = EntryBlock.of(Self.good)
     cut.truncations = [.init(field: 1, length: 9_000, digest: [])]
     #expect(AnchorDigest(of: cut.entries[0], in: cut) == nil)
@@ -145,7 +145,7 @@ import Testing
     #expect(AnchorDigest(of: large.entries[1], in: large) == nil)
   }
 
-  @Test func `a dead letter whose position was read before stays what Postgres has there`() {
+  @Test func `a dead letter whose position was read before keeps the outcome that Postgres has`() {
     var record = Self.record(appliedNo: 0, seal: [])
     record.furthest = EntryID(ms: 3, no: 0)
     let batch = ChangeBatch.of(numbered([Self.good, Self.bad, Self.bad, Self.bad]), record: record)
@@ -161,7 +161,7 @@ import Testing
     #expect(outcome.deadLetters.map(\.entry) == [2, 3])
   }
 
-  @Test func `what is known of entries that are read again decides what becomes of them`() {
+  @Test func `entries that are read again keep their known outcomes`() {
     var record = Self.record(appliedNo: 0, seal: [])
     record.furthest = EntryID(ms: 9, no: 0)
     let batch = ChangeBatch.of(numbered([Self.good, Self.good, Self.good, Self.bad, Self.bad, Self.bad]), record: record)
@@ -182,12 +182,12 @@ import Testing
       kinds == [0: .rereadLetter(no), 1: refused, 2: .rereadLetter(.divergent), 3: .reread, 4: .divergent, 5: .rereadLetter(bad)])
     let outcome = BatchOutcome(batch, outcomes: outcomes)
     #expect(outcome.lanes[0].counts.reread == 4 && outcome.deadLetters.map(\.entry) == [1, 4])
-    // Whoever wrote them learns it again: what Redis knew of them may be gone.
+    // Agents are notified again, because Redis may have lost the earlier rejections.
     #expect(outcome.lanes[0].rejected.map(\.id.ms) == [1, 2, 3, 5, 6])
     #expect(EntryOutcome.all(tried, known: [], in: batch) == tried)
   }
 
-  @Test func `the digest of an entry is the same whether it is accepted or not`() throws {
+  @Test func `an accepted entry and a rejected one have equal digests`() throws {
     let fields: [RawField] = [["type", "note"], ["session", "s"], ["b", "1"], ["a", "x\0y"]]
     var record = Self.record(appliedNo: 0, seal: [])
     record.furthest = EntryID(ms: 9, no: 0)
@@ -198,7 +198,7 @@ import Testing
     #expect(refused.entries[0].digest == accepted.entries[0].digest)
   }
 
-  @Test func `lanes are settled each by itself, and a batch in two parts comes to the same as in one`() {
+  @Test func `each lane has its own outcome, and a batch in two parts has the outcome of the whole`() {
     let entries = numbered([Self.good, Self.bad, Self.good, Self.good, Self.ephemeral, Self.bad, Self.good])
     let whole = BatchOutcome(ChangeBatch.of([(Self.record(1), entries), (Self.record(2, appliedNo: 7), entries)]))
     #expect(whole.lanes.map(\.laneID) == [1, 2])

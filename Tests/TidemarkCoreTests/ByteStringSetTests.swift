@@ -8,7 +8,7 @@ import TidemarkTestKit
     Array(text.utf8).withUnsafeBytes { set.insert($0) }
   }
 
-  @Test func `strings are numbered by first sight and ranked by their bytes, as a dictionary and a sort would`() {
+  @Test func `strings are numbered by first insertion and ranked by their bytes, as by a dictionary and a sort`() {
     for seed in 0..<20 {
       var random = SeededGenerator(seed: UInt64(seed))
       var set = ByteStringSet()
@@ -28,7 +28,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `what was never inserted is not there, and nothing is after all were removed`() {
+  @Test func `a string that was never inserted is not contained, and none is after removeAll`() {
     var set = ByteStringSet()
     #expect(!Array("a".utf8).withUnsafeBytes { set.contains($0) })
     _ = Self.insert("a", into: &set)

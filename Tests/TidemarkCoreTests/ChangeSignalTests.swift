@@ -2,14 +2,14 @@ import Testing
 import TidemarkCore
 
 @Suite struct ChangeSignalTests {
-  @Test func `a change between comparison and wait is not missed`() async {
+  @Test func `a change between the look at the state and the wait is not missed`() async {
     let signal = ChangeSignal()
     let seen = signal.generation
     signal.raise()
     await signal.wait(after: seen)
   }
 
-  @Test func `everybody who waits is woken`() async {
+  @Test func `every waiter is woken`() async {
     let signal = ChangeSignal()
     let seen = signal.generation
     await withTaskGroup { group in

@@ -1,7 +1,7 @@
 import Testing
 import TidemarkCore
 
-/// Which Redis and which ledger belong together.
+/// Tests which Redis and which ledger belong together.
 @Suite struct ClaimVerdictTests {
   private static let ours = InstallationID("ours")
   private static let other = InstallationID("other")
@@ -20,22 +20,22 @@ import TidemarkCore
 
   private static let held = PrefixClaim(installation: ours, claim: "c1", schema: "s", partitions: 16)
 
-  @Test func `what agrees is held, also while others serve`() {
+  @Test func `an equal claim is held, even while other workers serve`() {
     #expect(verdict(ledger(servedBy: "w"), Self.held) == .held)
     #expect(verdict(ledger(servedBy: "w"), Self.held, isAdopting: true) == .held)
   }
 
-  @Test func `a first claim is made, also where an earlier attempt reached only Redis`() {
+  @Test func `a first claim is made, even where an earlier attempt reached only Redis`() {
     #expect(verdict(ledger(claim: nil), PrefixClaim()) == .take)
     #expect(verdict(ledger(claim: nil), Self.held) == .take)
   }
 
-  @Test func `another installation's prefix is refused to everybody but a person`() {
+  @Test func `another installation's prefix is refused unless a person adopts it`() {
     let redis = PrefixClaim(installation: Self.other, claim: "c1", schema: "s", partitions: 16)
     let refusal = ClaimVerdict.refused(.otherInstallation(Self.other, schema: "s"))
     for claim in [nil, "c1"] {
       #expect(verdict(ledger(claim: claim), redis) == refusal)
-      // However sure a worker was of its Redis before.
+      // The refusal holds even where the worker had confirmed its Redis before.
       #expect(verdict(ledger(claim: claim), redis, confirmed: ["c1"]) == refusal)
       #expect(verdict(ledger(claim: claim), redis, isAdopting: true) == .take)
     }
@@ -48,7 +48,7 @@ import TidemarkCore
     for isAdopting in [false, true] {
       #expect(verdict(ledger(partitions: 4), Self.held, isAdopting: isAdopting) == .refused(.otherPartitions(4)))
     }
-    // What stands in Redis of an installation whose ledger is gone was written over as many lanes.
+    // The sessions in a Redis whose ledger is gone were written over that many lanes.
     let orphan = PrefixClaim(installation: Self.other, claim: "c", schema: "s", partitions: 4)
     #expect(verdict(ledger(claim: nil), orphan, isAdopting: true) == .refused(.otherPartitions(4)))
   }
@@ -56,16 +56,16 @@ import TidemarkCore
   @Test(arguments: [
     PrefixClaim(), PrefixClaim(installation: ours), PrefixClaim(installation: ours, claim: "c0", schema: "s", partitions: 16),
   ])
-  func `a Redis without the present claim is taken where it can't be another one than the one that serves`(redis: PrefixClaim) {
+  func `a Redis without the present claim is taken only where no other Redis can be serving`(redis: PrefixClaim) {
     #expect(verdict(ledger(), redis) == .take)
     let refusal = ClaimVerdict.refused(.servedElsewhere(by: "w"))
     #expect(verdict(ledger(servedBy: "w"), redis) == refusal)
     #expect(verdict(ledger(servedBy: "w"), redis, isAdopting: true) == refusal)
-    // A worker whose own Redis lost the claim knows that it is the one.
+    // A worker whose own Redis lost the claim knows that this is the right Redis.
     #expect(verdict(ledger(servedBy: "w"), redis, confirmed: ["c1"]) == .take)
-    // Unless another Redis was claimed meanwhile: this one was replaced, and has come back.
+    // Another Redis was claimed meanwhile: this one was replaced and has come back.
     #expect(verdict(ledger(servedBy: "w"), redis, confirmed: ["c0"]) == refusal)
-    // A backup of the ledger was restored, from before this worker claimed its Redis anew.
+    // A backup of the ledger was restored, from before this worker claimed its Redis again.
     #expect(verdict(ledger(servedBy: "w"), redis, confirmed: ["c1", "c2"]) == .take)
   }
 }

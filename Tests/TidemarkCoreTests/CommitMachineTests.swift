@@ -15,7 +15,7 @@ import TidemarkTestKit
     CommitMachine(retry: retry, laneCount: lanes, entryCount: entries, undecided: entries, isPiece: isPiece)
   }
 
-  /// A machine brought into a mode by what leads there.
+  /// Returns a machine that failures have brought into a mode.
   private static func machine(_ mode: CommitMode, lanes: Int) -> CommitMachine {
     var machine = make(lanes: lanes)
     if mode == .exact { _ = machine.failed(error(.record), CommitEvidence(), random: 0) }
@@ -26,7 +26,7 @@ import TidemarkTestKit
     return machine
   }
 
-  @Test func `behind a batch full of bad records the next begins entry by entry, behind one with few it does not`() {
+  @Test func `after a batch with many bad records the next begins entry by entry, after one with few it does not`() {
     func outcome(bad: Int, ofPostgres: Bool) -> BatchOutcome {
       let batch = ChangeBatch.of((1...20).map { (EntryID(ms: $0, no: 0), [["type", "messages.cleared"], ["session", "s"]]) })
       let rejection = Rejection(.constraint, "no", sqlstate: ofPostgres ? "23514" : nil)
@@ -41,7 +41,7 @@ import TidemarkTestKit
   }
 
   @Test(arguments: [CommitMode.fast, .exact, .isolating], [1, 3])
-  func `every fault has its answer in every mode`(mode: CommitMode, lanes: Int) {
+  func `every fault has its action in every mode`(mode: CommitMode, lanes: Int) {
     func answer(_ error: SinkError) -> CommitMachine.Action {
       var machine = Self.machine(mode, lanes: lanes)
       return machine.failed(error, CommitEvidence(), random: 0)
@@ -55,7 +55,7 @@ import TidemarkTestKit
     #expect(answer(Self.error(.interrupted)) == .retry(after: Self.base, mode))
   }
 
-  @Test func `what is too much for a limit goes in pieces at once, and an entry that is too much alone halts its lane`() {
+  @Test func `a batch that exceeds a limit is bisected at once, and an entry that exceeds it alone halts its lane`() {
     for isUnknown in [false, true] {
       func answer(lanes: Int, entries: Int, undecided: Int) -> CommitMachine.Action {
         var machine = CommitMachine(retry: Self.retry, laneCount: lanes, entryCount: entries, undecided: undecided, isPiece: false)
@@ -63,7 +63,7 @@ import TidemarkTestKit
         return isUnknown ? machine.notCommitted(CommitEvidence(), random: 0) : action
       }
       #expect(answer(lanes: 3, entries: 3, undecided: 3) == .bisect)
-      // What is large may be what is not applied.
+      // The large entry may be one that is not applied.
       #expect(answer(lanes: 1, entries: 2, undecided: 0) == .bisect)
       #expect(answer(lanes: 1, entries: 1, undecided: 1) == .halt(reason: "why", hint: "fix it"))
     }
@@ -84,7 +84,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test(arguments: [true, false]) func `the fifth interruption takes the entries apart, whether or not its outcome had to be read`(
+  @Test(arguments: [true, false]) func `the fifth interruption bisects the batch, whether or not its outcome had to be read`(
     isUnknown: Bool
   ) {
     var machine = Self.make()
@@ -97,7 +97,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `what the server can catch is left to it before the entries are taken apart`() {
+  @Test func `failures that the server can catch are isolated by the server before the batch is bisected`() {
     var machine = Self.make()
     for failure in 1...CommitMachine.failureLimit {
       _ = machine.failed(Self.error(.ambiguous), CommitEvidence(renewals: failure), random: 0)
@@ -123,7 +123,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `outages count once each, and those that name themselves never`() {
+  @Test func `an outage counts once, and an outage with a clear SQLSTATE never`() {
     var machine = Self.make(entries: 1)
     for outage in 1..<CommitMachine.failureLimit {
       for _ in 0..<50 {
@@ -137,7 +137,7 @@ import TidemarkTestKit
     #expect(machine.mode == .fast)
   }
 
-  @Test func `an entry that fails alone is deadLettered when others passed meanwhile, and else these are tried`() {
+  @Test func `an entry that fails alone is dead-lettered when others passed meanwhile, and otherwise a dry run follows`() {
     let rejection = Rejection(
       .rejectedByPostgres, "it fails again and again, and alone, while others are committed: why", sqlstate: "57014")
     var error = Self.error(.interrupted)
@@ -148,7 +148,7 @@ import TidemarkTestKit
       let later = isProven ? CommitEvidence(batches: 4, renewals: 3) : CommitEvidence(batches: 3, renewals: 4)
       #expect(machine.failed(error, later, random: 0) == (isProven ? .deadLetter(rejection) : .dryRun(after: Self.base)))
     }
-    // Nothing left to deadLetter: its dead letters wait for Postgres.
+    // No entry is left to apply: the dead letters wait for Postgres.
     var decided = Self.make(entries: 0, isPiece: true)
     for commits in 0..<100 {
       let action = decided.failed(error, CommitEvidence(batches: commits), random: 0)
@@ -156,7 +156,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `a bad record that even the exact path fails on is isolated after a while, as what it is`() {
+  @Test func `a bad record that fails even on the exact path is isolated, with its own reason`() {
     var machine = Self.make(entries: 1)
     var error = Self.error(.record)
     error.sqlstate = "23503"
@@ -170,7 +170,7 @@ import TidemarkTestKit
     #expect(rejection.sqlstate == "23503")
   }
 
-  /// Culprits at these places of 5,000 rows: how many are cut out before the exact path takes over.
+  /// Returns how many of the failing entries in these lines of 5,000 rows are excluded before the exact path takes over.
   private static func exclusions(_ lines: [Int]) -> Int {
     var machine = make(entries: 5_000)
     for (count, line) in lines.enumerated() {
@@ -183,18 +183,18 @@ import TidemarkTestKit
     return lines.count
   }
 
-  @Test func `a few named failingEntries are cut out, beyond eight the server goes entry by entry`() {
+  @Test func `up to eight named failing entries are excluded, beyond that the server applies entry by entry`() {
     #expect(Self.exclusions([1]) == 1)
     #expect(Self.exclusions(Array(4_900..<4_908)) == 8)
     #expect(Self.exclusions(Array(4_900..<4_920)) == 8)
   }
 
-  @Test func `failingEntries that come early announce many, and are not cut out one by one`() {
+  @Test func `failing entries that come early predict many, and are not excluded one by one`() {
     #expect(Self.exclusions(Array(stride(from: 10, to: 5_000, by: 10))) == 1)
     #expect(Self.exclusions(Array(stride(from: 1_000, to: 5_000, by: 1_000))) == 4)
   }
 
-  @Test func `waits stay within the policy's bounds and grow under pressure`() {
+  @Test func `delays stay within the policy's bounds and grow with repeated failures`() {
     var random = SeededGenerator(seed: 7)
     var machine = Self.make()
     for _ in 0..<200 {
@@ -214,7 +214,7 @@ import TidemarkTestKit
 }
 
 @Suite struct CommitResolutionTests {
-  @Test func `a lane says by its cursor whether the batch is in`() {
+  @Test func `a lane's cursor shows whether the batch was committed`() {
     let before = LaneCursor(position: EntryID(ms: 1, no: 0), appliedNo: 1, seal: [1])
     let records = (1...6).map { LaneRecord.named("lane\($0)", id: $0, fence: 5, cursor: before) }
     let entries = [(id: EntryID(ms: 8, no: 0), fields: change("a")), (id: EntryID(ms: 9, no: 0), fields: change("a"))]
@@ -223,7 +223,7 @@ import TidemarkTestKit
     let after = zip(records, settled.lanes).map { $0.advanced(by: $1) }
     #expect(CommitResolution(batch, after.reversed()) == .committed(after))
     #expect(CommitResolution(batch, records) == .notCommitted)
-    // The first is where the batch ends; the second has another owner, once before and once after; the fourth stands elsewhere;
+    // The first lane is where the batch ends; the second has another owner, once before and once after; the fourth is at another position;
     // the fifth is gone.
     var now = records
     now[0] = after[0]
@@ -233,11 +233,11 @@ import TidemarkTestKit
     now[3].cursor.position = EntryID(ms: 8, no: 0)
     now.remove(at: 4)
     #expect(CommitResolution(batch, now) == .lost([2, 3, 4, 5]))
-    // A transaction is in as a whole.
+    // A transaction is committed as a whole.
     #expect(CommitResolution(batch, [after[0]] + records[1...]) == .lost([2, 3, 4, 5, 6]))
   }
 
-  @Test func `a lane with another number or seal at the same position was changed by somebody`() {
+  @Test func `a lane with another number or seal at an equal position was changed by another`() {
     let record = LaneRecord.named("lane", cursor: LaneCursor(position: EntryID(ms: 1, no: 0), appliedNo: 1, seal: [1]))
     let batch = ChangeBatch.of([(EntryID(ms: 8, no: 0), change("a"))], record: record)
     for other in [

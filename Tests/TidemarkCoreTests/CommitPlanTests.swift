@@ -4,7 +4,7 @@ import TidemarkTestKit
 @testable import TidemarkCore
 
 extension LaneScheduler.Work.Part {
-  /// Entries 1-0, 2-0, ... in chunks of these sizes, each with a block of its own.
+  /// Returns a part with entries 1-0, 2-0, ... in chunks of these sizes, each in its own block.
   static func of(_ lane: Int32, chunks: [Int]) -> Self {
     var first = 1
     let made = chunks.enumerated().map { index, count in
@@ -17,7 +17,7 @@ extension LaneScheduler.Work.Part {
 }
 
 @Suite struct CommitPlanTests {
-  @Test func `a transaction is one until it is taken apart, then small pieces of each lane in order`() throws {
+  @Test func `a transaction is whole until it is bisected, then it is small pieces of each lane in order`() throws {
     var plan = CommitPlan([.of(1, chunks: [100, 60]), .of(2, chunks: [3])])
     #expect(try #require(plan.current).parts.map(\.entryCount) == [160, 3])
     plan.bisect()
@@ -37,7 +37,7 @@ extension LaneScheduler.Work.Part {
     #expect(next == expected)
   }
 
-  @Test func `an entry among 5,000 is found by taking apart twice`() throws {
+  @Test func `an entry among 5,000 is found by bisecting twice`() throws {
     var plan = CommitPlan([.of(1, chunks: [5_000])])
     var cuts = 0
     while let part = plan.current?.parts.first, part.ids.contains(4_321) {
@@ -50,7 +50,7 @@ extension LaneScheduler.Work.Part {
     #expect(cuts == 2)
   }
 
-  @Test func `what follows a transaction is the rest of its lane, in order`() {
+  @Test func `a transaction is followed by the remaining parts of its lane, in order`() {
     var plan = CommitPlan([.of(1, chunks: [3]), .of(2, chunks: [2])])
     #expect(plan.following.isEmpty)
     plan.bisect()
@@ -58,7 +58,7 @@ extension LaneScheduler.Work.Part {
     #expect(plan.following.map(\.record.laneID) == [1, 1])
   }
 
-  @Test func `lanes that are left out are given back whole, and the others go on`() {
+  @Test func `lanes that are left out are returned as a whole, and the others go on`() {
     var plan = CommitPlan([.of(1, chunks: [5]), .of(2, chunks: [5])])
     plan.bisect()
     for _ in 0..<2 { plan.committed([plan.current?.parts[0].committed].compactMap(\.self)) }
@@ -70,7 +70,7 @@ extension LaneScheduler.Work.Part {
     #expect(plan.current?.parts[0].ids == [1])
   }
 
-  @Test(arguments: 0..<50) func `however the work is cut, every entry leaves once and in order`(seed: Int) throws {
+  @Test(arguments: 0..<50) func `every entry leaves once and in order, however the work is divided`(seed: Int) throws {
     var random = SeededGenerator(seed: UInt64(seed))
     let parts = (1...Int32(1 + random.below(4))).map { lane in
       LaneScheduler.Work.Part.of(lane, chunks: (0...random.below(3)).map { _ in 1 + random.below(random.chance(20) ? 150 : 5) })

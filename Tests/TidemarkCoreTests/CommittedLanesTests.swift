@@ -2,7 +2,7 @@ import Testing
 
 @testable import TidemarkCore
 
-/// What a worker knows of lanes, beside what the ledger says.
+/// Tests the comparison of a worker's known state of lanes with the ledger's.
 @Suite struct CommittedLanesTests {
   private static func record(
     _ name: String = "a", at ms: UInt64, fence: Int64 = 5, incarnation: Int64 = 2, ordinal: UInt64? = nil, changes: Int64? = nil
@@ -21,14 +21,14 @@ import Testing
     let known = Self.record(at: 10)
     for later in [
       known, Self.record(at: 11), Self.record(at: 10, ordinal: 13), Self.record(at: 10, changes: 11), Self.record(at: 3, incarnation: 3),
-      // Another worker owned it since, or owned it before and is read again.
+      // Another worker has owned the lane since, or owned it before and this worker owns it again.
       Self.record(at: 12, fence: 9), Self.record(at: 10, fence: 9),
     ] {
       #expect(rewinds(known, found: later) == [], "\(later)")
     }
   }
 
-  @Test func `a ledger that has less of any of it has gone back, whoever owns the lane`() {
+  @Test func `a ledger that has less of any value has gone back, whichever worker owns the lane`() {
     let known = Self.record(at: 10)
     for earlier in [
       Self.record(at: 9), Self.record(at: 10, ordinal: 9), Self.record(at: 10, changes: 9), Self.record(at: 8, fence: 4),
@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  @Test func `how far it went back is told where it can be`() {
+  @Test func `the number of lacking entries is reported where it is known`() {
     let known = Self.record(at: 10, ordinal: 12)
     let back = rewinds(known, found: Self.record(at: 7, ordinal: 8))
     #expect(back.first?.description == "a back at 7-0, committed 10-0 (4 entries)")
@@ -52,8 +52,6 @@ import Testing
     #expect(known.rewinds(in: found).map(\.lane) == ["b", "c"])
   }
 
-  // What a table remembers.
-
   private func table(_ records: LaneRecord...) -> LaneScheduler {
     var table = LaneScheduler(
       limits: FlowLimits(
@@ -63,7 +61,7 @@ import Testing
     return table
   }
 
-  @Test func `what was committed of a lane is remembered after it was given up, until it is taken again`() {
+  @Test func `a lane's committed record is kept after its release, until the lane is acquired again`() {
     var table = table(Self.record(at: 10))
     table.release("a")
     #expect(table.committed(["a", "b"]).rewinds(in: [Self.record(at: 9)]).count == 1)
@@ -71,7 +69,7 @@ import Testing
     #expect(table.committed(["a"]).rewinds(in: [Self.record(at: 9)]) == [])
   }
 
-  @Test func `a rewind is found once`() {
+  @Test func `a rewind is reported once`() {
     var table = table(Self.record(at: 10))
     let back = [Self.record(at: 9)]
     let rewinds = table.committed(["a"]).rewinds(in: back)
@@ -80,12 +78,12 @@ import Testing
     #expect(table.lanes["a"] == nil)
     #expect(!table.isNews(rewinds[0]))
     #expect(table.committed(["a"]).rewinds(in: back) == [])
-    // Another comparison that began before comes to its end after the lane was taken up again.
+    // Another comparison that began earlier ends after the lane was acquired again.
     table.acquire(Self.record(at: 9))
     #expect(!table.isNews(rewinds[0]))
   }
 
-  @Test func `lanes that exist no more are forgotten`() {
+  @Test func `lanes that do not exist any more are forgotten`() {
     var table = table(Self.record("a", at: 10), Self.record("b", at: 10))
     table.release("a")
     table.release("b")

@@ -106,7 +106,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `JSON is taken as it is made, and damaged JSON is judged without a trap`() {
+  @Test func `generated JSON is accepted, and damaged JSON is judged without a trap`() {
     for seed in FuzzInputs(test: "json", byDefault: 6_000) {
       var generator = EntryGenerator(seed: seed, .damaged)
       var document = Array(generator.document(depth: 0).utf8)
@@ -132,7 +132,7 @@ extension BatchEntry.Disposition {
 }
 
 extension ChangeBatch {
-  /// Whether the cell's bytes are what Postgres takes as text.
+  /// Returns whether Postgres accepts the cell's bytes as text.
   fileprivate func isStorable(_ cell: Cell) -> Bool {
     guard let text = text(of: cell) else { return true }
     return String(validating: text, as: UTF8.self) != nil && !text.contains(0)
@@ -143,7 +143,7 @@ extension ChangeBatch {
     return isStorable(cell) && JSONCheck.problem(in: Array(text), entryBytes: 1 << 20) == nil
   }
 
-  /// Everything that is sent, as text.
+  /// All cells that are sent, as text.
   fileprivate var readable: [String] {
     let ledger = entries.map { entry in
       let cells = [entry.session, entry.eventID, entry.type, entry.actor, entry.trace, entry.seq, entry.epoch, entry.version]

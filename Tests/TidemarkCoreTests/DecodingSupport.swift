@@ -2,7 +2,7 @@ import Testing
 
 @testable import TidemarkCore
 
-/// What the decoder makes of one hand-made entry.
+/// The result of decoding one hand-made entry.
 enum Decoded {
   case change(DecodedEntry, EntryBlock)
   case rejected(Rejection, session: String)
@@ -41,7 +41,7 @@ func change(_ type: String, _ fields: [RawField] = []) -> [RawField] { [["type",
 func text(_ count: Int) -> String { String(repeating: "x", count: count) }
 
 extension JSONCheck {
-  /// What is wrong with a value that is all of an entry, or that has room for any numbers.
+  /// Returns what is wrong with a value that is the whole entry, or that has room for numbers of any size.
   static func problem(
     in bytes: [UInt8], wantsArray: Bool = false, entryBytes: Int? = nil, replacing: Bool = false
   ) -> String? {

@@ -3,7 +3,7 @@ import TidemarkTestKit
 
 @testable import TidemarkCore
 
-/// What of an entry is its content, and what counts as given.
+/// Tests which fields of an entry are its content, and which values count as absent.
 @Suite struct EntryContentTests {
   private static let now = EntryID(ms: 1_795_389_463_124, no: 0)
   private static let base: [RawField] = change("message.appended", [["role", "user"], ["content", "x"], ["event_id", "e"]])
@@ -21,7 +21,7 @@ import TidemarkTestKit
     #expect(again.entry != first.entry)
   }
 
-  @Test func `the producer's id is no content, and tells entries apart`() {
+  @Test func `the event id is not content, and distinguishes entries`() {
     let (first, other) = (Self.digests(Self.base), Self.digests(Self.base.dropLast() + [["event_id", "f"]]))
     #expect(other.content == first.content)
     #expect(other.entry != first.entry)
@@ -36,14 +36,12 @@ import TidemarkTestKit
     #expect(Self.digests(Self.base + [other]).content != Self.digests(Self.base).content)
   }
 
-  @Test func `large entries have the digests by the same definition`() {
+  @Test func `the digests of large entries are defined like those of small ones`() {
     let large = change("message.appended", [["role", "user"], ["content", text(100_000)], ["event_id", "e"]])
     #expect(Self.digests(large + [["trace", "t"]]).content == Self.digests(large).content)
     #expect(Self.digests(large + [["trace", text(100_000)]]).content == Self.digests(large).content)
     #expect(Self.digests(large + [["trace", "t"]]).entry != Self.digests(large).entry)
   }
-
-  // Time
 
   private static let seconds = "1795389463"
 
@@ -52,7 +50,7 @@ import TidemarkTestKit
     (now, seconds, "looks like seconds"), (now, seconds + "000000", "looks like microseconds"),
     (now, seconds + "000000000", "looks like nanoseconds"), (now, "0", "before 2001"), (now, "-1", "before 2001"),
     (now, "-9223372036854775808", "before 2001"), (now, "9223372036854775807", "a day after"),
-    // Ids that are no clock's: counted by a producer, in seconds, in microseconds.
+    // These ids tell no time: counted by a producer, in seconds, in microseconds.
     (EntryID(ms: 7, no: 0), "1795389463124", nil), (EntryID(ms: 7, no: 0), seconds, "looks like seconds"),
     (EntryID(ms: 1_795_389_463, no: 0), "253402300799999", nil), (EntryID(ms: 1_795_389_463, no: 0), "253402300800000", "year 9999"),
     (EntryID(ms: 1_795_389_463_124_000, no: 0), "1795389463124", nil),
@@ -66,8 +64,6 @@ import TidemarkTestKit
     #expect(rejection?.detail.contains(problem ?? "") != false, "\(rejection?.detail ?? "")")
     if problem != nil { #expect(rejection?.detail.contains("milliseconds since 1970") == true) }
   }
-
-  // Empty fields
 
   private static let emptied: [(String, [RawField])] = [
     ("message.appended", [["role", "r"], ["content", ""], ["parts", ""], ["tokens", ""], ["usage", ""], ["meta", ""]]),
@@ -95,13 +91,11 @@ import TidemarkTestKit
       ("context.set", [["key", "k"], ["value", ""]], "value is empty"), ("message.appended", [["parts", ""]], "role is missing"),
       ("outcome.recorded", [["score", ""]], "label or score is missing"),
     ] as [(String, [RawField], String)])
-  func `what is required is missing where it is empty`(type: String, fields: [RawField], detail: String) {
+  func `an empty required field counts as missing`(type: String, fields: [RawField], detail: String) {
     let rejection = decode(change(type, fields)).rejection
     #expect(rejection?.reason == .missingField)
     #expect(rejection?.detail.contains(detail) == true, "\(rejection?.detail ?? "taken")")
   }
-
-  // JSON that jsonb can't hold
 
   private static let replaced: [(String, String)] = [
     (#""\u0000""#, #""\uFFFD""#), (#"{"a\u0000":["\ud83d","\uDE00x"]}"#, #"{"a\uFFFD":["\uFFFD","\uFFFDx"]}"#),
@@ -110,7 +104,7 @@ import TidemarkTestKit
     (#" [ 1.50 , "\/\u00e9\ud800" ] "#, #" [ 1.50 , "\/\u00e9\uFFFD" ] "#),
   ]
 
-  @Test(arguments: replaced.indices) func `escapes that jsonb can't hold become U+FFFD where that is asked for, and nothing else changes`(
+  @Test(arguments: replaced.indices) func `with replacing, escapes that jsonb can't hold become U+FFFD and nothing else changes`(
     index: Int
   ) {
     let (value, expected) = Self.replaced[index]
@@ -125,12 +119,12 @@ import TidemarkTestKit
     #expect(jsonProblem(expected) == nil)
   }
 
-  @Test func `what is replacement otherwise is refused all the same`() {
+  @Test func `without replacing, such escapes are refused`() {
     for value in [#""\u000""#, #""\ud80""#, "\"\u{0}\"", #"{"\u0000"}"#, #""\x""#] {
       let set = change("context.set", [["key", "k"], RawField("value", value)])
       #expect(decode(set, replacesNUL: true).rejection?.reason == .badJSON, "\(value)")
     }
-    // One entry after another: what the first had says nothing about the second.
+    // The entries are decoded one after another; the first must not influence the second.
     let batch = ChangeBatch.of(
       numbered([
         change("context.set", [["key", "k"], ["value", #""\u0000""#]]), change("context.set", [["key", "\0"], ["value", #""\\u0000""#]]),

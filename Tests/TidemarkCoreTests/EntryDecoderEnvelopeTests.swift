@@ -51,7 +51,7 @@ import TidemarkTestKit
     #expect(rejection?.detail.contains { $0.isNewline || $0 == "\0" } == false, "\(name)")
   }
 
-  @Test func `limits are met exactly`() {
+  @Test func `values at a limit are accepted, and values beyond it are refused`() {
     let fields: [RawField] = [["type", text(128)], ["session", text(256)], ["event_id", text(512)]]
     #expect(decode(fields).change != nil)
     let numbers = change(
@@ -62,24 +62,24 @@ import TidemarkTestKit
     #expect(decode(numbers).change?.occurredMilliseconds == 253_402_300_799_999)
   }
 
-  @Test func `what is not given has its default`() {
+  @Test func `absent fields have their defaults`() {
     let decoded = decode(change("a"), id: EntryID(ms: 4_711, no: 3)).change
     #expect(decoded?.occurredMilliseconds == 4_711)
     #expect(decoded?.version == 1)
     #expect(decoded?.seq == nil)
     #expect(decoded?.epoch == nil)
     #expect(decoded?.eventID == nil)
-    // An id beyond the last moment that a timestamp may name.
+    // The id is beyond the last moment that a timestamp may name.
     #expect(decode(change("a"), id: EntryID(ms: UInt64(Int64.max), no: 0)).change?.occurredMilliseconds == 253_402_300_799_999)
   }
 
-  @Test func `an ephemeral entry is recognised, 0 is as good as nothing`() {
+  @Test func `an ephemeral entry is recognised, and 0 counts as absent`() {
     #expect(decode(change("a", [["ephemeral", "1"]])).change?.isEphemeral == true)
     #expect(decode(change("a", [["ephemeral", "0"]])).change?.isEphemeral == false)
     #expect(decode(change("context.set", [["ephemeral", "1"]])).change?.isEphemeral == true)
   }
 
-  @Test func `a dead letter knows its session wherever it stands among the fields`() {
+  @Test func `a dead letter has its session wherever the field stands in the entry`() {
     let faults: [RawField] = [["ephemeral", "maybe"], ["seq", "x"], ["event_id", ""]]
     for fault in faults {
       for fields in [change("a", [fault]), [fault] + change("a")] {
@@ -101,7 +101,7 @@ import TidemarkTestKit
     ("too large", change("a", [RawField("x", text(1 << 20))])),
   ]
 
-  @Test func `a dead letter knows its session whatever else can't be stored or read`() {
+  @Test func `a dead letter has its session even if other fields can't be stored or read`() {
     for (name, fields) in Self.unusable {
       guard case .rejected(_, let session) = decode(fields) else {
         Issue.record("\(name) was taken")
@@ -111,7 +111,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `a session that Postgres can't store, or that is one of two, is not a dead letter's`() {
+  @Test func `a dead letter has no session where Postgres can't store it or two are given`() {
     let sessions: [[RawField]] = [
       [RawField(Array("session".utf8), [0x80])], [["session", "s\0"]], [["session", "s"], ["session", "t"]], [["session", ""]],
     ]
@@ -126,7 +126,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `a session that is too long is not kept as one`() {
+  @Test func `a dead letter has no session where it is too long`() {
     for fault in [["x", "1"], ["ephemeral", "maybe"]] as [RawField] {
       guard case .rejected(_, let session) = decode([["type", "a"], ["session", text(300)], fault]) else {
         Issue.record("it was taken")
@@ -144,7 +144,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `a NUL is taken where it shall be replaced, but never within JSON`() {
+  @Test func `a NUL is accepted where it is replaced, but never within JSON`() {
     #expect(decode(change("a", [["x\0y", "a\0b"]]), replacesNUL: true).change?.hasNUL == true)
     #expect(decode(change("a", [["x", "b"]]), replacesNUL: true).change?.hasNUL == false)
     let json = change("context.set", [["key", "k"], ["value", "\"a\0\""]])
@@ -170,7 +170,7 @@ import TidemarkTestKit
     var block = EntryBlock.of(change("a", [["x", "cut"]]))
     block.truncations = [EntryBlock.Truncation(field: 2, length: 1 << 30, digest: [])]
     #expect(decode(block).rejection?.reason == .entryTooLarge)
-    // Of another entry of the block.
+    // The cut value belongs to another entry of the block.
     block.truncations = [EntryBlock.Truncation(field: 3, length: 1 << 30, digest: [])]
     #expect(decode(block).change != nil)
   }
@@ -181,7 +181,7 @@ import TidemarkTestKit
     let digest = decode(fields).change?.digest
     for _ in 0..<50 { #expect(decode(fields.shuffled(using: &random)).change?.digest == digest) }
     var seen: Set<ContentDigest> = [digest ?? .none]
-    // The same letters, shifted over the borders of names and values.
+    // The letters are equal, but the borders of names and values differ.
     let others: [[RawField]] = [
       [["a", "12"]], [["a1", "2"]], [["a", "1"], ["b", "2"]], [["a", "1b2"]], [["a", ""], ["1b", "2"]], [["b", "2"], ["a", "2"]],
       [["a", "1"]], [["A", "1"]], [["a", "1 "]],

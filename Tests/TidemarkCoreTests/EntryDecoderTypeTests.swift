@@ -3,7 +3,7 @@ import Testing
 @testable import TidemarkCore
 
 @Suite struct EntryDecoderTypeTests {
-  /// The least that each built-in type wants.
+  /// The required fields of each built-in type.
   static let minimum: [String: [RawField]] = [
     "session.started": [], "session.updated": [], "session.ended": [],
     "message.appended": [["role", "user"], ["content", ""]], "message.removed": [["last", "1"]], "messages.cleared": [],
@@ -12,7 +12,7 @@ import Testing
     "outcome.recorded": [["label", ""]], "snapshot.requested": [],
   ]
 
-  @Test func `every built-in type is taken with the least that it wants, and not with less`() {
+  @Test func `every built-in type is accepted with its required fields, and not without one of them`() {
     #expect(Set(Self.minimum.keys) == Set(ChangeCatalog.builtIn.map(\.name)))
     for (type, fields) in Self.minimum {
       #expect(decode(change(type, fields)).change?.type == ChangeCatalog.builtIn.firstIndex { $0.name == type }, "\(type)")
@@ -46,7 +46,7 @@ import Testing
     ("outcome.recorded", [["score", "0e5"]]),
   ]
 
-  @Test(arguments: accepted.indices) func `a change within the rules is taken`(index: Int) {
+  @Test(arguments: accepted.indices) func `a change within the rules is accepted`(index: Int) {
     let (type, fields) = Self.accepted[index]
     #expect(decode(change(type, fields)).rejection == nil, "\(type)")
   }
@@ -120,7 +120,7 @@ import Testing
     #expect(decode(change("outcome.recorded", [["scoer", "1"]])).rejection?.detail.contains("scoer") == true)
   }
 
-  @Test func `of very many fields only the first are held against a missing name`() {
+  @Test func `only the first of very many fields are compared with a missing name`() {
     let others = (0..<64).map { RawField("unrelated\($0)", "") }
     let misspelt: RawField = ["valeu", "1"]
     let key: RawField = ["key", "k"]
@@ -128,7 +128,7 @@ import Testing
     #expect(decode(change("context.set", [key] + others + [misspelt])).rejection?.detail == "the field value is missing")
   }
 
-  @Test func `fields find their places, those that nobody knows are kept`() throws {
+  @Test func `fields are assigned to their places, and unknown fields are kept`() throws {
     guard
       case .change(let decoded, let block) = decode(
         change(
@@ -144,12 +144,12 @@ import Testing
     #expect(decoded.actor.map { block.text($0) } == "me")
   }
 
-  @Test func `the prefix is for the types that have one, and wants a key behind it`() {
+  @Test func `only types with a prefix take prefixed fields, and the key behind the prefix must not be empty`() {
     #expect(decode(change("message.appended", [["parts", "[]"], ["meta.a", "no JSON"]])).change?.extras.count == 1)
     #expect(decode(change("session.started", [["meta.", "no JSON"]])).change?.extras.count == 1)
   }
 
-  @Test func `a type that nobody knows keeps all of its fields, whatever they hold`() {
+  @Test func `an unknown type keeps all of its fields, whatever they hold`() {
     let decoded = decode(change("billing.charged", [["value", "no JSON"], ["tokens", "x"], ["role", ""]])).change
     #expect(decoded != nil)
     #expect(decoded?.type == nil)

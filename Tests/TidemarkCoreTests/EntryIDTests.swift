@@ -18,7 +18,7 @@ import TidemarkTestKit
     "", "-", "1-", "-1", "1-2-3", "1--2", " 1-2", "1-2 ", "+1-2", "a-1", "1-a", "0x1-0", "18446744073709551616-0",
     "1-18446744073709551616", "99999999999999999999999-0", "١-٢", "1_000-0", "1.0-0",
   ])
-  func `anything else is no id`(text: String) {
+  func `other texts are not ids`(text: String) {
     #expect(EntryID(text) == nil)
   }
 
@@ -30,7 +30,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `every id has numbers of its own in the ledger, and those that are applied keep their order there`() {
+  @Test func `every id has its own numbers in the ledger, and ids that are applied keep their order there`() {
     var random = SeededGenerator(seed: 3)
     for _ in 0..<2_000 {
       let ids = (0..<2).map { _ in EntryID(ms: random.next() >> random.below(3), no: random.next() >> random.below(3)) }
@@ -42,7 +42,7 @@ import TidemarkTestKit
     #expect(EntryID(ms: .max, no: 1 << 63).ledgerMS == -1)
   }
 
-  @Test func `ids order as two numbers and never as text`() {
+  @Test func `ids are ordered as two numbers and never as text`() {
     #expect(EntryID(ms: 9, no: 1) < EntryID(ms: 10, no: 0))
     #expect(EntryID(ms: 1, no: 9) < EntryID(ms: 1, no: 10))
     #expect(EntryID.zero < EntryID(ms: 0, no: 1))

@@ -23,45 +23,45 @@ import TidemarkTestKit
   @Test func `where every lane is at its stream's end the window counts from the clock`() {
     #expect(Self.forgettable([]) == [0..<Self.horizon])
     #expect(Self.forgettable([(Self.lane(Self.now - 5), .at(Self.id(Self.now - 5)))]) == [0..<Self.horizon])
-    // An idle lane's cursor is old, but whatever it gets will be new.
+    // An idle lane's cursor is old, but its next entries will be new.
     let old = Self.now - 30 * Self.day
     #expect(Self.forgettable([(Self.lane(old, moved: old), .at(Self.id(old)))]) == [0..<Self.horizon])
     #expect(Self.forgettable([(Self.lane(old, moved: old), .absent)]) == [0..<Self.horizon])
     #expect(Self.forgettable([(Self.lane(0, moved: old), .absent)]) == [0..<Self.horizon])
   }
 
-  @Test func `what waits in a stream holds back the window before it`() {
+  @Test func `entries that wait in a stream keep the event ids of the window before them`() {
     let cursor = Self.now - 3 * Self.day
     let last = Self.id(Self.now - 10)
     let behind = (Self.lane(cursor, moved: cursor), EventIDRetention.StreamEnd.at(last))
     #expect(Self.forgettable([behind]) == [0..<cursor - Self.day])
     let other = (Self.lane(cursor - 7, moved: cursor), EventIDRetention.StreamEnd.at(last))
     #expect(Self.forgettable([behind, other]) == [0..<cursor - 7 - Self.day])
-    // The last of them is of the same millisecond.
+    // The last entry of the stream has the cursor's millisecond.
     let sameMillisecond = (Self.lane(cursor, moved: cursor), EventIDRetention.StreamEnd.at(Self.id(cursor, 1)))
     #expect(Self.forgettable([sameMillisecond]) == [0..<cursor - Self.day, cursor + Self.day..<Self.horizon])
   }
 
-  @Test func `a backlog of old ids holds back only what they can meet`() {
-    // A producer that counts its ids from one, and is behind: nobody else's ids are kept for it.
+  @Test func `a backlog of old ids keeps only the event ids within its window`() {
+    // A producer counts its ids from one and is behind: no event ids of other lanes are kept for it.
     let counting = (Self.lane(1_000, moved: Self.now - 2 * Self.day), EventIDRetention.StreamEnd.at(Self.id(2_000)))
     #expect(Self.forgettable([counting]) == [2_000 + Self.day..<Self.horizon])
   }
 
-  @Test func `of a stream that was made anew nothing is known to have been read`() {
+  @Test func `entries of a stream that was replaced do not count as read`() {
     let cursor = Self.now - 1_000
     let last = Self.now - 5 * Self.day
     #expect(Self.forgettable([(Self.lane(cursor), .at(Self.id(last)))]) == [last + Self.day..<Self.horizon])
   }
 
-  @Test func `a stream that nobody can comparison at holds back the window before its cursor`() {
+  @Test func `a stream that can't be inspected keeps the event ids of the window before its cursor`() {
     let cursor = Self.now - 3 * Self.day
     #expect(Self.forgettable([(Self.lane(cursor, moved: cursor), .unknown)]) == [0..<cursor - Self.day])
     #expect(Self.forgettable([(Self.lane(0, moved: cursor), .unknown)]).isEmpty)
     #expect(Self.forgettable([(Self.lane(Self.now), .unknown)]) == [0..<Self.horizon])
   }
 
-  @Test func `ids that a producer gives below the clock are kept for a window after the lane moved`() {
+  @Test func `event ids near positions below the clock are kept for a window after the lane moved`() {
     let old = Self.now - 30 * Self.day
     let end = EventIDRetention.StreamEnd.at(Self.id(old))
     let moved = Self.now - 1_000
@@ -70,7 +70,7 @@ import TidemarkTestKit
         0..<old - Self.day, old + 1_000 + EventIDRetention.tolerance + Self.day..<Self.horizon,
       ])
     #expect(Self.forgettable([(Self.lane(old, moved: Self.now - Self.day), end)]) == [0..<Self.horizon])
-    // Redis' own ids are as old as the moment at which they were committed: nothing is kept for them.
+    // Redis' own ids are as old as the moment at which they were committed, so no event ids are kept for them.
     #expect(Self.forgettable([(Self.lane(moved - 500, moved: moved), .at(Self.id(moved - 500)))]) == [0..<Self.horizon])
   }
 
@@ -81,7 +81,7 @@ import TidemarkTestKit
     #expect(Self.forgettable([(.init(name: "lane", position: far, movedAt: 0), .unknown)]) == [0..<Self.horizon])
   }
 
-  /// Some lanes that stand still for longer than the window, and a ledger that prunes all the time.
+  /// Lanes that stand still for longer than the window, and a ledger that prunes all the time.
   private struct World {
     static let window: Int64 = 1_000_000
     var random: SeededGenerator
@@ -91,7 +91,7 @@ import TidemarkTestKit
     var moved: [Int64] = [0, 0, 0]
     var stopped = [false, false, false]
     var isAway = [false, false, false]
-    /// What the ledger remembers, and what it applied.
+    /// The event ids that the ledger has, and the entries that it applied.
     var known: [Int: [Int64]] = [:]
     var applied: [Int: [Int64]] = [:]
     var duplicates: [(event: Int, ms: Int64)] = []
@@ -100,7 +100,7 @@ import TidemarkTestKit
     mutating func write() {
       let lane = random.below(3)
       let last = streams[lane].last?.id ?? .zero
-      // The third lane's producer gives ids of its own, a month behind the clock.
+      // The third lane's producer gives its own ids, a month behind the clock.
       let clock = UInt64(lane == 2 ? now - 30 * Self.window : now)
       let id = clock > last.ms ? EntryID(ms: clock, no: 0) : EntryID(ms: last.ms, no: last.no + 1)
       streams[lane].append((id, random.below(12)))
@@ -150,7 +150,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `whatever the order of outages and pruning, two copies within the window are applied once`() {
+  @Test func `two copies within the window are applied once, whatever the order of outages and pruning`() {
     var (duplicates, forgotten) = (0, 0)
     for seed in 1...400 as ClosedRange<UInt64> {
       var world = World(random: SeededGenerator(seed: seed))

@@ -3,7 +3,7 @@ import Testing
 @testable import TidemarkCore
 
 @Suite struct FailureReportTests {
-  @Test func `a reason is said once, a changed one at once, and the end once`() {
+  @Test func `a reason is reported once, a changed one at once, and the end once`() {
     var report = FailureReport()
     #expect(report.failed("connection refused", now: epoch) == true)
     #expect(report.failed("connection refused", now: epoch.advanced(by: .seconds(300))) == false)
@@ -13,7 +13,7 @@ import Testing
     #expect(ends == [true, false])
   }
 
-  @Test func `two reasons that alternate are said once a minute, and so is their end`() {
+  @Test func `two reasons that alternate are reported once a minute, and so is their end`() {
     var report = FailureReport()
     var (said, ends) = (0, 0)
     for second in 0..<120 {
@@ -32,14 +32,14 @@ import Testing
     for index in 0..<1_300 {
       burst.add(index < 1_000 ? "bad_json" : "missing_field", lane: index.isMultiple(of: 2) ? "b" : "a", now: epoch)
     }
-    // The rest of the burst is waited for.
+    // The line waits for more of the burst.
     #expect(burst.take(now: epoch.advanced(by: .milliseconds(999))) == nil)
     let summary = burst.take(now: epoch.advanced(by: .seconds(1)))
     #expect(summary == .init(count: 1_300, reasons: [("bad_json", 1_000), ("missing_field", 300)], lanes: ["a", "b"]))
     #expect(burst.take(now: epoch.advanced(by: .seconds(2))) == nil)
   }
 
-  @Test func `while it lasts there is a line every ten seconds, and the last word is not kept back`() {
+  @Test func `while a burst lasts there is a line every ten seconds, and the last counts are reported at once`() {
     var burst = RejectionBurst()
     var (lines, counted) = (0, 0)
     for second in 0..<60 {

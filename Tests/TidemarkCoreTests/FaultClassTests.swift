@@ -28,7 +28,7 @@ import TidemarkTestKit
     ),
   ]
 
-  @Test func `a SQLSTATE tells whose fault it is`() {
+  @Test func `a SQLSTATE decides the class of a fault`() {
     for (fault, states) in Self.table {
       for state in states { #expect(FaultClass(sqlstate: state) == fault, "\(state)") }
     }
@@ -36,7 +36,7 @@ import TidemarkTestKit
 }
 
 @Suite struct RetryPolicyTests {
-  @Test func `every wait is between the base and the cap, and at most three times the one before`() {
+  @Test func `every delay is between the base and the cap, and at most three times the previous one`() {
     var random = SeededGenerator(seed: 8)
     for _ in 0..<500 {
       let base = Duration.milliseconds(1 + random.below(2_000))
@@ -52,12 +52,12 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `the random number spreads the waits over the whole range`() {
+  @Test func `the random number spreads the delays over the whole range`() {
     let policy = RetryPolicy(base: .milliseconds(100), cap: .seconds(60))
     #expect(policy.wait(after: .seconds(1), random: 0) == .milliseconds(100))
     #expect(policy.wait(after: .seconds(1), random: 0.5) == .milliseconds(1_550))
     #expect(policy.wait(after: .seconds(50), random: 0.99) == .seconds(60))
-    // A cap below the base is still a cap.
+    // A cap below the base still limits the delay.
     #expect(RetryPolicy(base: .seconds(2), cap: .seconds(1)).wait(after: nil, random: 0) == .seconds(1))
   }
 }

@@ -34,7 +34,7 @@ import Testing
     #expect(Self.resolution([1], [grown, Self.record(2)]) == .renumber([grown]))
   }
 
-  @Test func `a lane that has another owner, or that somebody moved, is lost`() {
+  @Test func `a lane that has another owner, or that was moved, is lost`() {
     let others: [(inout LaneRecord) -> Void] = [
       { $0.fence += 1 }, { $0.incarnation += 1 }, { $0.cursor.position = EntryID(ms: 6, no: 0) }, { $0.ordinal += 1 },
       { $0.cursor.appliedNo -= 4 },
@@ -49,12 +49,12 @@ import Testing
       #expect(Self.resolution([1, 2], [moved, grown]) == .lost([1]))
     }
     #expect(Self.resolution([1], []) == .lost([1]))
-    // Nothing has changed, and it is fenced all the same: it would be for ever.
+    // The lane is fenced although nothing has changed; another attempt would never succeed.
     #expect(Self.resolution([1], [Self.record(1)]) == .lost([1]))
     #expect(Self.resolution([9], [Self.record(1)]) == .lost([9]))
   }
 
-  @Test func `what is to come of a lane is numbered from where its audit trail ends`() {
+  @Test func `the later entries of a lane are numbered from the end of its audit trail`() {
     let entries = (1...3).map { number in
       EntryBlock(id: EntryID(ms: UInt64(5 + number), no: 0), raw: ["type", "messages.cleared", "session", "s"].map { Array($0.utf8) })
     }

@@ -2,9 +2,9 @@ import Foundation
 import Testing
 import TidemarkCore
 
-/// Nothing that comes from elsewhere steers a terminal, a page, or a shell.
+/// Tests that foreign text can't control a terminal, a page, or a shell.
 struct ForeignTextTests {
-  /// Of each kind one: C0, DEL, C1, directions, no width, separators, a soft hyphen, a tag.
+  /// One character of each kind: C0, DEL, C1, directions, no width, separators, a soft hyphen, a tag.
   static let unsafe: [Unicode.Scalar] = [
     "\0", "\u{1}", "\u{7}", "\u{8}", "\n", "\r", "\t", "\u{1B}", "\u{1F}", "\u{7F}", "\u{80}", "\u{85}", "\u{9B}", "\u{9D}", "\u{9F}",
     "\u{61C}", "\u{200B}", "\u{200D}", "\u{200E}", "\u{200F}", "\u{202A}", "\u{202E}", "\u{2066}", "\u{2069}", "\u{2028}", "\u{2029}",
@@ -14,7 +14,7 @@ struct ForeignTextTests {
   private func isClean(_ text: String) -> Bool { text.unicodeScalars.allSatisfy { !Self.unsafe.contains($0) } }
 
   @Test(arguments: unsafe)
-  func whatSteersIsVisible(_ scalar: Unicode.Scalar) {
+  func `unsafe characters become visible`(_ scalar: Unicode.Scalar) {
     let text = "a\(scalar)b"
     let shown = ForeignText.escaped(text)
     #expect(isClean(shown) && shown.hasPrefix("a\\") && shown.hasSuffix("b"))
@@ -23,7 +23,7 @@ struct ForeignTextTests {
     #expect(ForeignText.escaped(Array(text.utf8)) == shown)
   }
 
-  @Test func allOtherTextStaysAsItIs() {
+  @Test func `all other text stays as it is`() {
     let text = "Grüße, 世界 🎉 é \\ \"quoted\" <b> 'x' ❤️ שלום"
     #expect(ForeignText.escaped(text) == text)
     #expect(ForeignText.line(text) == text)
@@ -31,13 +31,13 @@ struct ForeignTextTests {
     #expect(ForeignText.json("{\n  \"a\": 1\n}") == "{\n  \"a\": 1\n}")
   }
 
-  @Test func escapesSayWhatWasThere() {
+  @Test func `escapes name the original characters`() {
     #expect(ForeignText.escaped("\u{1B}]52;c;x\u{7}\r\n\t\u{9B}2J\u{202E}") == #"\u{1B}]52;c;x\u{07}\r\n\t\u{9B}2J\u{202E}"#)
     #expect(ForeignText.line("one\ntwo\r\n three\u{1B}") == #"one two  three\u{1B}"#)
     #expect(ForeignText.escaped([0x61, 0xFF, 0x1B]) == "a\u{FFFD}\\u{1B}")
   }
 
-  @Test func jsonMeansTheSameAndIsClean() throws {
+  @Test func `escaped JSON has the original meaning and no unsafe characters`() throws {
     let value = String(String.UnicodeScalarView(Self.unsafe))
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted]
@@ -47,7 +47,7 @@ struct ForeignTextTests {
     #expect(try JSONDecoder().decode([String: String].self, from: Data(json.utf8)) == [value: value])
   }
 
-  @Test func aShellReadsBackTheWordThatWasMeant() async throws {
+  @Test func `a shell reads back the original word`() async throws {
     #expect(ShellWord.quoted("agents:1/log_2.x-y") == "agents:1/log_2.x-y")
     #expect(ShellWord.quoted("tidemark:{0}:changes") == "'tidemark:{0}:changes'")
     let words = [

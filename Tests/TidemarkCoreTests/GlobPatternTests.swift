@@ -2,41 +2,41 @@ import Testing
 import TidemarkCore
 
 @Suite struct GlobPatternTests {
-  /// All pairs of patterns of up to three characters, against a matcher that is a transcript of Redis' own. Two patterns that have
-  /// a name in common have one that is no longer than both together: hence names of up to six.
-  @Test func overlapIsExactForAllShortPatterns() {
+  /// Compares all pairs of patterns of up to three characters with a transcript of Redis' own matcher. Two patterns that have a name in
+  /// common have one that is not longer than both together, so names of up to six characters are enough.
+  @Test func `overlap is exact for all short patterns`() {
     let patterns = words(over: Array("ab?*".utf8), upTo: 3)
     let names = words(over: Array("ab".utf8), upTo: 6)
     check(patterns, names)
   }
 
-  @Test func overlapIsExactForSetsAndEscapes() {
+  @Test func `overlap is exact for sets and escapes`() {
     var patterns: [[UInt8]] = []
     let pieces = ["a", "*", "?", "[ab]", "[^a]", "[]", "[^]", "[b-a]", "[a-c]", "\\a", "\\*", "[\\]]", "]", "c"].map { Array($0.utf8) }
     for first in pieces {
       patterns.append(first)
-      // A backslash escapes what follows, so that alone it can only be the last.
+      // A backslash escapes the next character, so a single one can only be the last.
       patterns.append(first + [UInt8(ascii: "\\")])
       for second in pieces { patterns.append(first + second) }
     }
     check(patterns, words(over: Array("abc]*\\z".utf8), upTo: 3))
   }
 
-  @Test func unclosedSetsAreSeen() {
+  @Test func `unclosed sets are recognised`() {
     #expect(GlobPattern("a[b]").isWellFormed)
     #expect(GlobPattern("a\\[b").isWellFormed)
     #expect(!GlobPattern("a[b").isWellFormed)
-    // Redis reads `b-]` as a range, so that nothing closes the set.
+    // Redis reads `b-]` as a range, so the set is not closed.
     #expect(!GlobPattern("a[b-]").isWellFormed)
   }
 
-  @Test func manyRunsCostNoMoreThanTheirProduct() {
+  @Test func `patterns with many runs cost no more than the product of their lengths`() {
     let long = String(repeating: "*a", count: 200)
     #expect(GlobPattern(long + "b").overlaps(GlobPattern(long + "*b")))
     #expect(!GlobPattern(long + "b").overlaps(GlobPattern(long + "c")))
   }
 
-  @Test func namesThatAreNotPatternsOverlapWithThemselvesOnly() {
+  @Test func `names that are not patterns overlap only with themselves`() {
     #expect(GlobPattern(literal: "a*").overlaps(GlobPattern("a\\*")))
     #expect(!GlobPattern(literal: "a*").overlaps(GlobPattern("ab")))
     #expect(GlobPattern("").overlaps(GlobPattern("*")))
@@ -44,7 +44,7 @@ import TidemarkCore
   }
 
   private func check(_ patterns: [[UInt8]], _ names: [[UInt8]]) {
-    // One bit a name: two patterns overlap when they share a bit.
+    // Each name is one bit: two patterns overlap when they share a bit.
     let matched = patterns.map { pattern in
       var bits = [UInt64](repeating: 0, count: names.count / 64 + 1)
       for (index, name) in names.enumerated() where redisMatches(pattern[...], name[...]) { bits[index / 64] |= 1 << (index % 64) }
@@ -73,7 +73,7 @@ import TidemarkCore
     return all
   }
 
-  /// `stringmatchlen_impl` of Redis 7's `util.c`, case-sensitive.
+  /// Repeats `stringmatchlen_impl` of Redis 7's `util.c`, case-sensitive.
   private func redisMatches(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>) -> Bool {
     var pattern = pattern
     var name = name

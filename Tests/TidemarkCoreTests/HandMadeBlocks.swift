@@ -18,7 +18,7 @@ struct RawField: ExpressibleByArrayLiteral {
 }
 
 extension EntryBlock {
-  /// A block of one section, for the lane with this index.
+  /// Returns a block of one section, for the lane with this index.
   static func of(_ entries: [(id: EntryID, fields: [RawField])], lane: Int = 0) -> EntryBlock {
     var block = EntryBlock()
     for entry in entries { block.add(entry.id, entry.fields) }
@@ -41,7 +41,7 @@ extension EntryBlock {
     }
   }
 
-  /// Entries 1-0, 2-0, ... whose value has so many bytes each.
+  /// Returns a block with entries 1-0, 2-0, ... whose values have these sizes in bytes.
   static func sized(_ sizes: [Int], first: UInt64 = 1, lane: Int = 0) -> EntryBlock {
     of(
       sizes.enumerated().map { index, size in
@@ -51,7 +51,7 @@ extension EntryBlock {
 
   func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
 
-  /// The block as one chunk.
+  /// Returns the block as one chunk.
   func chunk(id: Int = 0) -> LaneChunk { LaneChunk(block: self, blockID: id, entries: 0..<entries.count) }
 }
 
@@ -64,7 +64,7 @@ extension LaneRecord {
 }
 
 extension ChangeBatch {
-  /// A batch of one lane.
+  /// Returns a batch of one lane.
   static func of(
     _ entries: [(id: EntryID, fields: [RawField])], record: LaneRecord = .named("lane"), maxEntryBytes: Int = 1 << 20,
     replacesNUL: Bool = false, builtIn: BuiltInLanes? = nil
@@ -84,14 +84,14 @@ extension ChangeBatch {
 
   func text(_ cell: Cell) -> String? { text(of: cell).map { String(decoding: $0, as: UTF8.self) } }
 
-  /// The rows of a destination, each as its columns' texts.
+  /// Returns the rows of a destination, each as its columns' texts.
   func rows(_ destination: String) -> [[String?]] {
     guard let set = rowSets.first(where: { $0.destination.name == destination }) else { return [] }
     return (0..<set.rowCount).map { row in (0..<set.columnCount).map { text(set.cell(row: row, column: $0)) } }
   }
 }
 
-/// Ids 1-0, 2-0, ... for entries whose id does not matter.
+/// Returns entries with ids 1-0, 2-0, ... for tests in which the id does not matter.
 func numbered(_ entries: [[RawField]]) -> [(id: EntryID, fields: [RawField])] {
   entries.enumerated().map { (EntryID(ms: UInt64($0 + 1), no: 0), $1) }
 }

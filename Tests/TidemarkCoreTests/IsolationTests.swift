@@ -3,9 +3,9 @@ import TidemarkTestKit
 
 @testable import TidemarkCore
 
-/// Plan and machine against a ledger in memory whose every failure is decided by a seed.
+/// A commit plan and machine with a ledger in memory, whose failures are decided by a seed.
 private struct Isolation {
-  /// An entry by lane and id.
+  /// Identifies an entry by lane and id.
   struct Entry: Hashable {
     var lane: Int32
     var ms: UInt64
@@ -13,14 +13,14 @@ private struct Isolation {
 
   var random: SeededGenerator
   var evidence = CommitEvidence()
-  /// Entries that no transaction survives.
+  /// The entries that make any transaction fail.
   var poison: Set<Entry> = []
-  /// In percent of the attempts: the connection is lost, whatever is in the batch.
+  /// The percentage of attempts in which the connection is lost, whatever is in the batch.
   var outage = 0
-  /// In percent, after each attempt.
+  /// The percentage of attempts after which a lease is renewed.
   var renewals = 0
   var otherBatches = 0
-  /// After so many attempts it is over.
+  /// The number of attempts after which the outage ends.
   var outageEnds = Int.max
   var attemptsLeft = 20_000
 
@@ -42,7 +42,7 @@ private struct Isolation {
     for part in parts { givenBack[part.record.laneID, default: []] += part.ids }
   }
 
-  /// As the engine executes it.
+  /// Executes a step as the engine does.
   private mutating func advance(_ plan: inout CommitPlan, _ step: CommitPlan.Step) {
     let batch = Self.batch(step)
     var following = plan.following
@@ -91,7 +91,7 @@ private struct Isolation {
     return SinkError(.fault(.interrupted), "gone", isOutcomeUnknown: random.chance(50), sqlstate: "57P02")
   }
 
-  /// Nil: it is in.
+  /// Commits a batch. Returns nil where it succeeded.
   private mutating func commit(_ batch: ChangeBatch) -> SinkError? {
     attemptsLeft -= 1
     defer {
@@ -122,7 +122,7 @@ private struct Isolation {
     (1...Int32(lanes)).map { .of($0, chunks: [1 + random.below(10), 1 + random.below(60)]) }
   }
 
-  /// Every entry has one outcome, in order.
+  /// Expects that every entry has one outcome, in order.
   private static func expectComplete(_ world: Isolation, _ parts: [LaneScheduler.Work.Part]) {
     for part in parts {
       let lane = part.record.laneID
@@ -133,7 +133,7 @@ private struct Isolation {
     }
   }
 
-  @Test(arguments: 0..<20) func `whatever is bad is a dead letter while others commit, and everything else is applied`(seed: Int) {
+  @Test(arguments: 0..<20) func `every bad entry becomes a dead letter while others commit, and all other entries are applied`(seed: Int) {
     var world = Isolation(seed: seed)
     let parts = Self.parts(&world.random, lanes: 1 + seed % 3)
     for part in parts {
@@ -148,7 +148,7 @@ private struct Isolation {
     #expect(world.dead.values.reduce(0) { $0 + $1.count } == world.poison.count)
   }
 
-  @Test(arguments: 0..<20) func `a lane that is alone goes on behind its bad entries; only what ends it waits`(seed: Int) {
+  @Test(arguments: 0..<20) func `a single lane goes on behind its bad entries, and only bad entries at its end wait`(seed: Int) {
     var world = Isolation(seed: seed)
     let parts = Self.parts(&world.random, lanes: 1)
     let ids = parts[0].ids
@@ -162,7 +162,7 @@ private struct Isolation {
     #expect((world.dead[1] ?? []).count + left.count == world.poison.count)
   }
 
-  @Test(arguments: 0..<6) func `an outage makes no dead letter, however long it is and whatever else commits on the server`(seed: Int) {
+  @Test(arguments: 0..<6) func `an outage makes no dead letter, however long it lasts and whatever else commits on the server`(seed: Int) {
     for (renewals, otherBatches) in [(0, 0), (50, 0), (100, 0)] {
       var world = Isolation(seed: seed)
       let parts = Self.parts(&world.random, lanes: 1 + seed % 3)
@@ -172,7 +172,7 @@ private struct Isolation {
       world.run(parts)
       #expect(world.dead.isEmpty)
       #expect(world.applied.isEmpty)
-      // When it is over.
+      // The outage ends.
       world.outage = 0
       world.attemptsLeft = 3_000
       for part in parts { #expect(world.givenBack[part.record.laneID] == part.ids) }
@@ -183,7 +183,7 @@ private struct Isolation {
     }
   }
 
-  @Test(arguments: 0..<100) func `an outage that ends at any moment has deadLettered nobody`(attempts: Int) {
+  @Test(arguments: 0..<100) func `an outage that ends at any moment has made no dead letter`(attempts: Int) {
     var world = Isolation(seed: attempts)
     let parts: [LaneScheduler.Work.Part] = [.of(1, chunks: [12])]
     world.outage = 100

@@ -25,11 +25,11 @@ func jsonProblem(_ text: String, wantsArray: Bool = false) -> String? {
     "\"a\nb\"", "\"a\tb\"", "\"\u{0}\"", "\"\u{1}\"", "\"\u{1F}\"", "\u{0}", "1\u{0}", "{\"a\nb\":1}", "{\"a\\\":1}",
   ]
 
-  @Test(arguments: valid) func `a JSON value is taken`(text: String) {
+  @Test(arguments: valid) func `a JSON value is accepted`(text: String) {
     #expect(jsonProblem(text) == nil)
   }
 
-  @Test(arguments: invalid) func `what is not one JSON value is refused`(text: String) {
+  @Test(arguments: invalid) func `a text that is not one JSON value is refused`(text: String) {
     #expect(jsonProblem(text) != nil)
   }
 
@@ -77,11 +77,11 @@ func jsonProblem(_ text: String, wantsArray: Bool = false) -> String? {
       #expect(jsonProblem(array(number, 20_000)) == nil, "\(number)")
     }
     #expect(jsonProblem(array(String(repeating: "7", count: 131_072), 10)) == nil)
-    // The whole has a bound that no length raises.
+    // The limit for the whole entry does not grow with its length.
     #expect(jsonProblem(array("4.9406564584124654e-324", 250_000))?.contains("more than 67108864 bytes") == true)
   }
 
-  @Test func `the numbers of all fields of an entry share its room`() {
+  @Test func `the numbers of all fields of an entry share one limit`() {
     let largest = "1e131071"
     #expect(decode(change("session.updated", [["meta.a", largest]])).change != nil)
     for second in [["meta.b", largest], ["meta.b", "[\(largest)]"]] as [RawField] {
@@ -93,7 +93,7 @@ func jsonProblem(_ text: String, wantsArray: Bool = false) -> String? {
       decode(change("tool.finished", [["call_id", "c"], ["status", "ok"], ["result", largest], ["usage", largest]])).change == nil)
   }
 
-  @Test func `what a number takes when it is printed is known`() {
+  @Test func `the printed length of a number is known`() {
     for (text, printed) in [
       ("0", "0"), ("-0", "0"), ("7", "7"), ("1e3", "1000"), ("12.5e1", "125"), ("1.50", "1.50"), ("1e-3", "0.001"), ("0e-2", "0.00"),
       ("12e-1", "1.2"), ("0.05", "0.05"), ("100", "100"), ("0e5", "0"), ("123456e-2", "1234.56"),
@@ -110,21 +110,21 @@ func jsonProblem(_ text: String, wantsArray: Bool = false) -> String? {
       #expect(jsonProblem(make(1_001))?.contains("nested") == true)
       #expect(jsonProblem(make(100_000))?.contains("nested") == true)
     }
-    // Breadth is no depth.
+    // Breadth does not count as depth.
     #expect(jsonProblem("[" + String(repeating: "[],", count: 5_000) + "1]") == nil)
   }
 
-  @Test func `an array is wanted where only an array will do`() {
+  @Test func `a value that is not an array is refused where an array is required`() {
     #expect(jsonProblem(" [1]", wantsArray: true) == nil)
     for text in ["{}", "1", "\"[]\"", "null", "", "[", "[1]x"] { #expect(jsonProblem(text, wantsArray: true) != nil, "\(text)") }
   }
 
-  @Test func `the message says at which byte, in one line and without the value`() {
+  @Test func `the message names the byte, in one line and without the value`() {
     #expect(jsonProblem("[1,x]") == "is not JSON at byte 3")
     #expect(jsonProblem("{\"secret\n") == "has a control character in a string at byte 8")
   }
 
-  /// A document, with the ends of its prefixes that are documents themselves (`12` begins with `1`).
+  /// Returns a document, with the ends of its prefixes that are documents themselves (`12` begins with `1`).
   private static func document(_ random: inout SeededGenerator, depth: Int) -> String {
     func space() -> String { random.chance(15) ? [" ", "\n", "\t ", "\r\n"][random.below(4)] : "" }
     func string() -> String {
@@ -144,12 +144,12 @@ func jsonProblem(_ text: String, wantsArray: Bool = false) -> String? {
     }
   }
 
-  @Test func `every generated document is taken, every truncation of one that has an end is refused`() {
+  @Test func `every generated document is accepted, and every truncated one is refused`() {
     var random = SeededGenerator(seed: 4)
     for round in 0..<600 {
       let text = Self.document(&random, depth: 4)
       #expect(jsonProblem(text) == nil, "round \(round): \(text)")
-      // A number's prefix may be a number; what opens with a bracket, a quote or a letter is nothing before its end.
+      // A number's prefix may be a number; a value that opens with a bracket, a quote or a letter is incomplete before its end.
       guard let first = text.utf8.first, !"-0123456789".utf8.contains(first) else { continue }
       let bytes = Array(text.utf8)
       for end in bytes.indices {

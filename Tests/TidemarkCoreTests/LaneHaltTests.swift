@@ -2,7 +2,7 @@ import Testing
 
 @testable import TidemarkCore
 
-/// What halts and pauses lanes, what lets them go on, and what is said of it.
+/// Tests what halts and pauses lanes, what lets them go on, and what is reported.
 @Suite struct LaneHaltTests {
   private static func owning(haltAfter: Int = 2) -> LaneScheduler {
     var scheduler = LaneScheduler(limits: flowLimits(haltAfter: haltAfter))
@@ -10,7 +10,7 @@ import Testing
     return scheduler
   }
 
-  /// A lane that dead letters in a row have halted.
+  /// Returns a scheduler with a lane that was halted by dead letters in a row.
   private static func haltedByDeadLetters() throws -> LaneScheduler {
     var scheduler = owning()
     scheduler.readOne([10, 10])
@@ -49,7 +49,7 @@ import Testing
     #expect(scheduler.revive(.retried(["a"]), now: epoch) == ["a"])
   }
 
-  @Test func `a lane that is tried again and again is said once for each reason, and to go on when it does`() throws {
+  @Test func `a repeated halt is reported once for each reason, and its end once`() throws {
     var scheduler = Self.owning()
     for (index, reason) in ["no table", "no table", "no column"].enumerated() {
       scheduler.halt("a", reason: reason, hint: nil, until: epoch)
@@ -63,7 +63,7 @@ import Testing
     #expect(scheduler.takeHaltEvents() == [.resumed(lane: "a")])
   }
 
-  @Test func `a lane whose key was refused goes on once its stream can be looked at`() throws {
+  @Test func `a lane whose key was refused goes on once its stream can be inspected`() throws {
     var scheduler = Self.owning()
     scheduler.halt("a", reason: "no stream", hint: nil, until: epoch, isOfReading: true)
     _ = scheduler.revive(now: epoch)
@@ -83,7 +83,7 @@ import Testing
     #expect(scheduler.revive(now: epoch) == ["a"])
   }
 
-  @Test func `nothing more is read of a paused lane, and what was read is committed`() throws {
+  @Test func `no more entries of a paused lane are read, and entries that were read are committed`() throws {
     var scheduler = Self.owning()
     scheduler.readOne([10])
     #expect(scheduler.pause(["a", "elsewhere"]) == ["a"])
@@ -96,7 +96,7 @@ import Testing
     #expect(scheduler.nextRead(block: .zero)?.positions.first?.after == part.committed.cursor.position)
   }
 
-  @Test func `what a read brings that was under way when the lane was paused is read again when it is resumed`() throws {
+  @Test func `entries of a read that was under way at a pause are read again after the resumption`() throws {
     var scheduler = Self.owning()
     let request = try wanted(scheduler.nextRead(block: .zero))
     scheduler.pause(["a"])
@@ -106,7 +106,7 @@ import Testing
     #expect(scheduler.nextRead(block: .zero)?.positions.first?.after == .zero)
   }
 
-  @Test func `a lane that is taken up while it is paused stays paused, through a halt and another server`() {
+  @Test func `a lane that is acquired while it is paused stays paused, through a halt and on another server`() {
     var scheduler = LaneScheduler(limits: flowLimits())
     scheduler.pause(["a"])
     scheduler.acquire(.named("a"))
@@ -124,7 +124,7 @@ import Testing
     LaneControl(lane: lane, isPaused: paused, retries: retries, resolutions: resolutions)
   }
 
-  @Test func `what was asked for before the first comparison concerns no lane, and what rises afterwards does`() {
+  @Test func `requests from before the first comparison apply to no lane, and later ones do`() {
     var controls = LaneControls()
     #expect(controls.seen([control("a", paused: true, retries: 3, resolutions: 4)]) == .init(paused: ["a"]))
     #expect(controls.seen([control("a", paused: true, retries: 3, resolutions: 4)]) == .init(paused: ["a"]))

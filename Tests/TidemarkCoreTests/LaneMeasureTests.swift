@@ -6,7 +6,7 @@ import Testing
   private static let stream = StreamInfo(
     length: 10, lastGeneratedID: EntryID(ms: 90, no: 1), entriesAdded: 25, maxDeletedID: .zero, firstID: EntryID(ms: 50, no: 0))
 
-  @Test func `what came before the start is the baseline`() {
+  @Test func `entries from before the start are the baseline`() {
     func begin(_ start: LaneStart, _ stream: StreamInfo? = LaneStartTests.stream, following: UInt64 = 0) -> [UInt64] {
       let (position, baseline) = start.begin(stream, following: following)
       return [position.ms, position.no, baseline]
@@ -14,7 +14,7 @@ import Testing
     #expect(begin(.oldest) == [0, 0, 15])
     #expect(begin(.newest) == [90, 1, 25])
     #expect(begin(.after(EntryID(ms: 60, no: 2)), following: 4) == [60, 2, 21])
-    // Beyond its end: what is written next may be below the id.
+    // The id is beyond the stream's end: a later entry may be below it.
     #expect(begin(.after(EntryID(ms: 99, no: 0))) == [90, 1, 25])
   }
 
@@ -24,7 +24,7 @@ import Testing
     #expect(LaneStart.after(EntryID(ms: 5, no: 5)).begin(nil) == (.zero, 0))
   }
 
-  @Test func `what is in the stream before the start is skipped`() {
+  @Test func `entries in the stream before the start are skipped`() {
     #expect(LaneStart.oldest.skipped(Self.stream) == 0)
     #expect(LaneStart.newest.skipped(Self.stream) == 10)
     #expect(LaneStart.after(EntryID(ms: 60, no: 2)).skipped(Self.stream, following: 4) == 6)
@@ -32,7 +32,7 @@ import Testing
     #expect(LaneStart.newest.skipped(nil) == 0)
   }
 
-  @Test func `a start is for the streams that an item finds when it takes effect`() {
+  @Test func `a start applies to the streams that an item finds when it takes effect`() {
     var items = ItemsInEffect()
     #expect(items.start(of: "job:1", under: "job:*", .newest) == nil)
     items.add([ItemInEffect(streams: "job:*", unmeasured: ["job:2"]), ItemInEffect(streams: "audit")])
@@ -65,18 +65,18 @@ import Testing
       firstID: first.map { EntryID(ms: $0, no: 0) })
   }
 
-  @Test func `entries are what Redis added beyond the cursor, seconds the age of the oldest that waits`() {
+  @Test func `the lag counts the entries beyond the cursor and the age of the oldest that waits`() {
     let stream = Self.stream(added: 30, last: 9_000, first: 1_000)
     let lag = LagMeasure.lag(stream, record: Self.record(2_000, ordinal: 20), oldestUncommitted: EntryID(ms: 7_500, no: 0), now: 10_000)
     #expect(lag == LaneLag(entries: 10, seconds: 2.5))
   }
 
-  @Test func `a lane at its end, or without a stream, is not behind`() {
+  @Test func `a lane at its stream's end, or without a stream, has no lag`() {
     let record = Self.record(9_000, ordinal: 30)
     #expect(LagMeasure.lag(nil, record: record, oldestUncommitted: nil, now: 1) == LaneLag(entries: 0, seconds: 0))
     let stream = Self.stream(added: 30, last: 9_000, first: 9_000)
     #expect(LagMeasure.lag(stream, record: record, oldestUncommitted: nil, now: 99_000) == LaneLag(entries: 0, seconds: 0))
-    // Counters behind the cursor are no negative lag.
+    // Counters behind the cursor give no negative lag.
     let fewer = Self.stream(added: 10, last: 9_500, first: nil)
     #expect(LagMeasure.lag(fewer, record: record, oldestUncommitted: nil, now: 99_000) == LaneLag(entries: 0, seconds: 0))
   }
@@ -89,7 +89,7 @@ import Testing
     #expect(LagMeasure.lag(before, record: record, oldestUncommitted: nil, now: 5_000) == LaneLag(entries: 5, seconds: nil))
   }
 
-  @Test func `an id ahead of the clock tells no age, and what was seen to wait is as old as that`() {
+  @Test func `an id ahead of the clock tells no age, and the time for which its entry was seen to wait counts`() {
     func lag(_ now: UInt64, waited: Duration?) -> LaneLag {
       LagMeasure.lag(
         Self.stream(added: 1, last: 9_000, first: 9_000), record: Self.record(0, ordinal: 0), oldestUncommitted: nil, now: now,
@@ -99,7 +99,7 @@ import Testing
     #expect(lag(8_000, waited: .seconds(7)) == LaneLag(entries: 1, seconds: 7))
     #expect(lag(8_000, waited: .zero) == LaneLag(entries: 1, seconds: 0))
     #expect(lag(10_000, waited: .seconds(7)) == LaneLag(entries: 1, seconds: 7))
-    // It may have waited before anybody watched.
+    // The entry may have waited before it was first observed.
     #expect(lag(30_000, waited: .seconds(7)) == LaneLag(entries: 1, seconds: 21))
   }
 }
@@ -117,21 +117,21 @@ import Testing
     #expect(age.waited(until: at(7)) == .seconds(5))
     age.observe(added: 20, committed: 9, at: at(8))
     #expect(age.waited(until: at(8)) == .seconds(6))
-    // The tenth is committed: what follows it was first seen later.
+    // The tenth entry is committed; the later ones were first seen later.
     age.observe(added: 20, committed: 10, at: at(9))
     #expect(age.waited(until: at(9)) == .seconds(3))
     age.observe(added: 20, committed: 20, at: at(10))
     #expect(age.waited(until: at(10)) == nil)
   }
 
-  @Test func `another stream begins anew`() {
+  @Test func `the age begins anew with another stream`() {
     var age = BacklogAge()
     age.observe(added: 100, committed: 50, at: at(0))
     age.observe(added: 3, committed: 0, at: at(5))
     #expect(age.waited(until: at(6)) == .seconds(1))
   }
 
-  @Test func `what is remembered is bounded, and in an outage the first remains`() {
+  @Test func `the number of samples is bounded, and the first one of an outage stays`() {
     var age = BacklogAge()
     for second in 1...10_000 { age.observe(added: UInt64(second), committed: 0, at: at(Int64(second))) }
     #expect(age.waited(until: at(10_001)) == .seconds(10_000))

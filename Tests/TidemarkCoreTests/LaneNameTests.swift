@@ -4,7 +4,7 @@ import TidemarkTestKit
 @testable import TidemarkCore
 
 @Suite struct LaneNameTests {
-  /// CRC-16/XMODEM bit by bit, as the catalogue of CRC algorithms defines it.
+  /// Computes CRC-16/XMODEM bit by bit, as the catalogue of CRC algorithms defines it.
   private func slowCRC(_ bytes: [UInt8]) -> UInt16 {
     var crc: UInt32 = 0
     for byte in bytes {
@@ -19,7 +19,7 @@ import TidemarkTestKit
   @Test func `the checksum has its known values`() {
     #expect(CRC16.xmodem("123456789".utf8) == 0x31C3)
     #expect(CRC16.xmodem([]) == 0)
-    // The key slots that the Redis Cluster specification and its tests name.
+    // The values are key slots that the Redis Cluster specification and its tests name.
     #expect(CRC16.xmodem("foo".utf8) % 16384 == 12182)
     #expect(CRC16.xmodem("bar".utf8) % 16384 == 5061)
   }
@@ -44,7 +44,7 @@ import TidemarkTestKit
     "tidemark:{16}:changes", "tidemark:{-1}:changes", "tidemark:{01}:changes", "tidemark:{+1}:changes", "tidemark:{}:changes",
     "tidemark:{1}:change", "tidemark:{1}:changes ", "other:{1}:changes", "tidemark:{1}:lane", "", "tidemark:{1:changes", "tidemark:{}:c",
   ])
-  func `a name that only comparisons like a built-in lane is none`(name: String) {
+  func `a name that only looks like a built-in lane is not one`(name: String) {
     #expect(BuiltInLanes(prefix: "tidemark", partitions: 16).partition(of: name) == nil)
   }
 

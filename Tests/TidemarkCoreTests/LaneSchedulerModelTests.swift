@@ -3,13 +3,13 @@ import TidemarkTestKit
 
 @testable import TidemarkCore
 
-/// Streams, a ledger that commits by compare-and-set, and a table between them, moved by random events.
+/// Streams, a ledger that commits by compare-and-set, and a scheduler between them, changed by random events.
 private struct Simulation {
   var random: SeededGenerator
   var scheduler: LaneScheduler
   var now = epoch
   let names = ["a", "b", "c", "d"]
-  /// Sizes of each stream's entries; entry `n` has the id `n+1`-0.
+  /// The sizes of each stream's entries; entry `n` has the id `n+1`-0.
   var streams: [String: [Int]] = [:]
   var ledger: [String: LaneRecord] = [:]
   var underWay: [LaneScheduler.Work.Part] = []
@@ -21,7 +21,7 @@ private struct Simulation {
   init(seed: UInt64) {
     random = SeededGenerator(seed: seed)
     let delay = random.chance(50) ? Duration.zero : .milliseconds(random.below(50))
-    // More or fewer lanes than one read names.
+    // There are more or fewer lanes than one read names.
     var pace = ReadPlan.Pace()
     pace.blockingLanes = random.below(5)
     pace.slice = 1 + random.below(3)
@@ -44,7 +44,7 @@ private struct Simulation {
     switch random.below(100) {
     case 0..<20:
       for _ in 0..<random.below(12) { streams[name]?.append(random.chance(3) ? 200 + random.below(400) : random.below(60)) }
-      // Rings get lost, too.
+      // Some notifications are lost.
       if random.chance(80) { _ = scheduler.noteChanges([name, "nobody"]) }
     case 20..<28: acquire(name, raising: random.chance(60))
     case 28..<31: scheduler.release(name)
@@ -113,7 +113,7 @@ private struct Simulation {
       expect(work.byteCount <= scheduler.limits.maxBytes || work.entryCount == 1, "\(work.byteCount) bytes of \(work.entryCount) entries")
       for part in work.parts {
         let name = part.record.name
-        expect(scheduler.lanes[name] != nil && scheduler.lanes[name]?.halt == nil, "\(name) is halted or not ours")
+        expect(scheduler.lanes[name] != nil && scheduler.lanes[name]?.halt == nil, "\(name) is halted or not owned")
         expect(!underWay.contains { $0.record.name == name }, "\(name) has a second transaction")
         let first = part.record.cursor.position.ms + 1
         expect(part.ids == Array(first..<first + UInt64(part.ids.count)), "\(name) after \(first - 1) got \(part.ids)")
@@ -125,7 +125,7 @@ private struct Simulation {
   mutating func finish(_ index: Int) {
     let part = underWay.remove(at: index)
     let name = part.record.name
-    // What Postgres does: the fence and the cursor decide.
+    // The fence and the cursor decide, as in Postgres.
     guard let record = ledger[name], record.fence == part.record.fence, record.cursor == part.record.cursor else {
       return scheduler.finish(part, .lost, now: now)
     }
@@ -158,7 +158,7 @@ private struct Simulation {
     expect(scheduler.credit.used == footprint, "credit \(scheduler.credit.used), held \(footprint)")
   }
 
-  /// Commits all that there is, as a healthy world does.
+  /// Commits all entries, without faults.
   mutating func settle(drain: Bool) {
     if drain { scheduler.beginDrain() }
     for _ in 0..<20_000 where problems.isEmpty {
@@ -181,7 +181,7 @@ private struct Simulation {
 }
 
 @Suite struct LaneSchedulerModelTests {
-  @Test(arguments: 0..<40) func `whatever happens, lanes leave in order, once, and within the credit`(seed: Int) {
+  @Test(arguments: 0..<40) func `entries leave in order, once, and within the credit, whatever happens`(seed: Int) {
     var simulation = Simulation(seed: UInt64(seed))
     for step in 0..<800 {
       simulation.step()

@@ -2,7 +2,7 @@ import Testing
 
 @testable import TidemarkCore
 
-/// When lanes are read, and how much of them.
+/// Tests when lanes are read, and how many of their entries.
 @Suite struct LaneSchedulerReadingTests {
   @Test func `reading stops while enough waits for the writers, and goes on when one takes some`() throws {
     var scheduler = LaneSchedulerTests.owning(limits: flowLimits(maxEntries: 2, bufferBytes: 1 << 20))
@@ -20,7 +20,7 @@ import Testing
     #expect(!scheduler.isAhead)
   }
 
-  @Test func `what waits behind a lane's own transaction keeps no other lane from being read`() throws {
+  @Test func `entries that wait behind a lane's own transaction keep no other lane from being read`() throws {
     var scheduler = LaneSchedulerTests.owning(["a", "b"], limits: flowLimits(maxEntries: 2, bufferBytes: 1 << 20))
     func read(_ lane: String) -> Bool {
       guard let request = scheduler.nextRead(block: .zero) else { return false }
@@ -35,7 +35,7 @@ import Testing
     for _ in 0..<20 { #expect(read("a")) }
     #expect(scheduler.lanes["a"]?.waitingEntries == 8)
     #expect(!scheduler.isAhead)
-    // It can't be named in a read that waits for the other's news already, so none waits for long.
+    // The lane can't be named in a blocking read for news of the other lane, so the read blocks only briefly.
     let other = try wanted(scheduler.nextRead(block: .seconds(1)))
     #expect(other.positions.map(\.lane) == ["b"])
     #expect(other.block == LaneScheduler.blockDuringBackoff)
@@ -46,7 +46,7 @@ import Testing
     #expect(scheduler.nextRead(block: .zero)?.positions.contains { $0.lane == "a" } == true)
   }
 
-  @Test func `the last part of the credit is not read into crumb by crumb`() throws {
+  @Test func `the last part of the credit is not filled by tiny replies`() throws {
     var scheduler = LaneSchedulerTests.owning(limits: flowLimits(bufferBytes: 10_000))
     let request = try wanted(scheduler.nextRead(block: .zero))
     scheduler.received(.sized([8_500]), for: request, now: epoch)
@@ -97,7 +97,7 @@ import Testing
       answers.append(scheduler.closed(request))
     }
     #expect(answers == [.unclear, .shrinking(to: 8), .shrinking(to: 4), .shrinking(to: 2), .shrinking(to: 1)])
-    // Now each by itself: of one lane it is too much, twice; the other's entries are read in between.
+    // Each lane is read alone now: the entry of one lane is too large, twice; the entries of the other are read in between.
     var closed: [LaneScheduler.ClosedRead] = []
     while closed.last != .tooLarge(lane: "a", after: .zero) {
       let request = try wanted(scheduler.nextRead(block: .zero))

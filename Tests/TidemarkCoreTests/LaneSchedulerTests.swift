@@ -13,15 +13,15 @@ func flowLimits(
 }
 
 extension LaneScheduler {
-  /// The next read that is due at once.
+  /// Returns the next read that is due at once.
   mutating func nextRead(block: Duration, at now: ContinuousClock.Instant = epoch) -> LaneReadRequest? {
     var next = nextRead(block: block, now: now)
-    // What Redis says of the lanes is another test's.
+    // The checks of streams belong to other tests.
     while case .check = next { next = nextRead(block: block, now: now) }
     return if case .read(let request) = next { request } else { nil }
   }
 
-  /// Reads entries of these sizes for the only lane that it asks for.
+  /// Reads entries of these sizes for the only lane that is requested.
   mutating func readOne(_ sizes: [Int], now: ContinuousClock.Instant = epoch) {
     guard let request = nextRead(block: .zero) else { return }
     received(.sized(sizes, first: request.positions[0].after.ms + 1), for: request, now: now)
@@ -32,7 +32,7 @@ extension LaneScheduler {
   }
 }
 
-/// `#require` for what a mutating call answers.
+/// Requires the result of a mutating call, which `#require` can't contain.
 func wanted<T>(_ value: T?, sourceLocation: SourceLocation = #_sourceLocation) throws -> T {
   try #require(value, sourceLocation: sourceLocation)
 }
@@ -40,7 +40,7 @@ func wanted<T>(_ value: T?, sourceLocation: SourceLocation = #_sourceLocation) t
 extension LaneScheduler.Work.Part {
   var ids: [UInt64] { chunks.flatMap { chunk in chunk.entries.map { chunk.block.entries[$0].id.ms } } }
 
-  /// The record after all of it is committed.
+  /// The record after all entries of the part are committed.
   var committed: LaneRecord {
     var record = record
     record.cursor.position = EntryID(ms: ids.last ?? 0, no: 0)
@@ -57,7 +57,7 @@ extension LaneScheduler.Work.Part {
     return scheduler
   }
 
-  @Test func `nothing is read without lanes, without credit, or while draining`() {
+  @Test func `no request is made without lanes, without credit, or while draining`() {
     var scheduler = LaneScheduler(limits: flowLimits())
     #expect(scheduler.nextRead(block: .zero) == nil)
     scheduler = Self.owning(limits: flowLimits(bufferBytes: 300))
@@ -81,7 +81,7 @@ extension LaneScheduler.Work.Part {
   }
 
   @Test(arguments: [LaneScheduler.PartResult.halted(reason: "permission denied", hint: nil), .unproven])
-  func `a lane whose stream is gone keeps what was read until it is committed, and is released then`(result: LaneScheduler.PartResult)
+  func `a lane whose stream is gone is released once its read entries are committed`(result: LaneScheduler.PartResult)
     throws
   {
     var scheduler = Self.owning()
@@ -105,7 +105,7 @@ extension LaneScheduler.Work.Part {
     #expect(scheduler.credit.used == 0)
   }
 
-  @Test func `what is not proven to be bad is read again where its stream is there`() throws {
+  @Test func `an unproven entry is read again where its stream exists`() throws {
     var scheduler = Self.owning()
     scheduler.readOne([10])
     let part = try wanted(scheduler.takeWork()?.parts.first)
@@ -114,7 +114,7 @@ extension LaneScheduler.Work.Part {
     #expect(scheduler.credit.used == 0)
   }
 
-  @Test func `of a lane that Redis refuses what was read is committed, and it is read again when it is revived`() throws {
+  @Test func `entries read of a lane that Redis refuses are committed, and the lane is read again when it is revived`() throws {
     var scheduler = Self.owning()
     scheduler.readOne([10, 10])
     scheduler.halt("a", reason: "its key is no stream", hint: nil, until: epoch, isOfReading: true)
@@ -127,7 +127,7 @@ extension LaneScheduler.Work.Part {
     #expect(scheduler.nextRead(block: .zero)?.positions.first?.after == part.committed.cursor.position)
   }
 
-  @Test func `a lane that is not configured any more is released once what was read is committed`() throws {
+  @Test func `a lane that is not configured any more is released once the entries that were read are committed`() throws {
     var scheduler = Self.owning()
     scheduler.readOne([10])
     scheduler.close("a", .unconfigured)
@@ -140,7 +140,7 @@ extension LaneScheduler.Work.Part {
     #expect(idle.lanes["a"] == nil)
   }
 
-  @Test func `a lane is set aside only where nothing of its stream was ever seen`() {
+  @Test func `a lane is set aside only where no entry of its stream was ever seen`() {
     var seen = Self.owning()
     seen.readOne([10])
     #expect(seen.setAside("a") == false)
@@ -168,7 +168,7 @@ extension LaneScheduler.Work.Part {
     let more = LaneReadRequest(
       positions: [.init(lane: "a", after: EntryID(ms: 3, no: 0))], count: 5, block: nil, budget: 1_000, maxEntryBytes: 1_000)
     scheduler.received(.sized([1, 1, 1], first: 4), for: more, now: epoch)
-    // Three and three are more than five: the rest of the room is another lane's.
+    // Three and three are more than five: the remaining room belongs to another lane.
     let first = try wanted(scheduler.takeWork())
     #expect(first.parts.map(\.ids) == [[1, 2, 3], [4]])
     let used = scheduler.credit.used
@@ -178,7 +178,7 @@ extension LaneScheduler.Work.Part {
     #expect(second.parts.map(\.ids) == [[4, 5, 6]])
   }
 
-  @Test func `what is larger than a transaction's entries is cut, in order`() {
+  @Test func `a chunk with more entries than a transaction is divided, in order`() {
     var scheduler = Self.owning(limits: flowLimits(maxEntries: 5))
     scheduler.readOne([1, 1, 1, 1])
     scheduler.limits.maxEntries = 3
@@ -216,14 +216,14 @@ extension LaneScheduler.Work.Part {
     }
     let large = try wanted(scheduler.takeWork())
     #expect(large.parts.map(\.record.name) == ["a"])
-    // The small one does not wait, the other large one does.
+    // The small entry does not wait, the other large one does.
     #expect(try wanted(scheduler.takeWork()).parts.map(\.record.name) == ["c"])
     #expect(scheduler.takeWork() == nil)
     scheduler.finish(large.parts[0], .committed(large.parts[0].committed, deadLettersInARow: 0), now: epoch)
     #expect(try wanted(scheduler.takeWork()).parts.map(\.record.name) == ["b"])
   }
 
-  @Test func `entries wait for company as long as they may, and not when there is enough`() {
+  @Test func `entries wait for others up to the longest delay, and not when there are enough`() {
     var scheduler = Self.owning(limits: flowLimits(maxEntries: 3, maxDelay: .seconds(1)))
     scheduler.readOne([10])
     let due = epoch.advanced(by: .seconds(1))
@@ -232,7 +232,7 @@ extension LaneScheduler.Work.Part {
       return
     }
     #expect(until == due)
-    // A later entry doesn't prolong it.
+    // A later entry does not prolong the delay.
     scheduler.readOne([10], now: epoch.advanced(by: .milliseconds(900)))
     guard case .wait(due) = scheduler.nextWork(now: due.advanced(by: .nanoseconds(-1))) else {
       Issue.record("it waits to the end")
@@ -252,7 +252,7 @@ extension LaneScheduler.Work.Part {
     #expect(scheduler.takeWork()?.entryCount == 1)
   }
 
-  @Test func `a group that is made while a transaction is under way is not forgotten with its commit`() throws {
+  @Test func `a group that is created while a transaction is under way is not forgotten with its commit`() throws {
     var scheduler = Self.owning()
     scheduler.readOne([10])
     let part = try wanted(scheduler.takeWork()?.parts.first)
@@ -261,7 +261,7 @@ extension LaneScheduler.Work.Part {
     #expect(scheduler.lanes["a"]?.record.isMirrored == true)
   }
 
-  @Test func `a lane that another one has is given up with all that waits behind the lost transaction`() throws {
+  @Test func `a lane with another owner is released with all that waits behind the lost transaction`() throws {
     var scheduler = Self.owning(limits: flowLimits(maxEntries: 2))
     scheduler.readOne([10, 10])
     let part = try wanted(scheduler.takeWork()?.parts.first)
@@ -275,7 +275,7 @@ extension LaneScheduler.Work.Part {
     }
   }
 
-  @Test func `a lane that was halted during its commit goes on behind what was committed`() throws {
+  @Test func `a lane that was halted during its commit goes on behind the committed entries`() throws {
     var scheduler = Self.owning()
     scheduler.readOne([10, 10])
     let part = try wanted(scheduler.takeWork()?.parts.first)
@@ -286,7 +286,7 @@ extension LaneScheduler.Work.Part {
     #expect(scheduler.nextRead(block: .zero)?.positions.first?.after == EntryID(ms: 2, no: 0))
   }
 
-  @Test func `a lane that was given up and taken again during its commit has no second transaction meanwhile`() throws {
+  @Test func `a lane that was released and acquired again during its commit has no second transaction meanwhile`() throws {
     var scheduler = Self.owning()
     scheduler.readOne([10])
     let part = try wanted(scheduler.takeWork()?.parts.first)
@@ -299,7 +299,7 @@ extension LaneScheduler.Work.Part {
     #expect(scheduler.takeWork()?.parts.map(\.ids) == [[1]])
   }
 
-  @Test func `a reply for a lane that was set back or lost meanwhile is not taken`() throws {
+  @Test func `a reply for a lane that was rewound or released meanwhile is ignored`() throws {
     var scheduler = Self.owning(["a", "b"])
     let request = try wanted(scheduler.nextRead(block: .zero))
     scheduler.release("a")
@@ -313,7 +313,7 @@ extension LaneScheduler.Work.Part {
     #expect(scheduler.takeWork() == nil)
   }
 
-  @Test func `dead letters in a row halt a lane over several transactions, until somebody revives it`() throws {
+  @Test func `dead letters in a row halt a lane over several transactions, until an operator revives it`() throws {
     var scheduler = Self.owning(limits: flowLimits(maxEntries: 2, haltAfter: 5))
     for round in 1...3 {
       scheduler.readOne([10, 10])
@@ -325,7 +325,7 @@ extension LaneScheduler.Work.Part {
     #expect(scheduler.revive(now: epoch.advanced(by: .seconds(9_999))) == [])
     #expect(scheduler.nextRead(block: .zero) == nil)
     #expect(scheduler.revive(.all, now: epoch) == ["a"])
-    // Counted anew, and one good entry begins again.
+    // The count begins again, and one good entry resets it.
     for (trailing, read) in [(2, 2), (1, 2), (2, 2)] {
       scheduler.readOne(Array(repeating: 10, count: read))
       let part = try wanted(scheduler.takeWork()?.parts.first)
@@ -334,7 +334,7 @@ extension LaneScheduler.Work.Part {
     #expect(scheduler.lanes["a"]?.halt == nil)
   }
 
-  @Test func `a lane that Postgres refuses rests, and is read again from its cursor`() throws {
+  @Test func `a lane that Postgres refuses backs off, and is read again from its cursor`() throws {
     var scheduler = Self.owning()
     scheduler.readOne([10, 10])
     let part = try wanted(scheduler.takeWork()?.parts.first)
@@ -347,7 +347,7 @@ extension LaneScheduler.Work.Part {
     #expect(scheduler.nextRead(block: .zero)?.positions.first?.after == .zero)
   }
 
-  @Test func `every lane gets its turn, however much the others bring`() {
+  @Test func `every lane gets its turn, however many entries the others have`() {
     var scheduler = Self.owning(["a", "b", "c"], limits: flowLimits(maxEntries: 4))
     guard let request = scheduler.nextRead(block: .zero) else { return }
     var block = EntryBlock()
@@ -367,7 +367,7 @@ extension LaneScheduler.Work.Part {
     #expect(served == ["a", "b", "c"])
   }
 
-  @Test func `a lane's state says what it waits for`() throws {
+  @Test func `a lane's state names the server for which it waits`() throws {
     var scheduler = Self.owning()
     #expect(scheduler.lanes["a"]?.state == .idle)
     scheduler.readOne([10])

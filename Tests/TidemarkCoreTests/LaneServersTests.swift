@@ -19,7 +19,7 @@ import Testing
     return if case .read(let request) = next { request } else { nil }
   }
 
-  @Test func `each server is asked for its own lanes`() throws {
+  @Test func `each server is read for its own lanes only`() throws {
     var scheduler = scheduler()
     #expect(try wanted(read(&scheduler, at: north)).positions.map(\.lane) == ["a"])
     #expect(try wanted(read(&scheduler, at: south)).positions.map(\.lane) == ["b"])
@@ -27,7 +27,7 @@ import Testing
     #expect(Set(scheduler.servers) == [north, south, .only])
   }
 
-  @Test func `a lane that moves is held against its new server first, then read there from where it was read to`() throws {
+  @Test func `a lane that moves is compared with its new server first, then read there from its read position`() throws {
     var scheduler = scheduler()
     let request = try wanted(read(&scheduler, at: north))
     scheduler.received(.sized([10, 10], first: 1), for: request, now: epoch)
@@ -48,7 +48,7 @@ import Testing
     #expect(read(&scheduler, at: north) == nil)
   }
 
-  @Test func `what the old server still answers is not taken twice`() throws {
+  @Test func `a late reply of the old server is not applied a second time`() throws {
     var scheduler = scheduler()
     let old = try wanted(read(&scheduler, at: north))
     scheduler.place("a", at: south)
@@ -59,7 +59,7 @@ import Testing
     #expect(try wanted(scheduler.takeWork()).entryCount == 2)
   }
 
-  @Test func `what the old server answers after the new one was looked at is dropped: it may be counted as missing by then`() throws {
+  @Test func `a late reply of the old server is dropped after the new one was inspected`() throws {
     var scheduler = scheduler()
     let old = try wanted(read(&scheduler, at: north))
     scheduler.place("a", at: south)
@@ -68,7 +68,7 @@ import Testing
       return
     }
     for check in checks where check.lane == "a" {
-      // Two were added, and both are trimmed already.
+      // Two entries were added, and both are trimmed already.
       let stream = StreamInfo(
         length: 0, lastGeneratedID: EntryID(ms: 2, no: 0), entriesAdded: 2, maxDeletedID: .zero, firstID: nil, lastID: nil)
       let verdict = scheduler.checked(
@@ -84,7 +84,7 @@ import Testing
     #expect(try wanted(scheduler.takeWork()).entryCount == 0)
   }
 
-  @Test func `a check that was asked of the old server says nothing of the new one`() throws {
+  @Test func `a check of the old server is not used for the new one`() throws {
     var scheduler = scheduler()
     guard case .check(let checks) = scheduler.nextRead(at: north, block: .zero, now: epoch) else {
       Issue.record("no check is due")
@@ -108,10 +108,10 @@ import Testing
     #expect(try wanted(read(&scheduler, at: south)).budget == 1_000)
   }
 
-  @Test func `no server reads in crumbs what is left of the credit, and one that must read alone gets its turn`() throws {
+  @Test func `no server fills the last of the credit with tiny replies, and one that must read alone gets its turn`() throws {
     var scheduler = scheduler(bufferBytes: 40_000)
     let first = try wanted(read(&scheduler, at: north))
-    // All but a crumb is held.
+    // Almost all of the credit is held.
     scheduler.received(.sized([39_000], first: 1), for: first, now: epoch)
     #expect(read(&scheduler, at: south) == nil)
     let work = try wanted(scheduler.takeWork())
@@ -120,7 +120,7 @@ import Testing
     var alone = second
     alone.count = 1
     scheduler.overran(alone)
-    // The other waits until the entry that fits into nobody's part has been read.
+    // The other server waits until the entry that does not fit into any server's part has been read.
     _ = scheduler.noteChanges(["a"])
     #expect(read(&scheduler, at: north) == nil)
     #expect(try wanted(read(&scheduler, at: south)).budget == nil)
@@ -136,15 +136,15 @@ import Testing
     #expect(read(&scheduler, at: north) == nil)
   }
 
-  @Test func `a reply that does not come leaves the other servers their part of the credit`() throws {
+  @Test func `a missing reply leaves the other servers their part of the credit`() throws {
     var scheduler = scheduler(bufferBytes: 1_000)
     #expect(try wanted(read(&scheduler, at: north)).budget == 500)
     #expect(try wanted(read(&scheduler, at: south)).budget == 500)
-    // Its reply has come, or it would not ask again.
+    // The earlier reply has come, or the server would not be asked again.
     #expect(try wanted(read(&scheduler, at: south)).budget == 500)
   }
 
-  @Test func `a doorbell is heard of its own server only`() {
+  @Test func `a doorbell counts for its own server only`() {
     var pace = ReadPlan.Pace()
     pace.blockingLanes = 1
     var scheduler = LaneScheduler(limits: flowLimits(), pace: pace)

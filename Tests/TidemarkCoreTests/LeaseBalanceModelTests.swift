@@ -3,10 +3,10 @@ import TidemarkTestKit
 
 @testable import TidemarkCore
 
-/// Leases as Postgres keeps them, and workers that look, and act on what they saw a while ago.
+/// Leases as Postgres keeps them, and workers that read the table and act on it a while later.
 private struct World {
   var table: LeaseTable
-  /// What each worker has seen and not acted on yet.
+  /// The tables that workers have read and not acted on yet.
   var seen: [String: LeaseTable] = [:]
   var handedOver = 0
   var taken = 0
@@ -20,7 +20,7 @@ private struct World {
 
   mutating func observe(_ name: String) { seen[name] = table }
 
-  /// What Postgres does: takes what is still free, gives back what is still one's own.
+  /// Lets a worker act as in Postgres: acquires shards that are still free, and releases shards that it still holds.
   mutating func act(_ name: String) {
     guard let view = seen.removeValue(forKey: name), names.contains(name) else { return }
     let balance = LeaseBalance(of: name, in: view)
@@ -56,7 +56,7 @@ private struct World {
     return able.isEmpty ? table.workers : able
   }
 
-  /// Who has not as many as an equal part, of either kind of shard.
+  /// The workers that do not hold an equal part, for either kind of shard.
   var imbalances: [String] {
     var found: [String] = []
     let serving = Self.serving(table)
@@ -73,7 +73,7 @@ private struct World {
     return found
   }
 
-  /// Turns until nothing moves any more; how many rounds that took.
+  /// Lets workers act until no shard moves any more. Returns the number of rounds.
   mutating func settle(_ order: (inout [String]) -> Void, atOnce: Bool) -> Int {
     for round in 0..<10 {
       let before = handedOver + taken
@@ -95,7 +95,7 @@ private struct World {
 }
 
 @Suite struct LeaseBalanceModelTests {
-  @Test(arguments: 0..<200) func `whoever comes, goes or fails, shares are equal within three rounds, and then nothing moves`(seed: Int) {
+  @Test(arguments: 0..<200) func `shares are equal within three rounds after workers come, go or fail, and then no shard moves`(seed: Int) {
     var random = SeededGenerator(seed: UInt64(seed))
     let count = 1 + random.below(64)
     var world = World(
@@ -118,7 +118,7 @@ private struct World {
       }
     }
     if world.table.workers.isEmpty { world.table.workers = [LiveWorker(name: "last", canServe: true)] }
-    // Some act on what they saw before the calm.
+    // Some workers act on tables that they read before the changes ended.
     for name in world.names where random.chance(50) { world.act(name) }
     let rounds = world.settle({ $0.shuffle(using: &random) }, atOnce: random.chance(50))
     #expect(rounds <= 3, "seed \(seed)")
@@ -126,7 +126,7 @@ private struct World {
     #expect(world.problems == [], "seed \(seed)")
   }
 
-  @Test func `from every division of five shards among three workers the shares become equal, and nothing moves that need not`() {
+  @Test func `from every division of five shards among three workers the shares become equal with the fewest moves`() {
     let names = ["A", "B", "C"]
     for able in 0..<8 {
       let workers = names.enumerated().map { LiveWorker(name: $1, canServe: able & 1 << $0 != 0) }
@@ -139,7 +139,8 @@ private struct World {
           var world = World(table: LeaseTable(shards: shards, workers: workers))
           let serving = World.serving(world.table).map(\.name)
           let most = 5 / serving.count + (5 % serving.count > 0 ? 1 : 0)
-          // As few as there can be: all beyond one more than an equal part, and what those with one more have above their number.
+          // The fewest moves are all shards beyond one more than an equal part, and the ones of those workers that have one more than their
+          // number allows.
           let mine = names.map { (name: $0, held: world.held($0).count) }
           let beyond = mine.reduce(0) { $0 + max(0, $1.held - (serving.contains($1.name) ? most : 0)) }
           let withMost = mine.count { serving.contains($0.name) && $0.held >= most }

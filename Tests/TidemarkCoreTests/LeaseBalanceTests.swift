@@ -3,7 +3,7 @@ import Testing
 @testable import TidemarkCore
 
 extension LeaseTable {
-  /// Shards from 0, each told by its holder: `A`, or `a` where the shard has no lanes; a free one is `.`, or `,` without lanes.
+  /// Creates shards from 0, each given by its holder: `A`, or `a` where the shard has no lanes; a free one is `.`, or `,` without lanes.
   init(_ shards: String, _ workers: [LiveWorker]) {
     self.init(
       shards: shards.enumerated().map { number, holder in
@@ -20,64 +20,64 @@ extension LeaseTable {
 }
 
 @Suite struct LeaseBalanceTests {
-  @Test func `one worker alone takes everything`() {
+  @Test func `a single worker acquires all shards`() {
     let balance = LeaseBalance(of: "A", in: LeaseTable("..,,", "A"))
     #expect(Set(balance.wanted) == [0, 1, 2, 3])
     #expect(balance.surplus == [])
   }
 
-  @Test func `nobody takes beyond an equal part, and workers that comparison at the same time reach for different shards`() {
+  @Test func `no worker acquires more than an equal part, and workers that decide together choose different shards`() {
     let table = LeaseTable(".......", "ABC")
     #expect(["A", "B", "C"].map { LeaseBalance(of: $0, in: table).wanted } == [[0, 1, 2], [3, 4], [5, 6]])
   }
 
-  @Test func `who holds more than an equal part hands over the highest numbers`() {
+  @Test func `a worker with more than an equal part hands over the highest numbers`() {
     #expect(LeaseBalance(of: "A", in: LeaseTable("AAAAA", "AB")).surplus == [3, 4])
     #expect(LeaseBalance(of: "B", in: LeaseTable("AAAAA", "AB")) == LeaseBalance(of: "A", in: LeaseTable("", "A")))
   }
 
-  @Test func `where one has too little, just as many of those with one more hand one over as are missing`() {
+  @Test func `when a worker has too few shards, only as many workers hand one over as shards are missing`() {
     let table = LeaseTable("AAABBBCCCD", "ABCD")
     #expect(["A", "B", "C", "D"].map { LeaseBalance(of: $0, in: table).surplus } == [[], [], [8], []])
     #expect(LeaseBalance(of: "D", in: LeaseTable("AAABBBCC.D", "ABCD")).wanted == [8])
-    // And nobody with enough takes it instead.
+    // No worker with enough shards acquires it instead.
     for name in ["A", "B", "C"] { #expect(LeaseBalance(of: name, in: LeaseTable("AAABBBCC.D", "ABCD")).wanted == []) }
   }
 
-  @Test func `shards with lanes and shards without are shared out apart`() {
+  @Test func `shards with lanes and shards without are balanced separately`() {
     let table = LeaseTable("AAAAbbbb", "AB")
     #expect(LeaseBalance(of: "A", in: table).surplus == [2, 3])
     #expect(LeaseBalance(of: "B", in: table).surplus == [6, 7])
   }
 
-  @Test func `who is not able hands over everything and takes nothing, as soon as somebody able lives`() {
+  @Test func `a worker that can't serve hands over all shards as soon as another can serve`() {
     let table = LeaseTable("AAaa.,", "B", unable: "A")
     #expect(LeaseBalance(of: "A", in: table).surplus == [0, 1, 2, 3])
     #expect(LeaseBalance(of: "A", in: table).wanted == [])
     #expect(LeaseBalance(of: "B", in: table).wanted == [4, 5])
   }
 
-  @Test func `where nobody is able, nobody gives up anything for it`() {
+  @Test func `where no worker can serve, none hands over its shards for that`() {
     let balance = LeaseBalance(of: "A", in: LeaseTable("AAB.", "", unable: "AB"))
     #expect(balance.surplus == [])
     #expect(LeaseBalance(of: "B", in: LeaseTable("AAB.", "", unable: "AB")).wanted == [3])
   }
 
-  @Test func `a lease that ran out is nobody's, whoever held it`() {
+  @Test func `a lease that ran out is free, whichever worker held it`() {
     var table = LeaseTable("AA", "AB")
     table.shards[1].isFree = true
     #expect(LeaseBalance(of: "A", in: table).surplus == [])
     #expect(LeaseBalance(of: "B", in: table).wanted == [1])
   }
 
-  @Test func `what a worker that is gone still holds is not shared out again`() {
+  @Test func `shards that a departed worker still holds are not balanced`() {
     // G's lease has not run out.
     let table = LeaseTable("AAGBB.", "AB")
     #expect(LeaseBalance(of: "A", in: table).wanted == [5])
     #expect(LeaseBalance(of: "A", in: table).surplus == [])
   }
 
-  @Test func `a worker that Postgres has not heard of over its present connection does nothing`() {
+  @Test func `a worker that has not renewed over its present connection does nothing`() {
     let balance = LeaseBalance(of: "X", in: LeaseTable("XXA.", "A"))
     #expect(balance.wanted == [])
     #expect(balance.surplus == [])

@@ -3,14 +3,14 @@ import TidemarkTestKit
 
 @testable import TidemarkCore
 
-/// One stream that loses entries in every way that Redis knows, a ledger, and a table between them. The model knows which entries were
+/// A stream that loses entries in every way that Redis knows, a ledger, and a scheduler between them. The model knows which entries were
 /// never delivered; the ledger must have counted exactly those.
 private struct LossSimulation {
   var random: SeededGenerator
   var table: LaneScheduler
   var now = epoch
   var ledger = LaneRecord.named("lane", fence: 1)
-  /// Ids of the entries that are there; every one is one above the one before it.
+  /// The ids of the entries in the stream; each is one above the previous one.
   var entries: [UInt64] = []
   var added: UInt64 = 0
   var maxDeleted: UInt64 = 0
@@ -20,7 +20,7 @@ private struct LossSimulation {
   var verdicts: [String: Int] = [:]
   var problems: [String] = []
 
-  /// It is ours all the time: then the gaps say where what is lost was, too.
+  /// Whether the worker owns the lane all the time, so that the gaps also show where the lost entries were.
   let isSteady: Bool
 
   init(seed: UInt64) {
@@ -70,7 +70,7 @@ private struct LossSimulation {
     table.acquire(ledger)
   }
 
-  /// What the reader does next, with the answer at once: nothing is on its way when a lane is looked at.
+  /// Executes the reader's next step, with the answer at once: no reply is under way when a lane is inspected.
   mutating func ask() {
     now = now.advanced(by: .milliseconds(300))
     switch table.nextRead(block: .zero, now: now) {
@@ -93,7 +93,7 @@ private struct LossSimulation {
         let verdict = table.checked(StreamComparison(check, observed, anchor: isThere ? .same : .gone))
         switch verdict {
         case .sound: verdicts["sound", default: 0] += 1
-        case .gapCheck: verdicts["milestone", default: 0] += 1
+        case .gapCheck: verdicts["gap check", default: 0] += 1
         case .missing: verdicts["missing", default: 0] += 1
         case .replacement(let replacement): problems.append("taken for \(replacement)")
         }
@@ -123,7 +123,7 @@ private struct LossSimulation {
     table.finish(part, .committed(ledger, deadLettersInARow: 0), now: now)
   }
 
-  /// Until nothing happens any more.
+  /// Runs until nothing happens any more.
   mutating func settle() {
     for _ in 0..<400 {
       if table.lanes["lane"] == nil { acquire(raising: true) }
@@ -136,8 +136,8 @@ private struct LossSimulation {
 }
 
 @Suite struct LossSimulationTests {
-  /// What was delivered to a lane that then lost its place is read again, or is lost by then: it counts as what became of it last.
-  @Test func `every entry is read or counted as missing, exactly, whatever is trimmed, deleted and lost in between`() {
+  /// An entry that was delivered to a lane which was then released is read again, or is lost by then; its last outcome counts.
+  @Test func `every entry is read or counted as missing, exactly, whatever is trimmed, deleted and lost`() {
     var verdicts: [String: Int] = [:]
     var missing = 0
     for seed in UInt64(0)..<400 {
@@ -156,12 +156,12 @@ private struct LossSimulation {
       missing += ledger.totals.missing
       verdicts.merge(simulation.verdicts) { $0 + $1 }
     }
-    // An idle simulation would prove nothing.
+    // A simulation without losses would prove nothing.
     #expect(missing > 1_000)
-    for kind in ["sound", "milestone", "missing"] { #expect(verdicts[kind, default: 0] > 400, "\(kind)") }
+    for kind in ["sound", "gap check", "missing"] { #expect(verdicts[kind, default: 0] > 400, "\(kind)") }
   }
 
-  /// Whoever looks for what was lost looks between the positions that the gaps name.
+  /// Expects that the lost entries are between the positions that the gaps name.
   private func expectPlaces(_ simulation: LossSimulation, _ seed: UInt64) {
     let lost = (1...max(simulation.added, 1)).filter { $0 <= simulation.added && !simulation.delivered.contains($0) }
     let ranges = simulation.gaps.map { ($0.after.ms + 1..<max($0.after.ms + 1, $0.before?.ms ?? simulation.added + 1), $0.missing) }

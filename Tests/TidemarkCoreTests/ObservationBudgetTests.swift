@@ -25,12 +25,12 @@ import Testing
     return budget
   }
 
-  @Test func `a lane whose comparison is cheap is looked at whole each time`() {
+  @Test func `a lane with a cheap inspection is inspected as a whole each time`() {
     var budget = budget(Self.check(), cost: .cheap)
     #expect(budget.effort(for: Self.check(), over: 1, now: epoch) == .whole)
   }
 
-  @Test func `a dear comparison is not repeated before a hundred times its cost has passed, and then only if something has changed`() {
+  @Test func `an expensive inspection is repeated only after a hundred times its cost and only if something has changed`() {
     var budget = budget(Self.check())
     let due = epoch.advanced(by: Self.dear.time * ObservationBudget.parts)
     #expect(Self.dear.time > .milliseconds(200))
@@ -41,7 +41,7 @@ import Testing
     guard case .deferred = budget.changed(Self.check(), over: 1, length: 4, added: 8) else { return #expect(Bool(false)) }
   }
 
-  @Test func `what was seen of another position, over another connection or for another question does not count`() {
+  @Test func `an observation of another position, connection or question is not used`() {
     var budget = budget(Self.check())
     #expect(budget.effort(for: Self.check(6), over: 1, now: epoch) == .facts(""))
     #expect(budget.effort(for: Self.check(6), over: 1, now: epoch.advanced(by: .seconds(3_000))) == .whole)
@@ -49,7 +49,7 @@ import Testing
     #expect(budget.effort(for: Self.check(5, .counters), over: 1, now: epoch) == .whole)
   }
 
-  @Test func `what must be known at once is looked at, whole or by what has not changed`() {
+  @Test func `a lane that may not be deferred is inspected as a whole, unless its cheap facts are unchanged`() {
     var budget = budget(Self.check())
     #expect(budget.effort(for: Self.check(mayBeDeferred: false), over: 1, now: epoch) == .unlessSame("facts"))
     #expect(budget.effort(for: Self.check(6, mayBeDeferred: false), over: 1, now: epoch) == .whole)
@@ -58,7 +58,7 @@ import Testing
     #expect(blind.effort(for: Self.check(), over: 1, now: epoch) == .facts(""))
   }
 
-  @Test func `the lag of a lane that is not looked at is told by the counters`() throws {
+  @Test func `the lag of a lane that is not inspected is known from the counters`() throws {
     let check = Self.check(5, .counters)
     let budget = budget(check)
     guard case .seen(let observed) = budget.changed(check, over: 1, length: 40, added: 44) else { return #expect(Bool(false)) }
@@ -69,7 +69,7 @@ import Testing
     guard case .deferred = budget.changed(check, over: 1, length: 40, added: nil) else { return #expect(Bool(false)) }
   }
 
-  @Test func `what nobody asks for any more is forgotten`() {
+  @Test func `observations that are not asked for any more are forgotten`() {
     var budget = budget(Self.check())
     var other = Self.check()
     other.lane = "other"

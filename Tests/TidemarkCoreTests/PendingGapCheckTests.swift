@@ -15,7 +15,7 @@ import Testing
     EntryBlock.of(ids.map { (EntryID(ms: $0, no: 0), [RawField([], [120])]) })
   }
 
-  @Test func `what was deleted in the midst of a stream is missed when reading has passed it, though the stream goes on`() throws {
+  @Test func `entries deleted within a stream are counted as missing once the reader has passed them`() throws {
     var table = LaneScheduler(
       limits: FlowLimits(
         maxEntries: 500, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 10_000,

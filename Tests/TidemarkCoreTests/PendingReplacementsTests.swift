@@ -10,7 +10,7 @@ import Testing
     return record
   }
 
-  /// What was found of the lane: a rewind, after Redis had told of nine entries.
+  /// The finding for the lane: a rewind, after Redis had reported nine entries.
   private static var pendingReplacements: PendingReplacements {
     var pendingReplacements = PendingReplacements()
     let comparison = StreamComparison(
@@ -19,7 +19,7 @@ import Testing
     return pendingReplacements
   }
 
-  /// A stream to which so many were added, with our cursor's entry in it.
+  /// Returns a stream with `added` entries, which holds the cursor's entry.
   private static func observe(_ record: LaneRecord, added: UInt64, after pending: PendingReplacements.Replacement?) -> StreamComparison {
     let stream = StreamInfo(
       length: added, lastGeneratedID: EntryID(ms: 20, no: 0), entriesAdded: added, maxDeletedID: .zero, firstID: EntryID(ms: 1, no: 0),
@@ -28,7 +28,7 @@ import Testing
       ExpectedStream(record, after: pending), ObservedStream(stream: stream, hasGroup: true, anchor: .there(nil)), anchor: .same)
   }
 
-  @Test func `a stream that was found to be another stays so, however like the old one it comparisons by now`() {
+  @Test func `a replaced stream stays replaced, however much it resembles the old one later`() {
     let record = Self.record()
     let pending = Self.pendingReplacements.pending(of: record)
     let comparison = Self.observe(record, added: 12, after: pending)
@@ -36,7 +36,7 @@ import Testing
     #expect(comparison.replacement(after: nil) == nil)
   }
 
-  @Test func `what goes from a new stream after it was found is missing, and not what came before its start`() {
+  @Test func `entries that go from a new stream after it was found are missing, and earlier ones belong to the baseline`() {
     func observe(added: UInt64, length: UInt64, hasGroup: Bool = false) -> StreamComparison {
       let stream = StreamInfo(
         length: length, lastGeneratedID: EntryID(ms: 20, no: 0), entriesAdded: added, maxDeletedID: .zero,
@@ -53,12 +53,12 @@ import Testing
     #expect(baseline(.oldest, observe(added: 7, length: 4), after: pending) == 1)
     #expect(baseline(.oldest, observe(added: 7, length: 4), after: nil) == 3)
     #expect(baseline(.newest, observe(added: 7, length: 4), after: pending) == 7)
-    // A third one by now, and an older copy of ours.
+    // The stream was replaced once more, and an older copy has this installation's group.
     #expect(baseline(.oldest, observe(added: 4, length: 2), after: pending) == 2)
     #expect(baseline(.oldest, observe(added: 70, length: 4, hasGroup: true), after: pending) == 66)
   }
 
-  @Test func `a verdict stays when the lane's incarnation is raised above the one that agents know, and with it only`() {
+  @Test func `a verdict stays when the lane's incarnation is raised above the published one, and only then`() {
     var pendingReplacements = Self.pendingReplacements
     pendingReplacements.raised(Self.record(incarnation: 4), to: 9)
     #expect(pendingReplacements.pending(of: Self.record()) != nil)
@@ -68,7 +68,7 @@ import Testing
   }
 
   @Test
-  func `what was known of a stream is held against it when its lane is taken again, and not against the next one, nor once another had it`()
+  func `a known stream is compared again when its lane is acquired again, unless another worker owned the lane or the stream was replaced`()
   {
     var next = Self.record(incarnation: 2)
     var pendingReplacements = Self.pendingReplacements

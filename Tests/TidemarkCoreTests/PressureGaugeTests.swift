@@ -5,7 +5,7 @@ import Testing
 @Suite struct PressureGaugeTests {
   private static let limits = PressureLimits(slow: .seconds(5), stop: .seconds(60), memory: 0.8)
 
-  /// The levels that these measurements lead to, one after another.
+  /// Returns the levels to which these measurements lead, one after another.
   private func levels(_ measured: [(lag: Double?, memory: Double?)]) -> [PressureLevel] {
     var gauge = PressureGauge()
     return measured.map {
@@ -22,12 +22,12 @@ import Testing
     #expect(levels(lags: [100, 1]) == [.stop, .ok])
   }
 
-  @Test func `memory asks to stop, and for no less until it has fallen by five points`() {
+  @Test func `memory raises the level to stop until it has fallen by five points`() {
     let measured: [(Double?, Double?)] = [(0, 0.79), (0, 0.8), (0, 0.76), (0, 0.74), (0, 0.79)]
     #expect(levels(measured) == [.ok, .stop, .stop, .ok, .ok])
   }
 
-  @Test func `what is not known changes nothing`() {
+  @Test func `an unknown value changes nothing`() {
     #expect(levels([(100, nil), (nil, nil), (nil, 0.1), (0, nil)]) == [.stop, .stop, .stop, .ok])
     #expect(levels([(nil, nil), (nil, 0.9)]) == [.ok, .stop])
   }

@@ -3,7 +3,7 @@ import TidemarkTestKit
 
 @testable import TidemarkCore
 
-/// Lanes of a deep read, where a test does not say otherwise.
+/// The number of lanes of a deep read, for tests in which it does not matter.
 private let deep = 2
 
 private func names(_ range: Range<Int>) -> [String] { range.map { "lane\($0)" } }
@@ -18,7 +18,7 @@ private func plan(_ lanes: Int, blocking: Int = 4, slice: Int = 3) -> ReadPlan {
 }
 
 extension ReadPlan {
-  /// Everything that is read until the plan waits.
+  /// Returns all lanes that are read until the plan waits.
   fileprivate mutating func readAll(_ now: ContinuousClock.Instant) -> [[String]] {
     var read: [[String]] = []
     while case .some(let lanes) = next(now: now, deepLanes: deep) { read.append(lanes) }
@@ -32,7 +32,7 @@ extension ReadPlan {
     #expect(choice == expected, sourceLocation: sourceLocation)
   }
 
-  @Test func `few lanes are all named in one read that may wait`() {
+  @Test func `few lanes are all named in one blocking read`() {
     var few = plan(4)
     expect(&few, .all(names(0..<4)))
     expect(&few, .all(names(0..<4)))
@@ -41,15 +41,15 @@ extension ReadPlan {
     expect(&none, .nothing)
   }
 
-  @Test func `of many lanes each is read once, then only those that rang`() {
+  @Test func `each of many lanes is read once, then only the changed ones`() {
     var many = plan(10)
     #expect(many.needsDoorbell)
     many.doorbell(isHeard: true)
     let first = many.readAll(epoch)
     #expect(first.allSatisfy { $0.count <= 3 })
     #expect(first.flatMap { $0 }.sorted() == names(0..<10).sorted())
-    let rung = ["lane7", "lane7", "stranger"].map { many.noteChange($0) }
-    #expect(rung == [true, false, false])
+    let changed = ["lane7", "lane7", "stranger"].map { many.noteChange($0) }
+    #expect(changed == [true, false, false])
     let second = many.readAll(epoch)
     #expect(second == [["lane7"]])
     guard case .wait(let until) = many.next(now: epoch, deepLanes: deep) else {
@@ -59,7 +59,7 @@ extension ReadPlan {
     #expect(until > epoch)
   }
 
-  @Test func `what is unheard is found by a sweep within one pass, fast or slow`() {
+  @Test func `a change without notification is found by a sweep within one pass, fast or slow`() {
     for isHeard in [true, false] {
       var many = plan(10)
       many.doorbell(isHeard: isHeard)
@@ -82,7 +82,7 @@ extension ReadPlan {
     }
   }
 
-  @Test func `a doorbell that comes back makes every lane due, one that is lost makes the sweep fast at once`() {
+  @Test func `a doorbell that is heard again makes every lane due, and a lost one makes the sweep fast at once`() {
     var many = plan(10)
     many.doorbell(isHeard: true)
     _ = many.readAll(epoch)
@@ -94,7 +94,7 @@ extension ReadPlan {
     #expect(Set(all.flatMap { $0 }).count == 10)
   }
 
-  @Test func `the lanes of a few, once they are many, are all due`() {
+  @Test func `when few lanes become many, all are due`() {
     var growing = plan(4)
     _ = growing.next(now: epoch, deepLanes: deep)
     growing.add("lane4")
@@ -102,7 +102,7 @@ extension ReadPlan {
     #expect(Set(read.flatMap { $0 }) == Set(names(0..<5)))
   }
 
-  @Test func `lanes that must be read alone are, and are not due any more then`() {
+  @Test func `lanes that must be read alone are read alone, and are not due afterwards`() {
     var many = plan(10)
     many.single(["lane1", "gone", "lane2"])
     expect(&many, .alone("lane1"))
@@ -113,7 +113,7 @@ extension ReadPlan {
     expect(&few, .all(["lane0", "lane1"]))
   }
 
-  @Test(arguments: [4, 10]) func `lanes that are behind are read a few at a time, in turn with the others`(lanes: Int) {
+  @Test(arguments: [4, 10]) func `lanes that are behind are read a few at a time, alternating with the others`(lanes: Int) {
     var tested = plan(lanes)
     tested.doorbell(isHeard: true)
     if lanes > 4 { _ = tested.readAll(epoch) }
@@ -123,7 +123,7 @@ extension ReadPlan {
     #expect(tested.isDue)
     expect(&tested, .some(["lane0", "lane1"]))
     tested.fellBehind("lane0")
-    // Of a few lanes all others, of many those that rang.
+    // Of a few lanes all others are read, of many lanes those that changed.
     expect(&tested, .some(lanes == 4 ? ["lane1", "lane3"] : ["lane3"]))
     expect(&tested, .some(["lane2", "lane0"]))
     if lanes == 4 {
@@ -135,7 +135,7 @@ extension ReadPlan {
     #expect(!tested.isDue)
   }
 
-  @Test func `where all are behind, they are read in turn`() {
+  @Test func `lanes are read in turn where all are behind`() {
     var few = plan(3)
     for lane in names(0..<3) { few.fellBehind(lane) }
     for expected in [["lane0", "lane1"], ["lane2", "lane0"], ["lane1", "lane2"]] {
@@ -146,12 +146,12 @@ extension ReadPlan {
     expect(&few, .some(["lane1", "lane2"]))
   }
 
-  @Test(arguments: 0..<20) func `whoever comes and goes, no lane waits longer than a pass and a ring is never forgotten`(seed: Int) {
+  @Test(arguments: 0..<20) func `while lanes come and go, none waits longer than a pass and no change is forgotten`(seed: Int) {
     var random = SeededGenerator(seed: UInt64(seed))
     var tested = plan(0, blocking: 2, slice: 1 + random.below(4))
     var now = epoch
     var lastRead: [String: ContinuousClock.Instant] = [:]
-    var rung: Set<String> = []
+    var changed: Set<String> = []
     for _ in 0..<3_000 {
       let lane = "lane\(random.below(30))"
       switch random.below(10) {
@@ -161,13 +161,13 @@ extension ReadPlan {
       case 1 where random.chance(30):
         tested.remove(lane)
         lastRead[lane] = nil
-        rung.remove(lane)
+        changed.remove(lane)
       case 2...4:
         tested.noteChange(lane)
-        if lastRead[lane] != nil { rung.insert(lane) }
+        if lastRead[lane] != nil { changed.insert(lane) }
       case 5:
         tested.fellBehind(lane)
-        if lastRead[lane] != nil { rung.insert(lane) }
+        if lastRead[lane] != nil { changed.insert(lane) }
       default: now = now.advanced(by: .milliseconds(random.below(20)))
       }
       var reads = 0
@@ -186,14 +186,14 @@ extension ReadPlan {
         }
         reads += 1
         for lane in read {
-          #expect(lastRead[lane] != nil, "\(lane) is not ours")
+          #expect(lastRead[lane] != nil, "\(lane) is not owned")
           lastRead[lane] = now
-          rung.remove(lane)
+          changed.remove(lane)
         }
         if lastRead.count <= 2 { break }
       }
-      #expect(rung.isEmpty, "forgotten: \(rung)")
-      // Twice: a pass that lanes join or leave may end later for some.
+      #expect(changed.isEmpty, "forgotten: \(changed)")
+      // The limit is two passes: a pass that lanes join or leave may end later for some.
       let oldest = lastRead.values.min() ?? now
       #expect(oldest.duration(to: now) <= ReadPlan.Pace().unheardPass * 2 + .milliseconds(20), "a lane waits")
     }
@@ -201,7 +201,7 @@ extension ReadPlan {
 }
 
 @Suite struct LaneRotationTests {
-  @Test(arguments: 0..<20) func `each has one turn in each round, whoever comes and goes`(seed: Int) {
+  @Test(arguments: 0..<20) func `each lane has one turn in each round while lanes come and go`(seed: Int) {
     var random = SeededGenerator(seed: UInt64(seed))
     var rotation = LaneRotation()
     var turns: [String: Int] = [:]
@@ -210,7 +210,7 @@ extension ReadPlan {
       let lane = "lane\(random.below(20))"
       switch random.below(4) {
       case 0:
-        // A newcomer has its turn in this round.
+        // A new lane has its turn in this round.
         if rotation.insert(lane) { turns[lane] = round - 1 }
       case 1:
         rotation.remove(lane)
@@ -228,7 +228,7 @@ extension ReadPlan {
 }
 
 @Suite struct LaneQueueTests {
-  @Test(arguments: 0..<10) func `first come, first served, each once, whoever leaves`(seed: Int) {
+  @Test(arguments: 0..<10) func `lanes leave in the order in which they came, each once, while others are removed`(seed: Int) {
     var random = SeededGenerator(seed: UInt64(seed))
     var queue = LaneQueue()
     var members: Set<String> = []
@@ -301,7 +301,7 @@ extension ReadPlan {
     while plan.takeUnmeasured().count > ObservationPlan.quietPortion {}
     var seen: Set<String> = []
     for _ in 0..<(2_000 / ObservationPlan.quietPortion + 1) {
-      // More serversChanged than are measured at a time.
+      // More lanes have changed than are measured at a time.
       for lane in names(0..<1_000) { plan.noteChange(lane) }
       let measured = plan.takeUnmeasured()
       #expect(measured.count <= ObservationPlan.portion && Set(measured).count == measured.count)
@@ -310,7 +310,7 @@ extension ReadPlan {
     #expect(seen.count == 2_000)
   }
 
-  @Test func `what changed or moved is told once, also of a lane that is gone`() {
+  @Test func `a change or a move is reported once, also for a lane that was removed`() {
     var plan = ObservationPlan()
     plan.add("a")
     plan.add("b")

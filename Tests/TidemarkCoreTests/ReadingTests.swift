@@ -15,7 +15,7 @@ import TidemarkTestKit
     #expect(counts == [16, 32, 64, 128, 256, 500, 500, 500])
   }
 
-  @Test func `a reply that is not full doesn't grow the next`() {
+  @Test func `a reply that is not full does not enlarge the next`() {
     var sizing = ReadSizing()
     sizing.received(asked: 16, most: 15, largest: 10)
     #expect(sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 500, maxBytes: 1 << 40) == 16)
@@ -38,7 +38,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `a reply holds no more than a transaction takes, whether it names many lanes or few`() {
+  @Test func `a reply holds no more than one transaction, whether the read names many lanes or few`() {
     var sizing = ReadSizing()
     for _ in 0..<12 {
       let asked = sizing.count(credit: 1 << 40, lanes: 1, maxEntries: 5_000, maxBytes: 1 << 40)
@@ -50,7 +50,7 @@ import TidemarkTestKit
     #expect(ReadSizing().deepLanes(maxEntries: 5_000) == 312)
   }
 
-  @Test func `after connections that were closed instead of an answer, replies stay below half of what was asked, for a while`() {
+  @Test func `after closed connections, replies stay below half of the requested size for a while`() {
     var sizing = ReadSizing()
     func count(_ lanes: Int) -> Int { sizing.count(credit: 1 << 40, lanes: lanes, maxEntries: 5_000, maxBytes: 1 << 40) }
     var asked: [Int] = []
@@ -61,7 +61,7 @@ import TidemarkTestKit
     #expect(asked == [16, 8, 4, 2, 1, 1, 1])
     #expect(sizing.closures == 7)
     #expect(sizing.deepLanes(maxEntries: 5_000) == 1)
-    // What fits is read on, and more is tried only after a while.
+    // Replies that fit are read, and a larger one is tried only after a while.
     var reads: [Int: Int] = [:]
     for _ in 0..<4 * ReadSizing.calm {
       reads[count(1), default: 0] += 1
@@ -71,7 +71,7 @@ import TidemarkTestKit
     #expect(reads == [1: ReadSizing.calm, 2: ReadSizing.calm, 4: ReadSizing.calm, 8: ReadSizing.calm])
   }
 
-  @Test func `a large entry is forgotten slowly`() {
+  @Test func `a large entry shrinks the next reads, and its influence fades`() {
     var sizing = ReadSizing()
     sizing.received(asked: 16, most: 1, largest: 1_000_000)
     #expect(sizing.count(credit: 1_000_000, lanes: 1, maxEntries: 100, maxBytes: 1 << 40) == 1)
@@ -79,7 +79,7 @@ import TidemarkTestKit
     #expect(sizing.count(credit: 1_000_000, lanes: 1, maxEntries: 100, maxBytes: 1 << 40) == 16)
   }
 
-  @Test func `when a backlog is over the next one begins small again, whatever shallow reads bring`() {
+  @Test func `when a backlog is over the next one begins small again, whatever the reads in between return`() {
     var sizing = ReadSizing()
     for asked in [16, 32, 64, 128] { sizing.received(asked: asked, most: asked, largest: 10) }
     sizing.received(asked: 20, most: 1, largest: 10)
@@ -112,7 +112,7 @@ import TidemarkTestKit
     #expect(credit.used == 0)
   }
 
-  @Test func `a block without entries costs nothing, and what is not held is not released`() {
+  @Test func `a block without entries costs nothing, and a block that is not held is not released`() {
     var credit = Credit()
     credit.hold(block: 1, entries: 0, footprint: 100)
     credit.release(block: 1, entries: 1)
@@ -122,7 +122,7 @@ import TidemarkTestKit
 }
 
 @Suite struct LaneChunkTests {
-  @Test func `a split takes from the front as much as fits, at least one entry, and loses nothing`() {
+  @Test func `a split removes from the front as much as fits, at least one entry, and loses none`() {
     var random = SeededGenerator(seed: 10)
     for _ in 0..<300 {
       let sizes = (0..<1 + random.below(20)).map { _ in random.below(50) }
@@ -138,7 +138,7 @@ import TidemarkTestKit
         #expect(front.entries.count <= max(1, count))
         #expect(front.entries.count == 1 || front.byteCount <= bytes)
         #expect(front.byteCount == front.entries.reduce(0) { $0 + sizes[$1] })
-        // It takes what fits.
+        // The split takes as many entries as fit.
         let following = front.entries.upperBound
         if following < sizes.count, front.entries.count < count { #expect(front.byteCount + sizes[following] > bytes) }
         next = following

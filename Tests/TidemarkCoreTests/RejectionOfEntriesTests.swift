@@ -8,7 +8,7 @@ import Testing
       + (event.map { [RawField("event_id", $0)] } ?? [])
   }
 
-  @Test func `a rejected entry leaves the batch with its rows, and the rest is as if it had never been there`() {
+  @Test func `a rejected entry leaves the batch with its rows, and the other rows are as if it had never been there`() {
     let rejection = Rejection(.constraint, "no", sqlstate: "23514")
     let all = numbered((0..<6).map { Self.message("\($0)") })
     var batch = ChangeBatch.of(all)
@@ -22,7 +22,7 @@ import Testing
     #expect(outcome.lanes[0].cursor.seal == BatchOutcome(others).lanes[0].cursor.seal)
   }
 
-  @Test func `a batch settles the same whether an entry was rejected before or by its outcome`() {
+  @Test func `an entry has an equal outcome whether it was rejected before or by Postgres`() {
     let rejection = Rejection(.constraint, "no", sqlstate: "23514")
     for entry in 0..<3 {
       let batch = ChangeBatch.of(numbered((0..<3).map { Self.message("\($0)") }))
@@ -32,13 +32,13 @@ import Testing
     }
   }
 
-  @Test func `what was rejected before keeps its reason`() {
+  @Test func `an entry that was rejected before keeps its reason`() {
     var batch = ChangeBatch.of(numbered([change("context.set")]))
     batch.reject([0: Rejection(.constraint, "")])
     #expect(BatchOutcome(batch).deadLetters.map(\.rejection.reason) == [.missingField])
   }
 
-  @Test func `an entry shares its producer's id with another of the same session only`() {
+  @Test func `an entry shares its event id only with another of its session`() {
     var batch = ChangeBatch.of(
       numbered([
         Self.message("a", event: "e"), Self.message("b", event: "e"), Self.message("c", event: "e", session: "other"), Self.message("d"),

@@ -9,13 +9,13 @@ import Testing
       _ = pace.took(.milliseconds(10), for: pace.size)
       #expect(pace.size == expected)
     }
-    // The last one of a lane says nothing about a full one.
+    // The last transaction of a lane, which is not full, says nothing about a full one.
     var other = ReplayPace()
     _ = other.took(.milliseconds(1), for: 3)
     #expect(other.size == 8)
   }
 
-  @Test func `a transaction that held the lane for too long is followed by half of it, at least one letter`() {
+  @Test func `a transaction that locked the lane for too long is followed by one of half the size, at least one dead letter`() {
     var pace = ReplayPace()
     _ = pace.took(.milliseconds(30), for: 8)
     #expect(pace.size == 8)
@@ -24,19 +24,19 @@ import Testing
       #expect(pace.size == expected)
     }
     var large = ReplayPace()
-    // Few letters, because they are large.
+    // There are few dead letters because they are large.
     _ = large.took(.seconds(2), for: 3)
     #expect(large.size == 1)
   }
 
-  @Test func `the lane has as much time for itself as it was held, within bounds`() {
+  @Test func `the lane is free for as long as it was locked, within bounds`() {
     var pace = ReplayPace()
     #expect(pace.took(.milliseconds(40), for: 8) == .milliseconds(40))
     #expect(pace.took(.zero, for: 8) == .milliseconds(1))
     #expect(pace.took(.seconds(30), for: 8) == .seconds(1))
   }
 
-  @Test func `after a failure letters go one by one`() {
+  @Test func `after a failure dead letters are replayed one by one`() {
     var pace = ReplayPace()
     pace.failed()
     #expect(pace.size == 1)

@@ -8,7 +8,7 @@ import Testing
   private static let limits = RetentionLimits(dedupeWindow: day)
   private static let checkpoints = RetentionRule.checkpoints(kept: .seconds(1))
 
-  /// A plan and its clock, which stands until the test moves it.
+  /// A plan and its clock, which stands still until the test moves it.
   private final class Scene {
     var now = ContinuousClock.now
     var plan: RetentionPlan
@@ -17,7 +17,7 @@ import Testing
 
     func next(_ isResponsible: Bool = true) -> RetentionPlan.Action { plan.next(now: now, isResponsible: isResponsible) }
 
-    /// Waits as it is told, until something is to be done.
+    /// Waits as the plan requires, until there is an action.
     func act() -> RetentionPlan.Action {
       while case .wait(let moment) = next() { now = max(moment, now) }
       return next()
@@ -30,7 +30,7 @@ import Testing
       return plan.removed(RetentionPiece(removed: rows, next: next.map { RetentionPlace($0) }), took: time, now: now)
     }
 
-    /// Sweeps tables as they are due and finds nothing in them; answers when which was, until so much time has passed.
+    /// Sweeps tables as they are due, finding nothing in them. Returns when each was swept, until `time` has passed.
     func sweeps(for time: Duration) -> [(table: RetentionTable, at: Duration)] {
       let start = now
       var sweeps: [(table: RetentionTable, at: Duration)] = []
@@ -51,7 +51,7 @@ import Testing
     }
   }
 
-  @Test func `every table has its turn soon after the start and then each hour, producers' ids only after theirs`() {
+  @Test func `every table is swept soon after the start and then each hour, event ids only after their own interval`() {
     let scene = Scene()
     let sweeps = scene.sweeps(for: .seconds(7_300))
     for table in [RetentionTable.checkpoints, .deadLetters, .snapshots] {
@@ -60,7 +60,7 @@ import Testing
     #expect(sweeps.filter { $0.table == .eventIDs }.map(\.at) == [.seconds(3_600), .seconds(7_200)])
   }
 
-  @Test func `what is kept for a short time is swept more often, but not all the time`() {
+  @Test func `a table with a short retention is swept more often, but not all the time`() {
     let minute = RetentionLimits(checkpoints: .seconds(60), resolvedDeadLetters: .seconds(7_200), dedupeWindow: .seconds(60))
     #expect(minute.interval(of: .checkpoints) == .seconds(10))
     #expect(minute.interval(of: .deadLetters) == .seconds(300))
@@ -68,7 +68,7 @@ import Testing
     #expect(RetentionLimits(dedupeWindow: Self.day * 30).interval(of: .eventIDs) == Self.hour * 30)
   }
 
-  @Test func `a sweep goes on where its last piece ended, and is told once at its end`() {
+  @Test func `a sweep goes on where its last piece ended, and is reported once at its end`() {
     let scene = Scene()
     #expect(scene.act() == .find(.checkpoints))
     #expect(scene.found(Self.checkpoints))
@@ -83,7 +83,7 @@ import Testing
     #expect(scene.act() == .find(.deadLetters))
   }
 
-  @Test func `Postgres is left alone for nineteen times as long as it was busy, and with producers' ids for as long`() {
+  @Test func `a pause lasts nineteen times as long as its piece, and for event ids as long`() {
     let scene = Scene()
     func pause(_ rule: RetentionRule, _ time: Duration) -> Duration? {
       _ = scene.plan.found(rule, now: scene.now)
@@ -95,7 +95,7 @@ import Testing
     #expect(pause(Self.checkpoints, .milliseconds(20)) == .milliseconds(380))
     #expect(pause(.eventIDs([0..<1]), .milliseconds(20)) == .milliseconds(20))
     #expect(pause(Self.checkpoints, .seconds(40)) == .seconds(60))
-    // Also between the last piece of a table and the next table.
+    // The pause also comes between the last piece of a table and the next table.
     _ = scene.plan.found(Self.checkpoints, now: scene.now)
     _ = scene.removed(1, next: nil, took: .milliseconds(10))
     #expect(scene.next() == .wait(until: scene.now + .milliseconds(190)))
@@ -133,7 +133,7 @@ import Testing
     #expect(scene.act() == .remove(Self.checkpoints, from: nil, rows: 500))
   }
 
-  @Test func `another limit is in force at once, and a sweep by the old one goes no further`() {
+  @Test func `a changed limit applies at once, and a sweep by the old limit ends`() {
     let scene = Scene()
     scene.now += .seconds(10)
     while case .find(let table) = scene.next() {
@@ -163,7 +163,7 @@ import Testing
       Issue.record("it sweeps")
       return
     }
-    // When producers' ids are due; the others a while later.
+    // Event ids are due at this moment; the other tables a while later.
     #expect(moment == scene.now + .seconds(3_590))
     scene.now += .seconds(3_600)
     #expect(scene.next() == .find(.eventIDs))
@@ -176,7 +176,7 @@ import Testing
     #expect(scene.act() == .remove(.eventIDs([0..<1]), from: nil, rows: 10_000))
   }
 
-  @Test func `where nothing can be due no sweep begins`() {
+  @Test func `no sweep begins where there is nothing to remove`() {
     let scene = Scene()
     #expect(!scene.found(.eventIDs([])))
     #expect(!scene.found(.deadLetters(kept: Self.day, lanes: [])))
@@ -184,7 +184,7 @@ import Testing
     #expect(scene.act() == .find(.checkpoints))
   }
 
-  @Test func `a lane's dead letters go as far as its stream holds nothing of them any more`() {
+  @Test func `a lane's dead letters are removed only where its stream does not hold their entries`() {
     let (first, last) = (EntryID(ms: 5, no: 1), EntryID(ms: 9, no: 0))
     #expect(LetterLane("a", .present(first: first, last: last)) == LetterLane(name: "a", firstHeld: first))
     #expect(LetterLane("a", .present(first: nil, last: last)) == LetterLane(name: "a", firstHeld: nil))

@@ -38,11 +38,11 @@ import Testing
     }
   }
 
-  @Test func `rows that are coalesced begin with their whole key, and are decided by position or don't change`() {
+  @Test func `coalesced rows begin with their whole key, and are decided by position or do not change`() {
     for route in BuiltInRoutes.all where route.into.mode == .append { #expect(route.into.coalescing == nil, "\(route.into.name)") }
   }
 
-  @Test func `destinations are applied in the order in which routes first name them, observedStreams last`() {
+  @Test func `destinations are applied in the order in which routes first name them, snapshots last`() {
     let table = RouteTable()
     var names: [String] = []
     for route in BuiltInRoutes.all where !names.contains(route.into.name) { names.append(route.into.name) }

@@ -11,7 +11,7 @@ import TidemarkTestKit
     var index: Int
   }
 
-  /// Rows in the order of arrival: ids rise within a lane, but a batch has several lanes.
+  /// Returns a batch with rows in the order of arrival: ids rise within a lane, but a batch has several lanes.
   private static func batch(
     _ random: inout SeededGenerator, coalescing: Destination.Coalescing?, keys: Int, sessions: Bool
   ) -> (batch: ChangeBatch, rows: [Row]) {
@@ -19,7 +19,7 @@ import TidemarkTestKit
     var batch = ChangeBatch(destinations: [Destination("d", .call, key: keys, coalescing: coalescing, columns)])
     var rows: [Row] = []
     let texts: [String?] = ["", "a", "ab", "b", "é", "aa", "B", nil]
-    // Lanes come in any order, and their ids are often the same.
+    // Lanes come in any order, and their ids are often equal.
     let laneIDs = ([1, 2, 3] as [Int32]).shuffled(using: &random)
     for lane in 0..<random.below(4) {
       batch.segments.append(.of(laneIDs[lane]))
@@ -62,7 +62,7 @@ import TidemarkTestKit
   }
 
   @Test(arguments: [nil, .keepFirst, .keepLast] as [Destination.Coalescing?], [(1, true), (1, false), (2, true), (2, false)])
-  func `rows are sorted by key, and of one key the first or the last position is kept, as a naive model does`(
+  func `rows are sorted by key, and the first or the last row of a key is kept, as in a naive model`(
     coalescing: Destination.Coalescing?, key: (columns: Int, beginsWithSession: Bool)
   ) {
     for seed in 0..<150 {
@@ -84,7 +84,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `rows of one session and one lane keep the order of arrival, of the lanes each keeps its first`() {
+  @Test func `rows of one session and one lane keep the order of arrival, and each lane keeps its first`() {
     let entries = (1...3).map { (EntryID(ms: $0, no: 0), change("a")) }
     let batch = ChangeBatch.of([
       (LaneRecord.named("one", id: 2), entries), (LaneRecord.named("two", id: 1), Array(entries.dropFirst())),
@@ -95,7 +95,7 @@ import TidemarkTestKit
     #expect(sent == [["s", "1", "1970-01-01 00:00:00.002+00"], ["s", "2", "1970-01-01 00:00:00.001+00"]])
   }
 
-  /// Rows of one key, each given by the columns behind the key that it fills.
+  /// Returns the rows of one key after joining, each given by the columns behind the key that it fills.
   private static func joined(_ rows: [[Int]]) -> [[Int?]] {
     let columns = ["key", "a", "b", "c", "d"].map { Destination.Column($0) }
     var batch = ChangeBatch(destinations: [Destination("d", .call, key: 1, coalescing: .join, columns)])
@@ -116,20 +116,20 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `a row that fills only what lies behind continues the one before it, and no other`() {
+  @Test func `a row that fills only later columns continues the row before it, and no other`() {
     #expect(Self.joined([[1, 2], [3]]) == [[0, 0, 1, nil]])
     #expect(Self.joined([[1], [4]]) == [[0, nil, nil, 1]])
-    // The end before the beginning, twice the same, an overlap: each stays a row of its own.
+    // The end before the beginning, a column twice, an overlap: each row stays separate.
     #expect(Self.joined([[3], [1]]) == [[nil, nil, 0, nil], [1, nil, nil, nil]])
     #expect(Self.joined([[1], [1], [3]]) == [[0, nil, nil, nil], [1, nil, 2, nil]])
     #expect(Self.joined([[1, 3], [2, 4]]) == [[0, nil, 0, nil], [nil, 1, nil, 1]])
-    // Two are joined, not three.
+    // Two rows are joined, not three.
     #expect(Self.joined([[1], [2], [3]]) == [[0, 1, nil, nil], [nil, nil, 2, nil]])
   }
 }
 
 extension ChangeBatch.Segment {
-  /// The part of a lane of which only the number matters.
+  /// Returns the part of a lane of which only the number matters.
   fileprivate static func of(_ laneID: Int32) -> ChangeBatch.Segment {
     ChangeBatch.Segment(
       laneID: laneID, lane: "lane \(laneID)", fence: 1, incarnation: 1, before: LaneCursor(position: .zero, appliedNo: 0, seal: []),

@@ -4,7 +4,7 @@ import Testing
 
 private func id(_ ms: UInt64) -> EntryID { EntryID(ms: ms, no: 0) }
 
-/// A lane of which ten entries were read, the last of them 10-0.
+/// Returns a lane of which ten entries were read, the last of them 10-0.
 private func lane(
   read position: UInt64 = 10, ordinal: UInt64 = 10, counted: UInt64? = nil, isMirrored: Bool = true, hasRead: Bool = true,
   knownAdded: UInt64 = 0
@@ -33,57 +33,57 @@ private func missing(_ count: Int, _ cause: LaneGap.Cause, before: UInt64? = nil
 }
 
 @Suite struct StreamVerdictTests {
-  @Test func `a lane that is read to its end, whatever was trimmed or deleted behind it, is sound`() {
+  @Test func `a lane that is read to its end is sound, whatever was trimmed or deleted before the cursor`() {
     #expect(judge(stream(10, first: 1, last: 10, added: 10)) == .sound)
     #expect(judge(stream(1, first: 10, last: 10, added: 10)) == .sound)
     #expect(judge(stream(0, first: nil, last: nil, generated: 10, added: 10, deleted: 10), anchor: .gone) == .sound)
     #expect(judge(stream(7, first: 1, last: 9, generated: 10, added: 10, deleted: 10), anchor: .gone) == .sound)
   }
 
-  @Test func `entries that wait are not lost, also where the cursor's own is trimmed`() {
+  @Test func `entries that wait are not lost, even where the cursor's own entry is trimmed`() {
     #expect(judge(stream(5, first: 11, last: 15, added: 15), anchor: .gone) == .sound)
   }
 
-  @Test func `what was trimmed before it was read is counted exactly`() {
+  @Test func `entries that were trimmed before they were read are counted exactly`() {
     #expect(judge(stream(3, first: 18, last: 20, added: 20), anchor: .gone) == missing(7, .trimmed, before: 18))
     #expect(judge(stream(0, first: nil, last: nil, generated: 20, added: 20), anchor: .gone) == missing(10, .trimmed))
   }
 
-  @Test func `what was deleted before it was read is counted exactly where nothing waits, or nothing before it`() {
+  @Test func `entries that were deleted before they were read are counted exactly where none waits before them`() {
     #expect(judge(stream(10, first: 1, last: 10, generated: 14, added: 14, deleted: 14)) == missing(4, .deleted))
     #expect(judge(stream(2, first: 13, last: 14, added: 14, deleted: 12), anchor: .gone) == missing(2, .deleted, before: 13))
   }
 
-  @Test func `in the midst of a stream only reading on can tell what was deleted`() {
+  @Test func `deletions within a stream are known only after reading on`() {
     let inspection = stream(12, first: 1, last: 20, added: 20, deleted: 17)
     #expect(judge(inspection) == .gapCheck(PendingGapCheck(entry: id(20), added: 20, since: id(10), maxDeletedID: id(17))))
   }
 
-  @Test func `a gapCheck tells what was not read up to it`() {
+  @Test func `a gap check counts the entries that were not read up to its id`() {
     let gapCheck = PendingGapCheck(entry: id(20), added: 20, since: id(10), maxDeletedID: id(17))
     #expect(gapCheck.gap(read: 20, next: id(20), place: id(25)) == nil)
     #expect(gapCheck.gap(read: 21, next: id(20), place: id(25)) == nil)
     #expect(
       gapCheck.gap(read: 12, next: id(20), place: id(25))
         == LaneGap(after: id(10), before: id(20), missing: 8, cause: .deleted, place: id(25)))
-    // Itself is among them.
+    // The missing entries include the entry of the check.
     #expect(gapCheck.gap(read: 12, next: id(22), place: id(25))?.before == id(22))
   }
 
-  @Test func `what was lost before the last entry that was read lies behind the last position at which all was counted`() {
-    // 9 was deleted before it was read, 10 was read.
+  @Test func `entries lost before the last read entry lie behind the last fully counted position`() {
+    // 9 was deleted before it was read, and 10 was read.
     let end = stream(9, first: 1, last: 10, added: 10, deleted: 9)
     #expect(
       judge(end, of: lane(ordinal: 9, counted: 7))
         == .missing(LaneGap(after: id(7), before: id(10), missing: 1, cause: .deleted, place: id(10))))
-    // What was deleted last may lie behind it, too.
+    // The last deleted entry may be behind the last read one, too.
     let beyond = stream(9, first: 1, last: 10, generated: 11, added: 11, deleted: 11)
     #expect(
       judge(beyond, of: lane(ordinal: 9, counted: 7))
         == .missing(LaneGap(after: id(7), before: nil, missing: 2, cause: .deleted, place: id(10))))
   }
 
-  @Test func `what was deleted among entries that wait may be any up to the furthest that was deleted`() {
+  @Test func `deleted entries among waiting ones may be anywhere up to the furthest deleted id`() {
     let inspection = stream(3, first: 12, last: 20, added: 15, deleted: 14)
     #expect(
       judge(inspection, anchor: .gone)
@@ -93,65 +93,65 @@ private func missing(_ count: Int, _ cause: LaneGap.Cause, before: UInt64? = nil
       judge(last, anchor: .gone) == .missing(LaneGap(after: id(10), before: nil, missing: 2, cause: .deleted, place: id(10))))
   }
 
-  @Test func `a stream that is gone was flushed, or perhaps evicted; one that never was is not missed`() {
+  @Test func `a stream that is gone was flushed or evicted, and one that never existed is not missing`() {
     #expect(judge(nil) == .replacement(StreamReplacement(.flushed, atLeast: 0)))
     #expect(judge(nil, of: lane(knownAdded: 14)) == .replacement(StreamReplacement(.flushed, atLeast: 4)))
     #expect(judge(nil, evicted: 3) == .replacement(StreamReplacement(.evicted, atLeast: 0)))
     #expect(judge(nil, of: lane(read: 0, ordinal: 0, isMirrored: false, hasRead: false)) == .sound)
-    // Seen, and gone before anything of it was read.
+    // The stream was seen, and was gone before an entry of it was read.
     let seen = lane(read: 0, ordinal: 0, isMirrored: false, hasRead: false, knownAdded: 3)
     #expect(judge(nil, of: seen) == .replacement(StreamReplacement(.flushed, atLeast: 3)))
     #expect(
       judge(stream(1, first: 20, last: 20, added: 1), of: seen, hasGroup: false) == .replacement(StreamReplacement(.rewound, atLeast: 3)))
   }
 
-  @Test func `counters or ids below what was read are an older copy; without the group it is another stream`() {
+  @Test func `counters or ids below the read position mean an older copy, and without the group another stream`() {
     for older in [stream(9, first: 1, last: 9, added: 9), stream(12, first: 1, last: 9, added: 12)] {
       #expect(judge(older, anchor: .gone) == .replacement(StreamReplacement(.rewound, atLeast: 0)))
       #expect(judge(older, hasGroup: false, anchor: .gone) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
     }
   }
 
-  @Test func `another entry under the cursor's id is a rewind, however far the stream got since`() {
+  @Test func `another entry under the cursor's id means a rewind, however far the stream has got since`() {
     #expect(judge(stream(50, first: 1, last: 50, added: 50), anchor: .other) == .replacement(StreamReplacement(.rewound, atLeast: 0)))
   }
 
-  @Test func `a stream without the group and without the cursor's entry is another one, however far it got`() {
+  @Test func `a stream without the group and without the cursor's entry was replaced, however far it has got`() {
     #expect(
       judge(stream(50, first: 20, last: 80, added: 50), hasGroup: false, anchor: .gone)
         == .replacement(StreamReplacement(.recreated, atLeast: 0)))
   }
 
-  @Test func `where entries stand before a cursor's entry that nobody deleted, the stream is another one`() {
+  @Test func `a stream with entries before a cursor's entry that is gone and was not deleted was replaced`() {
     let lane = lane(isMirrored: false)
     let inspection = stream(30, first: 4, last: 30, added: 40)
     #expect(judge(inspection, of: lane, hasGroup: false, anchor: .gone) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
     let deleted = stream(30, first: 4, last: 30, added: 40, deleted: 10)
     guard case .gapCheck = judge(deleted, of: lane, hasGroup: false, anchor: .gone) else { return #expect(Bool(false)) }
-    // Then it is not certain which stream it is, and nothing of it may be removed.
+    // It is not certain which stream this is, so no entry of it may be removed.
     let observed = ObservedStream(stream: deleted, hasGroup: false, anchor: .gone)
     #expect(!StreamVerdict.isSame(lane, observed, anchor: .gone))
     #expect(StreamVerdict.isSame(lane, observed, anchor: .same))
   }
 
-  @Test func `with the group in it, what lacks the cursor's entry and was written to again is an older copy`() {
+  @Test func `a stream with the group, without the cursor's entry and with new entries is an older copy`() {
     let copy = stream(30, first: 4, last: 30, added: 40)
     #expect(judge(copy, anchor: .gone) == .replacement(StreamReplacement(.rewound, atLeast: 0)))
     #expect(judge(copy, hasGroup: false, anchor: .gone) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
-    // More to read than was added beyond what was read.
+    // There is more to read than was added beyond the entries that were read.
     let grown = stream(12, first: 11, last: 30, added: 20)
     #expect(judge(grown, anchor: .gone) == .replacement(StreamReplacement(.rewound, atLeast: 0)))
     #expect(
       judge(grown, of: lane(isMirrored: false), hasGroup: false, anchor: .gone) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
   }
 
-  @Test func `a stream without the group is another one, even where the cursor's entry is there`() {
+  @Test func `a stream without the group was replaced, even where the cursor's entry is there`() {
     let read = stream(10, first: 1, last: 10, added: 10)
     #expect(judge(read, hasGroup: false) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
     #expect(judge(read, of: lane(isMirrored: false), hasGroup: false) == .sound)
   }
 
-  @Test func `without a group, a stream that holds more than it may is another one`() {
+  @Test func `a stream without a group that holds more entries than were added was replaced`() {
     let lane = lane(isMirrored: false)
     #expect(
       judge(stream(8, first: 20, last: 30, added: 12), of: lane, hasGroup: false, anchor: .gone)

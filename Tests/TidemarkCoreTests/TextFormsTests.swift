@@ -23,7 +23,7 @@ import TidemarkTestKit
     #expect(Self.text(milliseconds) == expected)
   }
 
-  @Test func `any day is the one that Foundation's calendar says`() throws {
+  @Test func `any day equals the one of Foundation's calendar`() throws {
     var calendar = Calendar(identifier: .gregorian)
     calendar.timeZone = try #require(TimeZone(identifier: "UTC"))
     var random = SeededGenerator(seed: 11)
@@ -49,7 +49,7 @@ import TidemarkTestKit
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  @Test func `any integer is written as Swift writes it, behind what is there`() {
+  @Test func `any integer is written as Swift writes it, behind the existing bytes`() {
     for number in [0, 1, -1, 9, 10, -10, 99, 100, .max, .min, .max - 1, .min + 1] as [Int64] { #expect(Self.text(number) == ":\(number)") }
     var random = SeededGenerator(seed: 12)
     for _ in 0..<2_000 {

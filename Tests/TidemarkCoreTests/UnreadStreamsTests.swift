@@ -17,7 +17,7 @@ import Testing
     #expect(UnreadStreams.fix("tidemark:{4}:changes", Self.builtIn).contains("tidemark:{N}:changes with N from 0 to 3"))
   }
 
-  @Test func `a prefix is no pattern`() {
+  @Test func `special characters of a prefix are escaped in its pattern`() {
     #expect(UnreadStreams.pattern("tidemark") == "tidemark:*")
     #expect(GlobPattern(UnreadStreams.pattern("a[b]*")).matches("a[b]*:{0}:changes"))
     #expect(!GlobPattern(UnreadStreams.pattern("a[b]*")).matches("ab:{0}:changes"))
@@ -25,13 +25,13 @@ import Testing
 }
 
 @Suite struct UnknownTypesTests {
-  @Test func `a type that is nearly a known one is probably that`() {
+  @Test func `the nearest known type is suggested for a misspelt one`() {
     #expect(UnknownTypes.nearest(to: "message.append") == "message.appended")
     #expect(UnknownTypes.nearest(to: "context.sets") == "context.set")
     #expect(UnknownTypes.nearest(to: "billing.charged") == nil)
   }
 
-  @Test func `types are told apart up to a number, and taken once`() {
+  @Test func `types are counted by name up to a number, and returned once`() {
     var types = UnknownTypes()
     for number in 0..<UnknownTypes.most { #expect(types.count("t\(number)", 1) == "t\(number)") }
     #expect(types.count("one more", 2) == UnknownTypes.others)

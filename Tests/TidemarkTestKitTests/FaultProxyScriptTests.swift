@@ -1,10 +1,10 @@
 import Testing
 import TidemarkTestKit
 
-/// The proxy as a process that a script talks to.
+/// Tests the proxy as a process that a script controls.
 struct FaultProxyScriptTests {
-  @Test func eachLineIsAnsweredInItsTurn() async throws {
-    // It is built beside the tests, as `tidemark` is.
+  @Test func `each line is answered in order`() async throws {
+    // The proxy is built in the folder of the tests, as `tidemark` is.
     let program = try TidemarkProcess.binary().dropLast("tidemark".count) + "fault-proxy"
     let script = "printf 'connections\\ndelay 5\\nnonsense\\nclear\\n' | exec \(program) --to 127.0.0.1:1"
     let outcome = try await TidemarkProcess.run(["-c", script], path: "/bin/sh")

@@ -3,10 +3,10 @@ import Testing
 
 @testable import TidemarkTestKit
 
-/// The proxy's sockets, before a real peer.
+/// Tests the proxy's sockets with a real peer.
 @Suite(.timeLimit(.minutes(2)))
 struct FaultProxyTests {
-  /// A client through a proxy to an echo server.
+  /// Runs `body` with a client that is connected through a proxy to an echo server.
   private func withLine<Result>(_ body: (FaultProxy, TestPeer, Echo) async throws -> Result) async throws -> Result {
     try await withEcho { echo in
       try await withFaultProxy(to: "127.0.0.1", echo.port) { proxy in
@@ -16,7 +16,7 @@ struct FaultProxyTests {
     }
   }
 
-  @Test func withoutAFaultItIsNotThere() async throws {
+  @Test func `without a fault the proxy passes all bytes and the end`() async throws {
     try await withLine { proxy, client, _ in
       let long = String(repeating: "0123456789", count: 200_000)
       async let sent: Void = client.send(long)
@@ -28,7 +28,7 @@ struct FaultProxyTests {
     }
   }
 
-  @Test func endsWhatItStarted() async throws {
+  @Test func `the proxy ends its connections and its port with its body`() async throws {
     try await withEcho { echo in
       let (client, port) = try await withFaultProxy(to: "127.0.0.1", echo.port) { proxy in
         let client = try await TestPeer.connect(proxy.port)
@@ -41,7 +41,7 @@ struct FaultProxyTests {
     }
   }
 
-  @Test func aLostSegmentEndsBothSidesEachInItsWay() async throws {
+  @Test func `a lost segment resets the client and ends the server's connection in order`() async throws {
     try await withLine { proxy, client, echo in
       await proxy.lose(.down, "COMMIT")
       try await client.send("BEGIN")
@@ -49,7 +49,7 @@ struct FaultProxyTests {
       try await client.send("COMMIT")
       #expect(try await proxy.lost() == .lost(.down, "COMMIT"))
       #expect(await client.rest() == ("", .reset))
-      // The server did it, and learns of an orderly end.
+      // The server has executed the command, and sees an orderly end.
       let server = try #require(await echo.peer())
       #expect(await server.rest() == ("BEGINCOMMIT", .ended))
       let second = try await TestPeer.connect(proxy.port)
@@ -58,7 +58,7 @@ struct FaultProxyTests {
     }
   }
 
-  @Test func aHeldSegmentWaitsForItsGo() async throws {
+  @Test func `a held segment waits until it is released`() async throws {
     try await withLine { proxy, client, echo in
       await proxy.hold(.down, "b")
       try await client.send("a")
@@ -74,11 +74,11 @@ struct FaultProxyTests {
     }
   }
 
-  @Test(arguments: [0, 5, 700_000]) func aTruncationLetsExactlySoManyBytesPass(count: Int) async throws {
+  @Test(arguments: [0, 5, 700_000]) func `a truncation passes exactly the given number of bytes`(count: Int) async throws {
     try await withLine { proxy, client, _ in
       await proxy.truncate(.down, count)
       let long = String(repeating: "0123456789", count: 80_000)
-      // It may fail: the connection ends under it.
+      // The send may fail, because the connection ends meanwhile.
       async let sent: Void? = try? client.send(long)
       let (text, end) = await client.rest()
       #expect(text == long.prefix(count))
@@ -87,7 +87,7 @@ struct FaultProxyTests {
     }
   }
 
-  @Test func swallowedBytesAreGoneAndClearResets() async throws {
+  @Test func `swallowed bytes never arrive, and clear resets their connections`() async throws {
     try await withLine { proxy, client, echo in
       try await client.send("a")
       #expect(await client.text(1) == "a")
@@ -95,7 +95,7 @@ struct FaultProxyTests {
       let second = try await TestPeer.connect(proxy.port)
       try await client.send("b")
       try await second.send("c")
-      // The client is connected before the proxy has taken it in.
+      // The client is connected before the proxy has accepted the connection.
       try await waitUntil("both connections are known") { await proxy.connections == 2 }
       await proxy.clear()
       #expect(await client.rest() == ("", .reset))
@@ -105,12 +105,12 @@ struct FaultProxyTests {
     }
   }
 
-  @Test func aResetAndARefusalAreRSTs() async throws {
+  @Test func `a reset and a refusal are sent as RST`() async throws {
     try await withLine { proxy, client, echo in
       try await client.send("a")
       #expect(await client.text(1) == "a")
       await proxy.refuse()
-      // The connection is there before it is reset, or it is not: both are a refusal.
+      // The connection exists before it is reset, or does not: both are a refusal.
       if let refused = try? await TestPeer.connect(proxy.port) { #expect(await refused.rest() == ("", .reset)) }
       try await client.send("b")
       #expect(await client.text(1) == "b")
@@ -121,7 +121,7 @@ struct FaultProxyTests {
     }
   }
 
-  @Test func aWaitForAnEventEnds() async throws {
+  @Test func `a wait for an event ends with the event`() async throws {
     try await withLine { proxy, _, _ in
       let error = await #expect(throws: TestKitError.self) { try await proxy.held(within: .milliseconds(20)) }
       #expect(error?.code == .deadline)
@@ -131,7 +131,7 @@ struct FaultProxyTests {
     }
   }
 
-  @Test func aRedisBehindIt() async throws {
+  @Test func `a Redis behind the proxy executes a command whose reply is lost`() async throws {
     try await withRedis { redis in
       try await withFaultProxy(to: "127.0.0.1", redis.port) { proxy in
         let client = try Program.find(["redis-cli", "valkey-cli"], package: "redis-tools")
@@ -150,7 +150,7 @@ struct FaultProxyTests {
       }
     }
   }
-  @Test func aPostgresBehindItCommitsAndItsClientNeverHearsOfIt() async throws {
+  @Test func `a Postgres behind the proxy commits while its client gets no answer`() async throws {
     try await withPostgres { postgres in
       try await postgres.psql("create table t (a int)")
       try await withFaultProxy(to: "127.0.0.1", postgres.port) { proxy in

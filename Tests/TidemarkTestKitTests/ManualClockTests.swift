@@ -2,7 +2,7 @@ import Testing
 import TidemarkTestKit
 
 struct ManualClockTests {
-  @Test func sleepersWakeWhenTheirTimeComesAndNotBefore() async throws {
+  @Test func `sleepers wake at their time and not before`() async throws {
     let clock = ManualClock()
     let short = Task { try await clock.sleep(for: .seconds(1)) }
     let long = Task { try await clock.sleep(for: .seconds(10)) }
@@ -17,13 +17,13 @@ struct ManualClockTests {
     #expect(clock.now.offset == .seconds(10))
   }
 
-  @Test func aDeadlineThatHasPassedDoesNotSleep() async throws {
+  @Test func `a deadline that has passed does not sleep`() async throws {
     let clock = ManualClock()
     clock.advance(by: .seconds(5))
     try await clock.sleep(until: .init(offset: .seconds(5)))
   }
 
-  @Test func cancellationWakesASleeper() async throws {
+  @Test func `a cancellation wakes a sleeper`() async throws {
     let clock = ManualClock()
     let task = Task { try await clock.sleep(for: .seconds(1)) }
     await clock.waitForSleepers()
@@ -32,7 +32,7 @@ struct ManualClockTests {
     #expect(clock.sleepers == 0)
   }
 
-  @Test func waitUntilNamesWhatItWaitedFor() async throws {
+  @Test func `waitUntil names the condition for which it waited`() async throws {
     let error = await #expect(throws: TestKitError.self) {
       try await waitUntil("the moon rises", within: .milliseconds(20)) { false }
     }

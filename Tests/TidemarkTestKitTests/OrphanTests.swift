@@ -2,11 +2,11 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// What becomes of the servers when the process that started them is killed without warning.
+/// Tests that no server outlives a process that started it and was killed without warning.
 struct OrphanTests {
   private static let reportVariable = "TIDEMARK_ORPHAN_REPORT"
 
-  @Test func nothingOutlivesAStarterThatIsKilled() async throws {
+  @Test func `no server outlives a starter that is killed`() async throws {
     let report = "/tmp/tidemark-orphans-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: report) }
     let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Pids noted from inside a body that throws.
+/// Collects pids from inside a body that throws.
 final class Pids: Sendable {
   private let list = Mutex<[Int32]>([])
   var all: [Int32] { list.withLock { $0 } }

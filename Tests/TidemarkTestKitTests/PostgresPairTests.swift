@@ -2,7 +2,7 @@ import Testing
 import TidemarkTestKit
 
 struct PostgresPairTests {
-  @Test func theStandbyShowsWhatThePrimaryWritesAndTakesOver() async throws {
+  @Test func `the standby shows the writes of the primary and takes over`() async throws {
     try await withPostgresPair { pair in
       try await pair.primary.psql("create table t (a int); insert into t values (1)")
       try await pair.waitUntilCaughtUp()
@@ -23,7 +23,7 @@ struct PostgresPairTests {
     }
   }
 
-  @Test func aFailoverLosesWhatDidNotArrive() async throws {
+  @Test func `a failover loses commits that did not arrive`() async throws {
     try await withPostgresPair { pair in
       try await pair.primary.psql("create table t (a int); insert into t values (1)")
       try await pair.waitUntilCaughtUp()
@@ -37,7 +37,7 @@ struct PostgresPairTests {
       try await pair.failOver()
 
       #expect(try await pair.standby.psql("select max(a) from t") == "2")
-      // The old one comes back and knows better: two histories.
+      // The old primary comes back with its own commits: there are two histories.
       try await pair.primary.start()
       #expect(try await pair.primary.psql("select max(a) from t") == "3")
     }

@@ -3,7 +3,7 @@ import Testing
 import TidemarkTestKit
 
 struct PostgresServerTests {
-  @Test func sharedCallsGetDatabasesOfTheirOwnInOneServer() async throws {
+  @Test func `calls that share a server get separate databases`() async throws {
     let dropped = try await withPostgres { one in
       try await withPostgres { two in
         #expect(one.port == two.port)
@@ -24,7 +24,7 @@ struct PostgresServerTests {
     }
   }
 
-  @Test func aPrivateServerSurvivesStopsCrashesAndKills() async throws {
+  @Test func `a private server keeps its data through stops, crashes and kills`() async throws {
     try await withPostgres(.private(settings: ["work_mem": "5MB"])) { postgres in
       let port = postgres.port
       #expect(postgres.url == "postgresql://tidemark@127.0.0.1:\(port)/tidemark")
@@ -47,7 +47,7 @@ struct PostgresServerTests {
     }
   }
 
-  @Test func aPausedServerAnswersNothingUntilItIsResumed() async throws {
+  @Test func `a paused server answers nothing until it is resumed`() async throws {
     try await withPostgres(.private) { postgres in
       try postgres.pause()
       let answer = Task { try await postgres.psql("select 7") }
@@ -59,7 +59,7 @@ struct PostgresServerTests {
     }
   }
 
-  @Test func aFolderKeepsItsDataForTheNextServer() async throws {
+  @Test func `a folder keeps its data for the next server`() async throws {
     let folder = "/tmp/tidemark-kept-\(UUID().uuidString)"
     defer { try? FileManager.default.removeItem(atPath: folder) }
     var options = PostgresServer.Options(directory: "\(folder)/below/postgres", persistent: true, listensOnLoopback: false)
@@ -72,7 +72,7 @@ struct PostgresServerTests {
     }
   }
 
-  @Test func bothServersForOneBody() async throws {
+  @Test func `one body gets both servers`() async throws {
     try await withServers { servers in
       let answers = try await (servers.redis.command("PING"), servers.postgres.psql("select 1"))
       #expect(answers == ("PONG", "1"))

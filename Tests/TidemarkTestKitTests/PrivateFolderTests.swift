@@ -2,9 +2,9 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// What a server's folder may be, and what another user may have put in its place.
+/// Tests which folders a server accepts, and attacks in which another user puts something in a folder's place.
 struct PrivateFolderTests {
-  /// A folder as /tmp is: everybody may write, and nobody may rename what is another's.
+  /// Creates a folder like /tmp: every user may write in it, and none may rename another user's files.
   private func shared(mode: mode_t = 0o1777) async throws -> String {
     let folder = try await ScratchSpace.current().folder("shared")
     chmod(folder, mode)
@@ -27,7 +27,7 @@ struct PrivateFolderTests {
     }
   }
 
-  /// Another user to be attacked by; nil when this process is not root's and can be nobody else.
+  /// Another user, who attacks; nil when this process is not root's and can't change its user.
   private var stranger: ServerUser? {
     get throws {
       let user = try ServerUser.forPostgres()
@@ -40,7 +40,7 @@ struct PrivateFolderTests {
     try await Program.find([program], package: "coreutils").output(arguments, user: user)
   }
 
-  @Test func aLinkInASharedFolderIsNeverFollowed() async throws {
+  @Test func `a link in a shared folder is never followed`() async throws {
     let place = try await shared()
     let victim = try await ScratchSpace.current().folder("victim")
     chmod(victim, 0o750)
@@ -54,7 +54,7 @@ struct PrivateFolderTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: victim).isEmpty)
   }
 
-  @Test func aServerRefusesItsFolderRatherThanGiveAwayWhatALinkLeadsTo() async throws {
+  @Test func `a server refuses a folder that is another user's link, and leaves its target unchanged`() async throws {
     let place = try await shared()
     let victim = try await ScratchSpace.current().folder("victim")
     let before = try status(victim)
@@ -66,7 +66,7 @@ struct PrivateFolderTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: victim).isEmpty)
   }
 
-  @Test func aFolderThatAnotherUserMadeIsRefused() async throws {
+  @Test func `a folder that another user made is refused`() async throws {
     guard let stranger = try stranger else { return }
     let place = try await shared()
     try await run("mkdir", "-p", "\(place)/tidemark/redis", as: stranger)
@@ -75,18 +75,18 @@ struct PrivateFolderTests {
     #expect(try status("\(place)/tidemark").owner == stranger.userID)
   }
 
-  @Test func aFolderThatOthersCanWriteIsRefused() async throws {
+  @Test func `a folder that others can write is refused`() async throws {
     let place = try await shared(mode: 0o755)
     _ = try PrivateFolder.make("\(place)/data")
     chmod("\(place)/data", 0o777)
     #expect(try refusal("\(place)/data").contains("can be written by other users"))
-    // Without the sticky bit others may rename what is made in it.
+    // Without the sticky bit other users may rename files in the folder.
     let open = try await shared(mode: 0o777)
     #expect(try refusal("\(open)/data").contains("\(open) can be written by other users"))
     #expect(!FileManager.default.fileExists(atPath: "\(open)/data"))
   }
 
-  @Test func aFileInItsPlaceIsRefused() async throws {
+  @Test func `a file in the place of the folder is refused`() async throws {
     let place = try await shared(mode: 0o755)
     try await run("touch", "\(place)/data")
     #expect(try refusal("\(place)/data").contains("is no folder"))
@@ -95,20 +95,20 @@ struct PrivateFolderTests {
     #expect(throws: TestKitError.self) { try PrivateFolder.make("/") }
   }
 
-  @Test func itIsMadeForItsUserAndFoundAgain() async throws {
+  @Test func `a folder is made for its user and found again`() async throws {
     let user = try ServerUser.forRedis()
     let place = try await shared()
     let path = try PrivateFolder.make("\(place)/made/below/redis", for: user)
     #expect(path == "\(place)/made/below/redis")
     #expect(try status(path) == (user?.userID ?? geteuid(), 0o700))
-    // Its user has to pass, and nobody else may write.
+    // The server's user must be able to enter the folder, and no other user may write in it.
     #expect(try status("\(place)/made") == (geteuid(), user == nil ? 0o700 : 0o755))
     try await run("touch", "\(path)/kept", as: user)
     #expect(try PrivateFolder.make("\(place)/./made/other/../below/redis", for: user) == path)
     #expect(FileManager.default.fileExists(atPath: "\(path)/kept"))
   }
 
-  @Test func linksOfOnesOwnAreFollowed() async throws {
+  @Test func `links of the process's own user are followed`() async throws {
     let place = try await shared(mode: 0o755)
     try await run("mkdir", "\(place)/real")
     try await run("ln", "-s", "real", "\(place)/relative")
@@ -118,7 +118,7 @@ struct PrivateFolderTests {
     #expect(try refusal("\(place)/loop/data").contains("too many symbolic links"))
   }
 
-  @Test func aStartThatWasInterruptedGoesOnAndForeignFilesAreRefused() async throws {
+  @Test func `an interrupted start is resumed, and foreign files are refused`() async throws {
     guard let user = try ServerUser.forRedis() else { return }
     let place = try await shared(mode: 0o755)
     try await run("mkdir", "\(place)/empty", "\(place)/full")

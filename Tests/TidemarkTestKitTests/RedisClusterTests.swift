@@ -3,7 +3,7 @@ import Testing
 @testable import TidemarkTestKit
 
 struct RedisClusterTests {
-  @Test func aSlotIsMovedStepByStepUnderItsWriters() async throws {
+  @Test func `a slot is moved step by step while clients write`() async throws {
     try await withRedisCluster { cluster in
       let masters = try await cluster.masters()
       #expect(masters.count == 3)
@@ -16,7 +16,7 @@ struct RedisClusterTests {
       var steps: [RedisCluster.MoveStep] = []
       try await cluster.move(slot: slot, to: target, batch: 2) { step in
         steps.append(step)
-        // While it is half moved, what is new is sent to the target for this once.
+        // While half of the slot is moved, a request for a new key is redirected to the target once.
         guard step == .moved(keys: 2) else { return }
         let error = await #expect(throws: TestKitError.self) { try await source.command("SET", "{a}new", "y") }
         #expect(error?.message.contains("ASK \(slot) 127.0.0.1:\(target.port)") == true)
@@ -33,19 +33,19 @@ struct RedisClusterTests {
     }
   }
 
-  @Test func aReplicaTakesOverFromAMasterThatIsKilled() async throws {
+  @Test func `a replica takes over from a master that is killed`() async throws {
     try await withRedisCluster { cluster in
       let slot = try await cluster.slot(of: "a")
       let first = try await cluster.master(of: slot)
       let replica = try await cluster.waitForReplica(of: first)
-      // On one connection: WAIT is about what its own client wrote.
+      // Both commands use one connection, because WAIT is about the writes of its own client.
       try await first.commands("SET a 1\nWAIT 1 60000\n")
 
       let second = try await cluster.failOver(slot: slot)
 
       #expect(second === replica)
       #expect(try await second.command("GET", "a") == "1")
-      // The old one comes back as its replica.
+      // The old master comes back as a replica.
       try await first.start()
       try await cluster.waitUntilSettled()
       #expect(try await cluster.master(of: slot) === second)
@@ -53,7 +53,7 @@ struct RedisClusterTests {
     }
   }
 
-  @Test func theAnswerToClusterNodesIsRead() throws {
+  @Test func `the reply to CLUSTER NODES is parsed`() throws {
     let view = ClusterView(
       """
       a1 127.0.0.1:7000@17000 myself,master - 0 1 1 connected 0-5 7 9-10 [11->-b1]

@@ -3,7 +3,7 @@ import Testing
 import TidemarkTestKit
 
 struct RedisServerTests {
-  @Test func answersOnItsPortAndItsSocketAndLeavesNothingBehind() async throws {
+  @Test func `a server answers on its port and its socket and leaves nothing behind`() async throws {
     let (pid, folder) = try await withRedis { redis in
       #expect(try await redis.command("SET", "a", "two words") == "OK")
       #expect(try await redis.command("GET", "a") == "two words")
@@ -17,13 +17,13 @@ struct RedisServerTests {
     #expect(!FileManager.default.fileExists(atPath: folder))
   }
 
-  @Test func anErrorAnswerThrows() async throws {
+  @Test func `an error reply throws`() async throws {
     try await withRedis { redis in
       await #expect(throws: TestKitError.self) { try await redis.command("NOSUCH") }
     }
   }
 
-  @Test func persistenceSurvivesAStopOnTheSamePort() async throws {
+  @Test func `persisted data survives a restart on one port`() async throws {
     try await withRedis(.init(persistence: true)) { redis in
       let port = redis.port
       try await redis.command("XADD", "s", "1-1", "f", "v")
@@ -35,7 +35,7 @@ struct RedisServerTests {
     }
   }
 
-  @Test func withoutPersistenceAKillLosesEverything() async throws {
+  @Test func `without persistence a kill loses all data`() async throws {
     try await withRedis { redis in
       try await redis.command("SET", "a", "1")
       await redis.kill()
@@ -44,7 +44,7 @@ struct RedisServerTests {
     }
   }
 
-  @Test func aPausedServerAnswersNothingUntilItIsResumed() async throws {
+  @Test func `a paused server answers nothing until it is resumed`() async throws {
     try await withRedis { redis in
       redis.pause()
       let answer = Task { try await redis.command("PING") }
@@ -54,7 +54,7 @@ struct RedisServerTests {
     }
   }
 
-  @Test func aPausedServerIsStoppedAllTheSame() async throws {
+  @Test func `a paused server can be stopped`() async throws {
     let pid = try await withRedis { redis in
       redis.pause()
       return try #require(redis.pid)
@@ -62,7 +62,7 @@ struct RedisServerTests {
     #expect(kill(pid, 0) != 0)
   }
 
-  @Test func cleansUpAfterAThrowAndAfterACancellation() async throws {
+  @Test func `a server is removed after a throw and after a cancellation`() async throws {
     struct Stop: Error {}
     let pids = Pids()
     await #expect(throws: Stop.self) {

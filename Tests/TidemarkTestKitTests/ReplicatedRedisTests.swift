@@ -2,12 +2,12 @@ import Testing
 import TidemarkTestKit
 
 struct ReplicatedRedisTests {
-  @Test func sentinelsMakeAReplicaMasterAndWhatDidNotArriveIsLost() async throws {
+  @Test func `sentinels promote a replica, and writes that did not arrive are lost`() async throws {
     try await withReplicatedRedis { redis in
       let first = try await redis.master()
       #expect(first === redis.servers[0])
       #expect(Set(redis.sentinelPorts).count == 3)
-      // On one connection: WAIT is about what its own client wrote.
+      // Both commands use one connection, because WAIT is about the writes of its own client.
       #expect(try await first.commands("SET a 1\nWAIT 2 60000\n") == "OK\n2")
       try await redis.stopReplication()
       try await first.command("SET", "a", "2")

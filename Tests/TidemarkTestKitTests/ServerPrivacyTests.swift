@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// What other users of this machine see of a server and can do with it.
+/// Tests what other users of this machine see of a server and can do with it.
 struct ServerPrivacyTests {
   private func text(_ name: String, of pid: Int32) throws -> String {
     String(decoding: try #require(FileManager.default.contents(atPath: "/proc/\(pid)/\(name)")), as: UTF8.self)
@@ -13,13 +13,13 @@ struct ServerPrivacyTests {
     return try #require(line.split(separator: "\t").dropFirst().first.flatMap { uid_t($0) })
   }
 
-  /// The process and the script that watches over it: a server may write its title over its own environment.
+  /// Returns the process and the script that supervises it, because a server may overwrite its own environment with its title.
   private func withParent(_ pid: Int32) throws -> [Int32] {
     let line = try #require(try text("status", of: pid).split(separator: "\n").first { $0.hasPrefix("PPid:") })
     return [pid, try #require(line.split(separator: "\t").last.flatMap { Int32($0) })]
   }
 
-  @Test func noServerRunsAsRoot() async throws {
+  @Test func `no server runs as root`() async throws {
     try await withServers(postgres: .private) { servers in
       for pid in [try #require(servers.redis.pid), try #require(servers.postgres.pid)] {
         let owner = try owner(of: pid)
@@ -36,7 +36,7 @@ struct ServerPrivacyTests {
     }
   }
 
-  @Test func aPasswordIsAskedForAndShownToNobody() async throws {
+  @Test func `a password is required and shown to no user`() async throws {
     let password = "correcthorsebatterystaple"
     try await withRedis(.init(persistence: true, password: password)) { redis in
       #expect(redis.url == "redis://:\(password)@127.0.0.1:\(redis.port)/0")
@@ -59,8 +59,8 @@ struct ServerPrivacyTests {
     }
   }
 
-  @Test func aServerSeesOfOurEnvironmentOnlyWhereProgramsAre() async throws {
-    // The last three are the shell's own.
+  @Test func `a server gets only the environment variables that it needs to find programs`() async throws {
+    // The shell itself sets the last three.
     let allowed: Set<Substring> = ["PATH", "HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "TZ", "TMPDIR", "PWD", "SHLVL", "_"]
     try await withServers(postgres: .private) { servers in
       for server in [try #require(servers.redis.pid), try #require(servers.postgres.pid)] {

@@ -2,9 +2,9 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// With a shell in the place of `tidemark`: what is tested is the running of a process.
+/// Tests how a process is run, with a shell in the place of `tidemark`.
 struct TidemarkProcessTests {
-  @Test func runReturnsTheExitCodeAndBothOutputs() async throws {
+  @Test func `run returns the exit code and both outputs`() async throws {
     let outcome = try await TidemarkProcess.run(
       ["-c", "echo out $GREETING; echo err >&2; exit 3"], environment: ["GREETING": "hello"], path: "/bin/sh")
     #expect(outcome.exitCode == 3)
@@ -12,7 +12,7 @@ struct TidemarkProcessTests {
     #expect(outcome.standardError == "err\n")
   }
 
-  @Test func outputIsSeenWhileItRunsAndSignalsReachIt() async throws {
+  @Test func `output is read while the process runs, and signals reach the process`() async throws {
     let process = try await TidemarkProcess.start(
       ["-c", "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.01; done"], path: "/bin/sh")
     try await process.waitForOutput("ready")
@@ -23,13 +23,13 @@ struct TidemarkProcessTests {
     #expect(!process.signal(SIGTERM))
   }
 
-  @Test func aKilledProcessExitsWith137() async throws {
+  @Test func `a killed process exits with 137`() async throws {
     let process = try await TidemarkProcess.start(["-c", "exec sleep 600"], path: "/bin/sh")
     await process.kill()
     #expect(try await process.waitForExit() == 137)
   }
 
-  @Test func aRunThatTakesTooLongIsKilledAndSaysSo() async throws {
+  @Test func `a run that takes too long is killed and reported`() async throws {
     let error = await #expect(throws: TestKitError.self) {
       try await TidemarkProcess.run(["-c", "echo stuck >&2; exec sleep 600"], path: "/bin/sh", within: .milliseconds(300))
     }

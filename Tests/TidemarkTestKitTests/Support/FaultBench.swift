@@ -2,16 +2,16 @@ import NIOCore
 
 @testable import TidemarkTestKit
 
-/// The core of a fault proxy with a time of its own, and what its connections would have seen.
+/// The core of a fault proxy with a clock of its own, and a record of what its connections would have seen.
 struct FaultBench {
   private var core = FaultCore()
   private(set) var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
-  /// When the core wants to be woken, in the order of its wishes.
+  /// The times at which the core wants to be woken, in the order of its requests.
   private(set) var wakes: [(time: NIODeadline, number: Int, direction: FaultDirection)] = []
 
   var connections: Int { core.connections }
 
-  /// A client comes and the server takes it.
+  /// Opens a connection: a client connects and the server accepts.
   mutating func open(_ number: Int = 1) {
     handle(.arrived, number)
     handle(.connected, number)
@@ -32,7 +32,7 @@ struct FaultBench {
     note(core.apply(command, at: now))
   }
 
-  /// Moves the time to where it would be, waking the core on the way; returns what happened, with the milliseconds since the call.
+  /// Advances the time, waking the core on the way. Returns the events, with the milliseconds since the call.
   mutating func advance(milliseconds: Int64) -> [String] {
     let start = now
     let end = now + .milliseconds(milliseconds)
@@ -47,7 +47,7 @@ struct FaultBench {
     return seen
   }
 
-  /// Actions as words: `1 down abc`, `1 up end`, `1 reset client`, `1 reset client behind`, `lost down COMMIT`.
+  /// Records actions as words: `1 down abc`, `1 up end`, `1 reset client`, `1 reset client behind`, `lost down COMMIT`.
   private mutating func note(_ actions: [FaultCore.Action]) -> [String] {
     actions.compactMap { action in
       switch action {

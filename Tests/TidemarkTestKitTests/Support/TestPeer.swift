@@ -2,13 +2,13 @@ import NIOCore
 import NIOPosix
 import TidemarkTestKit
 
-/// One end of a TCP connection that tells what it received and how it ended.
+/// One end of a TCP connection that records what it received and how it ended.
 final class TestPeer: Sendable {
   enum Event: Sendable, Equatable {
     case bytes(String)
-    /// The other end closed in order.
+    /// The other end closed the connection in order.
     case ended
-    /// It did not.
+    /// The connection ended without an orderly close.
     case reset
   }
 
@@ -37,25 +37,25 @@ final class TestPeer: Sendable {
     try await channel.writeAndFlush(ByteBuffer(string: text))
   }
 
-  /// Closes its half.
+  /// Closes this end's half of the connection.
   func end() async throws { try await channel.close(mode: .output) }
 
   func close() async { try? await channel.close() }
 
-  /// The next bytes, until there are `count` of them; fewer when the connection ends before. What is more belongs to nobody.
+  /// Returns the next bytes, until there are `count` of them; fewer when the connection ends before. Further bytes are dropped.
   func text(_ count: Int) async -> String {
     var text = ""
     while text.utf8.count < count, case .bytes(let more)? = await next() { text += more }
     return text
   }
 
-  /// What it receives next: bytes as they came, or the end.
+  /// Returns the next event: bytes as they came, or the end.
   func next() async -> Event? {
     for await event in events { return event }
     return nil
   }
 
-  /// All that comes until the end, and the end.
+  /// Returns all bytes until the end, and the end.
   func rest() async -> (text: String, end: Event?) {
     var text = ""
     while true {
@@ -66,7 +66,7 @@ final class TestPeer: Sendable {
     }
   }
 
-  /// Writes down what comes.
+  /// Records the events of a channel.
   final class Recorder: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -97,7 +97,7 @@ final class TestPeer: Sendable {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-      // Where our half is closed already, NIO answers the end of the other with this event alone.
+      // Where this end's half is closed already, NIO reports the end of the other half with this event alone.
       if outputIsClosed, !hasFailed { end() }
       if !hasEnded { feed.yield(.reset) }
       feed.finish()

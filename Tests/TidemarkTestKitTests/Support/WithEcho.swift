@@ -1,13 +1,13 @@
 import NIOCore
 import NIOPosix
 
-/// A server that sends back what it gets, and the connections that it took.
+/// A server that sends back all bytes that it receives, and the connections that it accepted.
 struct Echo: Sendable {
   let port: Int
-  /// Each in its turn; their events are what the server received.
+  /// The accepted connections, in order; their events are the bytes that the server received.
   let peers: AsyncStream<TestPeer>
 
-  /// The next connection that was taken.
+  /// Returns the next connection that was accepted.
   func peer() async -> TestPeer? {
     for await peer in peers { return peer }
     return nil
