@@ -139,7 +139,7 @@ import TidemarkTestKit
 
   @Test func `an entry that fails alone is dead-lettered when others passed meanwhile, and otherwise a dry run follows`() {
     let rejection = Rejection(
-      .rejectedByPostgres, "it fails again and again, and alone, while others are committed: why", sqlstate: "57014")
+      .rejectedByPostgres, "this entry alone fails repeatedly while others are committed: why", sqlstate: "57014")
     var error = Self.error(.interrupted)
     error.sqlstate = "57014"
     for isProven in [true, false] {

@@ -102,7 +102,7 @@ private final class WatchedSource: LaneSource {
     }
   }
 
-  @Test func `a ring wakes its lane and no other`() async throws {
+  @Test func `a notified change makes its lane be read, and no other`() async throws {
     try await withWorker { server, source, _ in
       try await write(server, to: lanes)
       try await waitUntil("everything is applied") { applied(lanes) == 200 }

@@ -172,7 +172,7 @@ final class MemorySource: LaneSource {
     return state.withLock { $0.streams.keys.filter { glob.matches($0) } }
   }
   func changedLanes(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes {
-    throw SourceError(.misconfigured, "nobody rings here")
+    throw SourceError(.misconfigured, "this source has no doorbell")
   }
   func currentMilliseconds(beside lane: String) async throws -> UInt64 { state.withLock { $0.milliseconds } }
 

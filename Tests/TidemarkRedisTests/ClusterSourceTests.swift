@@ -119,7 +119,7 @@ struct ClusterSourceTests {
     }
   }
 
-  @Test("A node's doorbell rings for its own lanes")
+  @Test("A node's doorbell notifies of its own lanes")
   func doorbell() async throws {
     try await withSource { cluster, source in
       let lane = "tidemark:{5}:changes"

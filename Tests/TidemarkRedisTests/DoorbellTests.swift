@@ -9,17 +9,17 @@ struct DoorbellTests {
     try await server.command("CLIENT", "LIST").split(separator: "\n").filter { $0.contains("name=tidemark-doorbell") }
   }
 
-  @Test("Keys with one of the prefixes ring, once for any number of writes; the first call only begins to listen")
-  func rings() async throws {
+  @Test("A key with one of the prefixes is reported once for any number of writes; the first call only begins to listen")
+  func reportsChangedKeys() async throws {
     try await withSource { server, source in
       let prefixes = ["jobs:", "orders"]
       #expect(try await source.changedLanes(prefixes, on: .only) == .any)
       try await server.command("XADD", "jobs:1", "*", "k", "v")
       #expect(try await source.changedLanes(prefixes, on: .only) == .of(["jobs:1"]))
       try await server.commands("SET others x\n" + (0..<50).map { "XADD orders:\($0 % 3) * k v" }.joined(separator: "\n"))
-      var rung: Set<String> = []
-      while rung.count < 3, case .of(let names) = try await source.changedLanes(prefixes, on: .only) { rung.formUnion(names) }
-      #expect(rung == ["orders:0", "orders:1", "orders:2"])
+      var changed: Set<String> = []
+      while changed.count < 3, case .of(let names) = try await source.changedLanes(prefixes, on: .only) { changed.formUnion(names) }
+      #expect(changed == ["orders:0", "orders:1", "orders:2"])
       #expect(try await Self.clients(server).count == 1)
     }
   }
@@ -28,9 +28,9 @@ struct DoorbellTests {
   func wakes() async throws {
     try await withSource { server, source in
       #expect(try await source.changedLanes([""], on: .only) == .any)
-      async let rings = source.changedLanes([""], on: .only)
+      async let changed = source.changedLanes([""], on: .only)
       try await server.command("XADD", "lane", "*", "k", "v")
-      #expect(try await rings == .of(["lane"]))
+      #expect(try await changed == .of(["lane"]))
       try await server.command("FLUSHALL")
       #expect(try await source.changedLanes([""], on: .only) == .any)
     }

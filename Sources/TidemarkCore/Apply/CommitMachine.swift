@@ -151,6 +151,6 @@ extension Rejection {
   fileprivate init(isolated error: SinkError) {
     self.init(
       error.sqlstate?.hasPrefix("23") == true ? .constraint : .rejectedByPostgres,
-      "it fails again and again, and alone, while others are committed: \(error.description)", sqlstate: error.sqlstate)
+      "this entry alone fails repeatedly while others are committed: \(error.description)", sqlstate: error.sqlstate)
   }
 }

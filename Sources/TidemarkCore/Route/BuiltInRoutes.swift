@@ -59,7 +59,7 @@ package enum BuiltInRoutes {
     ])
 
   /// This destination is the last one: a snapshot reads what the others wrote.
-  private static let observedStreams = Destination(
+  private static let snapshots = Destination(
     "take_snapshots", .call, key: 1,
     [Column("session_id")] + position + [Column("seq", "bigint"), Column("reason"), Column("at", "timestamptz")])
 
@@ -136,7 +136,7 @@ package enum BuiltInRoutes {
         .field("call_id"), .field("meta"), .extras, .time,
       ]),
     Route(
-      ["snapshot.requested"], into: observedStreams,
+      ["snapshot.requested"], into: snapshots,
       [.session, .entryMilliseconds, .entryNumber, .laneID, .seq, .field("reason"), .time]),
   ]
 }

@@ -5,7 +5,7 @@ enum WirePoll {
   enum Outcome {
     /// The socket: which events.
     case ready(Int16)
-    /// Another thread rang.
+    /// Another thread has notified this one.
     case bell
     case timeUp
   }

@@ -7,7 +7,7 @@ internal import TidemarkCore
 /// a PING without an answer.
 actor RedisDoorbell {
   private let configuration: RedisConfiguration
-  private var listening: (connection: RedisConnection, inbox: RingInbox, prefixes: [String])?
+  private var listening: (connection: RedisConnection, inbox: ChangedLanesInbox, prefixes: [String])?
 
   init(_ configuration: RedisConfiguration) {
     self.configuration = configuration
@@ -48,13 +48,13 @@ extension RedisConnection {
   private static let channel = "__redis__:invalidate"
 
   /// Switches this connection to deliver the names of written keys; it then accepts no other command.
-  fileprivate func listen(to prefixes: [String]) async throws -> RingInbox {
+  fileprivate func listen(to prefixes: [String]) async throws -> ChangedLanesInbox {
     guard let id = try await send(["CLIENT", "ID"]).orThrow().number else {
       throw RedisError(.malformedReply, "the reply to CLIENT ID is not a number")
     }
     let tracking: [RedisArgument] = ["CLIENT", "TRACKING", "ON", "REDIRECT", .integer(id), "BCAST"]
     _ = try await send(tracking + prefixes.flatMap { ["PREFIX", .text($0)] }).orThrow()
-    let inbox = RingInbox()
+    let inbox = ChangedLanesInbox()
     try await subscribe(to: [Self.channel]) { inbox.receive($0) }
     keepPinging()
     return inbox

@@ -3,7 +3,7 @@ internal import TidemarkCore
 
 /// Collects the names that a doorbell's connection delivers until they are requested. It is bounded; beyond the bound it only records that
 /// many lanes changed.
-final class RingInbox: Sendable {
+final class ChangedLanesInbox: Sendable {
   private static let limit = 1 << 16
 
   private struct State {
