@@ -6,7 +6,7 @@ from .testimony import position
 
 BACK = "Until then, about a second for a server that answers, durable marks may be ahead of Postgres."
 # The hash that holds the mark is part of the copy.
-OLDER_COPY = "an older copy: failover to a replica without the tail, a restored snapshot"
+OLDER_COPY = "an older copy: failover to a replica without the last entries, a restored snapshot"
 FORGOTTEN = "the ledger's incarnation is raised above the one that Redis knows"
 # How long an answering Postgres may be behind after it went back. Generous, for machines that are busy.
 BACK_SECONDS = 45

@@ -4,9 +4,9 @@ from collections import defaultdict
 
 from .testimony import position
 
-NOBODY_KNOWS = "What Redis acknowledged and lost before any worker read it, nobody can know."
-TOO_LATE = "After a worker died within a second of reading past something that had been deleted, it may begin too late; the number is right all the same."
-DESTROYED = "there is no stream | gaps, flushed, at_least what was seen to wait; a new incarnation"
+NOBODY_KNOWS = "Entries that Redis acknowledged and lost before any worker read them can't be known."
+TOO_LATE = "If a worker died or handed the lane over within a second of reading past deleted entries, the range may begin too late; the number is still correct."
+DESTROYED = "there is no stream | gaps, flushed, at_least the entries that were seen waiting; a new incarnation"
 
 
 def decide(evidence):

@@ -7,7 +7,7 @@ from .evidence import has_group
 from .outcomes import DESTROYED, NOBODY_KNOWS, TOO_LATE
 
 
-READ_AGAIN = "reads again all that Redis has: an entry that is in changes with the same content is counted as reread ... another is applied"
+READ_AGAIN = "reads everything that Redis has again: an entry that is in changes with equal content counts as reread ... any other entry is applied"
 
 
 def once(evidence, losses, verdict):
@@ -80,7 +80,7 @@ def in_order(evidence, losses, verdict):
         verdict.check(numbers == list(range(1, len(numbers) + 1)) and row["applied_no"] == len(numbers), "lanes numbered without a hole",
                       lambda: f"{lane}: {len(numbers)} rows, from {numbers[:1]} to {numbers[-1:]}, applied_no {row['applied_no']}")
         falls = sum(1 for (_, one), (_, other) in zip(order, order[1:]) if other < one)
-        # "reads again all that Redis has: an entry that is in changes ... is counted as reread, another is applied", once an incarnation; a
+        # "reads everything that Redis has again: an entry that is in changes ... counts as reread, any other is applied", once an incarnation; a
         # replay "keeps its own position". Nothing else may come after what is behind it.
         late = sum(1 for letter in evidence.letters if letter["lane"] == lane and letter["resolution"] == "replayed")
         late += sum(1 for _, at in order if at[0] < 0)
@@ -160,8 +160,8 @@ def streams_that_lose_entries(evidence, losses, verdict):
         gone = losses.removed_ids(lane)
         ours = [entry for entry in evidence.entries.values() if entry.lane == lane and entry.position and shown(entry) in gone]
         certain = sum(1 for entry in ours if entry.outcome == "lost" and not losses.destruction(entry))
-        # "What was read of a new stream before anybody noticed that it is one, and is deleted before it is read again under the new
-        # incarnation, counts as missing there although it is in PostgreSQL."
+        # "Entries that were read of a new stream before the replacement was noticed, and were deleted before they were read again under the
+        # new incarnation, count as missing there although they are in PostgreSQL."
         there = sum(1 for entry in ours if entry.outcome in ("applied", "dead", "replayed"))
         most = len(gone) if breaks else len(gone) - there
         if losses.is_unsure(lane) or losses.postgres_went_back:
