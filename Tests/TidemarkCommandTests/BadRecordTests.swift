@@ -1,12 +1,12 @@
 import Testing
 import TidemarkTestKit
 
-/// Records that break a rule: each a dead letter with its reason and its bytes, and the good ones around it applied.
+/// Records that break a rule become dead letters with their reason and bytes, and the good records around them are applied.
 @Suite(.serialized) struct BadRecordTests {
   struct Bad: Sendable {
     var record: RawRecord
     var reason: String
-    /// What a person needs to read in the detail.
+    /// A part of the detail that a person needs to read.
     var detail = ""
 
     init(_ name: String, _ reason: String, _ detail: String = "", _ fields: KeyValuePairs<String, String>) {
@@ -15,7 +15,7 @@ import TidemarkTestKit
       self.detail = detail
     }
 
-    /// Whether it names a session that Postgres can store.
+    /// Whether the record names a session that Postgres can store.
     var hasSession: Bool { zip(record.parts, record.parts.dropFirst()).contains { $0 == Array("session".utf8) && $1 == Array("s".utf8) } }
 
     func with(_ field: String, _ value: [UInt8]) -> Bad {
@@ -76,7 +76,7 @@ import TidemarkTestKit
     try await withProduct(["dead_letters.halt_after": "10000"]) { product in
       let worker = try await product.startWorker()
       try await forbid(product)
-      // One transaction each.
+      // Each record gets its own transaction.
       for bad in Self.bad {
         let ids = try await product.add([bad.record])
         try await product.waitUntilCaughtUp()
@@ -92,7 +92,7 @@ import TidemarkTestKit
 
   @Test func badRecordsAmongGoodOnesLeaveTheGoodOnesAlone() async throws {
     try await withProduct { product in
-      // All of them wait when the worker comes, so that they share transactions.
+      // All records wait when the worker starts, so that they share transactions.
       try await forbid(product)
       let good = RawRecord("good", ["type": "message.appended", "session": "good", "role": "user", "content": "fine"])
       var records: [RawRecord] = []
@@ -123,7 +123,7 @@ import TidemarkTestKit
       _ = try await message("one", "e-1")
       _ = try await message("one", "e-1")
       try await product.waitUntilCaughtUp()
-      // Across transactions as well as within one, and each session for itself.
+      // The rule holds across transactions and within one, separately for each session.
       _ = try await message("one", "e-1")
       let reused = try await message("two", "e-1")
       _ = try await message("two", "e-1", "other")
@@ -189,7 +189,7 @@ import TidemarkTestKit
     _ = try await product.value("alter table tidemark.messages add constraint allowed check (model <> 'forbidden')")
   }
 
-  /// Each has its reason, its detail, its session where that is usable, and every byte as it was written.
+  /// Checks that each dead letter has its reason, its detail, its session if that is valid, and every byte as it was written.
   private func expect(_ all: [(bad: Bad, id: String)], _ product: Product) async throws {
     for (bad, id) in all {
       let row = try await product.rows(
@@ -209,7 +209,7 @@ import TidemarkTestKit
     }
   }
 
-  /// Redis knows what is durable, and why entries were rejected.
+  /// Checks that Redis has the durable mark and the reasons of the rejected entries.
   private func expectMarks(_ product: Product) async throws {
     let last = try await product.redis.command("XREVRANGE", Product.lane, "+", "-", "COUNT", "1").components(separatedBy: "\n")[0]
     try await waitUntil("the durable mark is \(last)") {

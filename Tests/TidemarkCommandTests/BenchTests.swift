@@ -2,14 +2,14 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// `bench` measures beside an installation that is in use, and leaves nothing behind. What it measures is never judged here.
+/// `bench` measures beside an installation that is in use, and leaves nothing behind. The figures are never judged here.
 @Suite(.serialized) struct BenchTests {
   private func report(_ outcome: TidemarkProcess.Outcome, location: SourceLocation = #_sourceLocation) throws -> BenchOutput {
     try #require(outcome.exitCode == 0, "\(outcome.standardError)", sourceLocation: location)
     return try BenchOutput(outcome.standardOutput)
   }
 
-  /// Neither schema nor keys, nor a session of a worker that would still want them.
+  /// Checks that the schema, the keys and the workers' sessions are gone.
   private func expectGone(_ product: Product, location: SourceLocation = #_sourceLocation) async throws {
     #expect(try await product.value(Self.schemas) == "0", sourceLocation: location)
     #expect(try await product.redis.command("KEYS", "tidemark_bench*") == "", sourceLocation: location)
@@ -32,7 +32,7 @@ import TidemarkTestKit
         #expect(drain.changes == 1_500 && drain.tables["change_log"] == 1_500)
         #expect(drain.ofLimit > 0 && drain.changesPerSecond > 0 && drain.limit.seconds > 0)
         #expect(drain.workerCpuSeconds > 0 && drain.workerPeakBytes > 1 << 20)
-        // The role is not one that the server's disk is open to.
+        // The role may not use files on the server.
         #expect(drain.limit.source == "connection")
       }
       #expect(report.drains.first?.tables["messages"] == 1_500)
@@ -45,7 +45,7 @@ import TidemarkTestKit
       #expect(try String(contentsOfFile: picture, encoding: .utf8).hasPrefix("<svg"))
       #expect(outcome.standardError == "the chart is in \(picture)\n")
       try await expectGone(product)
-      // The installation beside it was left alone.
+      // The installation beside the benchmark was not changed.
       #expect(try await product.redis.command("XLEN", Product.lane) == "3")
       #expect(try await product.value("select count(*) from tidemark.lanes") == "0")
     }
@@ -86,7 +86,7 @@ import TidemarkTestKit
   @Test(arguments: [SIGINT, SIGTERM]) func aSignalEndsItAndWhatItMadeIsRemoved(signal: Int32) async throws {
     try await withProduct { product in
       let bench = try await TidemarkProcess.start(["bench", "--changes", "2000"], environment: product.environment)
-      // Its worker is at work.
+      // The benchmark's worker is running.
       try await waitUntil("a drain") {
         Int((try? await product.value("select count(*) from tidemark_bench.workers")) ?? "") ?? 0 > 0
       }
@@ -109,7 +109,7 @@ import TidemarkTestKit
       }
       await bench.kill()
       #expect(try await product.value(Self.schemas) == "1")
-      // Its sessions end when the server notices.
+      // The killed benchmark's sessions end when the server notices.
       try await product.waitFor(
         "0", "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'tidemark'")
       let next = try await product.run("bench", "--quick", "--only", "lag", "--rate", "100")

@@ -1,7 +1,7 @@
 import Testing
 import TidemarkTestKit
 
-/// Plain `redis-cli XADD` of every type, and where psql then finds it.
+/// Entries of every type are written with plain `redis-cli XADD`, and psql finds their rows.
 @Suite(.serialized) struct ChangeTests {
   @Test func everyTypeOfChangeIsFoundWhereReadersLookForIt() async throws {
     try await withProduct { product in

@@ -1,18 +1,17 @@
 import Testing
 import TidemarkTestKit
 
-/// Settings that are changed between two runs of a worker, with the executable and real servers: what is in Postgres stays, and nothing is taken
-/// for another stream.
+/// Settings change between two runs of a worker, with the executable and real servers: stored rows stay, and no stream counts as replaced.
 @Suite struct ChangedSettingTests {
   private static let lane = Product.lane
 
-  /// Texts with a NUL, which `text.unstorable` replaces or rejects.
+  /// Adds texts with a NUL, which `text.unstorable` replaces or rejects.
   private func addNotes(_ numbers: ClosedRange<Int>, to product: Product) async throws {
     let lines = numbers.map { "XADD \(Self.lane) * type note session s text \"a\\x00b \($0)\"\n" }
     try await product.redis.commands(lines.joined())
   }
 
-  /// A worker that replaces NULs has applied them, the cursor's own entry among them, and is stopped.
+  /// Runs `body` after a worker that replaces NULs has applied the texts, including the cursor's entry, and was stopped.
   private func withNotes(_ body: (Product) async throws -> Void) async throws {
     try await withProduct { product in
       let worker = try await product.startWorker(settings: ["text.unstorable": "replace"])
@@ -40,12 +39,12 @@ import TidemarkTestKit
   @Test func whatIsReadAgainUnderAStricterRuleIsNoDeadLetter() async throws {
     try await withNotes { product in
       try await addNotes(10...11, to: product)
-      // Without its group the stream counts as another one, and all of it is read again.
+      // Without its group the stream counts as replaced, and all of it is read again.
       try await product.redis.command("XGROUP", "DESTROY", Self.lane, "tidemark")
       let worker = try await product.startWorker(settings: ["text.unstorable": "reject"])
       try await product.waitFor("2|9|2", "select incarnation, reread_total, dead_letters_total from tidemark.lanes")
       #expect(try await product.value("select count(*) from tidemark.changes") == "9")
-      // What is neither there nor acceptable is a dead letter as ever.
+      // An entry that is neither stored nor acceptable becomes a dead letter as usual.
       #expect(try await product.value("select count(*), min(reason) from tidemark.dead_letters") == "2|unstorable_text")
       #expect(try await product.discrepancies() == [])
       #expect(try await worker.stop() == 0)

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// A Redis Cluster of six nodes, as the worker, its commands and the sample agents meet it.
+/// The worker, its commands and the sample agents run on a Redis Cluster of six nodes.
 @Suite(.serialized) struct ClusterTests {
   private static let settings = [
     "state.partitions": "16", "lease.ttl": "2s", "discover": "100ms", "retry.cap": "500ms", "trim.keep": "1h",
@@ -25,7 +25,7 @@ import TidemarkTestKit
 
   @Test func `check, agents and bench work on a Cluster`() async throws {
     try await withCluster { cluster, product, _ in
-      // With lanes of a pattern more is looked at, and on every master.
+      // With lanes of a pattern `check` also scans for streams, on every master.
       let file = "\(try await ScratchSpace.current().folder("settings"))/tidemark.yaml"
       try "lanes:\n  - streams: \"jobs:*\"\n".write(toFile: file, atomically: false, encoding: .utf8)
       let check = try await product.run("check", "--config", file)
@@ -33,7 +33,7 @@ import TidemarkTestKit
       #expect(check.standardOutput.contains("(3 masters)"))
       let agents = try await product.run("agents", "--agents", "20", "--rate", "500", "--seconds", "1")
       #expect(agents.exitCode == 0, "\(agents.standardError)")
-      // A busy machine leaves no time for all that the rate promises.
+      // A busy machine may not reach the requested rate.
       let written = try #require(agents.standardError.firstMatch(of: /wrote (\d+) changes/)?.1)
       let bench = try await product.run("bench", "--quick", "--changes", "1000", "--rate", "100", "--size", "1000", "--json")
       let report = try BenchOutput(bench.standardOutput)
@@ -81,7 +81,7 @@ import TidemarkTestKit
         let slot = try await cluster.slot(of: "tidemark:{\(partition)}:changes")
         let holder = try await cluster.master(of: slot)
         let others = try await cluster.masters().filter { $0.port != holder.port }
-        // Written to and read while its slot is half moved, and back again at the end.
+        // The lane is written to and read while its slot is half migrated, and the slot returns at the end.
         for target in [others[0], others[1], holder] {
           try await cluster.move(slot: slot, to: target) { step in
             for number in 0..<5 { await writer.write(session: "moving \(step) \(number)") }
@@ -108,14 +108,14 @@ import TidemarkTestKit
       try await writer.verify(Set(await writer.acknowledged.keys), in: product)
       let slot = try await cluster.slot(of: "tidemark:{3}:changes")
       let dead = try await cluster.killMaster(of: slot)
-      // Long before anybody has taken over.
+      // This is long before a replica takes over.
       var onOthers: Set<LedgerWriter.Key> = []
       for _ in 0..<40 { if let key = await writer.write() { onOthers.insert(key) } }
       #expect(!onOthers.isEmpty)
       try await writer.verify(onOthers, in: product)
       _ = try await cluster.waitForMaster(of: slot, otherThan: dead)
       for _ in 0..<500 { await writer.write() }
-      // What the dead node acknowledged and did not pass on, only it knew.
+      // Entries that the dead node acknowledged and did not replicate can't be known.
       try await writer.verify(try await writer.kept(), in: product)
       #expect(try await worker.stop() == 0)
       #expect(try await product.discrepancies() == [])

@@ -2,11 +2,11 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// Nothing is lost and nothing is there twice, whoever dies.
+/// Whichever process dies, nothing is lost and nothing is stored twice.
 @Suite(.serialized) struct CrashTests {
   private static let lanes = (0..<4).map { "tidemark:{\($0)}:changes" }
 
-  /// Writes `count` changes in all, spread over the lanes, in portions.
+  /// Writes `count` changes in total, spread over the lanes, in portions.
   private func write(_ count: Int, _ product: Product) async throws {
     let portion = 100
     for start in stride(from: 0, to: count, by: portion) {
@@ -20,7 +20,7 @@ import TidemarkTestKit
     }
   }
 
-  /// All that was written is there once, in the order of the streams.
+  /// Checks that every written change is stored once, in the order of the streams.
   private func expectAll(_ count: Int, _ product: Product) async throws {
     #expect(try await product.value("select count(*) from tidemark.changes") == "\(count)")
     let messages = (1...count).count { $0 % 3 != 0 }
@@ -49,7 +49,7 @@ import TidemarkTestKit
       let writing = Task { try await write(count, product) }
       for round in 1...5 {
         let worker = try await product.startWorker()
-        // At a moment that differs with every run: when so many changes are in.
+        // The crash happens after a random number of changes, so its moment differs between runs.
         let goal = round * 600 + Int.random(in: 0..<400)
         try await waitUntil("\(goal) changes") { Int(try await product.value("select count(*) from tidemark.changes")) ?? 0 >= goal }
         await worker.kill()

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// `dead-letters` as the person who repairs them uses it.
+/// An operator repairs dead letters with `dead-letters`.
 @Suite(.serialized) struct DeadLetterCommandTests {
   private static let nul: [UInt8] = [0x61, 0x00, 0x62]
 
@@ -46,7 +46,7 @@ import TidemarkTestKit
       for line in ["reason      bad_json", "session     s", "entry       \(ids[1])", "resolved    no", "  value: {"] {
         #expect(page.standardOutput.contains(line + "\n") || page.standardOutput.contains(line), "\(line)")
       }
-      // What steers a terminal is shown, not sent.
+      // Control characters are shown, not sent to the terminal.
       #expect(!(try await product.run("dead-letters", "show", "4").standardOutput.contains("\u{1B}")))
 
       let shown = try await product.run("dead-letters", "show", "--json", "3").standardOutput
@@ -84,7 +84,7 @@ import TidemarkTestKit
       let replaced = try await product.run("dead-letters", "replay", "--reason", "unstorable_text", "--set", "text.unstorable=replace")
       #expect(replaced.exitCode == 0)
       #expect(replaced.standardOutput == "1 applied\n2 applied\n3 applied\n")
-      // They are dead letters no more.
+      // The letters are resolved.
       #expect(try await product.redis.command("EXISTS", "tidemark:{0}:rejected") == "0")
       #expect(try await product.rows("select title from tidemark.sessions") == ["later"])
       #expect(
@@ -99,7 +99,7 @@ import TidemarkTestKit
           "select tidemark.entry_id(entry_ms, entry_no), value from tidemark.context_history order by entry_ms, entry_no")
           == ["\(ids[2])|1", "\(ids[5])|2"])
       #expect(try await product.rows("select distinct resolution from tidemark.dead_letters") == ["replayed"])
-      // The audit trail has one more number for each, at the end of the lane's.
+      // The audit trail has one more row for each letter, at the end of the lane's numbers.
       #expect(
         try await product.rows("select no from tidemark.changes order by entry_ms, entry_no") == ["4", "5", "6", "1", "2", "3"])
       #expect(try await product.discrepancies() == [])

@@ -2,11 +2,11 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// `tidemark dev` as a newcomer runs it, on a machine that has other users.
+/// A newcomer runs `tidemark dev` on a machine that has other users.
 struct DevTests {
   private static let secret = "hunter2hunter2"
 
-  /// A running `dev` and what it printed.
+  /// A running `dev` and its output.
   private struct Running {
     let process: TidemarkProcess
     let write: String
@@ -36,7 +36,7 @@ struct DevTests {
     }
   }
 
-  /// Of the status page and of both servers.
+  /// Returns the addresses of the status page and of both servers.
   private func addresses(of dev: Running) throws -> [String] {
     let page = try #require(dev.process.standardError.firstMatch(of: #/status page +(\S+)/#)).1
     let port = try #require(dev.redisURL.firstMatch(of: #/:([0-9]+)\/0$/#)).1
@@ -46,7 +46,7 @@ struct DevTests {
 
   private func folder() async throws -> String {
     let folder = try await ScratchSpace.current().folder("dev")
-    // As root's servers run as other users, these have to pass.
+    // If the test runs as root, the servers run as other users, who must be able to enter the folder.
     chmod(folder, 0o711)
     return "\(folder)/data"
   }
@@ -58,7 +58,7 @@ struct DevTests {
     try await waitUntil("the change is in Postgres", within: .seconds(60)) {
       try await first.shell(first.read).contains("Hello, Tidemark")
     }
-    // Those of the README work, too, with the URLs that it printed.
+    // The README's commands work too, with the printed URLs.
     let variables = "export TIDEMARK_REDIS_URL='\(first.redisURL)' TIDEMARK_POSTGRES_URL='\(try addresses(of: first)[2])'; "
     for line in try Documentation.lines("redis-cli -u ") + Documentation.lines("psql \"$TIDEMARK_POSTGRES_URL\"") {
       #expect(try await !first.shell(variables + line).isEmpty)
@@ -108,7 +108,7 @@ struct DevTests {
     let family = try descendants(of: dev.process.pid)
     var servers: Set<String> = []
     for pid in family {
-      // One that ended meanwhile has nothing to hide.
+      // A process that has ended in the meantime has no command line.
       guard let command = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline"),
         let environment = FileManager.default.contents(atPath: "/proc/\(pid)/environ"),
         let name = try? String(contentsOfFile: "/proc/\(pid)/comm", encoding: .utf8).trimmingCharacters(in: .newlines),
@@ -138,7 +138,7 @@ struct DevTests {
     #expect(try FileManager.default.contentsOfDirectory(atPath: victim).isEmpty)
   }
 
-  /// The children of a process, theirs, and so on.
+  /// Returns all descendants of a process.
   private func descendants(of pid: Int32) throws -> [Int32] {
     var parents: [Int32: Int32] = [:]
     for name in try FileManager.default.contentsOfDirectory(atPath: "/proc") {

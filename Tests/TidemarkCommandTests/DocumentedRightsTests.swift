@@ -36,13 +36,13 @@ import TidemarkTestKit
       let bench = try await product.run("bench", "--quick", "--only", "lag", "--rate", "100", "--seconds", "1")
       #expect(bench.exitCode == 0, "\(bench.standardError)")
       #expect(try await worker.stop() == 0)
-      // Nothing was refused on the way, not even what a command does without.
+      // No command was refused, not even an optional one.
       let refused = try await product.redis.command("ACL", "LOG")
       #expect(refused.isEmpty, "\(refused)")
     }
   }
 
-  /// For each rule of a worker: without it `check` says what is missing, so that no rule is there for nothing.
+  /// Checks for each rule of a worker that `check` reports it if it is missing, so that no rule is superfluous.
   @Test func eachRuleOfRedisIsNeeded() async throws {
     let file = "\(try await ScratchSpace.current().folder("settings"))/tidemark.yaml"
     try "lanes:\n  - streams: \"orders:*\"\n".write(toFile: file, atomically: false, encoding: .utf8)
@@ -89,7 +89,7 @@ import TidemarkTestKit
           environment: product.environment(url("owner")))
       }
 
-      // What an administrator is to run stands in the one line, and nothing was done.
+      // The administrator's statement is in the one line, and nothing was changed.
       let refused = try await migrate()
       #expect(refused.exitCode == 1 && refused.standardError.split(separator: "\n").count == 1, "\(refused.standardError)")
       #expect(refused.standardError.contains("may not create roles (it has no CREATEROLE) and does not own the database"))
@@ -121,7 +121,7 @@ import TidemarkTestKit
     }
   }
 
-  /// What a worker and the commands of an operator do.
+  /// Runs the functions of a worker and the commands of an operator.
   private func tryWork(_ product: Product, settings: [String: String]) async throws {
     let check = try await product.run("check", settings: settings)
     #expect(check.exitCode == 0, "\(check.standardOutput)")
@@ -146,7 +146,7 @@ import TidemarkTestKit
     #expect(try await worker.stop() == 0)
   }
 
-  /// What somebody does who only looks.
+  /// Runs the queries of a role that only reads.
   private func tryReading(_ product: Product, settings: [String: String]) async throws {
     let status = try await product.run("status", settings: settings)
     #expect(status.exitCode == 0, "\(status.standardError)")
@@ -186,7 +186,7 @@ import TidemarkTestKit
     }
   }
 
-  /// A Python that has what the example needs, as `TIDEMARK_TEST_PYTHON` or the system's.
+  /// A Python that has the example's packages, from `TIDEMARK_TEST_PYTHON` or the system.
   private static let python: String? = {
     let path = ProcessInfo.processInfo.environment["TIDEMARK_TEST_PYTHON"] ?? "/usr/bin/python3"
     let process = Process()
@@ -206,7 +206,7 @@ import TidemarkTestKit
     }
   }
 
-  /// A Node.js that runs TypeScript, and the folder in which `npm install redis pg` was run, as `TIDEMARK_TEST_NODE` and
+  /// A Node.js that runs TypeScript, and the folder in which `npm install redis pg` was run, from `TIDEMARK_TEST_NODE` and
   /// `TIDEMARK_TEST_NODE_MODULES`.
   private static let node: (path: String, modules: String)? = {
     let environment = ProcessInfo.processInfo.environment
@@ -229,7 +229,7 @@ import TidemarkTestKit
     ))
   func theExampleInTypeScriptWaitsAndResumes() async throws {
     let node = try #require(Self.node)
-    // Packages are looked for beside the script.
+    // Node.js looks for packages beside the script.
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("tidemark-example-\(UUID().uuidString)").path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -241,7 +241,7 @@ import TidemarkTestKit
     }
   }
 
-  /// Runs an example three times against a worker: each goes on where the one before ended.
+  /// Runs an example three times against a worker; each run resumes where the previous one ended.
   private func expectSteps(_ run: ([String: String?]) async throws -> TidemarkProcess.Outcome) async throws {
     try await withProduct(["state.partitions": "16"]) { product in
       try await allow("agent", in: product)

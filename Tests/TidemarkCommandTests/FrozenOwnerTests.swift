@@ -4,10 +4,10 @@ import Testing
 import TidemarkPostgres
 import TidemarkTestKit
 
-/// An owner that is neither alive nor dead.
+/// An owner is suspended within a transaction, neither alive nor dead.
 @Suite struct FrozenOwnerTests {
   @Test func aWorkerThatFreezesWithinATransactionLosesItsLanesAndIsFencedWhenItWakes() async throws {
-    // A wait for a lock would be no takeover.
+    // The long timeout shows that the takeover does not come from a lock timeout.
     try await withProduct(["postgres.lock_timeout": "60s"]) { product in
       let frozen = try await product.startWorker()
       try await product.waitFor("64", "select count(*) from tidemark.leases where worker is not null")
@@ -16,7 +16,7 @@ import TidemarkTestKit
         configuration: PostgresConfiguration(url: product.postgres.url), logger: Logger(label: "test"))
       try await blocker.connect(deadline: .seconds(60))
       try await blocker.script("begin; lock table tidemark.messages in access exclusive mode", deadline: .seconds(60))
-      // Large enough for COPY: a smaller batch goes whole to the server, which commits it without its client.
+      // The batch is large enough for COPY. A smaller batch is sent completely to the server, which commits it without its client.
       try await product.add([
         "type": "message.appended", "session": "s", "role": "user", "content": String(repeating: "x", count: 2 << 20), "tokens": "1",
       ])
@@ -25,7 +25,7 @@ import TidemarkTestKit
       frozen.signal(SIGSTOP)
       try await blocker.script("rollback", deadline: .seconds(60))
       await blocker.close()
-      // The server waits for its client, within the transaction that holds the lane's row.
+      // The server waits for its client, within the transaction that locks the lane's row.
       try await product.waitFor("1", "\(copying) wait_event = 'ClientRead'")
 
       let second = try await product.startWorker()

@@ -1,11 +1,11 @@
 import Testing
 import TidemarkTestKit
 
-/// A Redis that has reached `maxmemory` and evicts nothing, with the executable and real servers: the worker is the one who can make room.
+/// A Redis has reached `maxmemory` and evicts nothing, with the executable and real servers; only the worker can free memory.
 @Suite struct FullRedisTests {
   private static let lane = Product.lane
 
-  /// From now on the server uses twice what it may.
+  /// Sets `maxmemory` to half of the used memory.
   private func fill(_ redis: RedisServer) async throws {
     let used = try #require(
       try await redis.command("INFO", "memory").split(whereSeparator: \.isNewline).first { $0.hasPrefix("used_memory:") }
@@ -43,7 +43,7 @@ import TidemarkTestKit
   @Test func aDeadLetterIsToldToItsWriterAlsoWhenRedisIsFull() async throws {
     try await withProduct(["trim.enabled": "false"]) { product in
       let bad = try await product.add(["type": "message.appended", "session": "s"])
-      // Full to the end: nothing is trimmed.
+      // The server stays full, because nothing is trimmed.
       try await product.redis.command("CONFIG", "SET", "maxmemory", "1")
       let worker = try await product.startWorker()
       try await waitUntil("its outcome is told") {

@@ -1,11 +1,11 @@
 import Testing
 import TidemarkTestKit
 
-/// Two installations that meet by mistake, and moving one on purpose, with the executable and real servers.
+/// Two installations meet by mistake, and one is moved on purpose, with the executable and real servers.
 @Suite(.serialized) struct InstallationTests {
   private static let config = "tidemark:config"
 
-  /// Each of these commands ends with 1 and says this in one line.
+  /// Checks that each of these commands exits with 1 and this one line.
   private func expectRefused(
     _ product: Product, _ texts: String..., by commands: [String] = ["migrate", "check", "run"], settings: [String: String] = [:],
     location: SourceLocation = #_sourceLocation
@@ -16,7 +16,7 @@ import TidemarkTestKit
         ? try await product.run("run", "--listen", "off", settings: settings) : try await product.run(command, settings: settings)
       #expect(outcome.exitCode == 1, "\(command)", sourceLocation: location)
       let said = command == "check" ? outcome.standardOutput : outcome.standardError
-      // A worker that may have come too early waits for a while first.
+      // A worker that may have started too early first waits for a while.
       let lines = said.split(separator: "\n").filter { line in
         texts.allSatisfy { line.contains($0) } && !line.contains("server.waiting")
       }
@@ -39,7 +39,7 @@ import TidemarkTestKit
         let second = Product(redis: product.redis, postgres: postgres, settings: product.settings)
         try await expectRefused(second, "belongs to another installation (\(id)", "choose another redis.prefix", by: ["migrate"])
         #expect(try await second.value("select count(*) from pg_namespace where nspname = 'tidemark'") == "0")
-        // One that came first while Redis was empty.
+        // Another installation claimed the empty Redis first.
         try await product.redis.command("FLUSHALL")
         #expect(try await second.run("migrate").exitCode == 0)
         let (other, nowHeld) = try await ids(second)
@@ -56,7 +56,7 @@ import TidemarkTestKit
         product, "the schema tidemark belongs to the installation with the prefix tidemark, not other", "choose another postgres.schema",
         settings: other)
       #expect(try await product.redis.command("KEYS", "other:*") == "")
-      // On purpose.
+      // The takeover is intended.
       #expect(try await product.run("migrate", "--adopt", settings: other).exitCode == 0)
       let id = try await ids(product).postgres
       #expect(try await product.redis.command("HGET", "other:config", "installation") == id)
@@ -79,11 +79,11 @@ import TidemarkTestKit
         try await product.waitUntilCaughtUp()
         #expect(try await first.stop() == 0)
 
-        // An empty Redis takes the place of the first: that is what recovery looks like.
+        // An empty Redis replaces the first one, as in a recovery.
         let second = try await product.startWorker(settings: moved)
         let (id, held) = try await ids(product, redis)
         #expect(id == held)
-        // The first one comes back: its keys bear the right id, and a claim that is over.
+        // The first Redis comes back: its keys have the right id and an outdated claim.
         try await expectRefused(product, "redis.url", "serves through another Redis")
         #expect(try await second.stop() == 0)
       }
@@ -100,7 +100,7 @@ import TidemarkTestKit
       #expect(try await product.redis.command("EXISTS", Self.config) == "0")
       let worker = try await product.startWorker()
       #expect(try await product.redis.command("HMGET", Self.config, "installation", "partitions") == "\(id)\n1")
-      // And while it runs, also where no entry was ever read.
+      // The check also works while the worker runs, even if no entry was ever read.
       try await product.redis.command("FLUSHALL")
       try await waitUntil("the claim is there again") {
         try await product.redis.command("HMGET", Self.config, "installation", "partitions") == "\(id)\n1"
@@ -122,7 +122,7 @@ import TidemarkTestKit
         try await product.waitFor("f", "select can_serve from tidemark.workers")
         let mark = try await product.redis.command("HGET", "tidemark:{0}:lane", "durable")
         try await product.addMessages(20, from: 21)
-        // The new owner serves the prefix; the other one has read nothing more, and told nothing.
+        // The new owner serves the prefix; the old one has read and published nothing more.
         let owner = try await second.startWorker()
         try await second.waitUntilCaughtUp()
         #expect(try await product.value("select read_total from tidemark.lanes") == "20")
@@ -149,7 +149,7 @@ import TidemarkTestKit
         try await product.redis.command("HMGET", "tidemark:{0}:lane", "installation", "durable") == "\(id)\n\(last)"
       }
       #expect(try await worker.stop() == 0)
-      // And at once where somebody says so.
+      // A foreign id beside the marks is noticed at once.
       try await product.redis.command("HSET", "tidemark:{0}:lane", "installation", "another")
       #expect(try await product.run("migrate", "--adopt").exitCode == 0)
       #expect(try await product.redis.command("HGET", "tidemark:{0}:lane", "installation") == id)

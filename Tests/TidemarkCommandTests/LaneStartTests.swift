@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// `start` is for the streams that exist when an item of `lanes` first takes effect.
+/// `start` applies to the streams that exist when an item of `lanes` first takes effect.
 @Suite(.serialized) struct LaneStartTests {
   private func file(_ start: String = "newest") async throws -> String {
     let file = "\(try await ScratchSpace.current().folder("settings"))/tidemark.yaml"
@@ -24,7 +24,7 @@ import TidemarkTestKit
       let worker = try await product.startWorker("--config", settings)
       #expect(worker.standardError.contains("lanes.in_effect"))
       #expect(worker.standardError.contains("skipped=5"))
-      // Those that come while a worker runs, while none does, and when one was killed.
+      // Streams appear while a worker runs, while none runs, and after one was killed.
       try await write(to: streams(0..<70), product)
       try await product.waitFor("70", "select count(*) from tidemark.messages")
       #expect(try await worker.stop() == 0)
@@ -73,7 +73,7 @@ import TidemarkTestKit
       try await product.waitFor("3", "select count(*) from tidemark.messages")
       try await waitUntil("they are told") { try await product.redis.command("HLEN", "tidemark:durable") == "7" }
       #expect(try await worker.stop() == 0)
-      // As a backup from before the lanes has it, with the item and without it.
+      // The ledger is restored from a backup from before the lanes, with the item and without it.
       for remembered in [true, false] {
         try await product.value("delete from tidemark.lanes; delete from tidemark.change_log; delete from tidemark.messages")
         if !remembered { try await product.value("delete from tidemark.lane_items") }

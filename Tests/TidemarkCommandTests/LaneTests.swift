@@ -27,7 +27,7 @@ import TidemarkTestKit
     }
   }
 
-  /// How often a command was given to Redis.
+  /// Returns the number of times that Redis ran a command.
   private func calls(_ command: String, _ product: Product) async throws -> Int {
     let lines = try await product.redis.command("INFO", "commandstats").split(whereSeparator: \.isNewline)
     let line = lines.first { $0.hasPrefix("cmdstat_\(command):calls=") }
@@ -50,9 +50,9 @@ import TidemarkTestKit
       #expect(try await product.value("select count(*), count(distinct tokens) from tidemark.messages") == "102|102")
       #expect(
         try await product.rows("select incarnation, coalesce(missing::text, 'unknown'), cause from tidemark.gaps") == ["1|unknown|flushed"])
-      // Nothing is told of a stream that is gone.
+      // Nothing is published for a stream that is gone.
       try await waitUntil("its mark is removed") { try await product.redis.command("HEXISTS", "tidemark:durable", "jobs:1") == "0" }
-      // Deleted again while nobody looks.
+      // The stream is deleted again before it is inspected.
       try await product.addMessages(5, from: 103, to: "jobs:1")
       try await product.waitFor("5", "select read_total from tidemark.lanes where lane = 'jobs:1'")
       #expect(try await worker.stop() == 0)
@@ -70,7 +70,7 @@ import TidemarkTestKit
       for stream in ["all", "new", "some"] { try await product.addMessages(10, to: stream) }
       let entries = try await product.redis.command("XRANGE", "some", "-", "+", "COUNT", "4").components(separatedBy: "\n")
       let fourth = entries.filter { $0.contains("-") && $0.allSatisfy { $0.isNumber || $0 == "-" } }[3]
-      // Trimmed before Tidemark came: not in the stream any more, but counted by Redis.
+      // The entries were trimmed before Tidemark started: they are not in the stream, but Redis has counted them.
       try await product.redis.command("XTRIM", "all", "MAXLEN", "8")
       let worker = try await product.startWorker(
         "--config",
@@ -110,7 +110,7 @@ import TidemarkTestKit
       #expect(
         try await product.value("select state <> 'halted', last_error is null from tidemark.lanes where lane = '\(Product.lane)'") == "t|t")
 
-      // Once that is fixed, it goes on by itself.
+      // After the repair the lane resumes by itself.
       try await product.redis.commands("MULTI\nDEL orders\nRENAME kept orders\nEXEC\n")
       try await product.addMessages(5, from: 31, to: "orders")
       try await product.waitUntilCaughtUp(["orders"])

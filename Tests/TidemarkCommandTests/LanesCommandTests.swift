@@ -3,16 +3,16 @@ import FoundationNetworking
 import Testing
 import TidemarkTestKit
 
-/// `tidemark lanes`, and lanes that wait for a person.
+/// `tidemark lanes` manages lanes that wait for a person.
 @Suite(.serialized) struct LanesCommandTests {
   private static let bad = RawRecord("bad", ["type": "context.set", "session": "s", "key": "k", "value": "{"])
 
-  /// The lines of an event.
+  /// Returns the log lines of an event.
   private func said(_ event: String, by worker: TidemarkProcess) -> [Substring] {
     worker.standardError.split(separator: "\n").filter { $0.contains(" \(event) ") }
   }
 
-  /// Waits until the worker has said this so often.
+  /// Waits until the worker has logged this event so many times.
   private func waitFor(_ event: String, times: Int = 1, _ worker: TidemarkProcess) async throws {
     try await waitUntil("\(event), \(times) times") {
       worker.standardError.split(separator: "\n").count { $0.contains(" \(event) ") } >= times
@@ -52,7 +52,7 @@ import TidemarkTestKit
         let ready = try await waitUntilReady(port)
         #expect(ready)
       }
-      // One line a burst, not one a letter.
+      // There is one line per burst, not one per letter.
       try await waitFor("dead_letters.added", worker)
       let bursts = said("dead_letters.added", by: worker)
       #expect(bursts.count <= 3 && bursts.filter { $0.contains("bad_json") } == bursts)
@@ -117,7 +117,7 @@ import TidemarkTestKit
     return ((response as? HTTPURLResponse)?.statusCode ?? 0, String(decoding: data, as: UTF8.self))
   }
 
-  /// The only lane, as `tidemark status --json` shows it, once the ledger was told.
+  /// Returns the only lane as `tidemark status --json` shows it, once the ledger has the state.
   private static func lane(_ product: Product) async throws -> [String: Any] {
     try await product.waitFor("halted|t", "select state, last_error is not null from tidemark.lanes")
     let outcome = try await product.run("status", "--json")

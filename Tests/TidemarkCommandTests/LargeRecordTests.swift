@@ -1,9 +1,9 @@
 import Testing
 import TidemarkTestKit
 
-/// Values of many megabytes.
+/// Values of many megabytes keep the worker's memory within its bound.
 @Suite struct LargeRecordTests {
-  /// `buffer.max_bytes` + 3 x `limits.max_entry_bytes` + 64 MiB, in KiB.
+  /// The bound: `buffer.max_bytes` + 3 x `limits.max_entry_bytes` + 64 MiB, in KiB.
   static let memoryBound = (64 + 3 * 32 + 64) * 1024
 
   @Test func largeValuesAreAppliedOrSetAsideWithinTheMemoryThatIsPromised() async throws {

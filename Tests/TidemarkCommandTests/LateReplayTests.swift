@@ -1,7 +1,7 @@
 import Testing
 import TidemarkTestKit
 
-/// What `dead-letters replay` brings back late ends as if it had been there in its place.
+/// A late `dead-letters replay` ends as if the entry had been applied in its place.
 @Suite(.serialized) struct LateReplayTests {
   private static let nul: [UInt8] = [0x6C, 0x61, 0x74, 0x65, 0x00]
 
@@ -20,7 +20,7 @@ import TidemarkTestKit
     let ids = try await product.add(records)
     try await product.waitUntilCaughtUp()
     #expect(try await product.value("select count(*) from tidemark.dead_letters") == "\(letters)")
-    // The latest first: the order of replays is no matter.
+    // The latest letter is replayed first, because the order of replays does not matter.
     for letter in (1...letters).reversed() {
       let outcome = try await product.run("dead-letters", "replay", "\(letter)", "--set", "text.unstorable=replace")
       #expect(outcome.standardOutput == "\(letter) applied\n", "\(outcome.standardError)")
@@ -43,7 +43,7 @@ import TidemarkTestKit
           RawRecord("remove", ["type": "message.removed", "session": "s", "message_id": "b"]),
           Self.message("older"),
           Self.message(Self.nul),
-          // Its writer meant the message before it, which Postgres did not take.
+          // The producer meant the previous message, which Postgres did not accept.
           RawRecord("last", ["type": "message.removed", "session": "s", "last": "1"]),
           Self.message(Self.nul),
         ], 5, of: product)
@@ -55,7 +55,7 @@ import TidemarkTestKit
         ])
       #expect(
         try await product.value("select tidemark.state('s') -> 'messages'") == #"{"last": "\#(ids[10])", "count": 4}"#)
-      // At each entry there is what was visible then.
+      // The state at each entry is what was visible then.
       #expect(
         try await product.rows(
           """

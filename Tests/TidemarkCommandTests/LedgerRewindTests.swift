@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// Postgres goes back on the same timeline while workers run.
+/// Postgres goes back on its timeline while workers run.
 @Suite(.serialized) struct LedgerRewindTests {
   private func durable(_ product: Product) async throws -> String {
     try await product.redis.command("HGET", "tidemark:{0}:lane", "durable")
@@ -27,7 +27,7 @@ import TidemarkTestKit
       try await product.postgres.start()
       #expect(try await product.value("select count(*) from tidemark.messages") == "20")
       worker.signal(SIGCONT)
-      // Nobody writes any more.
+      // All writes have ended.
       try await product.waitUntilCaughtUp()
       #expect(try await product.value("select count(*), count(distinct content) from tidemark.messages") == "30|30")
       try await waitUntil("the mark is where it was") { try await durable(product) == last }

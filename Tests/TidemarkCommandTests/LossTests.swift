@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// Streams that lose entries, or are not the ones that were read, with the executable and real servers.
+/// Streams lose entries, or are replaced, with the executable and real servers.
 @Suite struct LossTests {
   private static let lane = Product.lane
 
@@ -14,7 +14,7 @@ import TidemarkTestKit
     try await product.value("select incarnation, read_total, reread_total, missing_total, baseline, ordinal from tidemark.lanes")
   }
 
-  /// XADD lines for messages.
+  /// Returns XADD lines for messages.
   private func messages(_ numbers: ClosedRange<Int>, id: (Int) -> String = { _ in "*" }) -> String {
     numbers.map { "XADD \(Self.lane) \(id($0)) type message.appended session s role user content \"message \($0)\" tokens \($0)\n" }
       .joined()
@@ -45,12 +45,12 @@ import TidemarkTestKit
   @Test func whatIsTrimmedAndDeletedUnderItsEyesIsCountedExactly() async throws {
     try await withProduct { product in
       let worker = try await product.startWorker()
-      // What was trimmed before the lane's start would be its baseline.
+      // Entries that were trimmed before the lane's start would count as its baseline.
       try await product.waitFor("1", "select count(*) from tidemark.lanes")
       var lost = 0
       for round in 0..<12 {
         let (from, kept) = (1 + round * 100, [40, 100, 0, 7][round % 4])
-        // At once, so that nobody can read what goes: MAXLEN, and XDEL of one that stays.
+        // One step trims with MAXLEN and deletes one of the remaining entries with XDEL, so that no worker can read the removed entries.
         var script = "MULTI\n" + messages(from...from + 99, id: { "9000000000000-\($0)" }) + "XTRIM \(Self.lane) MAXLEN \(kept)\n"
         lost += 100 - kept
         if kept > 0, round % 3 != 0 {
@@ -61,7 +61,7 @@ import TidemarkTestKit
         if round % 2 == 0 { try await product.waitUntilCaughtUp() }
       }
       try await product.waitUntilCaughtUp()
-      // What was trimmed had been read where the worker was ahead of it: then it is not missing.
+      // Entries that the worker had read before the trim are not missing.
       let missing = try #require(Int(try await product.value("select missing_total from tidemark.lanes")))
       let messages = try #require(Int(try await product.value("select count(distinct tokens) from tidemark.messages")))
       #expect(missing + messages == 1_200)
@@ -87,7 +87,7 @@ import TidemarkTestKit
       #expect(try await product.rows("select incarnation, read_total from tidemark.lane_incarnations") == ["1|20"])
       // The claim on the prefix was flushed, too.
       #expect(try await product.redis.command("HGET", "tidemark:config", "schema") == "tidemark")
-      // Agents are told by the incarnation, and by a mark of it.
+      // Agents see the new incarnation and a mark of it.
       try await waitUntil("the mark is of the second incarnation") {
         let mark = try await product.redis.command("HMGET", "tidemark:{0}:lane", "incarnation", "durable")
         let last = try await product.value("select tidemark.entry_id(entry_ms, entry_no) from tidemark.lanes")
@@ -138,7 +138,7 @@ import TidemarkTestKit
       try await product.addMessages(20)
       try await product.waitUntilCaughtUp()
       try await product.waitFor("t", "select mirrored from tidemark.lanes")
-      // More entries than were read of the old one.
+      // The new stream has more entries than were read of the old one.
       try await product.redis.commands("MULTI\nDEL \(Self.lane)\n" + messages(21...80) + "EXEC\n")
       try await product.waitFor("2|60", "select incarnation, read_total + reread_total from tidemark.lanes")
       #expect(try await gaps(product) == ["1|unknown|recreated"])
@@ -149,7 +149,7 @@ import TidemarkTestKit
     }
   }
 
-  /// A replica that was promoted without the tail, or a snapshot that was restored.
+  /// Keeps a copy for a replica that is promoted without the last entries, or a restored snapshot.
   private func keepCopy(_ product: Product) async throws {
     try await product.redis.command("EVAL", "redis.call('SET', 'copy', redis.call('DUMP', KEYS[1]))", "1", Self.lane)
   }
@@ -173,7 +173,7 @@ import TidemarkTestKit
       try await restoreCopy(product)
       if !isRunning { worker = try await product.startWorker() }
       try await product.waitFor("2|10", "select incarnation, reread_total from tidemark.lanes")
-      // The ids of what Redis forgot are not given again.
+      // Ids of forgotten entries are not reused.
       try await product.addMessages(5, from: 21)
       try await product.waitFor(
         "2|5|10|0|10|15", "select incarnation, read_total, reread_total, missing_total, baseline, ordinal from tidemark.lanes")
@@ -217,7 +217,7 @@ import TidemarkTestKit
       try await product.waitFor("halted|1", "select state, incarnation from tidemark.lanes")
       #expect(try await gaps(product) == ["1|unknown|recreated"])
       #expect(try await worker.stop() == 0)
-      // What may have been read of the new stream before it was noticed is applied; the rest is left alone.
+      // Entries of the new stream that were read before the replacement was noticed are applied; the rest is not.
       let before = try await product.value("select count(*) from tidemark.messages")
       worker = try await product.startWorker(settings: ["rewind": "reseed"])
       try await product.waitFor("2|4|4", "select incarnation, baseline, ordinal from tidemark.lanes")

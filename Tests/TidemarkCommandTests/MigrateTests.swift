@@ -27,7 +27,7 @@ import TidemarkTestKit
       }
       #expect(try await product.value("select count(*) from pg_namespace where nspname = 'tidemark'") == "0")
       #expect(try await product.redis.command("EXISTS", "tidemark:config") == "0")
-      // What was printed is what would run.
+      // The printed SQL is the SQL that would run.
       _ = try await product.run("migrate")
       let again = try await product.run("migrate", "--dry-run")
       #expect(again.exitCode == 0 && again.standardOutput.isEmpty)

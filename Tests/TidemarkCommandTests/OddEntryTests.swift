@@ -1,7 +1,7 @@
 import Testing
 import TidemarkTestKit
 
-/// Entries and keys of one lane that are made to hold up all others, with the executable and real servers.
+/// Entries and keys of one lane that could delay all other lanes, with the executable and real servers.
 @Suite struct OddEntryTests {
   private static let lanes = (0..<2).map { "tidemark:{\($0)}:changes" }
 
@@ -40,7 +40,7 @@ import TidemarkTestKit
 
   @Test func aLargeEntryThatIsKeptStopsNoOtherLanesTrimming() async throws {
     try await withProduct(["state.partitions": "2", "trim.keep": "0s", "limits.max_fields": "1000000"]) { product in
-      // A group wants it, so it stands at the beginning of its lane.
+      // A consumer group needs the entry, so it stays at the beginning of its lane.
       let lane = Self.lanes[0]
       try await product.redis.commands("XADD \(lane) * type note session s \(fields(200_000))\nXGROUP CREATE \(lane) slow 0\n")
       try await product.addMessages(20, session: "a", to: Self.lanes[0])
@@ -59,7 +59,7 @@ import TidemarkTestKit
   @Test func aKeyThatIsSomethingElseConcernsItsOwnLaneAlone() async throws {
     try await withProduct(["state.partitions": "3", "trim.keep": "0s"]) { product in
       let lanes = (0..<3).map { "tidemark:{\($0)}:changes" }
-      // One lane's marks, and another's stream, which is refused at the start, where somebody looks.
+      // One lane's marks and another lane's stream have a wrong type; the stream is refused at the start.
       try await product.redis.command("SET", "tidemark:{0}:lane", "foo")
       let worker = try await product.startWorker()
       try await product.redis.command("SET", lanes[1], "foo")
@@ -73,7 +73,7 @@ import TidemarkTestKit
       try await waitUntil("its agents are told how hard to write") {
         try await product.redis.command("HGET", "tidemark:{2}:lane", "pressure") == "ok"
       }
-      // One line each says which, and goes on saying nothing.
+      // One log line for each names the lane; there are no further lines.
       for (purpose, lane) in [("publish", lanes[0]), ("inspect", lanes[1])] {
         try await waitUntil("\(lane) is named") {
           worker.standardError.split(separator: "\n").contains {
@@ -83,7 +83,7 @@ import TidemarkTestKit
       }
       let lines = worker.standardError.split(separator: "\n").filter { $0.contains("lane.refused") }
       #expect(lines.count <= 4, "\(lines)")
-      // Both go on once the keys are gone.
+      // Both lanes continue after the keys are gone.
       for key in ["tidemark:{0}:lane", lanes[1]] { try await product.redis.command("DEL", key) }
       try await product.addMessages(50, session: lanes[1], to: lanes[1])
       try await product.waitUntilCaughtUp(lanes)
@@ -108,7 +108,7 @@ import TidemarkTestKit
       try await waitUntil("the limit is named") {
         worker.standardError.contains("redis.reply_limit") && worker.standardError.contains("client-output-buffer-limit")
       }
-      // A single entry above the limit stops its lane alone, says so, and goes in once the limit is raised.
+      // A single entry above the limit halts only its lane, is logged, and is applied after the limit is raised.
       let huge = String(repeating: "y", count: 3_000_000)
       try await product.redis.commands("XADD \(Self.lanes[0]) * type message.appended session s role user content \(huge)\n")
       try await product.addMessages(100, session: "b", to: Self.lanes[1])

@@ -2,11 +2,11 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// Ids that producers make themselves: too large for Postgres, in microseconds, ahead of the clock.
+/// Ids that producers set themselves: too large for Postgres, in microseconds, ahead of the clock.
 @Suite struct OddIDTests {
   private static let lane = Product.lane
 
-  /// XADD lines for messages.
+  /// Returns XADD lines for messages.
   private func messages(_ numbers: ClosedRange<Int>, id: (Int) -> String = { _ in "*" }) -> String {
     numbers.map { "XADD \(Self.lane) \(id($0)) type message.appended session s role user content \"message \($0)\" tokens \($0)\n" }
       .joined()
@@ -21,15 +21,15 @@ import TidemarkTestKit
   }
 
   @Test func anIDThatPostgresCannotHoldIsADeadLetterAndTheLaneGoesOn() async throws {
-    // Trimming would take what is of 1970.
+    // Trimming would remove entries with times in 1970.
     try await withProduct(["dead_letters.halt_after": "10", "trim.enabled": "false"]) { product in
       var worker = try await product.startWorker()
       try await product.redis.commands(messages(1...5, id: { "5000-\($0)" }))
-      // The number alone is too large; the next millisecond is an ordinary one again.
+      // Only the sequence number is too large; the next millisecond is an ordinary one.
       try await product.redis.commands(messages(6...6, id: { _ in "5000-9223372036854775808" }) + messages(7...106, id: { "5001-\($0)" }))
       try await product.waitUntilCaughtUp()
       #expect(try await product.value("select applied_total, dead_letters_total from tidemark.lanes") == "105|1")
-      // Of these nothing that follows fits.
+      // None of the following ids fits into bigint.
       try await product.redis.commands(messages(107...107, id: { _ in "18446744073709551000-1" }) + messages(108...406))
       try await product.waitUntilCaughtUp()
       #expect(try await product.value("select applied_total, dead_letters_total, last_error from tidemark.lanes") == "105|301|")
@@ -46,7 +46,7 @@ import TidemarkTestKit
             "5000-9223372036854775808|invalid_field|message 6|t", "18446744073709551000-1|invalid_field|message 107|t",
             "18446744073709551000-2|invalid_field|message 108|t",
           ])
-      // It is read from the ledger by the next worker, and begins below such ids once the stream was made anew.
+      // The next worker reads it from the ledger, and begins below such ids after the stream was recreated.
       #expect(try await worker.stop() == 0)
       worker = try await product.startWorker()
       try await product.redis.commands(messages(407...416))
@@ -74,7 +74,7 @@ import TidemarkTestKit
       try await waitUntil("only the cursor's entry is left") { try await product.redis.command("XLEN", Self.lane) == "1" }
       try await waitUntil("all is well") { try await told(product) == "ok" }
       try await product.value("alter table tidemark.messages rename to elsewhere")
-      // What Redis makes follows the one that was made.
+      // Ids that Redis makes follow the explicit id.
       try await product.redis.commands(messages(101...110))
       try await waitUntil("agents are asked to stop") { try await told(product) == "stop" }
       try await product.value("alter table tidemark.elsewhere rename to messages")

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// Settings, triggers and policies that somebody made in Postgres.
+/// Settings, triggers and policies that were made in Postgres by hand.
 @Suite(.serialized) struct OddPostgresTests {
   @Test(arguments: [
     ("sslmode=bad", "invalid sslmode value", "verify-full"), ("service=nosuch", "definition of service", "correct service"),
@@ -22,7 +22,7 @@ import TidemarkTestKit
   @Test func aLimitOnTemporaryFilesSplitsABatchInsteadOfHoldingItUpForEver() async throws {
     try await withProduct(["retry.base": "10ms", "retry.cap": "100ms"]) { product in
       try await product.postgres.adminPsql("alter role \"\(product.postgres.database)\" set temp_file_limit = 0")
-      // A whole batch of such ids is more than work_mem.
+      // A batch of such ids exceeds work_mem.
       let long = String(repeating: "x", count: 500)
       let records = (0..<12_000).map { number in
         "XADD \(Product.lane) * type message.appended session s\(number % 100) role user content x event_id e\(number)\(long) message_id m\(number)\(long)"
@@ -52,7 +52,7 @@ import TidemarkTestKit
     }
   }
 
-  /// One that the role would not be able to commit whatever is left out of its batch: neither a dead letter nor an outage.
+  /// An entry that the role can't commit even alone is neither a dead letter nor an outage.
   @Test func anEntryThatIsTooMuchForALimitAloneHaltsItsLaneUntilTheLimitIsRaised() async throws {
     try await withProduct { product in
       let role = product.postgres.database
@@ -74,7 +74,7 @@ import TidemarkTestKit
       #expect(
         try await product.value("select string_agg(key, '') || (select count(*) from tidemark.dead_letters) from tidemark.context") == "a0")
 
-      // Sessions keep what they began with.
+      // Sessions keep the settings with which they began.
       try await product.postgres.adminPsql(
         """
         alter role "\(role)" reset temp_file_limit;
@@ -122,7 +122,7 @@ import TidemarkTestKit
       #expect(check.exitCode == 1)
       let line = check.standardOutput.split(separator: "\n").first { $0.contains("postgres.row_security") } ?? ""
       #expect(line.contains("problem") && line.contains("messages") && line.contains("BYPASSRLS"), "\(check.standardOutput)")
-      // The owner is not bound by it.
+      // The policy does not apply to the owner.
       let owner = try await product.run("check")
       #expect(!owner.standardOutput.contains("row_security"))
       try await product.value("create policy all_rows on tidemark.messages using (true) with check (true)")

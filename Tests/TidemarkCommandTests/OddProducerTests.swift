@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// What producers probably did not mean, and what somebody deletes in Redis.
+/// Probable mistakes of producers, and deletions in Redis by hand.
 @Suite(.serialized) struct OddProducerTests {
   @Test func streamsThatNoLaneReadsAreNamed() async throws {
     try await withProduct(["state.partitions": "16"]) { product in

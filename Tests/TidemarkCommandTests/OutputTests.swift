@@ -5,7 +5,7 @@ import TidemarkTestKit
 
 @testable import tidemark
 
-/// What becomes of output that nobody can read: a full disk, a pipe without a reader, a descriptor that is closed.
+/// Output that can't be written: a full disk, a pipe without a reader, a closed descriptor.
 struct OutputTests {
   /// Runs a shell script in which `$0` is the executable.
   private func shell(_ script: String, environment: [String: String?] = [:]) async throws -> Program.Outcome {
@@ -13,7 +13,7 @@ struct OutputTests {
     return try await shell.run(["-c", script, try TidemarkProcess.binary()], environment: environment)
   }
 
-  /// The descriptor 5 is a pipe whose only reader is gone.
+  /// A shell prefix that makes descriptor 5 a pipe whose only reader is gone.
   private static let pipeWithoutReader = "f=$(mktemp -u); mkfifo $f; exec 4<>$f 5>$f 4<&-; rm $f; "
 
   @Test func aFullDiskBehindStandardOutputIsSaidInOneLine() async throws {
@@ -75,7 +75,7 @@ struct OutputTests {
         ["-c", script, try TidemarkProcess.binary()], environment: product.environment, path: shell.path)
       try await product.addMessages(10)
       try await product.waitUntilCaughtUp()
-      // It says much more when a server goes away.
+      // The worker logs much more when a server becomes unavailable.
       try await product.redis.command("CLIENT", "KILL", "TYPE", "normal")
       try await product.addMessages(10, from: 11)
       try await product.waitUntilCaughtUp()

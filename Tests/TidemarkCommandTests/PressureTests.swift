@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// What agents are told about how hard to write, with the executable and real servers.
+/// The pressure that is published to agents, with the executable and real servers.
 @Suite struct PressureTests {
   private func told(_ product: Product) async throws -> String {
     try await product.redis.command("HGET", "tidemark:{0}:lane", "pressure")

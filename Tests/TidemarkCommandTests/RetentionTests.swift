@@ -2,15 +2,16 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// What a running worker removes from Postgres by itself, with the executable and real servers.
+/// The rows that a running worker removes from Postgres by itself, with the executable and real servers.
 @Suite struct RetentionTests {
-  /// Counts what is left of what ``addOldRows(_:)`` makes.
+  /// A query that counts the remaining rows of ``addOldRows(_:)``.
   private static let left = """
     select (select count(*) from tidemark.checkpoints where worker = 'old'), (select count(*) from tidemark.dead_letters),
            (select count(*) from tidemark.snapshots)
     """
 
-  /// Of a lane that ended long ago: checkpoints of 0 to 99 days, dead letters that were resolved as long ago and some open ones; and snapshots.
+  /// Adds rows of a lane that ended long ago: checkpoints of 0 to 99 days, dead letters that were resolved as long ago and some open ones;
+  /// and snapshots.
   private func addOldRows(_ product: Product) async throws {
     try await product.value(
       """
@@ -28,7 +29,7 @@ import TidemarkTestKit
     try await withProduct { product in
       try await addOldRows(product)
       let worker = try await product.startWorker()
-      // 30 days of checkpoints, 90 of dead letters and five that are open, and three snapshots.
+      // 30 days of checkpoints, 90 of dead letters and five open ones, and three snapshots remain.
       try await product.waitFor("30|95|3", Self.left)
       try await waitUntil("it says what it removed") { worker.standardError.components(separatedBy: "retention.removed").count == 4 }
       #expect(worker.standardError.contains("rows=70"), "\(worker.standardError)")
@@ -40,7 +41,7 @@ import TidemarkTestKit
     }
   }
 
-  /// Runs a worker that keeps everything for a year, and tells it to keep hardly anything once `body` is done.
+  /// Runs a worker that keeps everything for a year, and reloads it with short retention times once `body` is done.
   private func reload(
     _ product: Product, settings: [String: String] = [:], _ body: () async throws -> Void = {}
   ) async throws -> TidemarkProcess {

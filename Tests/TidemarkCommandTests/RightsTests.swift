@@ -2,9 +2,9 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// `check` tries every command and every statement of a worker, and names the right that is missing with what grants it.
+/// `check` tries every command and every statement of a worker, and names each missing right with the rule or statement that grants it.
 @Suite(.serialized) struct RightsTests {
-  /// A product whose Redis user may do everything on the installation's keys, and channels of it.
+  /// Runs `body` with a product whose Redis user may run every command on the installation's keys and channels.
   private func withUser(_ body: (Product, _ allow: (String) async throws -> Void) async throws -> Void) async throws {
     try await withProduct { product in
       func allow(_ rules: String) async throws {
@@ -87,7 +87,7 @@ import TidemarkTestKit
       #expect(try await everything() == before)
       let commands = try await product.redis.command("INFO", "commandstats")
       for writer in ["hset", "hdel", "xtrim", "xsetid", "publish", "xgroup|create", "xgroup|setid"] {
-        // Counted as refused or not at all, never as run.
+        // The commands are counted as refused or not at all, never as run.
         let line = commands.split(separator: "\n").first { $0.hasPrefix("cmdstat_\(writer):") }
         #expect(line?.contains("calls=0,") ?? true, "\(line ?? "")")
       }
@@ -124,7 +124,7 @@ import TidemarkTestKit
       #expect(check.exitCode == 1)
       let lines = check.standardOutput.split(separator: "\n").filter { $0.hasPrefix("problem") }
       #expect(lines.count == 1 && lines[0].contains(line) && lines[0].contains("\(grant) \"\(role)\""), "\(check.standardOutput)")
-      // What can only not be read is waited for.
+      // The worker waits for a right that only concerns reading.
       if !line.contains("(SELECT)") {
         let run = try await product.run("run", "--listen", "off", settings: settings)
         #expect(run.exitCode == 1 && run.standardError.contains(grant), "\(run.standardError)")

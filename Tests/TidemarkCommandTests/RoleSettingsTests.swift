@@ -1,7 +1,7 @@
 import Testing
 import TidemarkTestKit
 
-/// A role and an environment that want everything otherwise.
+/// A role and an environment with unusual settings for everything.
 @Suite(.serialized) struct RoleSettingsTests {
   private static let wrong: KeyValuePairs<String, String> = [
     "client_encoding": "LATIN1", "standard_conforming_strings": "off", "bytea_output": "escape", "array_nulls": "off",
@@ -24,7 +24,7 @@ import TidemarkTestKit
       #expect(migrated.exitCode == 0, "\(migrated.standardError)")
       let worker = try await TidemarkProcess.start(["run", "--listen", "off"], environment: environment)
       try await worker.waitForOutput("worker.started")
-      // One by one and many at once: a row alone and arrays of columns with NULLs, then COPY, then entry by entry.
+      // One entry alone uses a row, many entries use arrays of columns with NULLs, then COPY, then the exact path.
       for number in 1...3 {
         try await product.add([
           "type": "message.appended", "session": "s", "role": "user", "content": "Größe \(number) \\' \u{1F30A}", "event_id": "e\(number)",
@@ -39,7 +39,7 @@ import TidemarkTestKit
       try await waitUntil("everything is applied") {
         try await product.postgres.adminPsql("select coalesce(sum(read_total), 0) from tidemark.lanes") == "806"
       }
-      // The database's owner can't look at it with its own settings in the time that they leave.
+      // The database's owner has these settings too, whose timeouts are too short for its queries.
       func value(_ sql: String) async throws -> String { try await product.postgres.adminPsql(sql) }
       #expect(try await value("select string_agg(detail, ', ') from tidemark.dead_letters") == "")
       #expect(try await value("select sum(applied_total), sum(duplicates_total) from tidemark.lanes") == "805|1")
@@ -47,7 +47,7 @@ import TidemarkTestKit
       #expect(contents == (1...3).map { "Größe \($0) \\' \u{1F30A}" }.joined(separator: "\n"))
       #expect(try await value(#"select value ->> 'a' from tidemark.context"#) == #"[1.10, null, "\\x41"]"#)
       #expect(try await value("select count(*) from tidemark.messages where at::date between now()::date - 1 and now()::date + 1") == "803")
-      // The chain over what was applied is read back as bytes when the lane is taken up again.
+      // The chain over the applied changes is read as bytes when the lane is acquired again.
       #expect(try await worker.stop() == 0)
       let again = try await TidemarkProcess.start(["run", "--listen", "off"], environment: environment)
       try await again.waitForOutput("lanes.owned")

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// Passwords in files that are rotated while a worker runs.
+/// Passwords in files are rotated while a worker runs.
 @Suite(.serialized) struct RotationTests {
   private func write(_ password: String, to file: String) throws {
     try (password + "\n").write(toFile: file, atomically: true, encoding: .utf8)

@@ -1,7 +1,7 @@
 import Testing
 import TidemarkTestKit
 
-/// A Redis that Sentinels watch.
+/// A Redis with Sentinels.
 @Suite(.serialized) struct SentinelTests {
   private static let settings = ["state.partitions": "4", "lease.ttl": "2s", "discover": "100ms", "retry.cap": "500ms"]
 
@@ -41,10 +41,11 @@ import TidemarkTestKit
       let worker = try await product.startWorker()
       for _ in 0..<200 { await writer.write() }
       try await writer.verify(Set(await writer.acknowledged.keys), in: product)
-      // By their groups the old streams are known, on the replicas as well: else the new master's look like others.
+      // The old streams are identified by their groups, which the replicas must have, too; otherwise the new master's streams look
+      // replaced.
       try await product.waitFor("4", "select count(*) from tidemark.lanes where mirrored")
       try await redis.stopReplication()
-      // Committed in Postgres, and unknown to whoever comes next.
+      // These entries are committed in Postgres and missing on the new master.
       for _ in 0..<100 { await writer.write() }
       try await writer.verify(Set(await writer.acknowledged.keys), in: product)
       _ = try await redis.failOver()

@@ -3,14 +3,14 @@ import Synchronization
 import Testing
 import TidemarkTestKit
 
-/// Several workers of one installation.
+/// Several workers of one installation share its lanes.
 @Suite(.serialized) struct SharedLanesTests {
   private static let lanes = (0..<16).map { "tidemark:{\($0)}:changes" }
-  /// How many lanes each owner has, ascending.
+  /// A query for the number of lanes of each owner, ascending.
   private static let parts = """
     select string_agg(n::text, '|' order by n) from (select count(*) as n from tidemark.lanes where owner is not null group by owner) as t
     """
-  /// With leases of a minute nothing comes of waiting for one to run out or to be renewed: what moves was told.
+  /// The leases last a minute, so no move of a lane can result from an expired or renewed lease; each move follows a notification.
   private static let settings = ["state.partitions": "16", "lease.ttl": "60s"]
 
   @Test func threeWorkersShareTheLanesAndOneThatStopsHandsItsLanesOnAtOnce() async throws {
@@ -20,7 +20,7 @@ import TidemarkTestKit
         workers.append(try await product.startWorker())
         try await product.waitFor(parts, Self.parts, within: .seconds(15))
       }
-      // Shards without lanes, too.
+      // The query includes shards without lanes.
       try await product.waitFor(
         "21|21|22", "select string_agg(n::text, '|' order by n) from (select count(*) as n from tidemark.leases group by worker) as t")
       #expect(try await workers.removeFirst().stop() == 0)
@@ -74,7 +74,7 @@ import TidemarkTestKit
   }
 }
 
-/// Messages for all lanes, one portion after the other until it is told to stop.
+/// Writes messages to all lanes, in portions, until it is stopped.
 private final class SteadyLoad: Sendable {
   private let product: Product
   private let lanes: [String]
@@ -87,7 +87,7 @@ private final class SteadyLoad: Sendable {
 
   func stop() { isOver.store(true, ordering: .relaxed) }
 
-  /// Answers how many it wrote, numbered from 1.
+  /// Returns the number of messages that it wrote, numbered from 1.
   func write() async throws -> Int {
     var written = 0
     while !isOver.load(ordering: .relaxed) {

@@ -3,7 +3,7 @@ import FoundationNetworking
 import Testing
 import TidemarkTestKit
 
-/// What a worker does when it is told to stop or to reload.
+/// A worker reacts to signals that stop or reload it.
 @Suite(.serialized) struct SignalTests {
   @Test(arguments: [SIGTERM, SIGINT])
   func aWorkerThatIsToldToStopCommitsWhatItReadAndGivesItsLeasesBack(signal: Int32) async throws {
@@ -20,7 +20,7 @@ import TidemarkTestKit
       #expect(try await product.rows("select count(worker), max(expires_at) from tidemark.leases") == ["0|-infinity"])
       #expect(try await product.rows("select owner, state from tidemark.lanes") == ["|unowned"])
       #expect(try await product.value("select count(*) from tidemark.workers") == "0")
-      // Its last word to agents is what is in Postgres.
+      // The last published mark is the cursor in Postgres.
       let cursor = try await product.value("select tidemark.entry_id(entry_ms, entry_no) from tidemark.lanes")
       #expect(try await product.redis.command("HGET", "tidemark:{0}:lane", "durable") == cursor)
       try await writing.value
@@ -38,7 +38,7 @@ import TidemarkTestKit
       let worker = try await product.startWorker()
       try await product.addMessages(10)
       try await product.waitUntilCaughtUp()
-      // Nothing answers any more, and what was read waits for it.
+      // Postgres no longer answers, and entries that were read wait for it.
       try product.postgres.pause()
       try await product.addMessages(500, from: 11)
       worker.signal(SIGTERM)
@@ -84,7 +84,7 @@ import TidemarkTestKit
       #expect(Int(try await product.value(largest)) ?? 0 <= 7)
       try await waitUntil("the mark of the new lane") { try await !product.redis.command("HGET", "tidemark:durable", "orders").isEmpty }
 
-      // Taken out again, it is left alone.
+      // A lane that is removed from the configuration is no longer read.
       try write("batch: { max_entries: 7 }\n")
       worker.signal(SIGHUP)
       try await waitUntil("the second reload") {
@@ -113,7 +113,7 @@ import TidemarkTestKit
           worker.standardError.split(separator: "\n").filter { $0.contains("configuration.reloaded") }.count > before
         }
       }
-      // Each reload says it again, in one line.
+      // Each reload logs the setting again, in one line.
       let warnings = worker.standardError.split(separator: "\n").filter { $0.contains("configuration.needs_restart") }
       #expect(warnings.count == 2)
       for warning in warnings {
@@ -128,7 +128,7 @@ import TidemarkTestKit
       }
       #expect(shown == [["1MiB", "file \(file):1"], ["1000", "default"], ["30ms", "file \(file):3"]])
 
-      // Whoever asks hears of it: metrics, the worker's own status, and the command, which knows the file only.
+      // The metrics, the worker's own status and the command, which knows only the file, all report it.
       func metrics() async throws -> String {
         let (data, _) = try await URLSession.shared.data(from: try #require(URL(string: "http://127.0.0.1:\(port)/metrics")))
         return String(decoding: data, as: UTF8.self)
@@ -139,14 +139,14 @@ import TidemarkTestKit
         try await product.run("status").standardOutput.contains("Worker 1 must be restarted for \(pending)")
       }
 
-      // And it is in force: five in a row do not halt the lane, and an entry above the new limit is no sixth.
+      // The old value is in force: five dead letters in a row do not halt the lane, and an entry above the new limit is not a sixth one.
       try await product.add((0..<5).map { _ in RawRecord("title", ["type": "session.updated", "session": "s"]).with("title", [0]) })
       try await product.add(["type": "message.appended", "session": "s", "role": "user", "content": String(repeating: "x", count: 5000)])
       try await product.waitUntilCaughtUp()
       #expect(try await product.value("select dead_letters_total, applied_total from tidemark.lanes") == "5|1")
       #expect(!worker.standardError.contains("lane.halted"))
 
-      // With the file as it was, all of it is in force again.
+      // With the original file everything is in force again.
       try write("limits: { max_entry_bytes: 1MiB }\nretry: { base: 20ms }\n")
       worker.signal(SIGHUP)
       try await waitUntil("the metric says so") { try await metrics().contains("\ntidemark_config_reload_success 1\n") }

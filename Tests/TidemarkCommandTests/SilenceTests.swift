@@ -3,9 +3,9 @@ import FoundationNetworking
 import Testing
 import TidemarkTestKit
 
-/// What stops a worker is said: in its log, at `/readyz`, in its metrics.
+/// Whatever stops a worker is reported in its log, at `/readyz` and in its metrics.
 @Suite(.serialized) struct SilenceTests {
-  /// A user of Redis who may do what a worker does, but for one command.
+  /// Returns the URL of a Redis user who has a worker's rights except one command.
   private func url(_ product: Product, without command: String) async throws -> String {
     try await product.redis.command("ACL", "SETUSER", "worker", "reset", "on", ">secret", "~*", "&*", "+@all", "-\(command)")
     return product.redis.url.replacing("redis://", with: "redis://worker:secret@")
@@ -19,7 +19,7 @@ import TidemarkTestKit
   @Test(arguments: ["xread", "xrange", "xinfo|stream", "evalsha", "hset"])
   func aCommandThatTheUserMayNotRunIsNamedInTheLogAndMakesTheWorkerNotReady(command: String) async throws {
     try await withProduct { product in
-      // Something is in the ledger, and more waits: then a worker needs all of them.
+      // The ledger has entries and more are waiting, so the worker needs all of its rights.
       let first = try await product.startWorker()
       try await product.addMessages(3)
       try await product.waitUntilCaughtUp()
@@ -35,7 +35,7 @@ import TidemarkTestKit
         return status == 503 && body.contains("'\(command)' command")
       }
       #expect(!worker.standardError.contains("The user executing the script"))
-      // A stream that can be looked at, and not read, is not readable.
+      // A stream that can be inspected but not read must not count as readable.
       if command == "xread" { #expect(!worker.standardError.contains("redis.readable")) }
       #expect(try await worker.stop() == 0)
       if command == "hset" {
@@ -84,7 +84,7 @@ import TidemarkTestKit
       await product.redis.stop()
       try await worker.waitForOutput("redis.unreadable")
       try await product.redis.start()
-      // The user is gone with the server's memory.
+      // The user is lost with the server's memory.
       try await waitUntil("WRONGPASS is said") {
         worker.standardError.split(separator: "\n").contains { $0.contains(" redis.unreadable ") && $0.contains("WRONGPASS") }
       }
@@ -137,7 +137,7 @@ import TidemarkTestKit
       #expect(worker.standardError.contains("the file that this worker was started with is gone"))
       #expect(!worker.standardError.contains("configuration.reloaded"))
       try await waitUntil("the metric says so") { try await Self.get(port, "/metrics").1.contains("\ntidemark_config_reload_success 0\n") }
-      // The file's lanes are served as before.
+      // The lanes of the original file are still served.
       try await product.addMessages(3, to: "orders")
       try await product.waitUntilCaughtUp(["orders"])
       #expect(try await worker.stop() == 0)

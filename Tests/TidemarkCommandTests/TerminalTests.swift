@@ -2,12 +2,12 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// What producers write reaches the operator's terminal as text, whatever the command.
+/// Text from producers reaches the operator's terminal as plain text, in every command.
 @Suite(.serialized) struct TerminalTests {
-  /// Sets the clipboard, erases the line above, turns the direction, and pretends to be another line.
+  /// A text that sets the clipboard, erases the line above, reverses the direction, and imitates another line.
   private static let attack = "\u{1B}]52;c;aGk=\u{7}\u{9B}1A\u{9B}2K\u{202E}\u{200B}\u{2028}\n9  all is well"
 
-  /// The characters of an output that a terminal would obey.
+  /// Returns the characters of an output that would control a terminal.
   private func obeyed(_ text: String) -> [String] {
     text.unicodeScalars.filter {
       switch $0.properties.generalCategory {
@@ -29,7 +29,7 @@ import TidemarkTestKit
     try "lanes:\n  - streams: \"agents:*:log\"\n".write(toFile: file, atomically: false, encoding: .utf8)
     try await withProduct(["dead_letters.halt_after": "2"]) { product in
       let records = (0..<2).map { _ in
-        // A field twice is named in the detail; a value that is no number is quoted there.
+        // The detail names a repeated field, and quotes a value that is not a number.
         RawRecord("bad", ["type": "message.appended", "session": "s\(Self.attack)", "role": "user", Self.attack: "1", "content": "x"])
           .with(Self.attack, Array(Self.attack.utf8))
       }
@@ -64,7 +64,7 @@ import TidemarkTestKit
       expectHarmless(status, "status")
       #expect(status.standardOutput.contains(#"agents:\u{1B}]52;"#))
       expectHarmless(try await product.run("status", "--json"), "status --json")
-      // The hint can be pasted: the lane's name is one word.
+      // The hint can be pasted into a shell: the lane's name is one word.
       #expect(status.standardOutput.contains("--lane 'tidemark:{0}:changes'`"))
       #expect(obeyed(worker.standardError) == [])
       #expect(try await worker.stop() == 0)

@@ -1,9 +1,9 @@
 import Testing
 import TidemarkTestKit
 
-/// The way to servers on other machines: what is not protected on it is said, and nothing is refused.
+/// Unprotected connections to other machines are reported, and none is refused.
 struct TransportTests {
-  /// This machine by an address that does not look like it.
+  /// An address of this machine that does not look like loopback.
   private static let elsewhere = "0.0.0.0"
 
   @Test func aWayThatIsNotProtectedIsWarnedOf() async throws {

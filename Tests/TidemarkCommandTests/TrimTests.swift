@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// What is removed from Redis, with the executable and real servers.
+/// The entries that are removed from Redis, with the executable and real servers.
 @Suite struct TrimTests {
   private static let lane = Product.lane
 
@@ -23,7 +23,7 @@ import TidemarkTestKit
       try await product.waitUntilCaughtUp()
       let cursor = try await cursor(product)
       try await waitUntil("only the cursor's entry is left") { try await ids(product) == [cursor] }
-      // Nothing of that is loss, and what comes afterwards is read as ever.
+      // The trimmed entries don't count as lost, and later entries are read as usual.
       try await product.addMessages(10, from: 501)
       try await product.waitUntilCaughtUp()
       #expect(try await product.value("select count(*), count(distinct tokens) from tidemark.messages") == "510|510")
@@ -53,7 +53,7 @@ import TidemarkTestKit
 
   @Test func theKeptWindowStaysAndOtherGroupsAreWaitedFor() async throws {
     try await withProduct { product in
-      // With the default an hour is kept.
+      // By default entries are kept for an hour.
       let first = try await product.startWorker()
       try await product.addMessages(20)
       try await product.waitUntilCaughtUp()

@@ -2,11 +2,11 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// Servers that are not as they must be: `check` and `run` say what, where and how to fix it, and name no secret.
+/// For unsuitable servers `check` and `run` say what is wrong, where, and how to fix it, and reveal no secret.
 @Suite(.serialized) struct WrongServerTests {
   static let secret = "hunter2-s3cret"
 
-  /// Both exit with 1 and say this in one line.
+  /// Checks that both commands exit with 1 and this one line.
   private func expectRefused(
     _ product: Product, _ line: String, _ hint: String, settings: [String: String] = [:], location: SourceLocation = #_sourceLocation
   ) async throws {
@@ -189,7 +189,7 @@ import TidemarkTestKit
       #expect(check.exitCode == 1)
       #expect(check.standardOutput.contains("problem redis.maxmemory-policy: allkeys-lru can evict"))
       #expect(check.standardOutput.contains("CONFIG SET maxmemory-policy noeviction"))
-      // A worker serves all the same, and says so.
+      // A worker still serves and logs a warning.
       let worker = try await product.startWorker()
       #expect(worker.standardError.contains("allkeys-lru can evict"))
       #expect(try await worker.stop() == 0)

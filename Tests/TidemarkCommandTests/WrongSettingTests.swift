@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TidemarkTestKit
 
-/// Command lines and configurations that are wrong before any connection: exit 2, one line, never a secret.
+/// Invalid command lines and configurations end a command before any connection: exit code 2, one line, no secret.
 @Suite struct WrongSettingTests {
   struct Wrong: Sendable, CustomTestStringConvertible {
     var yaml: String

@@ -11,7 +11,7 @@ struct BulkLimiterTests {
   private struct Outcome: Equatable {
     var passed: [UInt8] = []
     var cuts: [BulkLimiter.Cut] = []
-    /// Offsets of the input at which a reply ended.
+    /// The offsets of the input at which a reply ended.
     var ends: [Int] = []
   }
 
@@ -36,7 +36,7 @@ struct BulkLimiterTests {
     return outcome
   }
 
-  /// A random reply, what should be passed on of it, and what should be cut.
+  /// Returns a random reply, the bytes that must be passed on, and the expected cuts.
   private func reply(
     depth: Int, ordinal: inout UInt64, using generator: inout SeededGenerator
   ) -> (input: [UInt8], passed: [UInt8], cuts: [BulkLimiter.Cut]) {
@@ -48,7 +48,7 @@ struct BulkLimiterTests {
     case 4, 5:
       let sizes = [0, 1, 2, 4095, 4096, 4097, 4098, 9000, 20_000]
       let size = sizes[Int.random(in: 0..<sizes.count, using: &generator)]
-      // Bodies full of what looks like framing.
+      // The bodies contain bytes that look like framing.
       let body = (0..<size).map { _ in framing[Int.random(in: 0..<framing.count, using: &generator)] }
       defer { ordinal += 1 }
       guard size > BulkLimiter.keptBytes else { return both(RESP.bulk(body)) }
@@ -117,7 +117,7 @@ struct BulkLimiterTests {
     }
     func entry(_ id: String, _ parts: [[UInt8]]) -> [UInt8] { RESP.array([RESP.bulk(id), RESP.array(parts.map { RESP.bulk($0) })]) }
     let few = (0..<6).map { Array("f\($0)".utf8) }
-    // Of what is left out nothing is cut by itself, however long.
+    // Values in the left-out part are not cut separately, however long they are.
     let many = few + [Array("*9\r\n$3\r\n".utf8), [UInt8](repeating: 7, count: 6_000), [], [1]]
     func reply(_ parts: [[UInt8]]) -> [UInt8] {
       RESP.streams([

@@ -18,7 +18,7 @@ struct ClusterSourceTests {
   private static func position(_ lane: String) -> LaneReadRequest.Position { .init(lane: lane, after: .zero) }
   private static func check(_ lane: String) -> ExpectedStream { ExpectedStream(asking: lane) }
 
-  /// What a call answers once the source has followed the slot.
+  /// Returns the answer of a call once the source has followed the slot.
   private func settled<Value>(_ body: () async throws -> Value) async throws -> Value {
     for _ in 0..<20 {
       do {
@@ -51,8 +51,8 @@ struct ClusterSourceTests {
           let read = try await settled { try await source.read(request) }
           #expect(read.block?.readable.map(\.id) == ["1-1"], "\(lane) after \(step)")
         }
-        // Both at once, one of which may be here and the other there, by somebody who knows nothing yet: an answer for one sends him elsewhere
-        // for both, and never is it the word that a stream is gone.
+        // A new client asks for both lanes at once while each may be on another node. The redirection of one lane applies to both, and the
+        // answer is never that a stream is gone.
         let newcomer = RedisClusterSource(
           try RedisConfiguration(url: "redis+cluster://127.0.0.1:\(cluster.nodes[0].port)"), prefix: "tidemark")
         let both = try? await newcomer.observe(lanes.map(Self.check))

@@ -40,7 +40,7 @@ struct FailureTests {
         #expect(key?.kind == .laneRefused("secret"))
         let command = await failure { _ = try await source.currentMilliseconds(beside: "a") }
         #expect(command?.kind == .misconfigured)
-        // A script has its user's rights, and words of its own for what they lack.
+        // A script has its user's rights, and its own errors for missing rights.
         try await server.command("ACL", "SETUSER", "reader", "+eval", "+evalsha")
         let script = await failure { _ = try await source.observe([ExpectedStream(asking: "lane:1")]) }
         #expect(script?.kind == .misconfigured)
@@ -151,7 +151,7 @@ struct FailureTests {
       let survey = try await source.survey([], on: .only)
       let readOnly = await failure { _ = try await source.publish([mark], over: survey.connection) }
       #expect(readOnly?.kind == .unavailable)
-      // Who took its place may be behind another connection.
+      // The new server may be behind another connection.
       #expect(source.writeConnection(to: .only) == nil)
       try await server.command("REPLICAOF", "NO", "ONE")
       try await server.command("CONFIG", "SET", "maxmemory", "1")

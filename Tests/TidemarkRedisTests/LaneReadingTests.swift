@@ -54,7 +54,7 @@ struct LaneReadingTests {
         + "string.rep(string.rep('0123456789abcdef', 65536), \(megabytes)), 'after', 'a')"
       try await server.command("EVAL", script, "1", "lane")
       _ = try await source.read(.of("absent"))
-      // Other tests of this process take some, too, at one time or another: the least of several reads is the read's own.
+      // Other tests of this process use memory at times, so the least of several reads is the read's own.
       var grown = Int.max
       var read: EntryBlock?
       for _ in 0..<8 where grown >= 20 << 10 {
@@ -71,7 +71,7 @@ struct LaneReadingTests {
       #expect(block.truncations.map(\.length) == [5000, UInt64(megabytes) << 20])
       #expect(block.truncations.last?.digest == Array(hasher.finalize()))
       #expect(block.readable.first?.fields.map(\.count) == [6, 4096, 5, 4096, 5, 1])
-      // The value itself would take 40 MiB at the least.
+      // The value itself would take at least 40 MiB.
       #expect(grown < 20 << 10, "\(grown) kB")
     }
   }
@@ -101,7 +101,7 @@ struct LaneReadingTests {
       #expect(block.oversized.count == 1 && oversized.fieldCount == 30_000)
       #expect(oversized.restBytes == UInt64((BulkLimiter.keptFields..<30_000).reduce(0) { $0 + 1 + 2 * "\($1)".utf8.count }))
       #expect(block.entries.map { block.isWhole($0) } == [true, false, true])
-      // Where more are allowed it is an entry as any other.
+      // With a higher limit the entry is an ordinary one.
       let whole = try #require(try await source.read(.of("lane", maxFields: 30_000)).block)
       #expect(whole.readable.map { $0.fields.count / 2 } == [1, 30_000, 1] && whole.oversized.isEmpty)
     }
@@ -152,7 +152,7 @@ struct LaneReadingTests {
     }
   }
 
-  /// A line of `/proc/self/status` in kB.
+  /// Returns a line of `/proc/self/status` in kB.
   private func memory(_ name: String) throws -> Int {
     let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
     let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(name) })

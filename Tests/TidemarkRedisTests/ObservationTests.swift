@@ -3,9 +3,9 @@ import TidemarkCore
 import TidemarkRedis
 import TidemarkTestKit
 
-/// What Redis says of lanes, on a real server.
+/// The observations of lanes on a real server.
 @Suite struct ObservationTests {
-  /// A lane of which everything up to its cursor was read.
+  /// Returns the expected stream of a lane that was read up to its cursor.
   private static func check(_ lane: String, _ ms: UInt64) -> ExpectedStream { ExpectedStream(record(lane, ms, ordinal: ms), knownAdded: 0) }
 
   private func observe(_ source: RedisLaneSource, _ checks: [ExpectedStream]) async throws -> [ObservedStream] {
@@ -42,7 +42,7 @@ import TidemarkTestKit
           == ["lane"])
       comparisons = try await observe(source, [Self.check("lane", 3)])
       #expect(comparisons[0].hasGroup)
-      // And moves it.
+      // The second call moves the group.
       #expect(try await source.mirror([LaneMirror(Self.record("lane", 4, ordinal: 4))], over: nil) == ["lane"])
       let group = try await server.command("XINFO", "GROUPS", "lane").components(separatedBy: "\n")
       let ours = try #require(group.firstIndex(of: "tidemark"))
@@ -59,7 +59,7 @@ import TidemarkTestKit
       let survey = try await source.survey([Self.check("lane", 3)], on: .only)
       guard case .there? = survey.observations[0].observed?.anchor else { return #expect(Bool(false), "\(survey.observations)") }
       try await server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-      // Another one is there by then.
+      // A new connection replaces the lost one.
       _ = try await source.inspect([Self.check("lane", 3)])
       #expect(await failure { _ = try await source.trim(cut, over: survey.connection) }?.kind == .unavailable)
       #expect(await failure { _ = try await source.publish([mark], over: survey.connection) }?.kind == .unavailable)
@@ -117,7 +117,7 @@ import TidemarkTestKit
     }
   }
 
-  /// The script fetches the last entry only where it must: without it the finding is the same.
+  /// The script fetches the last entry only if it must; without that entry the verdict is equal.
   @Test func `what is found of a stream does not depend on its last entry being told`() async throws {
     var random = SeededGenerator(seed: 7)
     try await withSource { server, source in
@@ -149,7 +149,7 @@ import TidemarkTestKit
       try await server.command("XADD", "lane", "5-0", "k", "v")
       #expect(try await source.raiseMinimumID("lane", to: EntryID(ms: 90_000_000_000_000, no: 0), for: ours))
       #expect(try await server.command("XADD", "lane", "*", "k", "v") == "90000000000000-1")
-      // It is above that already.
+      // The stream is already above this id.
       #expect(try await source.raiseMinimumID("lane", to: EntryID(ms: 7, no: 0), for: ours))
       #expect(try await server.command("XADD", "lane", "*", "k", "v") == "90000000000000-2")
       #expect(try await !source.raiseMinimumID("absent", to: EntryID(ms: 7, no: 0), for: ours))

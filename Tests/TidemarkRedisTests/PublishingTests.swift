@@ -18,7 +18,7 @@ struct PublishingTests {
     try await withSource { server, source in
       let steps: [(id: String, incarnation: Int64, held: String)] = [
         ("9-9", 1, "9-9"), ("10-0", 1, "10-0"), ("9-99", 1, "10-0"), ("10-9", 1, "10-9"), ("10-10", 1, "10-10"), ("10-9", 1, "10-10"),
-        // Two milliseconds that are the same number as doubles.
+        // The two milliseconds are equal as doubles.
         ("9007199254740992-2", 1, "9007199254740992-2"), ("9007199254740993-1", 1, "9007199254740993-1"),
         ("9007199254740992-9", 1, "9007199254740993-1"),
         ("5-0", 2, "5-0"), ("9999-0", 1, "5-0"), ("6-0", 2, "6-0"), ("1-0", 10, "1-0"), ("7-0", 9, "1-0"),
@@ -46,7 +46,7 @@ struct PublishingTests {
         Set(try await server.command("HGETALL", "tidemark:{3}:rejected").split(separator: "\n")) == [
           "1-5", "bad_json", "2-0", "missing_field",
         ])
-      // A message answers no command of the listener's, which ends its connection: so it shows that one came.
+      // A message is not a reply to a command, so it ends the listener's connection; this shows that one came.
       try await waitUntil("the listener got a message") { !listener.isOpen }
       #expect(try await server.command("INFO", "commandstats").contains("cmdstat_publish:calls=1,"))
     }
@@ -64,7 +64,7 @@ struct PublishingTests {
       let late = try [mark(lane, "9-0", 2), mark("others", "7-0", 1), mark("orders", "9-0", 3)]
       #expect(try await source.publish(late, over: nil).mapValues(\.kind) == [lane: .outdated(3), "orders": .outdated(4)])
       #expect(try await told([lane, "orders", "others"]) == ["\(lane) 5-0 3", "orders 6-0 4", "others 7-0 1"])
-      // One that is only behind is no other incarnation's.
+      // An older mark of this incarnation is not refused.
       #expect(try await source.publish([mark(lane, "4-0", 3)], over: nil) == [:])
     }
   }
@@ -115,7 +115,7 @@ struct PublishingTests {
         #expect(try await server.command("HGET", "tidemark:durable", "lane1999") == id)
         try await server.command("SCRIPT", "FLUSH")
       }
-      // A mark and an incarnation each, and the installation's id.
+      // The hash has a mark and an incarnation for each lane, and the installation's id.
       #expect(try await server.command("HLEN", "tidemark:durable") == "4001")
     }
   }

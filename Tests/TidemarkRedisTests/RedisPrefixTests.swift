@@ -35,7 +35,7 @@ struct RedisPrefixTests {
       try await server.command("DEL", "p:{3}:lane")
       try await server.command("HSET", "p:durable", "installation:", "other")
       #expect(try await prefix.claim(partitions: 4).installation == InstallationID("other"))
-      // A stream may be called like this.
+      // A stream may have this name.
       try await server.command("DEL", "p:durable")
       try await server.command("HSET", "p:durable", "installation", "5-0")
       #expect(try await prefix.claim(partitions: 4).installation == nil)
@@ -48,13 +48,13 @@ struct RedisPrefixTests {
       try await server.command("HSET", "p:{3}:lane", "installation", "ours", "durable", "7-0")
       try await server.command("HSET", "p:durable", "installation:", "ours", "orders", "7-0")
       try await server.command("HSET", "p:{1}:lane", "pressure", "ok")
-      // The new number of partitions is the smaller one.
+      // The new number of partitions is smaller.
       #expect(try await prefix.write(Self.other, over: Self.first))
       #expect(try await server.command("HGET", "p:{3}:lane", "installation") == "other")
       #expect(try await server.command("HGET", "p:durable", "installation:") == "other")
       #expect(try await server.command("HEXISTS", "p:{1}:lane", "installation") == "0")
       #expect(try await prefix.claim(partitions: 4) == Self.other)
-      // The one before did not know yet, and wrote its id once more.
+      // The previous installation did not know about the claim yet, and wrote its id again.
       try await server.command("HSET", "p:{1}:lane", "installation", "ours")
       try await prefix.relabel(InstallationID("other"), 2)
       #expect(try await server.command("HGET", "p:{1}:lane", "installation") == "other")
@@ -95,7 +95,7 @@ struct RedisPrefixTests {
           let pressed = try await source.publishPressure([LanePressure(lane: lane, level: .stop, installation: installation)], until: 7)
           #expect(pressed.mapValues(\.kind) == (lane == "orders" ? [:] : [lane: .otherInstallation(lane)]))
         }
-        // A ledger that does not know its installation writes nothing, also where no id stands.
+        // A ledger without an installation writes nothing, even if Redis has no id.
         try await isRefused(by: .unknown)
         #expect(try await server.command("EXISTS", lane == "orders" ? "tidemark:durable" : "tidemark:{3}:lane") == "0")
 

@@ -3,14 +3,14 @@ import Testing
 
 @testable import TidemarkRedis
 
-/// The commands whose rights `check` tries are those that the sources send.
+/// The commands whose rights `check` tries are exactly those in the sources.
 @Suite struct RedisRightTests {
-  /// Error words, options, titles of tables and methods of HTTP that look like commands.
+  /// Words of errors, options, table titles and HTTP methods that look like commands.
   private static let others: Set<String> = [
     "HEAD", "READONLY", "LANE", "WORKER", "DRAIN", "SETTING", "PREFIX", "COUNT", "BLOCK", "STREAMS",
   ]
 
-  /// Every command with its subcommand where the source says it: `XINFO STREAM`, in Swift and in scripts.
+  /// Returns every command in Swift and in scripts, with its subcommand if the source names it: `XINFO STREAM`.
   private static func commandsInSources() throws -> Set<String> {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     var commands: Set<String> = []
@@ -33,7 +33,7 @@ import Testing
   }
 
   @Test func everyCommandOfTheSourcesIsListedAndNoOther() throws {
-    // The step of the group is an argument of its script.
+    // The subcommand of the group is an argument of its script.
     let sent = try Self.commandsInSources().subtracting(["xgroup"]).union(["xgroup|setid", "xgroup|create"])
     let listed = Set(RedisRight.all.map(\.command))
     #expect(sent.subtracting(listed).sorted() == [])

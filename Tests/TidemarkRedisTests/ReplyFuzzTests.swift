@@ -7,7 +7,7 @@ import TidemarkTestKit
 
 @Suite("Fuzzing: the reader of replies")
 struct ReplyFuzzTests {
-  /// What the parser made of bytes.
+  /// The parser's results for some bytes.
   private struct Outcome: Equatable {
     enum Reply: Equatable {
       case value(RedisReply?)
@@ -22,7 +22,7 @@ struct ReplyFuzzTests {
     }
 
     var replies: [Reply] = []
-    /// The bytes were no reply from there on.
+    /// Whether the rest of the bytes was not a reply.
     var isLost = false
   }
 
@@ -80,7 +80,7 @@ struct ReplyFuzzTests {
     }
   }
 
-  /// What the outcome lacks of what was written; nil for nothing.
+  /// Returns the difference between the outcome and the written entries; nil if there is none.
   private func difference(_ outcome: Outcome, _ streams: ReplyGenerator.Streams) -> String? {
     guard !outcome.isLost, outcome.replies.count == 1 else { return "lost, or not one reply" }
     guard case .entries(let entries, let cuts) = outcome.replies[0] else {
@@ -158,7 +158,7 @@ struct ReplyFuzzTests {
     ])
   func endless(piece: String) throws {
     let parser = try ReplyParser()
-    // The beginning once, then more of it for ever: a line that does not end, arrays in arrays, a value that is never complete.
+    // The beginning comes once, then more of it forever: a line that does not end, nested arrays, a value that is never complete.
     let isLine = !piece.hasSuffix("\n")
     let first = Array(piece.utf8)
     let more = isLine || piece.hasPrefix("$") || piece.hasPrefix("=") ? [UInt8](repeating: 49, count: 4096) : first
@@ -169,7 +169,7 @@ struct ReplyFuzzTests {
         try more.withUnsafeBytes { try parser.feed($0, shape: { .value(.standard) }, deliver: { _ in }) }
         fed += more.count
       }
-      // A long value is skipped, and so may be of any length.
+      // A long value is skipped, so it may have any length.
       if !piece.hasPrefix("$") { Issue.record("\(fed) bytes were taken") }
     } catch let error as RedisError {
       #expect(error.code == .malformedReply)

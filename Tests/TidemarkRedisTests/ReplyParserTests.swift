@@ -99,7 +99,7 @@ struct ReplyParserTests {
       return
     }
     #expect(error.message == "MOVED 1 h:1")
-    // The next request begins anew.
+    // The next request starts with fresh state.
     #expect(try parse([first + moved + third + first], .entries(request, replies: 3)).count == 1)
   }
 
@@ -128,7 +128,7 @@ struct ReplyParserTests {
     let reply = RESP.streams([("a", [RESP.entry("1-1", [("x", [1])]), RESP.entry("2-1", fields), RESP.entry("3-1", [("y", value(9))])])])
     let block = try #require(try block([reply], .of("a", maxEntryBytes: 20_000)))
     let expected = fields.flatMap { [Array($0.0.utf8), Array($0.1.prefix(4096))] }
-    // Four values of 4 KiB are less than the limit: the fifth is kept, and the small one.
+    // Four values of 4 KiB are below the limit, so the fifth value and the small one are kept.
     #expect(block.readable[1].fields.prefix(10) == expected.prefix(10))
     #expect(block.truncations.map(\.field) == [1, 2, 3, 4, 5, 6])
     for index in 0..<5 {
@@ -193,9 +193,9 @@ struct ReplyParserTests {
     "Bytes that are no reply end with an error that says so, however they are cut into chunks",
     arguments: [
       "HTTP/1.1 400 Bad Request\r\n\r\n",
-      // A line feed that stands alone ends no line, no count and no length.
+      // A line feed without CR ends no line, no count and no length.
       "+a\nb\r\n", "*2\r\n:1\r\n-ERR\n*4\r\n", "*2\n:1\r\n:2\r\n", "$5\nhello\r\n", "$-1\n\r\n",
-      // Newer kinds of replies, which nobody asked for.
+      // Newer kinds of replies were not requested.
       "%1\r\n+a\r\n+b\r\n", "_\r\n", "#t\r\n",
     ])
   func garbage(text: String) {

@@ -12,7 +12,7 @@ struct SentinelSourceTests {
     try await withReplicatedRedis { redis in
       let hosts = redis.sentinelPorts.map { "127.0.0.1:\($0)" }.joined(separator: ",")
       var configuration = try RedisConfiguration(url: "redis+sentinel://\(hosts)/\(redis.serviceName)")
-      // Nothing but the Sentinels' word ends the read.
+      // Only the Sentinels' message can end the read.
       configuration.commandTimeout = .seconds(3600)
       let source = RedisLaneSource(configuration, prefix: "tidemark")
       let following = Task { while true { try await source.rearranged() } }
@@ -32,7 +32,7 @@ struct SentinelSourceTests {
       try await waitUntil("the read has ended") { failure.withLock { $0 } is SourceError }
       await reading.value
       try await new.command("XADD", "lane", "2-2", "k", "v")
-      // Sentinels that hear of it one after the other may end the first tries.
+      // Sentinels that learn of the failover one after the other may end the first attempts.
       try await waitUntil("the new master is read") { (try? await source.read(.of("lane")))?.block?.readable.last?.id == "2-2" }
       old.resume()
       following.cancel()

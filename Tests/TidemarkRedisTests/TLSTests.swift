@@ -28,7 +28,7 @@ struct TLSTests {
       }
       let url = "rediss://localhost:\(port)"
       let bad = [
-        // An authority that is not known; no certificate of our own; a file that is not there.
+        // The cases are an unknown authority, a missing client certificate, and a missing file.
         try RedisConfiguration(url: url, tlsCertificateFile: certificates.client, tlsKeyFile: certificates.clientKey),
         try RedisConfiguration(url: url, tlsCAFile: certificates.authority),
         try RedisConfiguration(url: url, tlsCAFile: "\(folder)/none.pem"),
@@ -46,7 +46,7 @@ struct TLSTests {
   }
 }
 
-/// An authority, a server's certificate for localhost and 127.0.0.1, and a client's.
+/// An authority, a server's certificate for localhost and 127.0.0.1, and a client's certificate.
 private struct TestCertificates {
   let authority: String
   let server: String

@@ -1,6 +1,6 @@
 import Foundation
 
-/// What `bench --json` prints, as far as tests ask for it.
+/// The parts of the output of `bench --json` that tests use.
 struct BenchOutput: Decodable {
   struct Drain: Decodable {
     struct Limit: Decodable {

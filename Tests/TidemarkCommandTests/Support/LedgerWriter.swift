@@ -3,7 +3,7 @@ import TidemarkCore
 import TidemarkRedis
 import TidemarkTestKit
 
-/// Writes messages of many sessions, one after the other, and keeps a ledger of what Redis acknowledged, whatever Redis is made of.
+/// Writes messages of many sessions, one after the other, and keeps a ledger of the acknowledged ones; works with any Redis topology.
 actor LedgerWriter {
   struct Key: Hashable {
     var lane: String
@@ -24,7 +24,7 @@ actor LedgerWriter {
     lanes = BuiltInLanes(prefix: "tidemark", partitions: partitions)
   }
 
-  /// Writes one message; answers its lane, or nil where Redis did not acknowledge it, and it may be there or not.
+  /// Writes one message and returns its lane; nil if Redis did not acknowledge it, in which case it may or may not be stored.
   @discardableResult
   func write(session: String? = nil) async -> Key? {
     number += 1
@@ -45,7 +45,7 @@ actor LedgerWriter {
     while !Task.isCancelled { await write() }
   }
 
-  /// What Redis still has of the acknowledged entries.
+  /// Returns the acknowledged entries that Redis still has.
   func kept() async throws -> Set<Key> {
     var keys: Set<Key> = []
     for lane in lanes.names {
@@ -58,7 +58,7 @@ actor LedgerWriter {
     return keys
   }
 
-  /// Waits until every one of these is in Postgres, and holds all that is there against the ledger: once, and with its content.
+  /// Waits until all of these entries are in Postgres, and checks that all stored entries are there once and with their content.
   func verify(_ wanted: Set<Key>, in product: Product, within limit: Duration = .seconds(120)) async throws {
     let sql = """
       select c.lane || ' ' || c.entry_ms || '-' || c.entry_no || ' ' || m.content

@@ -5,7 +5,7 @@ import TidemarkTestKit
 struct Product: Sendable {
   let redis: RedisServer
   let postgres: PostgresServer
-  /// Settings by key, such as `state.partitions`; they go through the environment.
+  /// The settings by key, such as `state.partitions`; they are passed through the environment.
   var settings: [String: String]
 
   /// The only lane of an installation with one partition.
@@ -13,7 +13,7 @@ struct Product: Sendable {
 
   var environment: [String: String?] { environment([:]) }
 
-  /// The settings with `others` before them; `redis.url` and `postgres.url` lead to the servers unless given.
+  /// Returns the settings, overridden by `others`; `redis.url` and `postgres.url` lead to the servers unless given.
   func environment(_ others: [String: String]) -> [String: String?] {
     let all = ["redis.url": redis.url, "postgres.url": postgres.url].merging(settings) { $1 }.merging(others) { $1 }
     return Dictionary(
@@ -25,14 +25,14 @@ struct Product: Sendable {
     try await TidemarkProcess.run(arguments, environment: environment(settings))
   }
 
-  /// Starts a worker without its HTTP side, and waits until it replicates.
+  /// Starts a worker without its HTTP server, and waits until it replicates.
   func startWorker(_ arguments: String..., settings: [String: String] = [:]) async throws -> TidemarkProcess {
     let worker = try await TidemarkProcess.start(["run", "--listen", "off"] + arguments, environment: environment(settings))
     try await worker.waitForOutput("worker.started")
     return worker
   }
 
-  /// Rows of a query, columns parted by `|`.
+  /// Returns the rows of a query, with columns separated by `|`.
   func rows(_ sql: String) async throws -> [String] {
     let text = try await postgres.psql(sql)
     return text.isEmpty ? [] : text.components(separatedBy: "\n")
@@ -41,14 +41,14 @@ struct Product: Sendable {
   @discardableResult
   func value(_ sql: String) async throws -> String { try await postgres.psql(sql) }
 
-  /// One plain `redis-cli XADD`; returns the entry's id.
+  /// Runs one plain `redis-cli XADD` and returns the entry's id.
   @discardableResult
   func add(_ fields: KeyValuePairs<String, String>, to lane: String = Product.lane) async throws -> String {
     let words = ["XADD", lane, "*"] + fields.flatMap { [$0.key, $0.value] }
     return try await redis.commands(words.map(Self.quoted).joined(separator: " ") + "\n")
   }
 
-  /// `count` messages of one session, numbered from 1, in one go.
+  /// Adds `count` messages of one session, numbered from `first`, in one call.
   func addMessages(_ count: Int, session: String = "s", from first: Int = 1, to lane: String = Product.lane) async throws {
     let lines = (first..<first + count).map {
       "XADD \(lane) * type message.appended session \(session) role user content \"message \($0)\" tokens \($0)"
@@ -56,30 +56,30 @@ struct Product: Sendable {
     _ = try await redis.commands(lines.joined(separator: "\n") + "\n")
   }
 
-  /// The entries that Redis ever added to these streams.
+  /// Returns the number of entries that Redis has ever added to these streams.
   func entriesAdded(_ lanes: [String]) async throws -> Int {
     let answers = try await redis.commands(lanes.map { "XINFO STREAM \($0)\n" }.joined())
     let lines = answers.components(separatedBy: "\n")
     return lines.indices.filter { lines[$0] == "entries-added" }.reduce(0) { $0 + (Int(lines[$1 + 1]) ?? 0) }
   }
 
-  /// Waits until everything that is in these lanes is accounted for in Postgres.
+  /// Waits until every entry of these lanes is accounted for in Postgres.
   func waitUntilCaughtUp(_ lanes: [String] = [Product.lane], within limit: Duration = .seconds(180)) async throws {
     let added = try await entriesAdded(lanes)
     let names = lanes.map { "'\($0)'" }.joined(separator: ", ")
     try await waitUntil("\(added) entries of \(lanes.count) lanes are in Postgres", within: limit) {
       let sql = "select coalesce(sum(read_total + missing_total + baseline), 0) from tidemark.lanes where lane in (\(names))"
-      // A Postgres that is just starting again answers nothing.
+      // A Postgres that is just restarting does not answer.
       return (try? await value(sql)) == "\(added)"
     }
   }
 
-  /// Waits until a query answers exactly this.
+  /// Waits until a query returns exactly this answer.
   func waitFor(_ answer: String, _ sql: String, within limit: Duration = .seconds(180)) async throws {
     try await waitUntil("\(sql) answers \(answer)", within: limit) { try await value(sql) == answer }
   }
 
-  /// Lanes whose accounting does not add up, of all that there are.
+  /// Returns the lanes whose accounting does not add up.
   func discrepancies() async throws -> [String] {
     try await rows(
       """
@@ -89,7 +89,7 @@ struct Product: Sendable {
       """)
   }
 
-  /// Lanes in which numbers have holes or positions fall with rising numbers.
+  /// Returns the lanes whose numbers have gaps, or whose positions fall while the numbers rise.
   func disorders() async throws -> [String] {
     try await rows(
       """
@@ -104,7 +104,7 @@ struct Product: Sendable {
   }
 }
 
-/// Runs `body` with an installation that is migrated; one partition unless the settings say otherwise.
+/// Runs `body` with a migrated installation, which has one partition unless the settings say otherwise.
 func withProduct(
   _ settings: [String: String] = [:], redis: RedisServer.Options = .init(), postgres: PostgresServer.Options = .shared,
   isMigrated: Bool = true, _ body: (Product) async throws -> Void
@@ -121,14 +121,14 @@ func withProduct(
 }
 
 extension TidemarkProcess {
-  /// The most memory that it ever had in RAM, in KiB.
+  /// The peak of the process' resident memory in KiB.
   var peakMemory: Int {
     let status = (try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)) ?? ""
     let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
     return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0
   }
 
-  /// Asks it to stop and waits; its exit code.
+  /// Stops the process with SIGTERM, waits, and returns its exit code.
   func stop() async throws -> Int32 {
     signal(SIGTERM)
     return try await waitForExit()

@@ -1,6 +1,6 @@
 import TidemarkRedis
 
-/// An entry in any bytes: names and values in turn.
+/// An entry of arbitrary bytes: names and values in turn.
 struct RawRecord: Sendable {
   var name: String
   var parts: [[UInt8]]
@@ -20,7 +20,7 @@ struct RawRecord: Sendable {
 }
 
 extension Product {
-  /// Writes records in this order; returns their ids.
+  /// Writes records in this order and returns their ids.
   @discardableResult
   func add(_ records: [RawRecord], to lane: String = Product.lane) async throws -> [String] {
     let connection = try await RedisConnection.connect(try RedisConfiguration(url: redis.url), name: "test")

@@ -15,7 +15,7 @@ enum RESP {
 }
 
 extension [UInt8] {
-  /// Cut into chunks of random length, at least 1.
+  /// Returns the bytes in chunks of random length, at least 1.
   func chunks(upTo longest: Int, using generator: inout some RandomNumberGenerator) -> [[UInt8]] {
     var chunks: [[UInt8]] = []
     var start = 0

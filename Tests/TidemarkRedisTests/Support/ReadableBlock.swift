@@ -1,6 +1,6 @@
 import TidemarkCore
 
-/// A block as plain values, to compare with.
+/// An entry of a block as plain values, for comparisons.
 struct ReadableEntry: Equatable, CustomStringConvertible {
   var lane: Int
   var id: String

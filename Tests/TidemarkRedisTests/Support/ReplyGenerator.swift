@@ -4,9 +4,9 @@ import TidemarkTestKit
 
 @testable import TidemarkRedis
 
-/// Replies made from a seed: as Redis writes them, or damaged.
+/// Generates replies from a seed, either as Redis writes them or damaged.
 struct ReplyGenerator {
-  /// A reply of XREAD: what was asked, the bytes of the answer, and the entries that it holds, by lane.
+  /// A reply to XREAD: the request, the bytes of the reply, and its entries by lane.
   struct Streams {
     var request: LaneReadRequest
     var bytes: [UInt8]
@@ -33,7 +33,7 @@ struct ReplyGenerator {
     random = SeededGenerator(seed: seed)
   }
 
-  /// Bytes full of what looks like framing, or of anything.
+  /// Returns bytes that look like framing, or arbitrary bytes.
   private mutating func body(_ size: Int) -> [UInt8] {
     if random.chance(50) { return (0..<size).map { _ in random.one(of: Self.framing) } }
     return random.bytes(size)
@@ -41,7 +41,7 @@ struct ReplyGenerator {
 
   // Plain replies
 
-  /// A reply, and what it must read as where bulks above `longest` are cut and nothing below depth `deepest` is kept.
+  /// Returns a reply, and the value that it must be parsed as if bulks above `longest` are cut and nothing below depth `deepest` is kept.
   mutating func plain(longest: Int, deepest: Int, depth: Int = 0) -> (bytes: [UInt8], reply: RedisReply) {
     switch random.below(depth < 6 ? 10 : 7) {
     case 0:
@@ -97,7 +97,7 @@ struct ReplyGenerator {
     }
   }
 
-  /// Replaces the number of a header.
+  /// Replaces the number in a header.
   private mutating func changeLength(_ bytes: inout [UInt8]) {
     let headers = bytes.indices.filter { "$*:".utf8.contains(bytes[$0]) }
     guard !headers.isEmpty else { return }

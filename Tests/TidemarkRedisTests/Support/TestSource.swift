@@ -5,7 +5,7 @@ import TidemarkTestKit
 /// The installation of the tests' ledger.
 let ours = InstallationID("ours")
 
-/// Runs `body` with a private server and a source on it, closed afterwards.
+/// Runs `body` with a private server and a source on it, which is closed afterwards.
 func withSource(
   _ options: RedisServer.Options = .init(), prefix: String = "tidemark", isolation: isolated (any Actor)? = #isolation,
   _ body: (RedisServer, RedisLaneSource) async throws -> Void
@@ -15,7 +15,7 @@ func withSource(
   }
 }
 
-/// Runs `body` with a source, closed afterwards.
+/// Runs `body` with a source, which is closed afterwards.
 func using<Value>(
   _ configuration: RedisConfiguration, prefix: String = "tidemark", isolation: isolated (any Actor)? = #isolation,
   _ body: (RedisLaneSource) async throws -> Value
@@ -31,7 +31,7 @@ func using<Value>(
   }
 }
 
-/// The error of a call that must fail.
+/// Returns the error of a call that must fail.
 func failure(isolation: isolated (any Actor)? = #isolation, of body: () async throws -> Void) async -> SourceError? {
   do {
     try await body()
