@@ -12,7 +12,7 @@ import TidemarkTestKit
   private static let schema = "tide"
   private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-  /// A migrated schema, and a role that logs in and is a member of the worker's role.
+  /// Runs `body` with a migrated schema, and a role that logs in and is a member of the worker's role.
   private func withRoles(_ body: (_ server: PostgresServer, _ roles: [GroupRole], _ owner: PostgresConnection) async throws -> Void)
     async throws
   {
@@ -98,7 +98,7 @@ import TidemarkTestKit
     }
   }
 
-  /// Those who do it by hand grant what the command does.
+  /// The grants by hand are those of the command.
   @Test func thePageOfRightsHasTheGrantsOfTheCode() throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     let page = try String(contentsOf: root.appending(path: "ops/rights.md"), encoding: .utf8)

@@ -106,7 +106,7 @@ struct BenchSession: Sendable {
 
   /// Measures the lag at a rate, and the delay with which the load was sent.
   private func lag(at rate: Int, _ plan: BenchPlan, _ worker: any BenchWorker) async throws -> (lag: LagSummary, sentLate: LagSummary) {
-    progress.say("\(rate) changes a second")
+    progress.say("\(rate) changes per second")
     var changes = BenchChanges(.mix, sessions: plan.sessions, lanes: place.lanes, seed: plan.seed &+ UInt64(rate))
     let writer = LoadWriter(redis: redis, lanes: place.lanes.names, watch: watch)
     try await place.settle(postgres)

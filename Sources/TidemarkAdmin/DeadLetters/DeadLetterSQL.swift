@@ -1,7 +1,7 @@
 internal import TidemarkPostgres
 
-/// The statements of the command `dead-letters`, for one schema. Where they take a filter, ``DeadLetterStore/Filter/parameters`` are the first
-/// three parameters.
+/// The statements of the command `dead-letters`, for one schema. In statements with a filter, ``DeadLetterStore/Filter/parameters`` are the
+/// first three parameters.
 struct DeadLetterSQL: Sendable {
   let list: String
   let counts: String
@@ -31,7 +31,7 @@ struct DeadLetterSQL: Sendable {
     open =
       "SELECT id FROM \(schema).dead_letters WHERE \(condition) AND resolved_at IS NULL AND id > $4::bigint ORDER BY id LIMIT $5::bigint"
     letters = "SELECT \(columns) FROM \(schema).dead_letters WHERE id = ANY ($1::bigint[])"
-    // All of the numbers or none.
+    // The statement discards all of the numbers or none.
     discard = """
       UPDATE \(schema).dead_letters d SET resolved_at = now(), resolution = $2
         FROM (SELECT id FROM \(schema).dead_letters WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE) AS locked

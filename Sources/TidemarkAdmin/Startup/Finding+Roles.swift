@@ -1,17 +1,17 @@
 internal import TidemarkPostgres
 
-/// What keeps `migrate --roles` from doing its work, and who helps.
+/// The findings that stop `migrate --roles`, each with its remedy.
 extension Finding {
   private static let subject = "postgres.roles"
 
-  /// - Parameter role: one that owns the schema or something in it.
+  /// - Parameter role: a role that owns the schema or an object in it.
   init(ofOwner role: String, schema: String) {
     self.init(
       .problem, Self.subject, "the role \(role) owns the schema \(schema) or is the one that migrates: it has all rights, and keeps them",
       hint: "name another one with --worker-role or --reader-role")
   }
 
-  /// Nil where the plans need nothing that this role may not do.
+  /// Creates the finding for a role that may not run the plans; nil if it may.
   init?(_ administrator: RoleSetup.Administrator, _ plans: [RolePlan], schema: String) {
     if let owner = administrator.otherOwner, plans.contains(where: { !$0.grants.isEmpty }) {
       self.init(

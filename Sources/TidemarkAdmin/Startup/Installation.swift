@@ -55,9 +55,10 @@ package struct Installation: Sendable {
     }
   }
 
-  /// Brings the least-privilege roles up to date, after ``migrate(isAdopting:)``. Answers the statements that were run.
+  /// Brings the least-privilege roles up to date, after ``migrate(isAdopting:)``. Returns the statements that were run.
   ///
-  /// - Throws: a ``Finding`` where the role that migrates may not do it, with what an administrator runs first; nothing is changed then.
+  /// - Throws: a ``Finding``, with nothing changed, if the migrating role may not do it; the hint names the statements for an
+  ///   administrator.
   package func setUp(_ roles: [GroupRole]) async throws -> [String] {
     try await withConnection { connection in
       let setup = RoleSetup(connection: connection, schema: schema, logger: logger)
@@ -66,7 +67,7 @@ package struct Installation: Sendable {
     }
   }
 
-  /// The statements that ``setUp(_:)`` would run, in their order.
+  /// Returns the statements that ``setUp(_:)`` would run, in order.
   package func dryRun(_ roles: [GroupRole]) async throws -> [String] {
     try await withConnection { connection in
       let setup = RoleSetup(connection: connection, schema: schema, logger: logger)
@@ -76,7 +77,7 @@ package struct Installation: Sendable {
     }
   }
 
-  /// Throws a ``Finding`` where ``setUp(_:)`` would be refused, so that nothing is migrated before it is known.
+  /// Throws a ``Finding`` if ``setUp(_:)`` would be refused, so that nothing is migrated before this is known.
   package func admit(_ roles: [GroupRole]) async throws {
     try await withConnection { try await admit(roles, RoleSetup(connection: $0, schema: schema, logger: logger)) }
   }

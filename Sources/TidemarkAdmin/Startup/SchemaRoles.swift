@@ -1,10 +1,10 @@
 package import TidemarkCore
 package import TidemarkPostgres
 
-/// What each kind of work does with a schema, by its statements: the one list from which the grants of `migrate --roles`, the findings of `check`
-/// and the documentation come.
+/// The statements of each role on a schema. The grants of `migrate --roles`, the findings of `check` and the documentation come from this
+/// list.
 package enum SchemaRoles {
-  /// What those read who only read: tables and views, and the functions over them.
+  /// The tables and views that a reader may select from, and the functions over them.
   private static let readable = [
     "sessions", "messages", "context", "context_history", "tool_calls", "outcomes", "changes", "snapshots", "checkpoints", "lanes",
     "dead_letters", "gaps", "divergences",
@@ -13,9 +13,9 @@ package enum SchemaRoles {
     "state($1)", "state_at($1, $2::timestamptz)", "state_at_entry($1, $2)", "transcript($1)", "entry_id($1::bigint, $2::bigint)",
   ]
 
-  /// A worker, and the commands of an operator.
+  /// Returns the statements of a worker and of an operator's commands.
   ///
-  /// - Throws: ``PostgresError`` for a name that can't be quoted, as the others.
+  /// - Throws: ``PostgresError`` for a name that can't be quoted, as the other methods do.
   package static func worker(schema: String, destinations: [Destination]) throws -> LedgerStatements {
     try LedgerStatements(
       schema: schema, destinations: destinations,
@@ -24,7 +24,7 @@ package enum SchemaRoles {
         + LedgerStatements.statements(of: try DeadLetterSQL(schema: schema)))
   }
 
-  /// Somebody who looks: at what agents wrote, and at `tidemark status`.
+  /// Returns the statements of a reader of agents' data and of `tidemark status`.
   package static func reader(schema name: String) throws -> LedgerStatements {
     let schema = try PostgresIdentifier.quoted(name)
     let tables = readable.map { (name: $0, sql: "SELECT FROM \(schema).\($0)") }
@@ -32,7 +32,7 @@ package enum SchemaRoles {
     return LedgerStatements(schema: name, all: tables + functions + LedgerStatements.statements(of: try StatusSQL(schema: name)))
   }
 
-  /// The roles that `migrate --roles` makes, in its order.
+  /// Returns the roles that `migrate --roles` creates, in order.
   package static func all(
     schema: String, destinations: [Destination], workerName: String? = nil, readerName: String? = nil
   ) throws -> [GroupRole] {

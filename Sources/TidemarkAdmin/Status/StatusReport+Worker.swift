@@ -12,7 +12,7 @@ extension StatusReport {
     /// The number of shards for which the worker holds a live lease.
     package var shards: Int?
     package var lanes: Int?
-    /// Settings that it read and that wait for its restart, each with what is in force.
+    /// The settings that the worker has read and that require a restart, each with its value in force.
     package var notInForce: String?
 
     package enum CodingKeys: String, CodingKey {

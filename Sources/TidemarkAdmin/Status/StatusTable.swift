@@ -122,7 +122,7 @@ package struct StatusTable {
     return AlignedText.lines([["SETTING", "VALUE", "FROM"]] + rows, numeric: 9...9) + rest
   }
 
-  /// What workers read and wait for a restart with.
+  /// Returns one line for each worker that must be restarted to apply settings that it has read.
   private func pendingSettings() -> [String] {
     report.workers.enumerated().compactMap { place, worker in
       guard let settings = worker.notInForce, worker.isAlive != false else { return nil }

@@ -23,8 +23,8 @@ struct Migrate: AsyncParsableCommand {
   @Flag(
     name: .long,
     help: """
-      Bring two roles without a login up to date, and create them where they are not there: one with the rights of workers and operators, \
-      one that only reads. Run it again after an update.
+      Create two roles without a login, or bring them up to date: one with the rights of workers and operators, \
+      one that only reads. Run it again after each update.
       """)
   var roles = false
 
@@ -37,18 +37,18 @@ struct Migrate: AsyncParsableCommand {
   func validate() throws {
     for (name, value) in [("--worker-role", workerRole), ("--reader-role", readerRole)] {
       guard let value else { continue }
-      guard roles else { throw ValidationError("\(name): goes with --roles") }
+      guard roles else { throw ValidationError("\(name): requires --roles") }
       try Self.validate(role: value, name)
     }
-    guard workerRole == nil || workerRole != readerRole else { throw ValidationError("--reader-role: is the same as --worker-role") }
+    guard workerRole == nil || workerRole != readerRole else { throw ValidationError("--reader-role: must differ from --worker-role") }
     guard !(adopt && dryRun) else { throw ValidationError("--adopt: can't be combined with --dry-run, which changes nothing") }
   }
 
-  /// A name that CREATE ROLE takes as it stands: of a longer one the server would cut off the end.
+  /// Validates a name for CREATE ROLE, which the server would truncate if it were longer.
   private static func validate(role name: String, _ option: String) throws {
     guard (1...63).contains(name.utf8.count), !name.utf8.contains(0) else { throw ValidationError("\(option): is not 1 to 63 bytes long") }
     guard name != "public", name != "none", !name.hasPrefix("pg_") else {
-      throw ValidationError("\(option): PostgreSQL keeps the name \(name) for itself")
+      throw ValidationError("\(option): PostgreSQL reserves the name \(name)")
     }
   }
 
@@ -80,7 +80,7 @@ struct Migrate: AsyncParsableCommand {
     }
   }
 
-  /// Nil without --roles.
+  /// Returns the roles to set up; nil without --roles.
   private func groups(_ composition: Composition) throws -> [GroupRole]? {
     guard roles else { return nil }
     let groups = try SchemaRoles.all(
@@ -99,7 +99,7 @@ struct Migrate: AsyncParsableCommand {
   private static func note(_ groups: [GroupRole]) {
     let names = groups.map { (try? PostgresIdentifier.quoted($0.name)) ?? $0.name }
     Console.note(
-      "the roles \(names.joined(separator: " and ")) are up to date; who logs in gets their rights with: "
+      "the roles \(names.joined(separator: " and ")) are up to date; grant their rights to a login role with: "
         + "GRANT \(names[0]) TO your_login;")
   }
 }

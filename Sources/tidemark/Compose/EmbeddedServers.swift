@@ -41,7 +41,7 @@ struct EmbeddedServers {
     }.joined()
   }
 
-  /// The settings that point to these servers. The password is a setting of its own, because a URL with a password conflicts with a user's
+  /// The settings that point to these servers. The password is a separate setting, because a URL with a password conflicts with a user's
   /// `redis.password`.
   var overlays: [Overlay] {
     let settings = ["redis.url": "redis://127.0.0.1:\(redis.port)/0", "redis.password": redis.password ?? "", "postgres.url": postgres.url]

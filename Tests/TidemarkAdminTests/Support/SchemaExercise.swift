@@ -4,8 +4,8 @@ import TidemarkPostgres
 @testable import TidemarkAdmin
 @testable import TidemarkCore
 
-/// Everything that a worker and the commands of an operator do with a schema, as the role of a connection, each step by itself: what lacks one right
-/// is refused, and the other steps show that they do not need it.
+/// Runs everything that a worker and the commands of an operator do with a schema, as the role of a connection, in separate steps: the
+/// steps that lack a right are refused, and the others show that they don't need it.
 final class SchemaExercise {
   private let sink: PostgresSink
   private let writer: any ChangeWriter
@@ -13,13 +13,13 @@ final class SchemaExercise {
   private let letters: DeadLetterStore
   private let lanes: LaneStore
   private let rights: LedgerRights
-  /// The steps that were refused for want of a right.
+  /// The steps that were refused because of a missing right.
   private(set) var refused: Set<String> = []
 
   init(_ configuration: PostgresConfiguration, schema: String) async throws {
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let routes = RouteTable()
-    // Without a window every repetition of a producer's id is applied, and the earlier position remembered.
+    // Without a window every repetition of a producer's id is applied, and the earlier position is remembered.
     sink = try PostgresSink(
       configuration: configuration, settings: SinkSettings(schema: schema, dedupeWindow: .zero), destinations: routes.destinations,
       version: "test", logger: logger)
@@ -37,12 +37,12 @@ final class SchemaExercise {
     await connection.close()
   }
 
-  /// What `check` says is missing, as `table (privileges)`.
+  /// Returns the missing rights by `check`, as `table (privileges)`.
   func missing() async throws -> [String] {
     return try await rights.missing(over: connection).map { "\($0.object.split(separator: ".").last ?? "") (\($0.privileges))" }
   }
 
-  /// One round with a lane and a worker of its own. `owner` runs what no worker does.
+  /// Runs one round with a new lane and a new worker. `owner` runs statements that no worker runs.
   func run(_ round: Int, owner: (String) async throws -> Void) async throws {
     refused = []
     for failure in try await rights.failures(over: connection) { note("EXPLAIN \(failure.name)", failure.error.sqlstate) }
@@ -94,12 +94,12 @@ final class SchemaExercise {
     }
   }
 
-  /// What fails because an earlier step was refused is another matter.
+  /// Records a refused step. Failures that follow from an earlier refusal are ignored.
   private func note(_ step: String, _ sqlstate: String?) {
     if sqlstate == "42501" || refused.isEmpty { refused.insert("\(step) \(sqlstate ?? "")") }
   }
 
-  /// Changes of every type from a position on, of two sessions, one of which is another lane's, too.
+  /// Commits changes of every type from a position on, of two sessions, one of which belongs to another lane, too.
   private func commit(_ name: String, from first: UInt64, _ mode: CommitMode) async throws {
     try await step("commit \(mode)") {
       guard let lane = try await sink.lanes(named: [name]).first else { return }
@@ -127,7 +127,7 @@ final class SchemaExercise {
     }
   }
 
-  /// Dead letters that come late: a message and an attempt of a call before those that are there.
+  /// Replays late dead letters: a message and an attempt of a call before existing ones.
   private func replay(_ name: String, _ owner: (String) async throws -> Void) async throws {
     for (ms, fields) in [
       (1_500, "'type', 'message.appended', 'session', '\(name)', 'role', 'user', 'content', 'late'"),

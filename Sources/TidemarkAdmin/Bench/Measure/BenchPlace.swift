@@ -3,7 +3,7 @@ package import TidemarkCore
 package import TidemarkPostgres
 package import TidemarkRedis
 
-/// The schema and the prefix that a benchmark uses on the user's servers. They are created anew before each measurement and removed at the
+/// The schema and the prefix that a benchmark uses on the user's servers. They are recreated before each measurement and removed at the
 /// end.
 ///
 /// A schema or key without the benchmark's mark belongs to the user and is never touched.
