@@ -73,9 +73,9 @@ struct BatchCommitter: Sendable {
       switch action {
       case .attempt(let mode):
         do {
-          let start = ContinuousClock.now
+          let start = coordinator.clock.now
           let outcome = try await writer.commit(batch, mode)
-          metrics.phase(.commit, start.duration(to: .now))
+          metrics.phase(.commit, start.duration(to: coordinator.clock.now))
           expectsBadRecords = CommitMachine.expectsBadRecords(after: outcome)
           return .committed(await committed(parts, batch, outcome))
         } catch {
@@ -91,11 +91,11 @@ struct BatchCommitter: Sendable {
           case .committed(let records):
             await resolved(parts, batch, records)
             return .committed(records)
-          case .notCommitted: action = machine.notCommitted(await coordinator.evidence, random: .random(in: 0..<1))
+          case .notCommitted: action = machine.notCommitted(await coordinator.evidence, random: coordinator.clock.random())
           case .lost(let lanes): return .without(Set(lanes))
           }
         } catch {
-          action = machine.resolveFailed(random: .random(in: 0..<1))
+          action = machine.resolveFailed(random: coordinator.clock.random())
           await waits(parts, after: Self.sinkError(error), action)
         }
       case .exclude(let failingEntry):
@@ -109,7 +109,7 @@ struct BatchCommitter: Sendable {
           case .lost(let lanes): return .without(Set(lanes))
           }
         } catch {
-          action = machine.resolveFenceFailed(lanes, random: .random(in: 0..<1))
+          action = machine.resolveFenceFailed(lanes, random: coordinator.clock.random())
           await waits(parts, after: Self.sinkError(error), action)
         }
       case .split: return .separate
@@ -132,7 +132,7 @@ struct BatchCommitter: Sendable {
   }
 
   private func build(_ step: CommitPlan.Step, _ settings: WorkerSettings) -> ChangeBatch {
-    let start = ContinuousClock.now
+    let start = coordinator.clock.now
     let entryCount = step.parts.reduce(0) { $0 + $1.entryCount }
     var builder = BatchBuilder(routes: routes, limits: settings.decode, builtIn: settings.builtIn, entryCount: entryCount)
     for part in step.parts { builder.append(lane: part.record, part.chunks, gaps: part.gaps) }
@@ -141,7 +141,7 @@ struct BatchCommitter: Sendable {
       let deadLettered = batch.entries.enumerated().compactMap { index, entry in step.deadLettered[entry.id].map { (index, $0) } }
       batch.reject(Dictionary(uniqueKeysWithValues: deadLettered))
     }
-    metrics.phase(.apply, start.duration(to: .now))
+    metrics.phase(.apply, start.duration(to: coordinator.clock.now))
     return batch
   }
 
@@ -158,7 +158,7 @@ struct BatchCommitter: Sendable {
 
   private func decide(after error: any Error, _ parts: [Part], _ machine: inout CommitMachine) async -> CommitMachine.Action {
     let sinkError = Self.sinkError(error)
-    let action = machine.failed(sinkError, await coordinator.evidence, random: .random(in: 0..<1))
+    let action = machine.failed(sinkError, await coordinator.evidence, random: coordinator.clock.random())
     if action == .bisect { reports.bisected(parts.map(\.record.name), entries: parts.reduce(0) { $0 + $1.entryCount }, sinkError) }
     await waits(parts, after: sinkError, action)
     return action
@@ -178,7 +178,7 @@ struct BatchCommitter: Sendable {
 
   /// Answers the lanes as they stand now.
   private func committed(_ parts: [Part], _ batch: ChangeBatch, _ outcome: BatchOutcome) async -> [LaneRecord] {
-    metrics.committed(batch, outcome, now: WallClock.milliseconds())
+    metrics.committed(batch, outcome, now: coordinator.clock.milliseconds)
     var marks: [PendingMark] = []
     var records: [LaneRecord] = []
     var decided: [(Part, LaneScheduler.PartResult)] = []

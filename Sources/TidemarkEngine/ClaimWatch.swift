@@ -20,7 +20,7 @@ struct ClaimWatch: Sendable {
     self.claim = claim
     self.coordinator = coordinator
     self.logger = logger
-    failures = FailureLog(failing: "installation.unconfirmed", recovered: "installation.current", logger: logger)
+    failures = FailureLog(failing: "installation.unconfirmed", recovered: "installation.current", clock: coordinator.clock, logger: logger)
   }
 
   /// Until cancelled.
@@ -29,7 +29,7 @@ struct ClaimWatch: Sendable {
     var areMarksForeign = false
     while !Task.isCancelled {
       await confirm(areMarksForeign: areMarksForeign)
-      await coordinator.claimDoubted.wait(after: seen, until: .now.advanced(by: Self.interval))
+      await coordinator.claimDoubted.wait(after: seen, until: coordinator.clock.now.advanced(by: Self.interval), on: coordinator.clock)
       let generation = coordinator.claimDoubted.generation
       areMarksForeign = generation != seen
       seen = generation

@@ -8,12 +8,14 @@ final class CommitReports: Sendable {
   private let retries: FailureLog<String>
   private let bisections: FailureLog<String>
   private let burst = Mutex(RejectionBurst())
+  private let clock: any WorkerClock
   private let logger: Logger
 
-  init(logger: Logger) {
+  init(clock: any WorkerClock, logger: Logger) {
+    self.clock = clock
     self.logger = logger
-    retries = FailureLog(failing: "commit.retry", recovered: "commit.resumed", logger: logger)
-    bisections = FailureLog(failing: "batch.bisected", recovered: nil, logger: logger)
+    retries = FailureLog(failing: "commit.retry", recovered: "commit.resumed", clock: clock, logger: logger)
+    bisections = FailureLog(failing: "batch.bisected", recovered: nil, clock: clock, logger: logger)
   }
 
   /// A batch of these lanes is tried again after `wait`. An outage concerns no batch more than the others, and has a line of its own.
@@ -37,12 +39,12 @@ final class CommitReports: Sendable {
 
   /// An entry of a lane became a dead letter.
   func rejected(_ reason: String, lane: String) {
-    burst.withLock { $0.add(reason, lane: lane, now: .now) }
+    burst.withLock { $0.add(reason, lane: lane, now: clock.now) }
   }
 
   /// Says how many dead letters there were, where that is due.
   func saySummary(isLast: Bool = false) {
-    guard let summary = burst.withLock({ $0.take(now: .now, isLast: isLast) }) else { return }
+    guard let summary = burst.withLock({ $0.take(now: clock.now, isLast: isLast) }) else { return }
     var metadata: Logger.Metadata = [
       "count": .number(summary.count), "reasons": "\(summary.reasons.map { "\($0.name) \($0.count)" }.joined(separator: ", "))",
       "hint": "see `tidemark dead-letters list`",

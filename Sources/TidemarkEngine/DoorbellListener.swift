@@ -51,7 +51,7 @@ struct DoorbellListener: Sendable {
         }
         reported = reason
         // What somebody must grant is granted seldom.
-        let wait = isRefused ? retry.cap : retry.wait(after: lastWait, random: .random(in: 0..<1))
+        let wait = isRefused ? retry.cap : retry.wait(after: lastWait, random: coordinator.clock.random())
         lastWait = wait
         await coordinator.pause(for: wait)
       }

@@ -7,14 +7,16 @@ final class FailureLog<Part: Hashable & Sendable>: Sendable {
   private let reports = Mutex<[Part: FailureReport]>([:])
   private let failing: Logger.Message
   private let recovered: Logger.Message?
+  private let clock: any WorkerClock
   private let logger: Logger
 
   /// - Parameters:
   ///   - failing: the event of a failure.
   ///   - recovered: the event of its end; nil where nothing is to be said of that.
-  init(failing: Logger.Message, recovered: Logger.Message?, logger: Logger) {
+  init(failing: Logger.Message, recovered: Logger.Message?, clock: any WorkerClock, logger: Logger) {
     self.failing = failing
     self.recovered = recovered
+    self.clock = clock
     self.logger = logger
   }
 
@@ -22,7 +24,7 @@ final class FailureLog<Part: Hashable & Sendable>: Sendable {
     let isNews = reports.withLock { reports in
       // Nothing is kept of many parts that are well.
       if reports.count > 1_000 { reports = reports.filter { $0.value.reason != nil } }
-      return reports[part, default: FailureReport()].failed(reason, now: .now)
+      return reports[part, default: FailureReport()].failed(reason, now: clock.now)
     }
     guard isNews else { return }
     logger.log(level: level, failing, metadata: metadata.merging(["reason": "\(reason)"]) { $1 })

@@ -12,7 +12,7 @@ struct LaneControlWatch: Sendable {
 
   /// Until cancelled.
   func run() async {
-    let failures = FailureLog<String>(failing: "controls.waiting", recovered: "controls.current", logger: logger)
+    let failures = FailureLog<String>(failing: "controls.waiting", recovered: "controls.current", clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
       let seen = coordinator.controlsChanged.generation
       do {
@@ -21,7 +21,7 @@ struct LaneControlWatch: Sendable {
       } catch {
         if !Task.isCancelled { failures.failed(error) }
       }
-      await coordinator.controlsChanged.wait(after: seen, until: .now.advanced(by: Self.interval))
+      await coordinator.controlsChanged.wait(after: seen, until: coordinator.clock.now.advanced(by: Self.interval), on: coordinator.clock)
     }
   }
 }

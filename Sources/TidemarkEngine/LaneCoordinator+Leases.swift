@@ -24,8 +24,8 @@ extension LaneCoordinator {
     release(scheduler.lanes.values.filter { leaving.contains($0.record.shard) && !$0.isClosing }.map(\.record.name))
     var seen = advanced.generation
     var busy = busyShards.intersection(leaving)
-    while !busy.isEmpty, ContinuousClock.now < deadline, !Task.isCancelled {
-      await advanced.wait(after: seen, until: deadline)
+    while !busy.isEmpty, clock.now < deadline, !Task.isCancelled {
+      await advanced.wait(after: seen, until: deadline, on: clock)
       seen = advanced.generation
       busy = busyShards.intersection(leaving)
     }
@@ -80,5 +80,5 @@ extension LaneCoordinator {
   var canServe: Bool { !isDraining && timeWithoutRedis <= settings.leaseTTL && claimRefusal == nil }
 
   /// For how long no server with lanes of ours has been reached; zero while one can be.
-  var timeWithoutRedis: Duration { redisAwaySince?.duration(to: .now) ?? .zero }
+  var timeWithoutRedis: Duration { redisAwaySince?.duration(to: clock.now) ?? .zero }
 }

@@ -74,7 +74,7 @@ extension LaneCoordinator {
   func redis(_ server: LaneServer, failed error: String?, isAway: Bool = false) {
     guard scheduler.holdsLanes(server) else { return }
     if isAway != (redisAway[server] != nil) {
-      redisAway[server] = isAway ? .now : nil
+      redisAway[server] = isAway ? clock.now : nil
       leasesChanged.raise()
     }
     guard error != redisErrors[server] else { return }
@@ -87,7 +87,7 @@ extension LaneCoordinator {
     guard scheduler.lanes.isEmpty else { return redis(server, failed: error, isAway: isAway) }
     redisErrorWithoutLanes = error
     guard isAway != (redisAwayWithoutLanes != nil) else { return }
-    redisAwayWithoutLanes = isAway ? .now : nil
+    redisAwayWithoutLanes = isAway ? clock.now : nil
     leasesChanged.raise()
   }
 

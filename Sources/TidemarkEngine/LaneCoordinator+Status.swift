@@ -9,7 +9,7 @@ extension LaneCoordinator {
 
   /// What Redis had added to lanes just now. Answers for how long something of each has been seen to wait.
   func observed(_ added: [String: UInt64]) -> [String: Duration] {
-    let now = ContinuousClock.now
+    let now = clock.now
     var waited: [String: Duration] = [:]
     for (lane, added) in added {
       guard let flow = scheduler.lanes[lane] else { continue }
@@ -72,7 +72,7 @@ extension LaneCoordinator {
   }
 
   func checkpointed(_ lanes: some Sequence<String>) {
-    let now = WallClock.milliseconds()
+    let now = clock.milliseconds
     for lane in lanes where scheduler.lanes[lane] != nil { views[lane, default: LaneView()].checkpoint = now }
   }
 
@@ -86,7 +86,7 @@ extension LaneCoordinator {
   package func status() -> WorkerStatus {
     WorkerStatus(
       lanes: scheduler.lanes.values.map { status(of: $0) }.sorted { $0.record.name < $1.record.name }, bufferBytes: scheduler.credit.used,
-      backpressure: backpressure, redisError: redisError, leaseAge: leaseRenewedAt.map { $0.duration(to: .now) },
+      backpressure: backpressure, redisError: redisError, leaseAge: leaseRenewedAt.map { $0.duration(to: clock.now) },
       isDraining: scheduler.isDraining, leaseError: leaseError,
       marksError: marksError,
       acquisitionErrors: acquisitionErrors + Set(unregistered.values).sorted())
@@ -111,6 +111,6 @@ extension LaneCoordinator {
       oldestUncommitted: flow.oldestUncommitted,
       lastCommit: view?.commit,
       lastCheckpoint: view?.checkpoint, pressure: isAway ? nil : view?.pressure?.level,
-      trimBlocked: (view?.trimBlockers ?? [:]).mapValues { $0.duration(to: .now) })
+      trimBlocked: (view?.trimBlockers ?? [:]).mapValues { $0.duration(to: clock.now) })
   }
 }

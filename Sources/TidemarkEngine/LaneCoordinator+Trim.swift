@@ -14,7 +14,7 @@ extension LaneCoordinator {
 
   /// The ledger has these lanes' cursors there. Answers for each where it was seen so far.
   func passed(_ records: [LaneRecord]) -> [PassedPositions] {
-    let now = ContinuousClock.now
+    let now = clock.now
     return records.map { scheduler.passed($0, settings.trim, now: now) }
   }
 
@@ -22,7 +22,7 @@ extension LaneCoordinator {
   func trimBlocked(_ groups: [String: [String]]) {
     for (lane, names) in groups where scheduler.lanes[lane] != nil {
       let before = views[lane]?.trimBlockers ?? [:]
-      views[lane, default: LaneView()].trimBlockers = Dictionary(uniqueKeysWithValues: names.map { ($0, before[$0] ?? .now) })
+      views[lane, default: LaneView()].trimBlockers = Dictionary(uniqueKeysWithValues: names.map { ($0, before[$0] ?? clock.now) })
     }
   }
 }

@@ -33,7 +33,7 @@ extension LaneCoordinator {
     guard scheduler.lanes[lane] != nil else { return }
     views[lane, default: LaneView()].error = .init(text: reason, hint: hint)
     scheduler.halt(
-      lane, reason: reason, hint: hint, until: backoff.map { ContinuousClock.now.advanced(by: $0) }, isOfReading: isOfReading)
+      lane, reason: reason, hint: hint, until: backoff.map { clock.now.advanced(by: $0) }, isOfReading: isOfReading)
     sayHalts()
     if scheduler.hasReady { committable.raiseForOne() }
     observation.noteChange(lane)
@@ -41,7 +41,7 @@ extension LaneCoordinator {
 
   /// Halted lanes are tried again.
   func revive(_ revival: LaneScheduler.Revival = .backoffEnded) {
-    let revived = scheduler.revive(revival, now: .now)
+    let revived = scheduler.revive(revival, now: clock.now)
     for lane in revived {
       // What it failed by is over, until it fails again.
       if revival != .backoffEnded { views[lane]?.error = nil }
@@ -59,13 +59,13 @@ extension LaneCoordinator {
   /// A request to Postgres failed. Where it can't be reached, all lanes with something to commit wait for it.
   func postgresFailed(_ error: any Error) {
     guard let error = error as? SinkError, error.isUnreachable, !Task.isCancelled else { return }
-    if postgres.failed(error.description, now: .now) {
+    if postgres.failed(error.description, now: clock.now) {
       logger.warning(
         "postgres.unreachable",
         metadata: ["reason": "\(error.description)", "effect": "what was read waits; nothing more is read than the buffer holds"])
     }
     guard postgresAwaySince == nil else { return }
-    postgresAwaySince = .now
+    postgresAwaySince = clock.now
     postgresChanged.raise()
     for lane in scheduler.lanes.keys { observation.noteChange(lane) }
   }
@@ -82,13 +82,13 @@ extension LaneCoordinator {
   /// Returns when a drain that has begun is to be given up: at its deadline, or once Postgres has been away for `patience` of it.
   func drainIsOver(deadline: Duration, patience: Duration) async {
     await draining()
-    let began = ContinuousClock.now
+    let began = clock.now
     let end = began.advanced(by: deadline)
     while !Task.isCancelled {
       let seen = postgresChanged.generation
       let until = postgresAwaySince.map { max($0, began).advanced(by: patience) } ?? end
-      guard ContinuousClock.now < min(until, end) else { return }
-      await postgresChanged.wait(after: seen, until: min(until, end))
+      guard clock.now < min(until, end) else { return }
+      await postgresChanged.wait(after: seen, until: min(until, end), on: clock)
     }
   }
 

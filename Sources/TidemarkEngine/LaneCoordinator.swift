@@ -70,14 +70,16 @@ package actor LaneCoordinator {
   /// Why lanes of shards that this worker may serve are not taken up, and which of them have no row in the ledger.
   var acquisitionErrors: [String] = []
   var unregistered: [String: String] = [:]
+  nonisolated let clock: any WorkerClock
   let logger: Logger
 
   /// - Parameter blockingLanes: of one server, see ``LaneSource/blockingLanes``.
   package init(
     settings: WorkerSettings, blockingLanes: Int = ReadPlan.Pace().blockingLanes,
-    logger: Logger = Logger(label: "tidemark") { _ in SwiftLogNoOpLogHandler() }
+    clock: any WorkerClock = SystemClock(), logger: Logger = Logger(label: "tidemark") { _ in SwiftLogNoOpLogHandler() }
   ) {
     self.settings = settings
+    self.clock = clock
     self.logger = logger
     var pace = ReadPlan.Pace()
     pace.blockingLanes = blockingLanes
@@ -97,17 +99,17 @@ package actor LaneCoordinator {
   func nextRead(at server: LaneServer, block: Duration) async -> ReaderTask? {
     while !Task.isCancelled, scheduler.knows(server) {
       let seen = readable.generation
-      let next = scheduler.nextRead(at: server, block: block, now: .now)
+      let next = scheduler.nextRead(at: server, block: block, now: clock.now)
       if case .nothing = next, scheduler.isDraining { return nil }
       let waits = scheduler.readingWaits
-      let start = ContinuousClock.now
+      let start = clock.now
       switch next {
       case .read(let request): return .read(request)
       case .check(let lanes): return .check(lanes)
-      case .wait(let until): await readable.wait(after: seen, until: until)
+      case .wait(let until): await readable.wait(after: seen, until: until, on: clock)
       case .nothing: await readable.wait(after: seen)
       }
-      if waits { backpressure += start.duration(to: .now) }
+      if waits { backpressure += start.duration(to: clock.now) }
     }
     return nil
   }
@@ -151,7 +153,7 @@ package actor LaneCoordinator {
   }
 
   func received(_ block: EntryBlock, for request: LaneReadRequest) {
-    scheduler.received(block, for: request, now: .now)
+    scheduler.received(block, for: request, now: clock.now)
     for section in block.sections { observation.noteChange(request.positions[section.lane].lane) }
     if scheduler.hasReady { committable.raiseForOne() }
   }
@@ -184,12 +186,12 @@ package actor LaneCoordinator {
     while !Task.isCancelled {
       let seen = committable.generation
       let stoodStill = scheduler.readingWaits
-      switch scheduler.nextWork(now: .now) {
+      switch scheduler.nextWork(now: clock.now) {
       case .work(let work):
         if stoodStill { readable.raise() }
         if scheduler.hasReady { committable.raiseForOne() }
         return work
-      case .wait(let until): await committable.wait(after: seen, until: until)
+      case .wait(let until): await committable.wait(after: seen, until: until, on: clock)
       case .nothing:
         if scheduler.isDrained { return nil }
         await committable.wait(after: seen)
@@ -204,11 +206,11 @@ package actor LaneCoordinator {
 
   /// Several lanes of a transaction are decided: whoever waits is woken once.
   func finish(_ decided: [(part: LaneScheduler.Work.Part, result: LaneScheduler.PartResult)]) {
-    let now = WallClock.milliseconds()
+    let now = clock.milliseconds
     let stoodStill = scheduler.readingWaits
     for (part, result) in decided {
       let name = part.record.name
-      scheduler.finish(part, result, now: .now)
+      scheduler.finish(part, result, now: clock.now)
       if case .halted(let reason, let hint) = result {
         views[name, default: LaneView()].error = .init(text: reason, hint: hint)
       } else {
@@ -251,19 +253,19 @@ package actor LaneCoordinator {
 
   /// Waits, but hardly beyond the beginning of a drain: whoever stops us waits, too.
   func pause(for duration: Duration) async {
-    let deadline = ContinuousClock.now.advanced(by: duration)
+    let deadline = clock.now.advanced(by: duration)
     let seen = drainBegan.generation
-    if !scheduler.isDraining { await drainBegan.wait(after: seen, until: deadline) }
+    if !scheduler.isDraining { await drainBegan.wait(after: seen, until: deadline, on: clock) }
     guard scheduler.isDraining, !Task.isCancelled else { return }
-    try? await Task.sleep(until: min(deadline, ContinuousClock.now.advanced(by: .milliseconds(500))), clock: .continuous)
+    try? await clock.sleep(until: min(deadline, clock.now.advanced(by: .milliseconds(500))))
   }
 
   /// The same for a batch that Postgres has not taken; not beyond the first success of any other one after an outage.
   func pauseForPostgres(for duration: Duration) async {
-    let deadline = ContinuousClock.now.advanced(by: duration)
+    let deadline = clock.now.advanced(by: duration)
     let seen = postgresChanged.generation
     guard !scheduler.isDraining else { return await pause(for: duration) }
-    await postgresChanged.wait(after: seen, until: deadline)
+    await postgresChanged.wait(after: seen, until: deadline, on: clock)
   }
 
   private let drainBegan = ChangeSignal()
@@ -287,7 +289,7 @@ package actor LaneCoordinator {
   }
 
   func leaseRenewed() {
-    leaseRenewedAt = .now
+    leaseRenewedAt = clock.now
     evidence.renewals += 1
   }
 

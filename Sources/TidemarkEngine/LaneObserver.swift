@@ -19,7 +19,8 @@ struct LaneObserver: Sendable {
   private let groups: FailureLog<String>
 
   init(
-    source: any LaneSource, sink: any ChangeSink, inspector: LaneInspector, worker: WorkerIdentity, coordinator: LaneCoordinator,
+    source: any LaneSource, sink: any ChangeSink, inspector: LaneInspector,
+    worker: WorkerIdentity, coordinator: LaneCoordinator,
     publisher: MarkPublisher, metrics: EngineMetrics, reports: CommitReports, logger: Logger
   ) {
     self.source = source
@@ -30,9 +31,9 @@ struct LaneObserver: Sendable {
     self.publisher = publisher
     self.metrics = metrics
     self.reports = reports
-    states = FailureLog(failing: "states.waiting", recovered: "states.current", logger: logger)
-    checkpoints = FailureLog(failing: "checkpoint.waiting", recovered: "checkpoint.current", logger: logger)
-    groups = FailureLog(failing: "groups.waiting", recovered: "groups.current", logger: logger)
+    states = FailureLog(failing: "states.waiting", recovered: "states.current", clock: coordinator.clock, logger: logger)
+    checkpoints = FailureLog(failing: "checkpoint.waiting", recovered: "checkpoint.current", clock: coordinator.clock, logger: logger)
+    groups = FailureLog(failing: "groups.waiting", recovered: "groups.current", clock: coordinator.clock, logger: logger)
   }
 
   /// Lanes of one statement at most.
@@ -44,7 +45,7 @@ struct LaneObserver: Sendable {
   }
 
   private func run(_ turns: ServerTurns, _ group: inout DiscardingTaskGroup) async {
-    var checkpointDue = ContinuousClock.now
+    var checkpointDue = coordinator.clock.now
     var noted: [String: Noted] = [:]
     while !Task.isCancelled {
       let seen = coordinator.mirrorable.generation
@@ -52,12 +53,13 @@ struct LaneObserver: Sendable {
       await note(&noted)
       await noteTypes()
       reports.saySummary()
-      if ContinuousClock.now >= checkpointDue {
+      if coordinator.clock.now >= checkpointDue {
         await checkpoint()
-        checkpointDue = .now.advanced(by: await coordinator.settings.checkpointInterval)
+        checkpointDue = coordinator.clock.now.advanced(by: await coordinator.settings.checkpointInterval)
       }
-      let next = min(ContinuousClock.now.advanced(by: Self.interval), max(checkpointDue, .now.advanced(by: .milliseconds(50))))
-      await coordinator.mirrorable.wait(after: seen, until: next)
+      let next = min(
+        coordinator.clock.now.advanced(by: Self.interval), max(checkpointDue, coordinator.clock.now.advanced(by: .milliseconds(50))))
+      await coordinator.mirrorable.wait(after: seen, until: next, on: coordinator.clock)
     }
   }
 

@@ -17,7 +17,8 @@ struct LaneOwnership: Sendable {
   /// Until cancelled. What failed is tried again with the next discovery.
   func run() async {
     let turns = ServerTurns()
-    let trouble = FailureLog<LaneServer?>(failing: "ownership.waiting", recovered: "ownership.current", logger: logger)
+    let trouble = FailureLog<LaneServer?>(
+      failing: "ownership.waiting", recovered: "ownership.current", clock: coordinator.clock, logger: logger)
     await withDiscardingTaskGroup { await run(turns, trouble, &$0) }
   }
 
@@ -31,7 +32,7 @@ struct LaneOwnership: Sendable {
       await coordinator.forgetEndings(except: publisher.waitingLanes)
       // While no lane is ours nobody reads, and so nobody else learns whether Redis can be reached.
       if await coordinator.ownsNothing { await SourceProbe(source: source, coordinator: coordinator).run() }
-      await coordinator.ownership.wait(after: seen, until: .now.advanced(by: settings.discover))
+      await coordinator.ownership.wait(after: seen, until: coordinator.clock.now.advanced(by: settings.discover), on: coordinator.clock)
     }
   }
 

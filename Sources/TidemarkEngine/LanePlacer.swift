@@ -12,7 +12,8 @@ struct LanePlacer: Sendable {
   func run() async {
     var lastWait: Duration?
     var isPending = false
-    let failures = FailureLog<String>(failing: "redis.arrangement.unknown", recovered: "redis.arrangement.known", logger: logger)
+    let failures = FailureLog<String>(
+      failing: "redis.arrangement.unknown", recovered: "redis.arrangement.known", clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
       do {
         if !isPending { try await source.rearranged() }
@@ -25,7 +26,7 @@ struct LanePlacer: Sendable {
         return
       } catch {
         failures.failed("\(error)" as String)
-        let wait = await coordinator.settings.retry.wait(after: lastWait, random: .random(in: 0..<1))
+        let wait = await coordinator.settings.retry.wait(after: lastWait, random: coordinator.clock.random())
         lastWait = wait
         await coordinator.pause(for: wait)
       }

@@ -18,7 +18,7 @@ struct LaneReader: Sendable {
 
   func run() async {
     var lastWait: Duration?
-    let failures = FailureLog<String>(failing: "redis.unreadable", recovered: "redis.readable", logger: logger)
+    let failures = FailureLog<String>(failing: "redis.unreadable", recovered: "redis.readable", clock: coordinator.clock, logger: logger)
     // A user who may look at streams may not be able to read them: only a read says that they can be read again.
     var isReadFailing = false
     var connection = source.readConnection(to: server)
@@ -62,9 +62,9 @@ struct LaneReader: Sendable {
   }
 
   private func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
-    let start = ContinuousClock.now
+    let start = coordinator.clock.now
     let reply = try await source.read(request)
-    if case .entries = reply { metrics.phase(.read, start.duration(to: .now)) }
+    if case .entries = reply { metrics.phase(.read, start.duration(to: coordinator.clock.now)) }
     return reply
   }
 
@@ -131,7 +131,7 @@ struct LaneReader: Sendable {
     failures.failed("\(error)", level: isMisconfigured ? .error : .warning, server.metadata)
     metrics.retried(isMisconfigured ? "configuration" : "redis")
     await coordinator.redis(server, failed: "\(error)", isAway: !isMisconfigured)
-    let wait = settings.retry.wait(after: lastWait, random: .random(in: 0..<1))
+    let wait = settings.retry.wait(after: lastWait, random: coordinator.clock.random())
     lastWait = wait
     await coordinator.pause(for: wait)
   }

@@ -16,15 +16,17 @@ final class LaneRefusals: Sendable {
   }
 
   private let known = Mutex<[Refusal: FailureReport]>([:])
+  private let clock: any WorkerClock
   private let logger: Logger
 
-  init(logger: Logger) {
+  init(clock: any WorkerClock, logger: Logger) {
+    self.clock = clock
     self.logger = logger
   }
 
   func note(_ error: SourceError, of lane: String, _ purpose: Purpose) {
     let refusal = Refusal(lane: lane, purpose: purpose)
-    guard known.withLock({ $0[refusal, default: FailureReport()].failed(error.description, now: .now) }) else { return }
+    guard known.withLock({ $0[refusal, default: FailureReport()].failed(error.description, now: clock.now) }) else { return }
     logger.error("lane.refused", metadata: ["lane": "\(lane)", "purpose": "\(purpose.rawValue)", "reason": "\(error.description)"])
   }
 

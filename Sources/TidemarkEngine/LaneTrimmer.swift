@@ -15,7 +15,8 @@ struct LaneTrimmer: Sendable {
   let logger: Logger
 
   func run() async {
-    await SteadyTurns(interval: Self.interval, event: "trim.waiting", recovered: "trim.current", logger: logger).run { try await trim() }
+    await SteadyTurns(interval: Self.interval, event: "trim.waiting", recovered: "trim.current", clock: coordinator.clock, logger: logger)
+      .run { try await trim() }
   }
 
   private func trim() async throws {
@@ -56,7 +57,7 @@ struct LaneTrimmer: Sendable {
         continue
       }
       let bound = TrimBound(
-        stream, cursor: lane.record.cursor.position, now: now, passed: passed, at: .now, limits: settings.trim,
+        stream, cursor: lane.record.cursor.position, now: now, passed: passed, at: coordinator.clock.now, limits: settings.trim,
         entryBytes: lane.flow.meanEntryBytes, groups: comparison.observed.groups, own: source.groupName)
       blocked[lane.record.name] = bound.blockedBy
       trimmed.append((lane.record.name, max(bound.below ?? .zero, stream.firstID ?? lane.record.cursor.position)))

@@ -25,7 +25,7 @@ struct LeaseKeeper: Sendable {
   func run() async {
     var wasAble = true
     var noted: String?
-    let failures = FailureLog<String>(failing: "leases.waiting", recovered: "leases.current", logger: logger)
+    let failures = FailureLog<String>(failing: "leases.waiting", recovered: "leases.current", clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
       let seen = coordinator.leasesChanged.generation
       let ttl = await coordinator.settings.leaseTTL
@@ -44,7 +44,7 @@ struct LeaseKeeper: Sendable {
         await coordinator.leasesFailed("\(error)\((error as? SinkError)?.hint.map { "; \($0)" } ?? "")")
         wait = min(wait, Self.soon)
       }
-      await coordinator.leasesChanged.wait(after: seen, until: .now.advanced(by: wait))
+      await coordinator.leasesChanged.wait(after: seen, until: coordinator.clock.now.advanced(by: wait), on: coordinator.clock)
     }
   }
 
@@ -85,7 +85,7 @@ struct LeaseKeeper: Sendable {
 
   /// Gives back those shards whose transactions come to their end within a third of the time to live; the others wait for the next turn.
   private func handOver(_ shards: [Int], _ ttl: Duration) async throws {
-    let vacant = await coordinator.drainShards(shards, until: .now.advanced(by: ttl / 3))
+    let vacant = await coordinator.drainShards(shards, until: coordinator.clock.now.advanced(by: ttl / 3))
     guard !vacant.isEmpty else { return }
     try await sink.release(vacant, of: worker)
     await changed(vacant.count)

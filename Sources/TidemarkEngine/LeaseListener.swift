@@ -10,7 +10,7 @@ struct LeaseListener: Sendable {
   /// Until cancelled.
   func run() async {
     var lastWait: Duration?
-    let failures = FailureLog<String>(failing: "leases.unheard", recovered: "leases.heard", logger: logger)
+    let failures = FailureLog<String>(failing: "leases.unheard", recovered: "leases.heard", clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
       do {
         try await news.next()
@@ -23,7 +23,7 @@ struct LeaseListener: Sendable {
       } catch {
         failures.failed("", error, ["effect": "shards change hands within a third of lease.ttl"])
         await coordinator.postgresFailed(error)
-        let wait = await coordinator.settings.retry.wait(after: lastWait, random: .random(in: 0..<1))
+        let wait = await coordinator.settings.retry.wait(after: lastWait, random: coordinator.clock.random())
         lastWait = wait
         await coordinator.pauseForPostgres(for: wait)
       }

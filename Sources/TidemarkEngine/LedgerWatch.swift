@@ -21,7 +21,9 @@ struct LedgerWatch: Sendable {
 
   /// Until cancelled.
   func run() async {
-    await SteadyTurns(interval: Self.interval, event: "ledger.waiting", recovered: "ledger.current", logger: logger).run {
+    await SteadyTurns(
+      interval: Self.interval, event: "ledger.waiting", recovered: "ledger.current", clock: coordinator.clock, logger: logger
+    ).run {
       _ = try await read(await coordinator.lanesToCompare(Self.portion))
     }
   }

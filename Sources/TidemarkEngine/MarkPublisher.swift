@@ -26,7 +26,7 @@ final class MarkPublisher: Sendable {
     self.trust = trust
     self.coordinator = coordinator
     self.refusals = refusals
-    failures = FailureLog(failing: "marks.waiting", recovered: "marks.current", logger: logger)
+    failures = FailureLog(failing: "marks.waiting", recovered: "marks.current", clock: coordinator.clock, logger: logger)
     self.logger = logger
   }
 
@@ -102,19 +102,19 @@ final class MarkPublisher: Sendable {
     defer { if portion != .strays { strayed.raise() } }
     var lastWait: Duration?
     while !Task.isCancelled, await isServed(portion) {
-      let (seen, now) = (signal.generation, ContinuousClock.now)
+      let (seen, now) = (signal.generation, coordinator.clock.now)
       if await flush(portion, now: now) {
         lastWait = nil
         // Those whose time had come before are not of this portion.
         if let until = pending.withLock({ $0.values.compactMap(\.heldUntil).filter { $0 > now }.min() }) {
-          await signal.wait(after: seen, until: until)
+          await signal.wait(after: seen, until: until, on: coordinator.clock)
         } else {
           await signal.wait(after: seen)
         }
       } else {
-        let wait = await coordinator.settings.retry.wait(after: lastWait, random: .random(in: 0..<1))
+        let wait = await coordinator.settings.retry.wait(after: lastWait, random: coordinator.clock.random())
         lastWait = wait
-        try? await Task.sleep(for: wait)
+        try? await coordinator.clock.sleep(for: wait)
       }
     }
   }
@@ -124,7 +124,8 @@ final class MarkPublisher: Sendable {
   }
 
   /// Sends what waits. False where a server did not take it; it waits on.
-  func flush(_ portion: Portion, now: ContinuousClock.Instant = .now) async -> Bool {
+  func flush(_ portion: Portion, now: ContinuousClock.Instant? = nil) async -> Bool {
+    let now = now ?? coordinator.clock.now
     let lanes = pending.withLock { pending in
       pending.values.filter { portion == .all || $0.heldUntil.map { $0 <= now } ?? true }.map(\.record.name)
     }
@@ -165,7 +166,7 @@ final class MarkPublisher: Sendable {
       let (connection, verdicts) = try await trust.observe(at: marks, on: route.lane)
       let held = marks.filter { verdicts[$0.record.name] == .withhold }
       marks.removeAll { verdicts[$0.record.name] != .tell }
-      let until = ContinuousClock.now.advanced(by: Self.hold)
+      let until = coordinator.clock.now.advanced(by: Self.hold)
       add(held.map { $0.held(until: until) })
       try await tell(marks, by: route, over: connection)
     } catch {
@@ -186,7 +187,7 @@ final class MarkPublisher: Sendable {
     if !blocked.isEmpty {
       // Marks of another installation's lanes are dropped: a lane that comes back begins with its mark.
       let foreign = await coordinator.refused(blocked)
-      let until = ContinuousClock.now.advanced(by: Self.refusedHold)
+      let until = coordinator.clock.now.advanced(by: Self.refusedHold)
       add(marks.filter { blocked[$0.record.name] != nil && !foreign.contains($0.record.name) }.map { $0.held(until: until) })
     }
     if !outdated.isEmpty { await release(marks.map(\.record).filter { outdated[$0.name] != nil }, outdated) }

@@ -15,27 +15,30 @@ struct RetentionSweeper: Sendable {
   let logger: Logger
 
   /// Until cancelled.
-  func run() async { await run(RetentionPlan(limits: await coordinator.settings.retention, now: .now)) }
+  func run() async { await run(RetentionPlan(limits: await coordinator.settings.retention, now: coordinator.clock.now)) }
 
   func run(_ plan: RetentionPlan) async {
-    let failures = FailureLog<RetentionTable>(failing: "retention.waiting", recovered: "retention.current", logger: logger)
+    let failures = FailureLog<RetentionTable>(
+      failing: "retention.waiting", recovered: "retention.current", clock: coordinator.clock, logger: logger)
     var plan = plan
     while !Task.isCancelled {
       let seen = coordinator.retentionChanged.generation
-      plan.apply(await coordinator.settings.retention, now: .now)
+      plan.apply(await coordinator.settings.retention, now: coordinator.clock.now)
       let isResponsible = await coordinator.grant.shards[Self.shard] != nil
-      switch plan.next(now: .now, isResponsible: isResponsible) {
-      case .wait(let moment): await coordinator.retentionChanged.wait(after: seen, until: moment)
+      switch plan.next(now: coordinator.clock.now, isResponsible: isResponsible) {
+      case .wait(let moment): await coordinator.retentionChanged.wait(after: seen, until: moment, on: coordinator.clock)
       case .find(let table):
         await attempt(table, &plan, failures) { plan in
-          if !plan.found(try await rule(for: table), now: .now) { failures.succeeded(table, ["table": "\(table.rawValue)"]) }
+          if !plan.found(try await rule(for: table), now: coordinator.clock.now) {
+            failures.succeeded(table, ["table": "\(table.rawValue)"])
+          }
         }
       case .remove(let rule, let place, let rows):
         await attempt(rule.table, &plan, failures) { plan in
-          let began = ContinuousClock.now
+          let began = coordinator.clock.now
           let piece = try await sink.remove(rule, from: place, rows: rows)
           metrics.retentionDeleted(rule.table, piece.removed)
-          let now = ContinuousClock.now
+          let now = coordinator.clock.now
           guard let sweep = plan.removed(piece, took: began.duration(to: now), now: now) else { return }
           failures.succeeded(rule.table, ["table": "\(rule.table.rawValue)"])
           report(sweep, now)
@@ -51,7 +54,7 @@ struct RetentionSweeper: Sendable {
     do {
       try await step(&plan)
     } catch {
-      plan.failed(table, now: .now)
+      plan.failed(table, now: coordinator.clock.now)
       if !Task.isCancelled { failures.failed(table, error, ["table": "\(table.rawValue)"]) }
     }
   }

@@ -25,7 +25,7 @@ struct SourceProbe: Sendable {
   func run(within patience: Duration) async {
     await withTaskGroup { group in
       group.addTask { await run() }
-      group.addTask { try? await Task.sleep(for: patience) }
+      group.addTask { try? await coordinator.clock.sleep(for: patience) }
       await group.next()
       group.cancelAll()
     }

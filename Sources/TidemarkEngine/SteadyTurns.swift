@@ -1,4 +1,5 @@
 internal import Logging
+internal import TidemarkCore
 
 /// Work that comes again and again, in turns, until its task is cancelled. A turn that fails is followed by the next one as any other, and is said
 /// as ``FailureReport`` decides.
@@ -9,10 +10,11 @@ struct SteadyTurns: Sendable {
   let event: String
   /// What is said of the first turn that succeeds again.
   let recovered: String
+  let clock: any WorkerClock
   let logger: Logger
 
   func run(_ turn: () async throws -> Void) async {
-    let failures = FailureLog<String>(failing: "\(event)", recovered: "\(recovered)", logger: logger)
+    let failures = FailureLog<String>(failing: "\(event)", recovered: "\(recovered)", clock: clock, logger: logger)
     while !Task.isCancelled {
       do {
         try await turn()
@@ -20,7 +22,7 @@ struct SteadyTurns: Sendable {
       } catch {
         if !Task.isCancelled { failures.failed(error) }
       }
-      try? await Task.sleep(for: interval)
+      try? await clock.sleep(for: interval)
     }
   }
 }

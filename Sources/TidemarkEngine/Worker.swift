@@ -29,7 +29,8 @@ package struct Worker: Service {
   ///   don't belong together. Its argument: marks were found that bear another id than the ledger's.
   package init(
     identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
-    metrics: EngineMetrics, claim: @escaping @Sendable (Bool) async throws -> Void = { _ in }, logger: Logger
+    metrics: EngineMetrics, claim: @escaping @Sendable (Bool) async throws -> Void = { _ in },
+    clock: any WorkerClock = SystemClock(), logger: Logger
   ) {
     self.identity = identity
     self.source = source
@@ -38,13 +39,13 @@ package struct Worker: Service {
     self.metrics = metrics
     self.claim = claim
     self.logger = logger
-    coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes, logger: logger)
+    coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes, clock: clock, logger: logger)
   }
 
   /// Puts the items of `lanes` in effect that never were, so that where reading begins is decided for the streams that are there by now, and not for
   /// those that appear once the worker is said to have started. Where a server does not answer, ``run()`` does it later.
   package func prepare() async {
-    let inspector = LaneInspector(source: source, refusals: LaneRefusals(logger: logger))
+    let inspector = LaneInspector(source: source, refusals: LaneRefusals(clock: coordinator.clock, logger: logger))
     let claimWatch = ClaimWatch(claim: claim, coordinator: coordinator, logger: logger)
     _ = await discovery(inspector, claimWatch).find(coordinator.settings)
   }
@@ -58,11 +59,11 @@ package struct Worker: Service {
     // Of very many lanes each gets its counters when there is something to count.
     let labels = Set(await coordinator.settings.metricLabels)
     if labels.count <= Self.countedLanes { metrics.begin(labels) }
-    let inspector = LaneInspector(source: source, refusals: LaneRefusals(logger: logger))
+    let inspector = LaneInspector(source: source, refusals: LaneRefusals(clock: coordinator.clock, logger: logger))
     let trust = MarkTrust(source: source, inspector: inspector, coordinator: coordinator)
     let publisher = MarkPublisher(
       source: source, trust: trust, coordinator: coordinator, refusals: inspector.refusals, logger: logger)
-    let reports = CommitReports(logger: logger)
+    let reports = CommitReports(clock: coordinator.clock, logger: logger)
     let observer = LaneObserver(
       source: source, sink: sink, inspector: inspector, worker: identity, coordinator: coordinator, publisher: publisher,
       metrics: metrics, reports: reports, logger: logger)
@@ -145,7 +146,7 @@ package struct Worker: Service {
     let isReleased = await withTaskGroup(of: Bool.self) { group in
       group.addTask { await sayFarewell(publisher, observer) }
       group.addTask {
-        try? await Task.sleep(for: Self.farewellDeadline)
+        try? await coordinator.clock.sleep(for: Self.farewellDeadline)
         return false
       }
       defer { group.cancelAll() }

@@ -29,6 +29,6 @@ import TidemarkCore
 
   @Test func `a deadline ends the wait`() async {
     let signal = ChangeSignal()
-    await signal.wait(after: signal.generation, until: .now)
+    await signal.wait(after: signal.generation, until: .now, on: SystemClock())
   }
 }

@@ -13,12 +13,8 @@ import Testing
   }
 
   private static func batch() -> ChangeBatch {
-    let parts = [record(1), record(2)].map { record in
-      let raw = ["type", "messages.cleared", "session", "s"].map { Array($0.utf8) }
-      let chunk = LaneChunk(block: EntryBlock(id: EntryID(ms: 6, no: 0), raw: raw), blockID: 0, entries: 0..<1)
-      return LaneScheduler.Work.Part(record: record, chunks: [chunk], gaps: [], ownership: 1)
-    }
-    return SimulatedWorker.build(parts)
+    let entry = (id: EntryID(ms: 6, no: 0), fields: [["type", "messages.cleared"], ["session", "s"]] as [RawField])
+    return ChangeBatch.of([(record(1), [entry]), (record(2), [entry])])
   }
 
   private static func resolution(_ fenced: [Int32], _ records: [LaneRecord]) -> FenceResolution {

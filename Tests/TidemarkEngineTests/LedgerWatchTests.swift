@@ -47,7 +47,7 @@ import TidemarkTestKit
     sink.state.withLock { state in for record in records { state.lanes[record.name] = record } }
     _ = await coordinator.hold(LeaseGrant(shards: [1: 1]))
     await coordinator.acquire(records, at: .only)
-    let inspector = LaneInspector(source: source, refusals: LaneRefusals(logger: Self.silent))
+    let inspector = LaneInspector(source: source, refusals: LaneRefusals(clock: SystemClock(), logger: Self.silent))
     let publisher = MarkPublisher(
       source: source, trust: MarkTrust(source: source, inspector: inspector, coordinator: coordinator), coordinator: coordinator,
       refusals: inspector.refusals, logger: Self.silent)
@@ -63,7 +63,8 @@ import TidemarkTestKit
       for _ in 0..<11 { _ = source.append("lane0") }
       source.tell(DurableMark(lane: "lane0", durable: EntryID(ms: 11, no: 0), incarnation: 1, rejected: []))
       let verification = OwnershipCheck(
-        source: source, sink: sink, inspector: LaneInspector(source: source, refusals: LaneRefusals(logger: Self.silent)),
+        source: source, sink: sink,
+        inspector: LaneInspector(source: source, refusals: LaneRefusals(clock: SystemClock(), logger: Self.silent)),
         coordinator: coordinator, metrics: watch.metrics, logger: Self.silent)
       #expect(try await verification.verified([record], ["lane0"], HandOverTests.settings).isEmpty)
       #expect(sink.record("lane0")?.incarnation == 1)

@@ -23,7 +23,7 @@ import TidemarkTestKit
     _ = await coordinator.hold(LeaseGrant(shards: Dictionary(uniqueKeysWithValues: Set(shards).map { ($0, 1) })))
     await coordinator.acquire(zip(["a", "b"], shards).map { HandOverTests.record($0, shard: $1) }, at: north)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    let inspector = LaneInspector(source: source, refusals: LaneRefusals(logger: logger))
+    let inspector = LaneInspector(source: source, refusals: LaneRefusals(clock: SystemClock(), logger: logger))
     let publisher = MarkPublisher(
       source: source, trust: MarkTrust(source: source, inspector: inspector, coordinator: coordinator), coordinator: coordinator,
       refusals: inspector.refusals, logger: logger)

@@ -31,6 +31,8 @@ final class MemorySource: LaneSource {
 
   let readers: (any TaskExecutor)? = nil
   let publishers: (any TaskExecutor)? = nil
+  let blockingLanes = ReadPlan.Pace().blockingLanes
+  func rearranged() async throws { try await neverRearranged() }
 
   private let state = Mutex(State())
   private let written = ChangeSignal()
@@ -94,7 +96,7 @@ final class MemorySource: LaneSource {
       return whole.entries.isEmpty ? .nothing : .entries(whole)
     }
     // Blocks, but not so long that a test would wait for a lane that was taken meanwhile.
-    if case .nothing = reply { await written.wait(after: seen, until: .now.advanced(by: .milliseconds(5))) }
+    if case .nothing = reply { await written.wait(after: seen, until: .now.advanced(by: .milliseconds(5)), on: SystemClock()) }
     return reply
   }
 
@@ -229,7 +231,7 @@ final class MemorySource: LaneSource {
 
 extension EntryBlock {
   /// Adds the only entry of another block.
-  fileprivate mutating func add(_ other: EntryBlock) {
+  mutating func add(_ other: EntryBlock) {
     let (start, first) = (UInt32(bytes.count), UInt32(fields.count))
     bytes += other.bytes
     fields += other.fields.map {

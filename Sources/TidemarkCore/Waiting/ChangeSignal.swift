@@ -64,10 +64,10 @@ package final class ChangeSignal: Sendable {
   }
 
   /// Returns once something changed after `generation`, when the task is cancelled, or at `deadline`.
-  package func wait(after generation: UInt64, until deadline: ContinuousClock.Instant) async {
+  package func wait(after generation: UInt64, until deadline: ContinuousClock.Instant, on clock: any WorkerClock) async {
     await withTaskGroup { group in
       group.addTask { await self.wait(after: generation) }
-      group.addTask { try? await Task.sleep(until: deadline, clock: .continuous) }
+      group.addTask { try? await clock.sleep(until: deadline) }
       await group.next()
       group.cancelAll()
     }

@@ -96,7 +96,7 @@ actor ClusterTopology {
       let seen = told
       let (next, isUrgent) = (ContinuousClock.now.advanced(by: patience), patience < Self.interval)
       await withTaskGroup { [changed, suspected] group in
-        group.addTask { await changed.wait(after: seen, until: next) }
+        group.addTask { await changed.wait(after: seen, until: next, on: SystemClock()) }
         if !isUrgent { group.addTask { await suspected.wait(after: heard) } }
         await group.next()
         group.cancelAll()
