@@ -5,7 +5,7 @@ internal import TidemarkCore
 /// nothing, the sweep of ``ReadPlan`` finds what comes, later.
 struct DoorbellListener: Sendable {
   let server: LaneServer
-  let source: any LaneSource
+  let source: any StreamDoorbell
   let coordinator: LaneCoordinator
   let logger: Logger
 

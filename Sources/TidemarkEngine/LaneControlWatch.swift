@@ -6,7 +6,7 @@ internal import TidemarkCore
 struct LaneControlWatch: Sendable {
   static let interval = Duration.seconds(1)
 
-  let sink: any ChangeSink
+  let sink: any StatusLedger
   let coordinator: LaneCoordinator
   let logger: Logger
 

@@ -73,7 +73,7 @@ package actor LaneCoordinator {
   nonisolated let clock: any WorkerClock
   let logger: Logger
 
-  /// - Parameter blockingLanes: of one server, see ``LaneSource/blockingLanes``.
+  /// - Parameter blockingLanes: of one server, see ``StreamReader/blockingLanes``.
   package init(
     settings: WorkerSettings, blockingLanes: Int = ReadPlan.Pace().blockingLanes,
     clock: any WorkerClock = SystemClock(), logger: Logger = Logger(label: "tidemark") { _ in SwiftLogNoOpLogHandler() }

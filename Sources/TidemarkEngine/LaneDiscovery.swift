@@ -3,8 +3,8 @@ internal import TidemarkCore
 
 /// Finds the streams that are lanes, puts new items of `lanes` in effect, and says where lanes without a cursor begin.
 struct LaneDiscovery: Sendable {
-  let source: any LaneSource
-  let sink: any ChangeSink
+  let source: any MarkStore & StreamInspector
+  let sink: any LaneLedger
   let worker: WorkerIdentity
   let coordinator: LaneCoordinator
   let inspector: LaneInspector

@@ -2,7 +2,7 @@ internal import TidemarkCore
 
 /// Asks Redis what became of lanes' streams. A lane that is refused is told apart from the others, and logged once.
 struct LaneInspector: Sendable {
-  let source: any LaneSource
+  let source: any StreamInspector
   let refusals: LaneRefusals
 
   /// What was seen of the lanes that were asked for, in their order, and why the others are refused.

@@ -6,8 +6,8 @@ internal import TidemarkCore
 struct LaneObserver: Sendable {
   static let interval = Duration.seconds(1)
 
-  let source: any LaneSource
-  let sink: any ChangeSink
+  let source: any LanePlacement & MarkStore & StreamInspector & StreamKeeper
+  let sink: any LaneLedger & StatusLedger
   let inspector: LaneInspector
   let worker: WorkerIdentity
   let coordinator: LaneCoordinator
@@ -19,7 +19,7 @@ struct LaneObserver: Sendable {
   private let groups: FailureLog<String>
 
   init(
-    source: any LaneSource, sink: any ChangeSink, inspector: LaneInspector,
+    source: any LanePlacement & MarkStore & StreamInspector & StreamKeeper, sink: any LaneLedger & StatusLedger, inspector: LaneInspector,
     worker: WorkerIdentity, coordinator: LaneCoordinator,
     publisher: MarkPublisher, metrics: EngineMetrics, reports: CommitReports, logger: Logger
   ) {

@@ -3,8 +3,8 @@ internal import TidemarkCore
 
 /// Takes up the lanes of the shards that this worker holds, and registers those that are new.
 struct LaneOwnership: Sendable {
-  let source: any LaneSource
-  let sink: any ChangeSink
+  let source: any LanePlacement & StreamInspector
+  let sink: any LaneLedger & StatusLedger
   let worker: WorkerIdentity
   let coordinator: LaneCoordinator
   let publisher: MarkPublisher

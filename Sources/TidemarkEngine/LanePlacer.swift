@@ -3,7 +3,7 @@ internal import TidemarkCore
 
 /// Follows lanes from server to server: a slot of a Cluster that moves, a replica that becomes the master.
 struct LanePlacer: Sendable {
-  let source: any LaneSource
+  let source: any LanePlacement
   let coordinator: LaneCoordinator
   let publisher: MarkPublisher
   let logger: Logger

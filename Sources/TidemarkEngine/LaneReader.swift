@@ -8,7 +8,7 @@ struct LaneReader: Sendable {
   static let block = Duration.milliseconds(250)
 
   let server: LaneServer
-  let source: any LaneSource
+  let source: any StreamReader
   let coordinator: LaneCoordinator
   let inspector: LaneInspector
   let trust: MarkTrust

@@ -7,7 +7,7 @@ struct LaneTrimmer: Sendable {
   /// Lanes of one round at most.
   static let portion = 64
 
-  let source: any LaneSource
+  let source: any LanePlacement & StreamInspector & StreamKeeper
   let ledger: LedgerWatch
   let inspector: LaneInspector
   let coordinator: LaneCoordinator

@@ -14,8 +14,8 @@ struct LeaseKeeper: Sendable {
   /// When a turn that failed is tried again.
   static let soon = Duration.milliseconds(200)
 
-  let source: any LaneSource
-  let sink: any ChangeSink
+  let source: any LanePlacement & StreamInspector
+  let sink: any LeaseLedger
   let worker: WorkerIdentity
   let coordinator: LaneCoordinator
   let metrics: EngineMetrics

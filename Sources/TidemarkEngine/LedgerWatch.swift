@@ -13,7 +13,7 @@ struct LedgerWatch: Sendable {
   /// Lanes of one query at most, where all are compared at once.
   static let largePortion = 2_000
 
-  let sink: any ChangeSink
+  let sink: any LaneLedger
   let coordinator: LaneCoordinator
   let publisher: MarkPublisher
   let metrics: EngineMetrics

@@ -13,7 +13,7 @@ final class MarkPublisher: Sendable {
   private let changed = ChangeSignal()
   /// Marks may wait that no loop of their lane's server tells: another server takes them, or that one holds no lane of ours.
   private let strayed = ChangeSignal()
-  private let source: any LaneSource
+  private let source: any LanePlacement & MarkStore
   private let coordinator: LaneCoordinator
   private let trust: MarkTrust
   private let refusals: LaneRefusals
@@ -21,7 +21,7 @@ final class MarkPublisher: Sendable {
   private let failure = Mutex<String?>(nil)
   private let logger: Logger
 
-  init(source: any LaneSource, trust: MarkTrust, coordinator: LaneCoordinator, refusals: LaneRefusals, logger: Logger) {
+  init(source: any LanePlacement & MarkStore, trust: MarkTrust, coordinator: LaneCoordinator, refusals: LaneRefusals, logger: Logger) {
     self.source = source
     self.trust = trust
     self.coordinator = coordinator

@@ -28,11 +28,11 @@ final class MarkTrust: Sendable {
   }
 
   private let state = Mutex(State())
-  private let source: any LaneSource
+  private let source: any MarkStore
   private let inspector: LaneInspector
   private let coordinator: LaneCoordinator
 
-  init(source: any LaneSource, inspector: LaneInspector, coordinator: LaneCoordinator) {
+  init(source: any MarkStore, inspector: LaneInspector, coordinator: LaneCoordinator) {
     self.source = source
     self.inspector = inspector
     self.coordinator = coordinator

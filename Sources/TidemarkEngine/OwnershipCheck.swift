@@ -3,8 +3,8 @@ internal import TidemarkCore
 
 /// Holds lanes against their streams before they are taken up, and begins a new incarnation where the stream is another one.
 struct OwnershipCheck: Sendable {
-  let source: any LaneSource
-  let sink: any ChangeSink
+  let source: any LanePlacement & MarkStore & StreamKeeper
+  let sink: any LaneLedger
   let inspector: LaneInspector
   let coordinator: LaneCoordinator
   let metrics: EngineMetrics

@@ -8,8 +8,8 @@ struct RetentionSweeper: Sendable {
   /// The shard whose owner sweeps.
   static let shard = 0
 
-  let source: any LaneSource
-  let sink: any ChangeSink
+  let source: any LanePlacement & StreamInspector
+  let sink: any RetentionLedger
   let coordinator: LaneCoordinator
   let metrics: EngineMetrics
   let logger: Logger

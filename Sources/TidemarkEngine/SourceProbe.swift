@@ -2,7 +2,7 @@ internal import TidemarkCore
 
 /// Asks Redis whether it can be reached, where no read tells.
 struct SourceProbe: Sendable {
-  let source: any LaneSource
+  let source: any LanePlacement & StreamInspector
   let coordinator: LaneCoordinator
 
   /// Tells the coordinator. What refuses us has been reached.

@@ -25,6 +25,10 @@ private final class WatchedSource: LaneSource {
 
   var readers: (any TaskExecutor)? { source.readers }
   var publishers: (any TaskExecutor)? { source.publishers }
+  var blockingLanes: Int { source.blockingLanes }
+  func servers(of lanes: [String]) async throws -> [LaneServer] { try await source.servers(of: lanes) }
+  func markServers(of lanes: [String]) async throws -> [LaneServer] { try await source.markServers(of: lanes) }
+  func rearranged() async throws { try await source.rearranged() }
 
   func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
     reads.withLock { $0.append(request.positions.map(\.lane)) }

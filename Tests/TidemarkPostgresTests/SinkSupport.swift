@@ -145,7 +145,7 @@ struct SinkFixture {
   }
 }
 
-extension ChangeSink {
+extension LeaseLedger {
   /// Renews, and takes whatever is free; answers all that the worker holds then.
   func lease(_ worker: WorkerIdentity, for ttl: Duration) async throws -> LeaseGrant {
     let held = try await renew(worker, canServe: true, for: ttl)

@@ -5,7 +5,7 @@ package import TidemarkPostgres
 /// Assembles the status from the ledger and the lag from Redis, with or without a worker.
 package struct StatusReader: Sendable {
   private let sink: PostgresSink
-  private let source: any LaneSource
+  private let source: any LanePlacement & StreamInspector
   private let sql: StatusSQL
   private let leaseTTL: Duration
   private let settings: @Sendable () -> [String: StatusReport.Setting]
@@ -24,7 +24,7 @@ package struct StatusReader: Sendable {
   ///   searched for once a minute. A worker registers them within `discover`, so only those remain that no worker can register.
   /// - Throws: ``PostgresError`` for a schema name that can't be quoted.
   package init(
-    sink: PostgresSink, source: any LaneSource, schema: String, leaseTTL: Duration, builtIn: BuiltInLanes? = nil,
+    sink: PostgresSink, source: any LanePlacement & StreamInspector, schema: String, leaseTTL: Duration, builtIn: BuiltInLanes? = nil,
     namedLanes: @escaping @Sendable () -> [String] = { [] }, patterns: @escaping @Sendable () -> [String] = { [] },
     settings: @escaping @Sendable () -> [String: StatusReport.Setting]
   ) throws {

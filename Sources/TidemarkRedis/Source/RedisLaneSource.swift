@@ -26,6 +26,10 @@ package struct RedisLaneSource: RedisSource {
 
   package var readers: (any TaskExecutor)? { reads.taskExecutor }
   package var publishers: (any TaskExecutor)? { commands.taskExecutor }
+  package var blockingLanes: Int { ReadPlan.Pace().blockingLanes }
+
+  package func servers(of lanes: [String]) async throws -> [LaneServer] { lanes.map { _ in .only } }
+  package func markServers(of lanes: [String]) async throws -> [LaneServer] { lanes.map { _ in .only } }
 
   package func ping() async throws {
     try await onCommands { try await RedisPrefixClaim($0).ping() }

@@ -9,7 +9,7 @@ struct DevLoad: Service {
   let agents: SampleAgents?
   /// The time for which agents write, or for which `dev` runs without agents; nil runs until stopped.
   let duration: Duration?
-  let source: any LaneSource
+  let source: any StreamInspector
   let lanes: BuiltInLanes
   let coordinator: LaneCoordinator
 

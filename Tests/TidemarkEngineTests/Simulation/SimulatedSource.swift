@@ -191,7 +191,7 @@ final class SimulatedSource: LaneSource, @unchecked Sendable {
     return names.sorted()
   }
 
-  func rings(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes {
+  func changedLanes(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes {
     throw SourceError(.misconfigured, "nothing is heard here")
   }
 
@@ -267,6 +267,6 @@ final class SimulatedSource: LaneSource, @unchecked Sendable {
     return marks
   }
 
-  func press(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] { [:] }
+  func publishPressure(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] { [:] }
   func forgetRejected(_ cuts: [(lane: String, below: EntryID)]) async throws {}
 }
