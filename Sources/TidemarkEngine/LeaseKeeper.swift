@@ -15,7 +15,7 @@ struct LeaseKeeper: Sendable {
   static let soon = Duration.milliseconds(200)
 
   let source: any LanePlacement & StreamInspector
-  let sink: any LeaseLedger
+  let sink: any LeaseLedger & StatusLedger
   let worker: WorkerIdentity
   let coordinator: LaneCoordinator
   let metrics: EngineMetrics

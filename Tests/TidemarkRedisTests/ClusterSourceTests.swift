@@ -136,7 +136,7 @@ struct ClusterSourceTests {
     let nobody = RedisClusterSource(try RedisConfiguration(url: "redis+cluster://127.0.0.1:1"), prefix: "tidemark")
     let away = await failure { _ = try await nobody.servers(of: ["a"]) }
     #expect(away?.kind == .unavailable)
-    #expect(away?.description.contains("no node of the Cluster tells its slots") == true)
+    #expect(away?.description.contains("no node of the Cluster reports its slots") == true)
     try await withRedis { server in
       let single = RedisClusterSource(try RedisConfiguration(url: "redis+cluster://127.0.0.1:\(server.port)"), prefix: "tidemark")
       let error = await failure { _ = try await single.servers(of: ["a"]) }

@@ -33,7 +33,12 @@ struct PostgresRightsCheck: Sendable {
       }
     }
     let grants = objects.map { privileges, names in
-      let kind = ["EXECUTE": "FUNCTION", "USAGE": "SCHEMA"][privileges] ?? "TABLE"
+      let kind =
+        switch privileges {
+        case "EXECUTE": "FUNCTION"
+        case "USAGE": "SCHEMA"
+        default: "TABLE"
+        }
       let list = names.map { $0.trimmingPrefix("\(kind) ") }.joined(separator: ", ")
       return "GRANT \(privileges) ON \(kind) \(list) TO \(grantee)"
     }
