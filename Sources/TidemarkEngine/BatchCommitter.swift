@@ -134,8 +134,8 @@ struct BatchCommitter: Sendable {
   private func build(_ step: CommitPlan.Step, _ settings: WorkerSettings) -> ChangeBatch {
     let start = coordinator.clock.now
     let entryCount = step.parts.reduce(0) { $0 + $1.entryCount }
-    var builder = BatchBuilder(routes: routes, limits: settings.decode, builtIn: settings.builtIn, entryCount: entryCount)
-    for part in step.parts { builder.append(lane: part.record, part.chunks, gaps: part.gaps) }
+    var builder = BatchBuilder(routes: routes, limits: settings.decode, entryCount: entryCount)
+    for part in step.parts { builder.append(lane: part.record, partition: part.profile.partition, part.chunks, gaps: part.gaps) }
     var batch = builder.finish()
     if !step.deadLettered.isEmpty {
       let deadLettered = batch.entries.enumerated().compactMap { index, entry in step.deadLettered[entry.id].map { (index, $0) } }
@@ -147,8 +147,8 @@ struct BatchCommitter: Sendable {
 
   /// Tries what follows in a lane as if the lane stood there already, to see whether its entries pass.
   private func dryRun(_ part: Part, at record: LaneRecord, _ settings: WorkerSettings) async {
-    var builder = BatchBuilder(routes: routes, limits: settings.decode, builtIn: settings.builtIn, entryCount: part.entryCount)
-    builder.append(lane: record, part.chunks)
+    var builder = BatchBuilder(routes: routes, limits: settings.decode, entryCount: part.entryCount)
+    builder.append(lane: record, partition: part.profile.partition, part.chunks)
     if (try? await writer.dryRun(builder.finish())) == true { await coordinator.dryRunPassed() }
   }
 
@@ -188,7 +188,7 @@ struct BatchCommitter: Sendable {
       decided.append((part, .committed(record, deadLettersInARow: lane.deadLettersInARow)))
       marks.append(PendingMark(record: record, rejected: lane.rejected))
     }
-    await report(batch)
+    report(parts, batch)
     reports.committed(parts.map(\.record.name))
     await coordinator.postgresAnswered()
     // Before the lane may go on: its marks keep their order.
@@ -204,12 +204,11 @@ struct BatchCommitter: Sendable {
   }
 
   /// What was lost, now that it is recorded.
-  private func report(_ batch: ChangeBatch) async {
+  private func report(_ parts: [Part], _ batch: ChangeBatch) {
     guard batch.segments.contains(where: { !$0.gaps.isEmpty }) else { return }
-    let settings = await coordinator.settings
-    for segment in batch.segments {
+    for (part, segment) in zip(parts, batch.segments) {
       for gap in segment.gaps {
-        metrics.missed(settings.metricLabel(of: segment.lane), gap)
+        metrics.missed(part.profile.metricLabel, gap)
         logger.error(
           "lane.gap",
           metadata: [
@@ -222,7 +221,7 @@ struct BatchCommitter: Sendable {
 
   /// The commit's answer was lost, and the batch is in: the lanes say where they stand.
   private func resolved(_ parts: [Part], _ batch: ChangeBatch, _ records: [LaneRecord]) async {
-    await report(batch)
+    report(parts, batch)
     reports.committed(parts.map(\.record.name))
     await coordinator.postgresAnswered()
     for ((part, segment), record) in zip(zip(parts, batch.segments), records) {

@@ -99,7 +99,7 @@ package struct EngineMetrics: Sendable {
     unknownTypes.state.withLock { counted in for (type, count) in types { counted.count(type, count) } }
   }
 
-  /// Entries of a lane were lost, and that is recorded. Lanes are counted as ``WorkerSettings/metricLabel(of:)`` says: a series stays for the life
+  /// Entries of a lane were lost, and that is recorded. Lanes are counted as ``LaneProfile/metricLabel`` says: a series stays for the life
   /// of the process, and streams come and go.
   func missed(_ lane: String, _ gap: LaneGap) {
     counter("entries_missing_total", [("lane", lane), ("cause", gap.cause.rawValue)])

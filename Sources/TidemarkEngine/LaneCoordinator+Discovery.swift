@@ -17,7 +17,7 @@ extension LaneCoordinator {
       scheduler.forgetAbandoned { found.contains($0) || expected.contains($0) }
     }
     let names = found.union(expected.names).filter { scheduler.lanes[$0] == nil }
-    return names.filter { grant.shards[Shard.of($0, builtIn: settings.builtIn)] != nil }.sorted()
+    return names.filter { grant.shards[settings.lanes.shard(of: $0)] != nil }.sorted()
   }
 
   /// The ledger says that these items of `lanes` took effect.
@@ -30,20 +30,20 @@ extension LaneCoordinator {
   }
 
   /// The shards of which the ledger has not been asked yet which lanes it knows; none where every lane has a fixed name.
-  var shardsToRecall: [Int] { settings.lanes.contains(where: \.isPattern) ? expected.unknown(of: grant) : [] }
+  var shardsToRecall: [Int] { settings.lanes.items.contains(where: \.isPattern) ? expected.unknown(of: grant) : [] }
 
   /// The ledger knows these lanes of those shards, under the fencing tokens that were held when it was asked.
   func recalled(_ names: [String], of shards: [Int], under asked: LeaseGrant) {
     let valid = Set(shards.filter { grant.shards[$0] != nil && grant.shards[$0] == asked.shards[$0] })
     expected.recalled(LeaseGrant(shards: asked.shards.filter { valid.contains($0.key) }))
-    expect(names.filter { valid.contains(Shard.of($0, builtIn: settings.builtIn)) })
+    expect(names.filter { valid.contains(settings.lanes.shard(of: $0)) })
   }
 
   /// These lanes are not owned, and are to be compared with their streams although discovery may not find them.
   func expect(_ names: some Sequence<String>) {
-    for name in names where scheduler.lanes[name] == nil && settings.covers(name) && !settings.names(name) {
-      let shard = Shard.of(name, builtIn: settings.builtIn)
-      if grant.shards[shard] != nil { expected.insert(name, of: shard) }
+    for name in names where scheduler.lanes[name] == nil {
+      guard let profile = settings.lanes.profile(of: name), !profile.isServedWithoutStream else { continue }
+      if grant.shards[profile.shard] != nil { expected.insert(name, of: profile.shard) }
     }
   }
 
@@ -58,14 +58,20 @@ extension LaneCoordinator {
   /// Forgets what was found of the streams of lanes that this worker may not serve any more, unless their marks wait.
   func forgetEndings(except waiting: Set<String>) {
     guard !pendingReplacements.isEmpty else { return }
-    pendingReplacements.keep { waiting.contains($0) || settings.covers($0) && grant.shards[Shard.of($0, builtIn: settings.builtIn)] != nil }
+    pendingReplacements.keep {
+      waiting.contains($0) || settings.lanes.profile(of: $0) != nil && grant.shards[settings.lanes.shard(of: $0)] != nil
+    }
   }
 
   /// Other lanes are configured. What was read of those that are not any more is committed before they are released.
-  func reconfigure(_ lanes: [WorkerSettings.LaneItem]) {
+  func reconfigure(_ lanes: LaneCatalog) {
     settings.lanes = lanes
     expected = ExpectedLanes()
-    let left = scheduler.lanes.keys.filter { !settings.covers($0) }
+    let left = scheduler.lanes.keys.filter { name in
+      guard let profile = lanes.profile(of: name) else { return true }
+      scheduler.reconfigure(name, as: profile)
+      return false
+    }
     for name in left { scheduler.close(name, .unconfigured) }
     tellLeft(left)
   }

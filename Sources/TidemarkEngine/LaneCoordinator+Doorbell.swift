@@ -6,7 +6,7 @@ extension LaneCoordinator {
   func doorbell(at server: LaneServer, otherThan current: [String]?) async -> [String]? {
     while !Task.isCancelled, !isDraining, scheduler.knows(server) {
       let seen = population.generation
-      let wanted = scheduler.needsDoorbell(at: server) ? DoorbellPrefixes.covering(settings.laneNames) : nil
+      let wanted = scheduler.needsDoorbell(at: server) ? DoorbellPrefixes.covering(settings.lanes.namesAndPatterns) : nil
       if wanted != current { return wanted }
       await population.wait(after: seen)
     }

@@ -35,8 +35,8 @@ extension LaneCoordinator {
   }
 
   private var busyShards: Set<Int> {
-    let pending = scheduler.lanes.values.filter(\.isClosing).map(\.record.name)
-    return Set((scheduler.drainingLanes + pending).map { Shard.of($0, builtIn: settings.builtIn) })
+    let closing = scheduler.lanes.values.filter(\.isClosing).map(\.record.shard)
+    return Set(closing + scheduler.drainingLanes.map { settings.lanes.shard(of: $0) })
   }
 
   /// Takes over lanes from their records; a lane that we have under this fence already goes on. Lanes of shards that were given up since are
@@ -44,7 +44,9 @@ extension LaneCoordinator {
   func acquire(_ records: [LaneRecord], at server: LaneServer, halted: [String: LaneView.LastError] = [:]) {
     if !records.isEmpty { (redisAwayWithoutLanes, redisErrorWithoutLanes) = (nil, nil) }
     for record in records where grant.shards[record.shard] != nil {
-      scheduler.acquire(record, at: server)
+      // The settings may have changed since it was found.
+      guard let profile = settings.lanes.profile(of: record.name) else { continue }
+      scheduler.acquire(record, as: profile, at: server)
       pendingReplacements.acquired(record)
       expected.remove(record.name)
       unregistered[record.name] = nil

@@ -27,10 +27,20 @@ extension LaneCoordinator {
     }
   }
 
+  /// Returns the lags of those of these lanes whose pressure is published.
+  func lanesWithPressure(_ lags: [String: LaneLag]) -> [String: LaneLag] {
+    lags.filter { scheduler.lanes[$0.key]?.profile.publishesPressure ?? false }
+  }
+
+  /// The time for which published pressure is valid: until all lanes were measured once more, and for a lease at least.
+  var pressureLifetime: Duration {
+    max(settings.leaseTTL, .seconds(3 * scheduler.lanes.count / ObservationPlan.quietPortion))
+  }
+
   /// What the agents of these lanes are to be told, now that their lag is known.
   func pressureLevels(_ lags: [String: LaneLag], memory: Double?) -> [LanePressure] {
     var levels: [LanePressure] = []
-    for (lane, lag) in lags where settings.builtIn?.partition(of: lane) != nil {
+    for (lane, lag) in lags {
       guard let record = scheduler.lanes[lane]?.record else { continue }
       var gauge = views[lane]?.pressure ?? PressureGauge()
       gauge.observe(lag: lag.seconds, memory: memory, limits: settings.pressure)

@@ -2,10 +2,10 @@ internal import TidemarkCore
 
 /// What trimming asks.
 extension LaneCoordinator {
-  /// The lanes whose turn it is, of those that are ours and Tidemark's own: a stream that somebody else made is theirs to trim.
+  /// Returns the owned lanes whose turn it is, of those whose streams Tidemark trims.
   func lanesToTrim(_ count: Int) -> [OwnedLane] {
-    guard let builtIn = settings.builtIn else { return [] }
-    let names = builtIn.names.filter { scheduler.lanes[$0].map { $0.halt == nil && !$0.isClosing } ?? false }
+    let trimmed = scheduler.lanes.values.filter { $0.profile.trimsStream && $0.halt == nil && !$0.isClosing }
+    let names = trimmed.map(\.record.name).sorted()
     guard !names.isEmpty else { return [] }
     let turn = (0..<min(count, names.count)).map { names[(trimTurn + $0) % names.count] }
     trimTurn = (trimTurn + turn.count) % names.count

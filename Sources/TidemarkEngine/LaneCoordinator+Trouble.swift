@@ -104,6 +104,6 @@ extension LaneCoordinator {
   /// Redis refuses to tell of these lanes, so that they can't be registered; the others could be.
   func refusedRegistration(_ refused: [String: String], among asked: [String]) {
     for lane in asked { unregistered[lane] = refused[lane] }
-    unregistered = unregistered.filter { scheduler.lanes[$0.key] == nil && settings.covers($0.key) }
+    unregistered = unregistered.filter { scheduler.lanes[$0.key] == nil && settings.lanes.profile(of: $0.key) != nil }
   }
 }

@@ -119,10 +119,11 @@ package actor LaneCoordinator {
     let verdicts = comparisons.map { comparison in
       // The finding may be the end of it here.
       let record = scheduler.lanes[comparison.lane.lane]?.record
+      let isServedWithoutStream = scheduler.lanes[comparison.lane.lane]?.profile.isServedWithoutStream ?? false
       let verdict = scheduler.checked(comparison)
       if let record { pendingReplacements.note(verdict, comparison, record) }
       // Nothing of it was ever seen, and nothing is there. Whoever takes lanes up makes sure of it once more.
-      if verdict == .sound, comparison.observed.stream == nil, !settings.names(comparison.lane.lane) {
+      if verdict == .sound, comparison.observed.stream == nil, !isServedWithoutStream {
         _ = scheduler.setAside(comparison.lane.lane)
       }
       return verdict

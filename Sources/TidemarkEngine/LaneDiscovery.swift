@@ -13,8 +13,8 @@ struct LaneDiscovery: Sendable {
 
   struct Found: Sendable {
     var names: Set<String> = []
-    /// Where each lane begins that has no cursor. Left out while its item has not taken effect.
-    var starts: [String: LaneStart] = [:]
+    /// The items of `lanes` that had taken effect by then.
+    var items = ItemsInEffect()
     /// Why some of the lanes that match a pattern may be missing.
     var failure: (any Error)?
   }
@@ -29,8 +29,8 @@ struct LaneDiscovery: Sendable {
 
   func find(_ settings: WorkerSettings) async -> Found {
     var found = Found()
-    var complete: [(item: WorkerSettings.LaneItem, names: [String])] = []
-    for item in settings.lanes {
+    var complete: [(item: LaneItem, names: [String])] = []
+    for item in settings.lanes.items {
       do {
         complete.append((item, item.isPattern ? try await source.discover(item.streams) : [item.streams]))
       } catch {
@@ -42,15 +42,9 @@ struct LaneDiscovery: Sendable {
     } catch {
       found.failure = error
     }
-    let items = await coordinator.items
-    for (item, names) in complete {
-      found.names.formUnion(names)
-      for name in names { found.starts[name] = items.start(of: name, under: item.streams, item.start) }
-    }
-    for name in settings.builtIn?.names ?? [] {
-      found.names.insert(name)
-      found.starts[name] = .oldest
-    }
+    found.items = await coordinator.items
+    for (_, names) in complete { found.names.formUnion(names) }
+    found.names.formUnion(settings.lanes.partitionLanes)
     return found
   }
 
@@ -60,8 +54,9 @@ struct LaneDiscovery: Sendable {
     await coordinator.refusedRegistration(
       Dictionary(inspection.refused.map { ($0.lane.lane, $0.error.description) }) { first, _ in first }, among: names)
     var beginnings = Beginnings(unmeasured: inspection.refused.map(\.lane.lane))
-    for comparison in inspection.comparisons where comparison.observed.stream != nil || settings.names(comparison.lane.lane) {
+    for comparison in inspection.comparisons {
       let (name, stream) = (comparison.lane.lane, comparison.observed.stream)
+      guard stream != nil || settings.lanes.profile(of: name)?.isServedWithoutStream ?? false else { continue }
       let start = starts[name] ?? .oldest
       var following: UInt64 = 0
       if case .after(let id) = start, let stream {
@@ -70,16 +65,16 @@ struct LaneDiscovery: Sendable {
       let (position, baseline) = start.begin(stream, following: following)
       beginnings.skipped += start.skipped(stream, following: following)
       beginnings.lanes.append(
-        NewLane(name: name, shard: Shard.of(name, builtIn: settings.builtIn), position: position, baseline: baseline))
+        NewLane(name: name, shard: settings.lanes.shard(of: name), position: position, baseline: baseline))
     }
     return beginnings
   }
 
   /// Those of these items that never took effect do so now, with all the streams that were found, whoever will own their lanes.
   private func putInEffect(
-    _ found: [(item: WorkerSettings.LaneItem, names: [String])], _ settings: WorkerSettings
+    _ found: [(item: LaneItem, names: [String])], _ settings: WorkerSettings
   ) async throws {
-    func unknown() async -> [(item: WorkerSettings.LaneItem, names: [String])] {
+    func unknown() async -> [(item: LaneItem, names: [String])] {
       let items = await coordinator.items
       return found.filter { !items.contains($0.item.streams) }
     }
@@ -104,7 +99,7 @@ struct LaneDiscovery: Sendable {
   }
 
   private func beginnings(
-    of item: WorkerSettings.LaneItem, _ names: [String], _ settings: WorkerSettings
+    of item: LaneItem, _ names: [String], _ settings: WorkerSettings
   ) async throws -> Beginnings {
     // Lanes that begin with their first entry may as well be registered when they are taken up.
     guard item.start != .oldest, !names.isEmpty else { return Beginnings() }

@@ -137,12 +137,11 @@ struct LaneObserver: Sendable {
   /// Agents hold by what they were told for as long as the lease holds, and hold back by themselves once nobody tells them anything. Of many
   /// lanes each is measured in turn only.
   private func publishPressure(_ lags: [String: LaneLag], beside lane: String, now: UInt64) async throws {
-    let settings = await coordinator.settings
-    guard let builtIn = settings.builtIn else { return }
+    let lags = await coordinator.lanesWithPressure(lags)
+    guard !lags.isEmpty else { return }
     let levels = await coordinator.pressureLevels(lags, memory: try await source.memoryShare(beside: lane))
     guard !levels.isEmpty else { return }
-    let turn = Duration.seconds(3 * builtIn.partitions / ObservationPlan.quietPortion)
-    let refused = try await source.publishPressure(levels, until: now + UInt64(max(settings.leaseTTL, turn).seconds * 1000))
+    let refused = try await source.publishPressure(levels, until: now + UInt64(await coordinator.pressureLifetime.seconds * 1000))
     for (lane, error) in refused { inspector.refusals.note(error, of: lane, .pressure) }
     inspector.refusals.clear(levels.lazy.map(\.lane).filter { refused[$0] == nil }, .pressure)
     await coordinator.refused(refused)

@@ -84,10 +84,14 @@ struct LaneOwnership: Sendable {
     // A lane that was fenced off, or whose lease went with what Postgres lacks, shows only here that it did.
     await ledger.report(committed.rewinds(in: records))
     let known = Set(records.map(\.name))
-    let unknown = names.filter { !known.contains($0) && (found.starts[$0] != nil || !found.names.contains($0)) }
+    var starts: [String: LaneStart] = [:]
+    for name in names where !known.contains(name) && found.names.contains(name) {
+      starts[name] = settings.lanes.profile(of: name).flatMap { found.items.start(of: name, as: $0) }
+    }
+    let unknown = names.filter { !known.contains($0) && (starts[$0] != nil || !found.names.contains($0)) }
     if !unknown.isEmpty {
       // One that is refused is registered once it can be looked at.
-      try await sink.register(try await discovery.begin(unknown, found.starts, settings).lanes)
+      try await sink.register(try await discovery.begin(unknown, starts, settings).lanes)
       let new = try await sink.lanes(named: unknown)
       records += new
       // Streams that came and went: nothing of them was ever seen.
@@ -97,7 +101,10 @@ struct LaneOwnership: Sendable {
       coordinator.leasesChanged.raise()
     }
     let verified = try await verification.verified(try await owned(records), draining, settings)
-    let gone = verified.filter { !$0.hasStream && $0.halt == nil && !settings.names($0.record.name) }
+    let gone = verified.filter { lane in
+      guard !lane.hasStream, lane.halt == nil else { return false }
+      return settings.lanes.profile(of: lane.record.name)?.isServedWithoutStream != true
+    }
     await coordinator.setAside(gone.map(\.record.name))
     let goneNames = Set(gone.map(\.record.name))
     let served = verified.filter { !goneNames.contains($0.record.name) }

@@ -104,7 +104,7 @@ struct OwnershipCheck: Sendable {
       guard case .fenced = error.kind else { throw error }
       return nil
     }
-    metrics.broke(settings.metricLabel(of: record.name), replacement.cause)
+    metrics.broke(settings.lanes.profile(of: record.name)?.metricLabel ?? "other", replacement.cause)
     guard let next = try await sink.lanes(named: [record.name]).first(where: { $0.owner == record.owner }) else { return nil }
     await raiseMinimumID(next, stream)
     return Verified(record: next, halt: nil, hasStream: stream != nil)

@@ -7,7 +7,7 @@ struct SourceProbe: Sendable {
 
   /// Tells the coordinator. What refuses us has been reached.
   func run() async {
-    guard let name = await coordinator.settings.laneNames.first else { return }
+    guard let name = await coordinator.settings.lanes.namesAndPatterns.first else { return }
     var server = LaneServer.only
     do {
       server = try await source.servers(of: [name]).first ?? server

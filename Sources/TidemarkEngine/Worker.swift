@@ -57,7 +57,7 @@ package struct Worker: Service {
 
   package func run() async throws {
     // Of very many lanes each gets its counters when there is something to count.
-    let labels = Set(await coordinator.settings.metricLabels)
+    let labels = Set(await coordinator.settings.lanes.namesAndPatterns)
     if labels.count <= Self.countedLanes { metrics.begin(labels) }
     let inspector = LaneInspector(source: source, refusals: LaneRefusals(clock: coordinator.clock, logger: logger))
     let trust = MarkTrust(source: source, inspector: inspector, coordinator: coordinator)

@@ -11,7 +11,7 @@ package struct LaneStatus: Sendable {
   package var lastCommit: Int64?
   /// When its last checkpoint row was written here, likewise.
   package var lastCheckpoint: Int64?
-  /// What agents were told last; nil before the first time, and for a lane that is not built in.
+  /// The pressure that was published last; nil before the first time, and for a lane whose pressure is not published.
   package var pressure: PressureLevel?
   /// For how long which group has held up trimming.
   package var trimBlocked: [String: Duration] = [:]

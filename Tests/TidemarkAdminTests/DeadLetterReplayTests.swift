@@ -44,10 +44,13 @@ import TidemarkTestKit
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 
+  private static let lanes = LaneCatalog(prefix: "tide", partitions: nil, items: [LaneItem(streams: "a", start: .oldest)])
+
   private static func store(_ servers: Servers) throws -> DeadLetterStore {
     try DeadLetterStore(
       sink: sink(servers), schema: "tide", routes: RouteTable(),
-      limits: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
+      limits: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false),
+      lanes: LaneCatalog(prefix: "tide", partitions: nil))
   }
 
   private func withScene(_ body: (Scene) async throws -> Void) async throws {
@@ -59,7 +62,7 @@ import TidemarkTestKit
       await connection.close()
       let sink = try Self.sink(servers)
       try await sink.makeInstallation(prefix: "tide", partitions: 1)
-      try await sink.register([NewLane(name: "a", shard: Shard.of("a", builtIn: nil), position: .zero, baseline: 0)])
+      try await sink.register([NewLane(name: "a", shard: Shard.of("a"), position: .zero, baseline: 0)])
       try await body(Scene(servers: servers, sink: sink))
     }
   }
@@ -71,12 +74,12 @@ import TidemarkTestKit
         maxEntries: 100, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20, haltAfterDeadLetters: 100,
         haltBackoff: .seconds(1)),
       decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
-      retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(50)), builtIn: nil, lanes: [.init(streams: "a", start: .oldest)],
-      writers: 1, discover: .milliseconds(50), leaseTTL: .seconds(10), checkpointInterval: .seconds(10),
+      retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(50)), lanes: Self.lanes, writers: 1, discover: .milliseconds(50),
+      leaseTTL: .seconds(10), checkpointInterval: .seconds(10),
       retention: RetentionLimits(dedupeWindow: .seconds(60)))
     let worker = Worker(
       identity: Self.identity, settings: settings,
-      source: RedisLaneSource(try RedisConfiguration(url: scene.servers.redis.url), prefix: "tide"), sink: scene.sink,
+      source: RedisLaneSource(try RedisConfiguration(url: scene.servers.redis.url), lanes: Self.lanes), sink: scene.sink,
       routes: RouteTable(), metrics: EngineMetrics(factory: NOOPMetricsHandler.instance),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await withThrowingTaskGroup { tasks in

@@ -8,11 +8,8 @@ import TidemarkTestKit
 @Suite struct RedisCheckTests {
   private func withCheck(_ body: (RedisCheck, RedisServer) async throws -> Void) async throws {
     try await withServers { servers in
-      let lanes = BuiltInLanes(prefix: "tidemark", partitions: 2)
       let check = RedisCheck(
-        try RedisConfiguration(url: servers.redis.url), prefix: lanes.prefix, partitions: lanes.partitions, lanes: lanes.names,
-        patterns: [],
-        isTrimming: true)
+        try RedisConfiguration(url: servers.redis.url), lanes: LaneCatalog(prefix: "tidemark", partitions: 2), isTrimming: true)
       try await servers.redis.command("XADD", "tidemark:{2}:changes", "*", "type", "x")
       try await servers.redis.command("CONFIG", "RESETSTAT")
       try await body(check, servers.redis)

@@ -9,6 +9,9 @@ import TidemarkTestKit
 @testable import TidemarkAdmin
 
 @Suite struct StatusReaderTests {
+  private static let lanes = LaneCatalog(prefix: "tidemark", partitions: 16)
+  private static func lanes(_ items: String...) -> LaneCatalog { lanes.with(items: items.map { LaneItem(streams: $0, start: .oldest) }) }
+
   private static let identity = WorkerIdentity(name: "w1", host: "host-1", pid: 7)
 
   /// A migrated schema with one lane that has no owner.
@@ -42,8 +45,8 @@ import TidemarkTestKit
       let sink = try PostgresSink(
         configuration: configuration, settings: SinkSettings(schema: "tide", dedupeWindow: .seconds(60)), destinations: [],
         version: "1.2.3", logger: logger)
-      let source = RedisLaneSource(try RedisConfiguration(url: servers.redis.url), prefix: "tidemark")
-      let reader = try StatusReader(sink: sink, source: source, schema: "tide", leaseTTL: .seconds(10)) {
+      let source = RedisLaneSource(try RedisConfiguration(url: servers.redis.url), lanes: Self.lanes)
+      let reader = try StatusReader(sink: sink, source: source, schema: "tide", leaseTTL: .seconds(10), lanes: { Self.lanes }) {
         ["batch.max_entries": .init(value: "5000", source: "default")]
       }
       try await sink.register(lanes.map { NewLane(name: $0, shard: 3, position: .zero, baseline: 0) })
@@ -207,8 +210,8 @@ import TidemarkTestKit
       let sink = try PostgresSink(
         configuration: try PostgresConfiguration(url: "postgresql://nobody@127.0.0.1:1/none"),
         settings: SinkSettings(schema: "tide", dedupeWindow: .zero), destinations: [], version: "1", logger: Logger(label: "test"))
-      let source = RedisLaneSource(try RedisConfiguration(url: servers.redis.url), prefix: "tidemark")
-      let reader = try StatusReader(sink: sink, source: source, schema: "tide", leaseTTL: .seconds(10)) { [:] }
+      let source = RedisLaneSource(try RedisConfiguration(url: servers.redis.url), lanes: Self.lanes)
+      let reader = try StatusReader(sink: sink, source: source, schema: "tide", leaseTTL: .seconds(10), lanes: { Self.lanes }) { [:] }
       await #expect(throws: SinkError.self) { try await reader.read() }
       let report = reader.remembered(
         worker([lane("a", .waitingPostgres, read: 4, lag: LaneLag(entries: 1, seconds: 1))]), by: Self.identity, postgresError: "refused")
@@ -225,7 +228,7 @@ import TidemarkTestKit
   @Test func `a stream that the configuration names counts before any worker has registered it`() async throws {
     try await withScene { scene in
       let reader = try StatusReader(
-        sink: scene.sink, source: scene.source, schema: "tide", leaseTTL: .seconds(10), namedLanes: { ["a", "b", "c"] }
+        sink: scene.sink, source: scene.source, schema: "tide", leaseTTL: .seconds(10), lanes: { Self.lanes("a", "b", "c") }
       ) {
         [:]
       }
@@ -234,7 +237,7 @@ import TidemarkTestKit
       #expect(report.lanes.map(\.lane) == ["a", "b"])
       #expect(report.lanes.map(\.state) == ["unowned", "unowned"])
       #expect(report.lanes.map(\.lagEntries) == [0, 3])
-      #expect(report.lanes.last?.lastError == "no worker has taken it up yet")
+      #expect(report.lanes.last?.lastError == "no worker has acquired the lane yet")
       #expect(report.lag().entries == 3)
     }
   }
@@ -242,8 +245,7 @@ import TidemarkTestKit
   @Test func `a stream that a pattern of the configuration matches counts before any worker has registered it`() async throws {
     try await withScene { scene in
       let reader = try StatusReader(
-        sink: scene.sink, source: scene.source, schema: "tide", leaseTTL: .seconds(10), namedLanes: { ["a", "jobs:1"] },
-        patterns: { ["jobs:*", "a*"] }
+        sink: scene.sink, source: scene.source, schema: "tide", leaseTTL: .seconds(10), lanes: { Self.lanes("a", "jobs:1", "jobs:*", "a*") }
       ) {
         [:]
       }
@@ -268,8 +270,8 @@ import TidemarkTestKit
       try await scene.add(3)
       try await scene.servers.redis.command("ACL", "SETUSER", "poor", "on", ">secret", "~*", "&*", "+@all", "-xrange", "-xrevrange")
       let url = scene.servers.redis.url.replacing("redis://", with: "redis://poor:secret@")
-      let source = RedisLaneSource(try RedisConfiguration(url: url), prefix: "tidemark")
-      let reader = try StatusReader(sink: scene.sink, source: source, schema: "tide", leaseTTL: .seconds(10)) { [:] }
+      let source = RedisLaneSource(try RedisConfiguration(url: url), lanes: Self.lanes)
+      let reader = try StatusReader(sink: scene.sink, source: source, schema: "tide", leaseTTL: .seconds(10), lanes: { Self.lanes }) { [:] }
       try await scene.sql("UPDATE tide.lanes SET entry_ms = 1, ordinal = 1, read_total = 1, applied_total = 1")
       #expect(try await reader.read().lanes.first?.lagEntries == 2)
       await source.close()

@@ -10,12 +10,13 @@ import TidemarkTestKit
 @testable import TidemarkEngine
 
 @Suite struct WorkerAdminSourceTests {
+  private static let lanes = LaneCatalog(prefix: "tidemark", partitions: nil, items: [LaneItem(streams: "a", start: .oldest)])
   private static let settings = WorkerSettings(
     flow: FlowLimits(
       maxEntries: 10, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20, haltAfterDeadLetters: 10,
       haltBackoff: .seconds(1)),
     decode: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false),
-    retry: RetryPolicy(base: .milliseconds(50), cap: .seconds(1)), builtIn: nil, lanes: [], writers: 1,
+    retry: RetryPolicy(base: .milliseconds(50), cap: .seconds(1)), lanes: lanes, writers: 1,
     discover: .seconds(1), leaseTTL: .seconds(10), checkpointInterval: .seconds(10), retention: RetentionLimits(dedupeWindow: .seconds(60)))
 
   private func source(_ coordinator: LaneCoordinator, redis: String, postgres: String) throws -> WorkerAdminSource {
@@ -29,8 +30,8 @@ import TidemarkTestKit
     Counter(label: "tidemark_retries_total", dimensions: [("class", "transient")], factory: registry).increment()
     return try WorkerAdminSource(
       identity: WorkerIdentity(name: "w1", host: "host-1", pid: 7), worker: status, turn: turn, registry: registry,
-      redis: try RedisConfiguration(url: redis), prefix: "tidemark", postgres: try PostgresConfiguration(url: postgres), schema: "tide",
-      leaseTTL: .seconds(10), settings: { [:] }, version: "1.2.3", logger: Logger(label: "test"))
+      redis: try RedisConfiguration(url: redis), postgres: try PostgresConfiguration(url: postgres), schema: "tide",
+      leaseTTL: .seconds(10), settings: { [:] }, lanes: { Self.lanes }, version: "1.2.3", logger: Logger(label: "test"))
   }
 
   private func migrate(_ server: PostgresServer) async throws {

@@ -13,15 +13,15 @@ import TidemarkCore
     let loaded = try load(yaml)
     #expect(
       loaded.configuration.lanes == [
-        LaneItem(streams: "orders:*:events"), LaneItem(streams: "audit", start: .newest),
-        LaneItem(streams: "jobs:?", start: .after(EntryID(ms: 1_795_389_463_124, no: 98))),
+        LaneSetting(streams: "orders:*:events"), LaneSetting(streams: "audit", start: .newest),
+        LaneSetting(streams: "jobs:?", start: .after(EntryID(ms: 1_795_389_463_124, no: 98))),
       ])
-    #expect(loaded.configuration.lanes.map(\.isPattern) == [true, false, true])
+    #expect(loaded.configuration.lanes.map(\.item.isPattern) == [true, false, true])
   }
 
   @Test func theEnvironmentGivesThemAsYAML() throws {
     let loaded = try load(environment: ["TIDEMARK_LANES": "[{ streams: \"orders:*\", start: newest }]"])
-    #expect(loaded.configuration.lanes == [LaneItem(streams: "orders:*", start: .newest)])
+    #expect(loaded.configuration.lanes == [LaneSetting(streams: "orders:*", start: .newest)])
     let again = try load(environment: ["TIDEMARK_LANES": try #require(loaded.settings.first { $0.key == "lanes" }?.value)])
     #expect(again.configuration == loaded.configuration)
     #expect(

@@ -221,25 +221,33 @@ import Testing
     #expect(batch.rowSets.allSatisfy { $0.entries.allSatisfy { $0 == 2 } })
   }
 
-  @Test func `an entry in another built-in lane than its session's is marked as misrouted, and applied`() {
-    let builtIn = BuiltInLanes(prefix: "t", partitions: 4)
-    let home = builtIn.partition(ofSession: "s".utf8)
-    for (partition, name) in builtIn.names.enumerated() {
-      let batch = ChangeBatch.of(numbered([change("messages.cleared")]), record: .named(name), builtIn: builtIn)
-      #expect(batch.entries[0].isMisrouted == (partition != home))
+  @Test func `an entry in another partition than its session's is marked as misrouted, and applied`() {
+    let home = BuiltInLanes(prefix: "t", partitions: 4).partition(ofSession: "s".utf8)
+    for number in 0..<4 {
+      let batch = ChangeBatch.of(numbered([change("messages.cleared")]), partition: SessionPartition(number: number, count: 4))
+      #expect(batch.entries[0].isMisrouted == (number != home))
       #expect(batch.entries[0].disposition == .apply)
     }
-    #expect(!ChangeBatch.of(numbered([change("a")]), record: .named("orders"), builtIn: builtIn).entries[0].isMisrouted)
+    #expect(!ChangeBatch.of(numbered([change("a")]), record: .named("orders")).entries[0].isMisrouted)
+  }
+
+  @Test func `a session of a lane of any sessions is looked for in the partition of the next lane of the batch`() {
+    let away = SessionPartition(number: 1 - BuiltInLanes(prefix: "t", partitions: 2).partition(ofSession: "s".utf8), count: 2)
+    var builder = BatchBuilder(routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: 1_000, replacesNUL: false))
+    for (name, partition) in [("orders", nil), ("t:{1}:changes", away), ("jobs", nil)] {
+      builder.append(lane: .named(name), partition: partition, [EntryBlock.of(numbered([change("a")])).chunk()])
+    }
+    #expect(builder.finish().entries.map(\.isMisrouted) == [false, true, false])
   }
 
   @Test func `entries of a batch belong to their own lane and block`() {
     let first = EntryBlock.of(numbered([change("a"), change("b")]))
     let second = EntryBlock.of([(EntryID(ms: 3, no: 0), change("c"))])
     var builder = BatchBuilder(
-      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: 1_000, replacesNUL: false), builtIn: nil)
-    builder.append(lane: .named("one", id: 1, fence: 5), [first.chunk(), second.chunk()])
-    builder.append(lane: .named("none", id: 2), [])
-    builder.append(lane: .named("two", id: 3), [LaneChunk(block: first, blockID: 9, entries: 1..<2)])
+      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: 1_000, replacesNUL: false))
+    builder.append(lane: .named("one", id: 1, fence: 5), partition: nil, [first.chunk(), second.chunk()])
+    builder.append(lane: .named("none", id: 2), partition: nil, [])
+    builder.append(lane: .named("two", id: 3), partition: nil, [LaneChunk(block: first, blockID: 9, entries: 1..<2)])
     let batch = builder.finish()
     #expect(batch.segments.map(\.lane) == ["one", "two"])
     #expect(batch.segments.map(\.entries) == [0..<3, 3..<4])

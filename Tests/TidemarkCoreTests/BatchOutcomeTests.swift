@@ -77,9 +77,9 @@ import Testing
   }
 
   @Test func `lost entries are counted, and are part of the entries that Redis had added`() {
-    var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
+    var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false))
     let gaps = [3, 4].map { LaneGap(after: .zero, before: nil, missing: $0, cause: .trimmed, place: .zero) }
-    builder.append(lane: Self.record(), [EntryBlock.of(Self.good).chunk()], gaps: gaps)
+    builder.append(lane: Self.record(), partition: nil, [EntryBlock.of(Self.good).chunk()], gaps: gaps)
     let batch = builder.finish()
     let lane = BatchOutcome(batch).lanes[0]
     #expect(lane.counts.missing == 7)
@@ -114,9 +114,8 @@ import Testing
   }
 
   @Test func `misrouted entries are counted where they are applied`() {
-    let builtIn = BuiltInLanes(prefix: "t", partitions: 2)
-    let other = builtIn.names[1 - builtIn.partition(ofSession: "s".utf8)]
-    let batch = ChangeBatch.of(numbered([Self.good, Self.bad, Self.good]), record: .named(other), builtIn: builtIn)
+    let other = SessionPartition(number: 1 - BuiltInLanes(prefix: "t", partitions: 2).partition(ofSession: "s".utf8), count: 2)
+    let batch = ChangeBatch.of(numbered([Self.good, Self.bad, Self.good]), partition: other)
     #expect(BatchOutcome(batch).lanes[0].counts.misrouted == 2)
     #expect(BatchOutcome(batch, outcomes: [EntryOutcome(entry: 0, kind: .duplicate)]).lanes[0].counts.misrouted == 1)
   }

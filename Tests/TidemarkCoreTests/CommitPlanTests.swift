@@ -12,7 +12,7 @@ extension LaneScheduler.Work.Part {
       let fields = change("messages.cleared")
       return EntryBlock.of((first..<first + count).map { (EntryID(ms: UInt64($0), no: 0), fields) }).chunk(id: index)
     }
-    return Self(record: .named("lane\(lane)", id: lane), chunks: made, ownership: 0)
+    return Self(record: .named("lane\(lane)", id: lane), profile: .stream("lane\(lane)"), chunks: made, ownership: 0)
   }
 }
 

@@ -6,12 +6,11 @@ import TidemarkTestKit
 @Suite struct DecoderFuzzTests {
   private static func build(_ block: EntryBlock, _ settings: Settings) -> ChangeBatch {
     var builder = BatchBuilder(
-      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: settings.maxEntryBytes, replacesNUL: settings.replacesNUL),
-      builtIn: nil)
+      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: settings.maxEntryBytes, replacesNUL: settings.replacesNUL))
     var rest = block.chunk()
     var chunks: [LaneChunk] = []
     while !rest.entries.isEmpty { chunks.append(rest.split(count: settings.chunk, bytes: .max)) }
-    builder.append(lane: .named("lane"), chunks)
+    builder.append(lane: .named("lane"), partition: nil, chunks)
     return builder.finish()
   }
 

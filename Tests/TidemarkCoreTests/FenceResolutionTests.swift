@@ -56,8 +56,8 @@ import Testing
     }
     let chunks = entries.enumerated().map { LaneChunk(block: $1, blockID: $0, entries: 0..<1) }
     var plan = CommitPlan([
-      LaneScheduler.Work.Part(record: Self.record(1), chunks: chunks, gaps: [], ownership: 1),
-      LaneScheduler.Work.Part(record: Self.record(2), chunks: chunks, gaps: [], ownership: 2),
+      LaneScheduler.Work.Part(record: Self.record(1), profile: .stream("lane"), chunks: chunks, gaps: [], ownership: 1),
+      LaneScheduler.Work.Part(record: Self.record(2), profile: .stream("lane"), chunks: chunks, gaps: [], ownership: 2),
     ])
     plan.bisect()
     let grown = Self.record(1) { $0.cursor.appliedNo = 11 }

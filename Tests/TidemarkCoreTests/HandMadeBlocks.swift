@@ -63,22 +63,36 @@ extension LaneRecord {
   }
 }
 
+extension LaneProfile {
+  /// A stream that the configuration names.
+  static func stream(_ name: String) -> LaneProfile {
+    LaneProfile(stream: name, of: LaneItem(streams: name, start: .oldest), KeyNames(prefix: "tidemark"))
+  }
+}
+
+extension LaneScheduler {
+  /// Acquires a lane of which it does not matter what it is.
+  mutating func acquire(_ record: LaneRecord, at server: LaneServer = .only) {
+    acquire(record, as: .stream(record.name), at: server)
+  }
+}
+
 extension ChangeBatch {
   /// Returns a batch of one lane.
   static func of(
     _ entries: [(id: EntryID, fields: [RawField])], record: LaneRecord = .named("lane"), maxEntryBytes: Int = 1 << 20,
-    replacesNUL: Bool = false, builtIn: BuiltInLanes? = nil
+    replacesNUL: Bool = false, partition: SessionPartition? = nil
   ) -> ChangeBatch {
-    of([(record, entries)], maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL, builtIn: builtIn)
+    of([(record, entries)], maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL, partition: partition)
   }
 
   static func of(
     _ lanes: [(record: LaneRecord, entries: [(id: EntryID, fields: [RawField])])], maxEntryBytes: Int = 1 << 20,
-    replacesNUL: Bool = false, builtIn: BuiltInLanes? = nil
+    replacesNUL: Bool = false, partition: SessionPartition? = nil
   ) -> ChangeBatch {
     var builder = BatchBuilder(
-      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL), builtIn: builtIn)
-    for (record, entries) in lanes { builder.append(lane: record, [EntryBlock.of(entries).chunk()]) }
+      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL))
+    for (record, entries) in lanes { builder.append(lane: record, partition: partition, [EntryBlock.of(entries).chunk()]) }
     return builder.finish()
   }
 

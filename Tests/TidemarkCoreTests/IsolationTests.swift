@@ -71,8 +71,8 @@ private struct Isolation {
   }
 
   private static func batch(_ step: CommitPlan.Step) -> ChangeBatch {
-    var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
-    for part in step.parts { builder.append(lane: part.record, part.chunks) }
+    var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false))
+    for part in step.parts { builder.append(lane: part.record, partition: nil, part.chunks) }
     var batch = builder.finish()
     for index in batch.entries.indices {
       if let rejection = step.deadLettered[batch.entries[index].id] { batch.reject([index: rejection]) }

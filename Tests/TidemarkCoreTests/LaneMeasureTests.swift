@@ -32,14 +32,21 @@ import Testing
     #expect(LaneStart.newest.skipped(nil) == 0)
   }
 
+  private static func profile(_ name: String, _ streams: String, _ start: LaneStart) -> LaneProfile {
+    LaneProfile(stream: name, of: LaneItem(streams: streams, start: start), KeyNames(prefix: "t"))
+  }
+
   @Test func `a start applies to the streams that an item finds when it takes effect`() {
     var items = ItemsInEffect()
-    #expect(items.start(of: "job:1", under: "job:*", .newest) == nil)
+    #expect(items.start(of: "job:1", as: Self.profile("job:1", "job:*", .newest)) == nil)
     items.add([ItemInEffect(streams: "job:*", unmeasured: ["job:2"]), ItemInEffect(streams: "audit")])
-    #expect(items.start(of: "job:1", under: "job:*", .newest) == .oldest)
-    #expect(items.start(of: "job:2", under: "job:*", .newest) == .newest)
-    #expect(items.start(of: "audit", under: "audit", .after(EntryID(ms: 5, no: 5))) == .oldest)
-    #expect(items.start(of: "task:1", under: "task:*", .newest) == nil)
+    #expect(items.start(of: "job:1", as: Self.profile("job:1", "job:*", .newest)) == .oldest)
+    #expect(items.start(of: "job:2", as: Self.profile("job:2", "job:*", .newest)) == .newest)
+    #expect(items.start(of: "audit", as: Self.profile("audit", "audit", .after(EntryID(ms: 5, no: 5)))) == .oldest)
+    #expect(items.start(of: "task:1", as: Self.profile("task:1", "task:*", .newest)) == nil)
+    // Those of the partitions are there without an item.
+    let keys = KeyNames(prefix: "t").partition(0)
+    #expect(ItemsInEffect().start(of: keys.changes, as: LaneProfile(SessionPartition(number: 0, count: 1), keys)) == .oldest)
     items.forget()
     #expect(!items.contains("job:*"))
   }

@@ -37,7 +37,11 @@ import TidemarkTestKit
     #expect(lanes.names.count == 16)
     #expect(lanes.names.first == "tidemark:{0}:changes")
     #expect(lanes.names.last == "tidemark:{15}:changes")
-    for (number, name) in lanes.names.enumerated() { #expect(lanes.partition(of: name) == number) }
+    let catalog = LaneCatalog(prefix: "tidemark", partitions: 16)
+    #expect(catalog.partitionLanes == lanes.names)
+    for (number, name) in lanes.names.enumerated() {
+      #expect(catalog.profile(of: name)?.role == .partition(SessionPartition(number: number, count: 16)))
+    }
   }
 
   @Test(arguments: [
@@ -45,20 +49,25 @@ import TidemarkTestKit
     "tidemark:{1}:change", "tidemark:{1}:changes ", "other:{1}:changes", "tidemark:{1}:lane", "", "tidemark:{1:changes", "tidemark:{}:c",
   ])
   func `a name that only looks like a built-in lane is not one`(name: String) {
-    #expect(BuiltInLanes(prefix: "tidemark", partitions: 16).partition(of: name) == nil)
+    #expect(LaneCatalog(prefix: "tidemark", partitions: 16).profile(of: name) == nil)
   }
 
   @Test func `a session belongs to the lane of its checksum`() {
     let lanes = BuiltInLanes(prefix: "t", partitions: 7)
     for session in ["", "a", "123456789", "ß", "session-4711"] {
+      let partition = SessionPartition(number: lanes.partition(ofSession: session.utf8), count: 7)
+      #expect(partition.holds(sessionOf: CRC16.xmodem(session.utf8)))
+      #expect(lanes.lane(ofSession: session.utf8) == "t:{\(partition.number)}:changes")
       #expect(lanes.partition(ofSession: session.utf8) == Int(slowCRC(Array(session.utf8))) % 7)
     }
   }
 
   @Test func `built-in lanes spread over the shards in turn, others by name`() {
-    let lanes = BuiltInLanes(prefix: "t", partitions: 100)
-    #expect(lanes.names.map { Shard.of($0, builtIn: lanes) } == (0..<100).map { $0 % Shard.count })
-    #expect(Shard.of("orders", builtIn: lanes) == Int(slowCRC(Array("orders".utf8))) % Shard.count)
-    #expect(Shard.of("t:{1}:changes", builtIn: nil) == Int(slowCRC(Array("t:{1}:changes".utf8))) % Shard.count)
+    let lanes = LaneCatalog(prefix: "t", partitions: 100, items: [LaneItem(streams: "ord*", start: .oldest)])
+    #expect(lanes.partitionLanes.map { lanes.shard(of: $0) } == (0..<100).map { $0 % Shard.count })
+    #expect(lanes.shard(of: "orders") == Int(slowCRC(Array("orders".utf8))) % Shard.count)
+    #expect(lanes.profile(of: "orders")?.shard == lanes.shard(of: "orders"))
+    let off = LaneCatalog(prefix: "t", partitions: nil)
+    #expect(off.shard(of: "t:{1}:changes") == Int(slowCRC(Array("t:{1}:changes".utf8))) % Shard.count)
   }
 }

@@ -9,9 +9,9 @@ import TidemarkCore
       maxEntries: 4, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20, haltAfterDeadLetters: 100,
       haltBackoff: .seconds(1)),
     decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false), retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5)),
-    builtIn: nil, lanes: [], writers: 1, discover: .seconds(1), leaseTTL: .seconds(10), checkpointInterval: .seconds(10),
-    retention: RetentionLimits(dedupeWindow: .seconds(60)))
-  private static let shard = Shard.of("a", builtIn: nil)
+    lanes: LaneCatalog(prefix: "tidemark", partitions: nil, items: [LaneItem(streams: "*", start: .oldest)]), writers: 1,
+    discover: .seconds(1), leaseTTL: .seconds(10), checkpointInterval: .seconds(10), retention: RetentionLimits(dedupeWindow: .seconds(60)))
+  private static let shard = Shard.of("a")
   static func record(_ name: String, shard: Int) -> LaneRecord {
     LaneRecord(
       laneID: 1, name: name, shard: shard, fence: 1, incarnation: 1,

@@ -150,7 +150,7 @@ import TidemarkTestKit
     try await withWatch(lanes: 2) { watch, coordinator, _ in
       func recall() async { await coordinator.recalled([], of: [1], under: coordinator.grant) }
       var settings = HandOverTests.settings
-      settings.lanes = [.init(streams: "lane*", start: .oldest)]
+      settings.lanes = settings.lanes.with(items: [LaneItem(streams: "lane*", start: .oldest)])
       await coordinator.apply(settings)
       _ = try await watch.read(["lane0"])
       await recall()

@@ -85,7 +85,7 @@ private final class WatchedSource: LaneSource {
         try await server.commands("ACL SETUSER \(user.name) on >pw ~* &* \(user.rights.joined(separator: " "))")
         configuration = try RedisConfiguration(url: server.url, password: "pw", username: user.name)
       }
-      let source = WatchedSource(RedisLaneSource(configuration, prefix: "tidemark"))
+      let source = WatchedSource(RedisLaneSource(configuration, lanes: LaneCatalog(prefix: "tidemark", partitions: 16)))
       try await RunningWorker(source: source, sink: sink, maxEntries: 1_000, lanes: lanes).run { try await body(server, source, $0) }
       await source.source.close()
     }

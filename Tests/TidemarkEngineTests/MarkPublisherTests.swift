@@ -19,7 +19,7 @@ import TidemarkTestKit
       _ = source.append("b")
     }
     let coordinator = LaneCoordinator(settings: HandOverTests.settings)
-    let shards = ["a", "b"].map { Shard.of($0, builtIn: nil) }
+    let shards = ["a", "b"].map { Shard.of($0) }
     _ = await coordinator.hold(LeaseGrant(shards: Dictionary(uniqueKeysWithValues: Set(shards).map { ($0, 1) })))
     await coordinator.acquire(zip(["a", "b"], shards).map { HandOverTests.record($0, shard: $1) }, at: north)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -36,7 +36,7 @@ import TidemarkTestKit
 
   /// The lane as it was committed up to an entry.
   private func mark(_ lane: String, _ ms: UInt64) -> PendingMark {
-    var record = HandOverTests.record(lane, shard: Shard.of(lane, builtIn: nil))
+    var record = HandOverTests.record(lane, shard: Shard.of(lane))
     record.cursor.position = EntryID(ms: ms, no: 0)
     return PendingMark(record: record)
   }

@@ -10,7 +10,7 @@ import TidemarkTestKit
     let (source, sink) = (MemorySource(), MemorySink())
     let written = (0..<3).map { _ in source.append(lane) }
     let running = RunningWorker(
-      source: source, sink: sink, lanes: ["a"], builtIn: BuiltInLanes(prefix: "tidemark", partitions: 1))
+      source: source, sink: sink, lanes: ["a"], partitions: 1)
     try await running.run { _ in
       for _ in 0..<3 {
         try await waitUntil("it is told") { source.durable(lane) == written.last }

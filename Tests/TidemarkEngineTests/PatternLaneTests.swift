@@ -99,7 +99,7 @@ import TidemarkTestKit
     try await withWorker { worker in
       try await waitUntil("all of it is read") { await worker.coordinator.scheduler.lanes["job:1"]?.readPosition == written.last }
       var settings = await worker.coordinator.settings
-      settings.lanes = [.init(streams: "task:*", start: .oldest)]
+      settings.lanes = settings.lanes.with(items: [LaneItem(streams: "task:*", start: .oldest)])
       await worker.coordinator.apply(settings)
       #expect(await isOwned("job:1", by: worker))
       sink.letGo("job:1")

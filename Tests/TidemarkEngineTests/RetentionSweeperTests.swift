@@ -16,8 +16,9 @@ import TidemarkTestKit
         maxEntries: 4, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20, haltAfterDeadLetters: 100,
         haltBackoff: .milliseconds(20)),
       decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
-      retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5)), builtIn: nil, lanes: [], writers: 2, discover: .seconds(1),
-      leaseTTL: .seconds(10), checkpointInterval: .seconds(3_600),
+      retry: RetryPolicy(base: .milliseconds(1), cap: .milliseconds(5)), lanes: LaneCatalog(prefix: "tidemark", partitions: nil),
+      writers: 2,
+      discover: .seconds(1), leaseTTL: .seconds(10), checkpointInterval: .seconds(3_600),
       retention: RetentionLimits(checkpoints: checkpoints, dedupeWindow: .seconds(86_400)))
   }
 

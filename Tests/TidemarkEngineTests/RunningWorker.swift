@@ -12,7 +12,7 @@ struct RunningWorker {
   var maxEntries = 4
   var lanes = ["a", "b"]
   var leaseTTL = Duration.seconds(10)
-  var builtIn: BuiltInLanes?
+  var partitions: Int?
   var trim = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: [])
   var name = "worker"
   var start = LaneStart.oldest
@@ -28,9 +28,11 @@ struct RunningWorker {
         maxEntries: maxEntries, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20,
         haltAfterDeadLetters: haltAfterDeadLetters, haltBackoff: .milliseconds(20)),
       decode: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
-      retry: retry, builtIn: builtIn,
-      lanes: lanes.map { .init(streams: $0, start: start) }, writers: 2, discover: .milliseconds(10), leaseTTL: leaseTTL,
-      checkpointInterval: .seconds(10), retention: RetentionLimits(dedupeWindow: .seconds(60)), trim: trim)
+      retry: retry,
+      lanes: LaneCatalog(
+        prefix: "tidemark", partitions: partitions, items: lanes.map { LaneItem(streams: $0, start: start) }),
+      writers: 2, discover: .milliseconds(10), leaseTTL: leaseTTL, checkpointInterval: .seconds(10),
+      retention: RetentionLimits(dedupeWindow: .seconds(60)), trim: trim)
     let worker = Worker(
       identity: WorkerIdentity(name: name, host: "here", pid: 1), settings: settings, source: source, sink: sink,
       routes: RouteTable(), metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), claim: claim, logger: logger)

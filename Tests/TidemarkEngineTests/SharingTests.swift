@@ -28,7 +28,7 @@ import TidemarkTestKit
     }
   }
 
-  private static func shard(_ lane: String) -> Int { Shard.of(lane, builtIn: nil) }
+  private static func shard(_ lane: String) -> Int { Shard.of(lane) }
 
   /// The lane that is handed over first.
   private var last: String { lanes.max { Self.shard($0) < Self.shard($1) } ?? "" }

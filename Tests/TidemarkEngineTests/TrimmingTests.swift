@@ -13,7 +13,7 @@ import TidemarkTestKit
   private func withWorker(_ body: (Worker) async throws -> Void) async throws {
     let keepsNothing = TrimLimits(isEnabled: true, keep: .zero, keepBytes: 1 << 30, ignoredGroups: [])
     try await RunningWorker(
-      source: source, sink: sink, lanes: [], builtIn: BuiltInLanes(prefix: "tidemark", partitions: 1), trim: keepsNothing
+      source: source, sink: sink, lanes: [], partitions: 1, trim: keepsNothing
     ).run(body)
   }
 

@@ -49,7 +49,7 @@ import TidemarkTestKit
       try await sink.connection.script("drop schema tide cascade", deadline: generous)
       try await Migrator(connection: sink.connection, schema: SinkFixture.schema, logger: Logger(label: "test")).migrate()
       _ = try await sink.sink.lease(SinkFixture.worker, for: .seconds(600))
-      try await sink.sink.register([NewLane(name: "one", shard: Shard.of("one", builtIn: nil), position: .zero, baseline: 0)])
+      try await sink.sink.register([NewLane(name: "one", shard: Shard.of("one"), position: .zero, baseline: 0)])
       try await sink.commit([Self.change(2)])
       #expect(try await sink.one("select tide.state('s') #>> '{context,k,value}'") == "2")
     }

@@ -9,7 +9,7 @@ import TidemarkTestKit
   private static func item(_ lanes: [String], position: UInt64 = 5, unmeasured: [String] = []) -> NewItem {
     NewItem(
       streams: "job:*", start: .newest,
-      lanes: lanes.map { NewLane(name: $0, shard: Shard.of($0, builtIn: nil), position: EntryID(ms: position, no: 1), baseline: 7) },
+      lanes: lanes.map { NewLane(name: $0, shard: Shard.of($0), position: EntryID(ms: position, no: 1), baseline: 7) },
       unmeasured: unmeasured)
   }
 

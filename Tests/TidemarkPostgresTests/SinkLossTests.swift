@@ -13,10 +13,11 @@ import TidemarkTestKit
   }
 
   private func batch(_ lanes: [(LaneRecord, [HandMade], [LaneGap])], _ sink: SinkFixture) -> ChangeBatch {
-    var builder = BatchBuilder(routes: RouteTable(), limits: sink.limits, builtIn: nil)
+    var builder = BatchBuilder(routes: RouteTable(), limits: sink.limits)
     for (record, entries, gaps) in lanes {
       let block = EntryBlock(entries)
-      builder.append(lane: record, entries.isEmpty ? [] : [LaneChunk(block: block, blockID: 0, entries: 0..<entries.count)], gaps: gaps)
+      builder.append(
+        lane: record, partition: nil, entries.isEmpty ? [] : [LaneChunk(block: block, blockID: 0, entries: 0..<entries.count)], gaps: gaps)
     }
     return builder.finish()
   }
@@ -113,8 +114,8 @@ import TidemarkTestKit
       again[1] = HandMade(6, "note", "s", [("text", "other\0")])
       var block = EntryBlock(again)
       block.truncations = [.init(field: 8, length: 9_000, digest: [])]
-      var builder = BatchBuilder(routes: RouteTable(), limits: sink.limits, builtIn: nil)
-      builder.append(lane: try await sink.lane(), [LaneChunk(block: block, blockID: 0, entries: 0..<block.entries.count)])
+      var builder = BatchBuilder(routes: RouteTable(), limits: sink.limits)
+      builder.append(lane: try await sink.lane(), partition: nil, [LaneChunk(block: block, blockID: 0, entries: 0..<block.entries.count)])
       _ = try await sink.writer.commit(builder.finish(), .exact)
       let totals = try await sink.lane().totals
       #expect([totals.reread, totals.divergent, totals.deadLetters, totals.applied, totals.read] == [2, 1, 1, 0, 2])

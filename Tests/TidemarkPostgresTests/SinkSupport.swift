@@ -49,7 +49,7 @@ struct SinkFixture {
   let sink: PostgresSink
   let writer: any ChangeWriter
   var limits = EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false)
-  var builtIn: BuiltInLanes?
+  var partitions: [String: SessionPartition] = [:]
 
   init(_ server: PostgresServer, lanes: [String] = ["one"], dedupeWindow: Duration = .seconds(86_400)) async throws {
     self.server = server
@@ -58,7 +58,7 @@ struct SinkFixture {
     sink = try Self.makeSink(server, dedupeWindow: dedupeWindow)
     writer = try sink.makeWriter()
     _ = try await sink.lease(Self.worker, for: .seconds(600))
-    try await sink.register(lanes.map { NewLane(name: $0, shard: Shard.of($0, builtIn: nil), position: .zero, baseline: 0) })
+    try await sink.register(lanes.map { NewLane(name: $0, shard: Shard.of($0), position: .zero, baseline: 0) })
   }
 
   static func makeSink(_ server: PostgresServer, dedupeWindow: Duration = .seconds(86_400)) throws -> PostgresSink {
@@ -83,10 +83,11 @@ struct SinkFixture {
   }
 
   func batch(_ lanes: [(LaneRecord, [HandMade])]) -> ChangeBatch {
-    var builder = BatchBuilder(routes: RouteTable(), limits: limits, builtIn: builtIn)
+    var builder = BatchBuilder(routes: RouteTable(), limits: limits)
     for (record, entries) in lanes {
       let block = EntryBlock(entries)
-      builder.append(lane: record, [LaneChunk(block: block, blockID: 0, entries: 0..<block.entries.count)])
+      builder.append(
+        lane: record, partition: partitions[record.name], [LaneChunk(block: block, blockID: 0, entries: 0..<block.entries.count)])
     }
     return builder.finish()
   }

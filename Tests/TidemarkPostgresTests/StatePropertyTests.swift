@@ -15,7 +15,7 @@ import TidemarkTestKit
   private struct Run {
     let sink: SinkFixture
     let seed: UInt64
-    let builtIn: BuiltInLanes
+    let lanes: BuiltInLanes
     var random: SeededGenerator
     var model = NaiveModel()
     var waiting: [String: [HandMade]] = [:]
@@ -27,7 +27,7 @@ import TidemarkTestKit
     init(_ sink: SinkFixture, seed: UInt64) {
       self.sink = sink
       self.seed = seed
-      builtIn = BuiltInLanes(prefix: "t\(seed)", partitions: 3)
+      lanes = BuiltInLanes(prefix: "t\(seed)", partitions: 3)
       random = SeededGenerator(seed: seed ^ 0xFFFF)
     }
 
@@ -44,7 +44,7 @@ import TidemarkTestKit
         if let again { fields = again }
         sent.append(fields)
         let session = fields["session"] ?? ""
-        let lane = builtIn.names[builtIn.partition(ofSession: session.utf8)]
+        let lane = lanes.names[lanes.partition(ofSession: session.utf8)]
         var entry = HandMade(ms, 0, fields.sorted { $0.key < $1.key })
         entry.fields.shuffle(using: &random)
         waiting[lane, default: []].append(entry)
@@ -60,12 +60,12 @@ import TidemarkTestKit
 
     /// Commits everything, a random share of each lane at a time, and takes the exact path where the engine would.
     mutating func commitAll() async throws {
-      try await sink.sink.register(builtIn.names.map { NewLane(name: $0, shard: 1, position: .zero, baseline: 0) })
+      try await sink.sink.register(lanes.names.map { NewLane(name: $0, shard: 1, position: .zero, baseline: 0) })
       while waiting.values.contains(where: { !$0.isEmpty }) {
         var parts: [(LaneRecord, [HandMade])] = []
         let isLarge = random.chance(15)
         let most = random.one(of: [1, 5, 40, 120])
-        for lane in builtIn.names {
+        for lane in lanes.names {
           guard let queue = waiting[lane], let first = queue.first, parts.isEmpty || random.chance(70) else { continue }
           var entries = Array(queue.prefix(1 + random.below(most)))
           waiting[lane] = Array(queue.dropFirst(entries.count))
@@ -79,7 +79,9 @@ import TidemarkTestKit
           parts.append((try await sink.lane(lane), entries))
         }
         var sink = sink
-        sink.builtIn = builtIn
+        for (number, name) in lanes.names.enumerated() {
+          sink.partitions[name] = SessionPartition(number: number, count: lanes.partitions)
+        }
         let batch = sink.batch(parts)
         do {
           _ = try await sink.writer.commit(batch, random.chance(30) ? .exact : .fast)

@@ -6,10 +6,12 @@ import TidemarkTestKit
 
 @Suite("A Cluster as a source of lanes", .serialized)
 struct ClusterSourceTests {
+  private static let catalog = LaneCatalog(prefix: "tidemark", partitions: 16)
+
   private func withSource(_ body: (RedisCluster, RedisClusterSource) async throws -> Void) async throws {
     try await withRedisCluster { cluster in
       let url = "redis+cluster://127.0.0.1:\(cluster.nodes[0].port)"
-      let source = RedisClusterSource(try RedisConfiguration(url: url), prefix: "tidemark")
+      let source = RedisClusterSource(try RedisConfiguration(url: url), lanes: Self.catalog)
       try await body(cluster, source)
       await source.close()
     }
@@ -54,7 +56,7 @@ struct ClusterSourceTests {
         // A new client asks for both lanes at once while each may be on another node. The redirection of one lane applies to both, and the
         // answer is never that a stream is gone.
         let newcomer = RedisClusterSource(
-          try RedisConfiguration(url: "redis+cluster://127.0.0.1:\(cluster.nodes[0].port)"), prefix: "tidemark")
+          try RedisConfiguration(url: "redis+cluster://127.0.0.1:\(cluster.nodes[0].port)"), lanes: Self.catalog)
         let both = try? await newcomer.observe(lanes.map(Self.check))
         #expect(both?.contains { $0.observed?.stream == nil } != true, "after \(step)")
         await newcomer.close()
@@ -133,12 +135,12 @@ struct ClusterSourceTests {
 
   @Test("No node that answers, and a server that is no Cluster, are one clear line")
   func unreachable() async throws {
-    let nobody = RedisClusterSource(try RedisConfiguration(url: "redis+cluster://127.0.0.1:1"), prefix: "tidemark")
+    let nobody = RedisClusterSource(try RedisConfiguration(url: "redis+cluster://127.0.0.1:1"), lanes: Self.catalog)
     let away = await failure { _ = try await nobody.servers(of: ["a"]) }
     #expect(away?.kind == .unavailable)
     #expect(away?.description.contains("no node of the Cluster reports its slots") == true)
     try await withRedis { server in
-      let single = RedisClusterSource(try RedisConfiguration(url: "redis+cluster://127.0.0.1:\(server.port)"), prefix: "tidemark")
+      let single = RedisClusterSource(try RedisConfiguration(url: "redis+cluster://127.0.0.1:\(server.port)"), lanes: Self.catalog)
       let error = await failure { _ = try await single.servers(of: ["a"]) }
       #expect(error?.description.contains("cluster support disabled") == true)
     }

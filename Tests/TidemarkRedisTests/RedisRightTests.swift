@@ -7,7 +7,7 @@ import Testing
 @Suite struct RedisRightTests {
   /// Words of errors, options, table titles and HTTP methods that look like commands.
   private static let others: Set<String> = [
-    "HEAD", "READONLY", "LANE", "WORKER", "DRAIN", "SETTING", "PREFIX", "COUNT", "BLOCK", "STREAMS",
+    "HEAD", "READONLY", "LANE", "WORKER", "DRAIN", "SETTING", "PREFIX", "COUNT", "BLOCK", "STREAMS", "EXECUTE",
   ]
 
   /// Returns every command in Swift and in scripts, with its subcommand if the source names it: `XINFO STREAM`.

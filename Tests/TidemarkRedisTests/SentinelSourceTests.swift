@@ -14,7 +14,7 @@ struct SentinelSourceTests {
       var configuration = try RedisConfiguration(url: "redis+sentinel://\(hosts)/\(redis.serviceName)")
       // Only the Sentinels' message can end the read.
       configuration.commandTimeout = .seconds(3600)
-      let source = RedisLaneSource(configuration, prefix: "tidemark")
+      let source = RedisLaneSource(configuration, lanes: LaneCatalog(prefix: "tidemark", partitions: 16))
       let following = Task { while true { try await source.rearranged() } }
       let old = try await redis.master()
       try await old.command("XADD", "lane", "1-1", "k", "v")

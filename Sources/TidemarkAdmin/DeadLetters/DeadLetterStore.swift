@@ -23,14 +23,14 @@ package struct DeadLetterStore: Sendable {
   let sql: DeadLetterSQL
   private let routes: RouteTable
   private let limits: EntryDecoder.Limits
-  private let builtIn: BuiltInLanes?
+  private let lanes: LaneCatalog
 
-  package init(sink: PostgresSink, schema: String, routes: RouteTable, limits: EntryDecoder.Limits, builtIn: BuiltInLanes?) throws {
+  package init(sink: PostgresSink, schema: String, routes: RouteTable, limits: EntryDecoder.Limits, lanes: LaneCatalog) throws {
     self.sink = sink
     sql = try DeadLetterSQL(schema: schema)
     self.routes = routes
     self.limits = limits
-    self.builtIn = builtIn
+    self.lanes = lanes
   }
 
   /// Returns the oldest letters that match a filter, by number.
@@ -79,9 +79,9 @@ package struct DeadLetterStore: Sendable {
 
   /// Builds the batch of some letters, in their order, for the current state of their lane.
   func batch(_ letters: [DeadLetter], for record: LaneRecord) -> ChangeBatch {
-    var builder = BatchBuilder(routes: routes, limits: limits, builtIn: builtIn, entryCount: letters.count)
+    var builder = BatchBuilder(routes: routes, limits: limits, entryCount: letters.count)
     let chunks = letters.enumerated().map { LaneChunk(block: EntryBlock(id: $1.entry, raw: $1.raw), blockID: $0, entries: 0..<1) }
-    builder.append(lane: record, chunks)
+    builder.append(lane: record, partition: lanes.profile(of: record.name)?.partition, chunks)
     return builder.finish()
   }
 

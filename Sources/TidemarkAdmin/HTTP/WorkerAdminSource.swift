@@ -27,9 +27,9 @@ package struct WorkerAdminSource: AdminSource {
   /// - Throws: ``PostgresError`` if no thread can be started or the schema's name can't be quoted.
   package init(
     identity: WorkerIdentity, worker status: @escaping @Sendable () async -> WorkerStatus, turn: @escaping @Sendable () async -> Void,
-    registry: PrometheusRegistry, redis: RedisConfiguration, prefix: String, postgres: PostgresConfiguration, schema: String,
-    leaseTTL: Duration, builtIn: BuiltInLanes? = nil, settings: @escaping @Sendable () -> [String: StatusReport.Setting],
-    lanes: @escaping @Sendable () -> WorkerSettings? = { nil }, version: String, logger: Logger
+    registry: PrometheusRegistry, redis: RedisConfiguration, postgres: PostgresConfiguration, schema: String,
+    leaseTTL: Duration, settings: @escaping @Sendable () -> [String: StatusReport.Setting],
+    lanes: @escaping @Sendable () -> LaneCatalog, version: String, logger: Logger
   ) throws {
     self.leaseTTL = leaseTTL
     heartbeat = Heartbeat(patience: .seconds(15), turn)
@@ -38,7 +38,7 @@ package struct WorkerAdminSource: AdminSource {
     var redis = redis
     redis.connectTimeout = Self.deadline
     redis.commandTimeout = Self.deadline
-    source = redis.makeSource(prefix: prefix)
+    source = redis.makeSource(lanes: lanes())
     var limits = SinkSettings(schema: schema, dedupeWindow: .zero)
     limits.connectDeadline = Self.deadline
     limits.queryDeadline = Self.deadline
@@ -47,8 +47,7 @@ package struct WorkerAdminSource: AdminSource {
     let probes = try ServerProbes(source: source, redis: redis, sink: sink, schema: schema, leaseTTL: leaseTTL)
     self.probes = probes
     let reader = try StatusReader(
-      sink: sink, source: source, schema: schema, leaseTTL: leaseTTL, builtIn: builtIn, namedLanes: { lanes()?.namedLanes ?? [] },
-      patterns: { lanes()?.patterns ?? [] }, settings: settings)
+      sink: sink, source: source, schema: schema, leaseTTL: leaseTTL, lanes: lanes, settings: settings)
     let report = Cached(for: .seconds(1)) {
       let status = await worker.value(within: Self.deadline)
       do {
@@ -72,7 +71,7 @@ package struct WorkerAdminSource: AdminSource {
   package func metrics() async -> String { await exposition.value }
 
   private static func facts(
-    _ probes: ServerProbes, _ report: Cached<StatusReport>, _ settings: WorkerSettings?
+    _ probes: ServerProbes, _ report: Cached<StatusReport>, _ lanes: LaneCatalog
   ) async -> LaneExposition.ServerFacts {
     async let redis = probes.redis.value
     async let postgres = probes.postgres.value
@@ -86,7 +85,7 @@ package struct WorkerAdminSource: AdminSource {
     return LaneExposition.ServerFacts(
       redisIsUp: redisIsUp, postgresIsUp: await postgres == nil, redisIsEvictionSafe: redisIsUp ? await isEvictionSafe : nil,
       deadLettersOpen: all(status.lanes.map(\.deadLettersOpen)), gapsOpen: all(status.lanes.map(\.gapsOpen)),
-      lag: redisIsUp ? status.lag { settings?.covers($0) ?? true } : LaneLag(entries: nil, seconds: nil))
+      lag: redisIsUp ? status.lag { lanes.profile(of: $0) != nil } : LaneLag(entries: nil, seconds: nil))
   }
 
   package func reasonsNotReady() async -> [String] {

@@ -114,7 +114,7 @@ package actor InstallationClaim {
     case let refusal as ClaimVerdict.Refusal: Finding(refusal, prefix: prefix, schema: schema, partitions: partitions)
     case is Missing:
       Finding(.problem, "postgres.schema", "the schema \(schema) has no installation", hint: "run `tidemark migrate`")
-    case let error as RedisError: RedisCheck.finding(error, configuration, prefix: prefix)
+    case let error as RedisError: RedisCheck.finding(error, configuration, keys: KeyNames(prefix: prefix))
     case let error as SinkError:
       Finding(error.kind == .fault(.world) ? .unreachable : .problem, "postgres", error.description, hint: error.hint)
     default: Finding(.problem, "redis.prefix", "\(error)")

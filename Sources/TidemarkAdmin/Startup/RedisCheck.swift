@@ -5,23 +5,14 @@ package import TidemarkRedis
 /// Checks the Redis side: connection, version, eviction, persistence, clock, and the types of the lanes' keys.
 package struct RedisCheck: Sendable {
   private let configuration: RedisConfiguration
-  private let prefix: String
-  private let partitions: Int
-  private let patterns: [GlobPattern]
+  private let lanes: LaneCatalog
   private let rights: RedisRightsCheck
 
-  /// - Parameters:
-  /// - lanes: the names and patterns of all configured lanes.
-  /// - patterns: the names and patterns of the lanes that are not built in.
-  /// - isTrimming: whether workers trim.
-  package init(
-    _ configuration: RedisConfiguration, prefix: String, partitions: Int, lanes: [String], patterns: [GlobPattern], isTrimming: Bool
-  ) {
+  /// - Parameter isTrimming: whether workers trim.
+  package init(_ configuration: RedisConfiguration, lanes: LaneCatalog, isTrimming: Bool) {
     self.configuration = configuration
-    self.prefix = prefix
-    self.partitions = partitions
-    self.patterns = patterns
-    rights = RedisRightsCheck(configuration, prefix: prefix, lanes: lanes, isTrimming: isTrimming)
+    self.lanes = lanes
+    rights = RedisRightsCheck(configuration, lanes: lanes, isTrimming: isTrimming)
   }
 
   /// - Parameter namesUnreadStreams: also looks for streams below the prefix that no lane reads, which scans all keys of Redis.
@@ -66,22 +57,22 @@ package struct RedisCheck: Sendable {
           findings.append(finding)
         }
       }
-      findings += try await lanes(keyspace)
+      findings += try await types(keyspace)
       if namesUnreadStreams { findings += await unread(keyspace) }
       return findings
     } catch let error as RedisError {
-      return [Self.finding(error, configuration, prefix: prefix)]
+      return [Self.finding(error, configuration, keys: lanes.keys)]
     } catch {
       return [Finding(.problem, "redis", "\(error)")]
     }
   }
 
-  /// Returns the finding for an error. `prefix` is given if the error came from reading the installation's own key.
-  static func finding(_ error: RedisError, _ configuration: RedisConfiguration, prefix: String? = nil) -> Finding {
+  /// Returns the finding for an error. `keys` are given if the error came from reading the installation's own key.
+  static func finding(_ error: RedisError, _ configuration: RedisConfiguration, keys: KeyNames? = nil) -> Finding {
     let message = error.message
-    if let prefix, message.hasPrefix("WRONGTYPE") {
+    if let keys, message.hasPrefix("WRONGTYPE") {
       return Finding(
-        .problem, "redis.prefix", "the key \(prefix):config is not a hash, so it is not Tidemark's",
+        .problem, "redis.prefix", "the key \(keys.config) is not a hash, so it is not Tidemark's",
         hint: "rename it, or choose another redis.prefix")
     }
     if message.hasPrefix("WRONGPASS") || message.hasPrefix("NOAUTH") || message.hasPrefix("ERR invalid password")
@@ -137,13 +128,13 @@ package struct RedisCheck: Sendable {
   }
 
   private func unread(_ keyspace: RedisKeyspace) async -> [Finding] {
-    // A worker without the right to SCAN still serves the built-in lanes.
-    guard let names = try? await keyspace.streams(matching: UnreadStreams.pattern(prefix)) else { return [] }
-    return Self.unread(names, BuiltInLanes(prefix: prefix, partitions: partitions)) { name in patterns.contains { $0.matches(name) } }
+    // A worker without the right to SCAN still serves the lanes that it knows by name.
+    guard let names = try? await keyspace.streams(matching: UnreadStreams.pattern(lanes.keys)) else { return [] }
+    return Self.unread(names, lanes)
   }
 
-  private func lanes(_ keyspace: RedisKeyspace) async throws -> [Finding] {
-    let names = BuiltInLanes(prefix: prefix, partitions: partitions).names
+  private func types(_ keyspace: RedisKeyspace) async throws -> [Finding] {
+    let names = lanes.partitionLanes
     let replies = try await keyspace.pipeline(names.map { ($0, ["TYPE", .text($0)]) })
     return zip(names, replies).compactMap { name, reply in
       guard let type = reply.text, type != "stream", type != "none" else { return nil }

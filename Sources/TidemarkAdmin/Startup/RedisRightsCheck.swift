@@ -4,16 +4,12 @@ internal import TidemarkRedis
 /// Checks that the user may run a worker's commands, and names the ACL rules that are missing.
 struct RedisRightsCheck: Sendable {
   private let configuration: RedisConfiguration
-  private let prefix: String
-  private let lanes: [String]
+  private let lanes: LaneCatalog
   private let isTrimming: Bool
 
-  /// - Parameters:
-  /// - lanes: the names and patterns of all configured lanes.
-  /// - isTrimming: whether workers trim.
-  init(_ configuration: RedisConfiguration, prefix: String, lanes: [String], isTrimming: Bool) {
+  /// - Parameter isTrimming: whether workers trim.
+  init(_ configuration: RedisConfiguration, lanes: LaneCatalog, isTrimming: Bool) {
     self.configuration = configuration
-    self.prefix = prefix
     self.lanes = lanes
     self.isTrimming = isTrimming
   }
@@ -33,15 +29,15 @@ struct RedisRightsCheck: Sendable {
 
   /// Throws ``RedisError`` if a server can't be asked.
   func findings(over keyspace: RedisKeyspace) async throws -> [Finding] {
-    let hasPatterns = lanes.contains { $0.contains { "*?[".contains($0) } }
+    let hasPatterns = !lanes.patterns.isEmpty
     var purposes = Set(Self.effects.map(\.purpose))
     if !isTrimming { purposes.remove(.trimming) }
     if !hasPatterns { purposes.remove(.discovery) }
-    if !hasPatterns, lanes.count <= 64 { purposes.remove(.doorbell) }
-    let probe = RedisRightsProbe(configuration, prefix: prefix, lanes: lanes)
+    if !hasPatterns, lanes.namesAndPatterns.count <= 64 { purposes.remove(.doorbell) }
+    let probe = RedisRightsProbe(configuration, lanes: lanes)
     let refusals = try await probe.refusals(of: RedisRight.all.filter { purposes.contains($0.purpose) }, in: keyspace)
     guard !refusals.isEmpty else { return [Finding(.ok, "redis.acl", "the user may run every command of a worker")] }
-    return Self.findings(of: refusals, user: configuration.username ?? "default", prefix: prefix)
+    return Self.findings(of: refusals, user: configuration.username ?? "default", prefix: lanes.keys.prefix)
   }
 
   /// Returns one finding for each effect, with the missing rules.

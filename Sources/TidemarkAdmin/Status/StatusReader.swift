@@ -11,36 +11,33 @@ package struct StatusReader: Sendable {
   private let settings: @Sendable () -> [String: StatusReport.Setting]
   /// The streams that no lane reads. Finding them scans all keys of Redis, so the result is cached.
   private let streams: Cached<[String]?>
-  private let builtIn: BuiltInLanes?
-  private let namedLanes: @Sendable () -> [String]
+  private let lanes: @Sendable () -> LaneCatalog
   /// The streams that match a pattern of the configuration; nil if they could not be searched for. Finding them is equally expensive.
   private let matchingStreams: Cached<Set<String>?>
 
   /// - Parameters:
   /// - source: must not be the source that a worker reads with, because the report reads an entry of each lane with a lag and would wait
   ///   for the worker's reads.
-  /// - namedLanes: returns the lanes that the configuration names, which may not be registered yet. It is called for each report, as
-  ///   `settings` and `patterns` are, because a reload changes all three. Streams of patterns may not be registered yet, too; they are
-  ///   searched for once a minute. A worker registers them within `discover`, so only those remain that no worker can register.
+  /// - lanes: returns the lanes of the configuration, which may not be registered yet. It is called for each report, as `settings` is,
+  ///   because a reload changes both. Streams of patterns may not be registered yet, too; they are searched for once a minute. A worker
+  ///   registers them within `discover`, so only those remain that no worker can register.
   /// - Throws: ``PostgresError`` for a schema name that can't be quoted.
   package init(
-    sink: PostgresSink, source: any LanePlacement & StreamInspector, schema: String, leaseTTL: Duration, builtIn: BuiltInLanes? = nil,
-    namedLanes: @escaping @Sendable () -> [String] = { [] }, patterns: @escaping @Sendable () -> [String] = { [] },
+    sink: PostgresSink, source: any LanePlacement & StreamInspector, schema: String, leaseTTL: Duration,
+    lanes: @escaping @Sendable () -> LaneCatalog,
     settings: @escaping @Sendable () -> [String: StatusReport.Setting]
   ) throws {
     self.sink = sink
     self.source = source
     self.leaseTTL = leaseTTL
     self.settings = settings
-    self.namedLanes = namedLanes
-    self.builtIn = builtIn
+    self.lanes = lanes
     streams = Cached(for: .seconds(60)) {
-      guard let builtIn else { return nil }
-      return try? await source.discover(UnreadStreams.pattern(builtIn.prefix))
+      try? await source.discover(UnreadStreams.pattern(lanes().keys))
     }
     matchingStreams = Cached(for: .seconds(60)) {
       var names: Set<String> = []
-      for pattern in patterns() {
+      for pattern in lanes().patterns {
         guard let found = try? await source.discover(pattern) else { return nil }
         names.formUnion(found)
       }
@@ -80,7 +77,8 @@ package struct StatusReader: Sendable {
     let known = Set(records.map(\.name))
     let unread = await unreadStreams(besides: known)
     if redisError == nil {
-      let expected = await namedLanes() + streamsOfPatterns(besides: namedLanes())
+      let named = self.lanes().namedLanes
+      let expected = await named + streamsOfPatterns(besides: named)
       let unregistered = expected.filter { !known.contains($0) }
       if !unregistered.isEmpty { lanes += await self.unregistered(unregistered) }
     }
@@ -94,9 +92,9 @@ package struct StatusReader: Sendable {
   }
 
   /// Returns the streams that no lane reads; nil if the scan did not finish in time.
-  private func unreadStreams(besides lanes: Set<String>) async -> [String]? {
-    guard let builtIn, case let names?? = await streams.value(within: .seconds(2)) else { return nil }
-    return UnreadStreams.of(names, builtIn) { lanes.contains($0) }
+  private func unreadStreams(besides known: Set<String>) async -> [String]? {
+    guard case let names?? = await streams.value(within: .seconds(2)) else { return nil }
+    return UnreadStreams.of(names, lanes()) { known.contains($0) }
   }
 
   /// Returns the streams of patterns that have no lane yet; empty if the scan did not finish in time.

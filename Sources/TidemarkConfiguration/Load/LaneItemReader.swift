@@ -10,13 +10,13 @@ struct LaneItemReader {
   private static let ofRoutes = ["expires", "trim", "unmatched", "json", "envelope", "routes"]
 
   /// Returns the valid items and adds the faults of the others to the problems.
-  func read(_ items: [RawValue], into problems: inout [Problem]) -> [LaneItem] {
+  func read(_ items: [RawValue], into problems: inout [Problem]) -> [LaneSetting] {
     items.enumerated().compactMap { index, item in
       read(item, name: "\(path)[\(index)]", into: &problems)
     }
   }
 
-  private func read(_ raw: RawValue, name: String, into problems: inout [Problem]) -> LaneItem? {
+  private func read(_ raw: RawValue, name: String, into problems: inout [Problem]) -> LaneSetting? {
     func refuse(_ position: TextPosition?, _ what: String, _ hint: String) {
       let place = position.map { source.moved(to: $0) } ?? source
       problems.append(Problem(source: place, what: what, hint: hint))
@@ -27,7 +27,7 @@ struct LaneItemReader {
       return nil
     }
     let before = problems.count
-    var item = LaneItem(streams: "")
+    var item = LaneSetting(streams: "")
     item.position = raw.position
     for pair in pairs {
       let key = "\(name).\(pair.key)"
@@ -46,7 +46,7 @@ struct LaneItemReader {
           pair.value.position, "\(key) is \(pair.value.described(hidingText: false)), not a name",
           "write a stream's name or a pattern such as \"orders:*\"")
       case ("start", .text(let text)):
-        if let start = LaneItem.Start(text) {
+        if let start = LaneStart(text) {
           item.start = start
         } else if text.hasPrefix("group:") {
           refuse(

@@ -29,15 +29,14 @@ struct LaneOverlaps {
     return problems
   }
 
-  private func place(of item: LaneItem) -> SettingSource {
+  private func place(of item: LaneSetting) -> SettingSource {
     item.position.map { source.moved(to: $0) } ?? source
   }
 
   /// The streams of the built-in lanes, and the streams for agents' requests.
   private var ownStreams: [String] {
     guard configuration.state.isEnabled else { return [] }
-    return ["changes", "requests"].flatMap { kind in
-      (0..<configuration.state.partitions).map { "\(configuration.redis.prefix):{\($0)}:\(kind)" }
-    }
+    let partitions = (0..<configuration.state.partitions).map { KeyNames(prefix: configuration.redis.prefix).partition($0) }
+    return partitions.map(\.changes) + partitions.map(\.requests)
   }
 }

@@ -6,7 +6,7 @@ package struct Configuration: Equatable, Sendable {
   package var redis = Redis()
   package var postgres = Postgres()
   package var state = State()
-  package var lanes: [LaneItem] = []
+  package var lanes: [LaneSetting] = []
   /// The interval at which patterns look for new streams.
   package var discover = Duration.seconds(1)
   package var batch = Batch()

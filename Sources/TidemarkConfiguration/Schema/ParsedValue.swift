@@ -8,7 +8,7 @@ package enum ParsedValue: Equatable, Sendable {
   case duration(Duration)
   case bytes(ByteCount)
   case list([String])
-  case lanes([LaneItem])
+  case lanes([LaneSetting])
 
   /// The value as a user would write it; nil if it is unset.
   package var text: String? {

@@ -60,11 +60,11 @@ extension String: SettingListItem {
   static func parsed(_ items: [String]) -> ParsedValue { .list(items) }
 }
 
-extension LaneItem: SettingListItem {
-  static func items(of value: ParsedValue) -> [LaneItem]? {
+extension LaneSetting: SettingListItem {
+  static func items(of value: ParsedValue) -> [LaneSetting]? {
     if case .lanes(let items) = value { items } else { nil }
   }
-  static func parsed(_ items: [LaneItem]) -> ParsedValue { .lanes(items) }
+  static func parsed(_ items: [LaneSetting]) -> ParsedValue { .lanes(items) }
 }
 
 extension Secret: SettingValue {

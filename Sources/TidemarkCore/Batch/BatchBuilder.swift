@@ -3,7 +3,6 @@
 /// It does no I/O. It holds scratch space, so each task must have its own.
 package struct BatchBuilder: ~Copyable {
   let routes: RouteTable
-  private let builtIn: BuiltInLanes?
   let maxEntryBytes: Int
   private var decoder: EntryDecoder
   private(set) var decoded = DecodedEntry()
@@ -11,14 +10,15 @@ package struct BatchBuilder: ~Copyable {
   private var constants: [Cell] = []
   /// The lane whose entries are being added.
   private var laneID = Cell.null
-  /// For each session of the batch, the built-in lane to which it belongs.
-  private var partitions: [Int] = []
+  /// The partition whose sessions belong to the lane whose entries are being added; nil if every session may.
+  private var partition: SessionPartition?
+  /// The checksum of each session of the batch.
+  private var checksums: [UInt16] = []
 
   /// - Parameter entryCount: the number of entries to expect, where that is known. Room for as many rows is reserved in each destination;
   ///   growing step by step would copy every row once more.
-  package init(routes: RouteTable, limits: EntryDecoder.Limits, builtIn: BuiltInLanes?, entryCount: Int = 0) {
+  package init(routes: RouteTable, limits: EntryDecoder.Limits, entryCount: Int = 0) {
     self.routes = routes
-    self.builtIn = builtIn
     maxEntryBytes = limits.maxEntryBytes
     decoder = EntryDecoder(catalog: routes.catalog, limits: limits)
     batch = ChangeBatch(destinations: routes.destinations)
@@ -33,15 +33,19 @@ package struct BatchBuilder: ~Copyable {
   }
 
   /// Appends a lane's entries, in order, from one or several blocks, together with the gaps among them.
-  package mutating func append(lane record: LaneRecord, _ chunks: [LaneChunk], gaps: [LaneGap] = []) {
+  ///
+  /// - Parameter partition: the partition whose sessions belong to the lane; nil if every session may.
+  package mutating func append(
+    lane record: LaneRecord, partition: SessionPartition?, _ chunks: [LaneChunk], gaps: [LaneGap] = []
+  ) {
     let start = batch.entries.count
     let lane = batch.segments.count
-    let partition = builtIn?.partition(of: record.name)
+    self.partition = partition
     laneID = .integer(Int64(record.laneID))
     for chunk in chunks {
       batch.blocks.append(chunk.block)
       batch.byteCount += chunk.byteCount
-      for index in chunk.entries { append(chunk.block, index, lane: lane, partition: partition) }
+      for index in chunk.entries { append(chunk.block, index, lane: lane) }
     }
     guard batch.entries.count > start || !gaps.isEmpty else { return }
     let last = chunks.last.flatMap { chunk in chunk.entries.last.map { (chunk.block, chunk.block.entries[$0]) } }
@@ -57,7 +61,7 @@ package struct BatchBuilder: ~Copyable {
     return batch
   }
 
-  private mutating func append(_ block: EntryBlock, _ index: Int, lane: Int, partition: Int?) {
+  private mutating func append(_ block: EntryBlock, _ index: Int, lane: Int) {
     let source = block.entries[index]
     var entry = BatchEntry(lane: lane, id: source.id, block: batch.blocks.count - 1, indexInBlock: index, disposition: .apply)
     do throws(Rejection) {
@@ -73,7 +77,9 @@ package struct BatchBuilder: ~Copyable {
     }
     if entry.disposition == .apply {
       fillLedger(&entry, block)
-      if let partition, case .session(let number) = entry.session { entry.isMisrouted = partitions[Int(number)] != partition }
+      if let partition, case .session(let number) = entry.session {
+        entry.isMisrouted = !partition.holds(sessionOf: checksums[Int(number)])
+      }
       makeRows(entry, block)
     }
     batch.entries.append(entry)
@@ -179,7 +185,7 @@ package struct BatchBuilder: ~Copyable {
 
   private mutating func number(_ session: UnsafeRawBufferPointer) -> Cell {
     let found = batch.sessions.insert(session)
-    if let builtIn, found.isNew { partitions.append(builtIn.partition(ofSession: session)) }
+    if found.isNew { checksums.append(CRC16.xmodem(session)) }
     return .session(Int32(found.number))
   }
 

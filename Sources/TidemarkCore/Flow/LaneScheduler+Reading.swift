@@ -129,6 +129,9 @@ extension LaneScheduler {
     return verdict
   }
 
+  /// Replaces the profile of a lane whose settings have changed. Parts under way keep the profile that they were taken with.
+  package mutating func reconfigure(_ name: String, as profile: LaneProfile) { lanes[name]?.profile = profile }
+
   /// Stops reading a lane, which is released once the entries that were read of it are committed. A replaced stream overrides the
   /// configuration as the reason.
   package mutating func close(_ name: String, _ closing: OwnedLane.Closing) {

@@ -7,6 +7,7 @@ package struct LaneScheduler: Sendable {
   package struct Work: Sendable {
     package struct Part: Sendable {
       package var record: LaneRecord
+      package let profile: LaneProfile
       package var chunks: [LaneChunk]
       /// The gaps to record in the same transaction.
       package var gaps: [LaneGap] = []
@@ -86,13 +87,13 @@ package struct LaneScheduler: Sendable {
 
   /// Records that this worker owns a lane under this record. A lane that is held under an older fencing token begins again from the
   /// record's cursor.
-  package mutating func acquire(_ record: LaneRecord, at server: LaneServer = .only) {
+  package mutating func acquire(_ record: LaneRecord, as profile: LaneProfile, at server: LaneServer = .only) {
     if let known = lanes[record.name] {
       guard known.record.fence != record.fence else { return place(record.name, at: server) }
       release(record.name)
     }
     abandoned[record.name] = nil
-    var flow = OwnedLane(record: record, ownership: nextOwnership, server: server)
+    var flow = OwnedLane(record: record, profile: profile, ownership: nextOwnership, server: server)
     flow.isPaused = paused.contains(record.name)
     lanes[record.name] = flow
     nextOwnership += 1

@@ -24,6 +24,8 @@ package struct OwnedLane: Sendable {
   }
 
   package internal(set) var record: LaneRecord
+  /// What the lane is by the settings.
+  package internal(set) var profile: LaneProfile
   /// The last entry that was read. It is ahead of the committed cursor by the entries that wait or are in flight.
   package internal(set) var readPosition: EntryID
   /// The number of entries that Redis had added when it assigned `readPosition`.
@@ -69,8 +71,9 @@ package struct OwnedLane: Sendable {
   /// Identifies the assignment of the lane to its server. The first has the number of the ownership.
   var placement: Int
 
-  init(record: LaneRecord, ownership: Int, server: LaneServer) {
+  init(record: LaneRecord, profile: LaneProfile, ownership: Int, server: LaneServer) {
     self.record = record
+    self.profile = profile
     self.ownership = ownership
     self.server = server
     placement = ownership
@@ -153,7 +156,7 @@ package struct OwnedLane: Sendable {
   mutating func takePart(entries: Int, bytes: Int, isFirst: Bool) -> LaneScheduler.Work.Part? {
     guard !chunks.isEmpty || hasGapToCommit, isFirst || chunks.first?.fits(entries: entries, bytes: bytes) ?? true else { return nil }
     let taken = take(entries: entries, bytes: bytes)
-    return LaneScheduler.Work.Part(record: record, chunks: taken, gaps: takeGaps(taken), ownership: ownership)
+    return LaneScheduler.Work.Part(record: record, profile: profile, chunks: taken, gaps: takeGaps(taken), ownership: ownership)
   }
 
   /// Removes up to `entries` and `bytes` from the front, at least one entry. Only the first chunk is split, where it must be: a block gives

@@ -1,4 +1,4 @@
-/// The names of the built-in lanes, and the assignment of sessions to them.
+/// The names of the partitions' lanes for a producer, and the assignment of sessions to them.
 package struct BuiltInLanes: Sendable, Equatable {
   package let prefix: String
   package let partitions: Int
@@ -8,19 +8,15 @@ package struct BuiltInLanes: Sendable, Equatable {
     self.partitions = partitions
   }
 
-  package var names: [String] { (0..<partitions).map { "\(prefix):{\($0)}:changes" } }
+  package var keys: KeyNames { KeyNames(prefix: prefix) }
 
-  /// Returns the number of a built-in lane, or nil for any other name.
-  package func partition(of lane: String) -> Int? {
-    let (start, end) = ("\(prefix):{", "}:changes")
-    guard lane.hasPrefix(start), lane.hasSuffix(end), let number = Int(lane.dropFirst(start.count).dropLast(end.count)),
-      (0..<partitions).contains(number), lane == "\(start)\(number)\(end)"
-    else { return nil }
-    return number
-  }
+  package var names: [String] { (0..<partitions).map { keys.partition($0).changes } }
 
   /// Returns the partition to which a session's changes belong.
   package func partition(ofSession session: some Sequence<UInt8>) -> Int {
     Int(CRC16.xmodem(session)) % partitions
   }
+
+  /// Returns the lane to which a session's changes belong.
+  package func lane(ofSession session: some Sequence<UInt8>) -> String { keys.partition(partition(ofSession: session)).changes }
 }

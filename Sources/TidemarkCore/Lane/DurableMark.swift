@@ -8,7 +8,7 @@ package struct DurableMark: Sendable, Equatable {
   package var rejected: [Rejection]
   /// The installation of the ledger that made the commit. The mark is published only where the prefix has no other installation's id.
   package var installation: InstallationID
-  /// Whether the stream does not exist any more and its end is recorded. The mark of a lane that is not built in is then removed, because
+  /// Whether the stream does not exist any more and its end is recorded. The mark of a lane in the shared hash is then removed, because
   /// marks of streams that come and go would accumulate.
   package var isGone: Bool
 

@@ -20,13 +20,10 @@ package struct ItemsInEffect: Sendable {
 
   /// Returns where a lane without a cursor begins. Returns nil while its item has not taken effect, because the streams that it found are
   /// not known yet.
-  ///
-  /// - Parameters:
-  ///   - streams: the item's name or pattern.
-  ///   - start: the start that the item states.
-  package func start(of lane: String, under streams: String, _ start: LaneStart) -> LaneStart? {
-    guard let unmeasured = unmeasured[streams] else { return nil }
-    return unmeasured.contains(lane) ? start : .oldest
+  package func start(of lane: String, as profile: LaneProfile) -> LaneStart? {
+    guard let item = profile.item else { return profile.start }
+    guard let unmeasured = unmeasured[item] else { return nil }
+    return unmeasured.contains(lane) ? profile.start : .oldest
   }
 }
 

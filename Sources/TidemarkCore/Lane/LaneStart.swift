@@ -42,6 +42,17 @@ extension LaneStart: CustomStringConvertible {
     }
   }
 
+  /// Returns nil for anything but `oldest`, `newest` and an entry id.
+  package init?(_ text: String) {
+    switch text {
+    case "oldest": self = .oldest
+    case "newest": self = .newest
+    default:
+      guard let id = EntryID(text) else { return nil }
+      self = .after(id)
+    }
+  }
+
   /// Returns where the next incarnation begins in the stream that replaced the one that was read. Entries that have gone from the new
   /// stream since it was found are missing; those that were gone before belong to the baseline.
   package func begin(_ comparison: StreamComparison, after pending: PendingReplacements.Replacement?) -> (

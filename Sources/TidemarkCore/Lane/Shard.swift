@@ -3,8 +3,6 @@ package enum Shard {
   /// The number of rows of the table `leases`.
   package static let count = 64
 
-  /// Returns the shard of a lane: built-in lanes in turn, any other lane by its name.
-  package static func of(_ lane: String, builtIn: BuiltInLanes?) -> Int {
-    (builtIn?.partition(of: lane) ?? Int(CRC16.xmodem(lane.utf8))) % count
-  }
+  /// Returns the shard of a stream by its name. A lane whose profile has another shard belongs to that one.
+  package static func of(_ stream: String) -> Int { Int(CRC16.xmodem(stream.utf8)) % count }
 }

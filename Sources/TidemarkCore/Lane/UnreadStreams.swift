@@ -4,26 +4,25 @@ package enum UnreadStreams {
   ///
   /// - Parameters:
   ///   - names: the streams below the prefix.
-  ///   - covers: returns whether a lane that is not built in reads a stream.
+  ///   - isKnown: returns whether a stream that the catalog does not name is a lane in the ledger.
   /// - Returns: the streams, in the order of their names.
-  package static func of(_ names: [String], _ builtIn: BuiltInLanes, covers: (String) -> Bool) -> [String] {
-    names.filter { builtIn.partition(of: $0) == nil && $0 != "\(builtIn.prefix):requests" && !isRequests($0, builtIn) && !covers($0) }
-      .sorted()
+  package static func of(_ names: [String], _ lanes: LaneCatalog, isKnown: (String) -> Bool = { _ in false }) -> [String] {
+    // Agents ask workers for something on these.
+    let requests = Set((0..<(lanes.partitions ?? 0)).map { lanes.keys.partition($0).requests } + ["\(lanes.keys.prefix):requests"])
+    return names.filter { lanes.profile(of: $0) == nil && !requests.contains($0) && !isKnown($0) }.sorted()
   }
 
   /// Returns the glob pattern that finds the streams below a prefix.
-  package static func pattern(_ prefix: String) -> String {
-    prefix.reduce(into: "") { pattern, letter in pattern += "*?[]\\".contains(letter) ? "\\\(letter)" : String(letter) } + ":*"
+  package static func pattern(_ keys: KeyNames) -> String {
+    keys.prefix.reduce(into: "") { pattern, letter in pattern += "*?[]\\".contains(letter) ? "\\\(letter)" : String(letter) } + ":*"
   }
 
   /// Returns a hint that says where the producer of a stream should write instead.
-  package static func fix(_ name: String, _ builtIn: BuiltInLanes) -> String {
-    let lanes = "\(builtIn.prefix):{N}:changes with N from 0 to \(builtIn.partitions - 1)"
-    return "correct its producer: the lanes are \(lanes), where N is the CRC16 of the session modulo \(builtIn.partitions)"
-  }
-
-  private static func isRequests(_ name: String, _ builtIn: BuiltInLanes) -> Bool {
-    guard name.hasSuffix(":requests") else { return false }
-    return builtIn.partition(of: name.dropLast("requests".count) + "changes") != nil
+  package static func fix(_ name: String, _ lanes: LaneCatalog) -> String {
+    guard let partitions = lanes.partitions else {
+      return "set state.enabled, or name the stream in an item of lanes"
+    }
+    let names = "\(lanes.keys.prefix):{N}:changes with N from 0 to \(partitions - 1)"
+    return "correct its producer: the lanes are \(names), where N is the CRC16 of the session modulo \(partitions)"
   }
 }

@@ -1,4 +1,4 @@
-/// The pressure to publish to the agents of a built-in lane.
+/// The pressure to publish to the agents of a lane.
 package struct LanePressure: Sendable, Equatable {
   package var lane: String
   package var level: PressureLevel

@@ -13,11 +13,11 @@ package struct RedisRight: Sendable, Hashable {
   /// The meaning of the word KEY in ``words``.
   enum Place: Sendable, Hashable {
     case nothing, lane
-    /// The hashes beside a built-in lane: its marks and its rejected entries.
+    /// The hashes of a lane's own: its marks and its rejected entries.
     case marks, rejected
     /// The hash of the marks of all other lanes, and the hash of the claim.
     case sharedMarks, claim
-    /// The channel of a built-in lane.
+    /// The channel of a lane with a hash of its own.
     case channel
   }
 

@@ -1,4 +1,4 @@
-internal import TidemarkCore
+package import TidemarkCore
 
 /// Tests without an effect whether the user may run each of a worker's commands on the keys and channels that the worker uses.
 ///
@@ -15,14 +15,12 @@ package struct RedisRightsProbe: Sendable {
   }
 
   private let configuration: RedisConfiguration
-  private let prefix: String
-  private let lanes: [String]
+  private let lanes: LaneCatalog
 
-  /// - Parameter lanes: the names of all known lanes, and patterns as they are: a rule that allows a pattern's text also allows its
-  ///   matches.
-  package init(_ configuration: RedisConfiguration, prefix: String, lanes: [String]) {
+  /// - Parameter lanes: the lanes on whose keys the commands are tried. Patterns are tried as they are: a rule that allows a pattern's text
+  ///   also allows its matches.
+  package init(_ configuration: RedisConfiguration, lanes: LaneCatalog) {
     self.configuration = configuration
-    self.prefix = prefix
     self.lanes = lanes
   }
 
@@ -111,16 +109,17 @@ package struct RedisRightsProbe: Sendable {
   }
 
   private func trials(of rights: [RedisRight]) -> [Trial] {
-    rights.flatMap { right -> [Trial] in
-      let claim = "\(prefix):config"
-      let built = lanes.compactMap { DurableScript.builtInBase(of: $0, prefix: prefix) }
+    let (claim, shared) = (lanes.keys.config, lanes.keys.sharedMarks)
+    let names = lanes.namesAndPatterns
+    let partitions = names.compactMap { lanes.markPlace(of: $0).keys }
+    return rights.flatMap { right -> [Trial] in
       switch right.place {
       case .nothing: return [Trial(right: right, name: "", route: claim)]
-      case .lane: return lanes.map { Trial(right: right, name: $0, route: $0) }
-      case .marks: return built.map { Trial(right: right, name: "\($0):lane", route: "\($0):changes") }
-      case .rejected: return built.map { Trial(right: right, name: "\($0):rejected", route: "\($0):changes") }
-      case .channel: return built.map { Trial(right: right, name: "\($0):durable", route: "\($0):changes") }
-      case .sharedMarks: return [Trial(right: right, name: "\(prefix):durable", route: "\(prefix):durable")]
+      case .lane: return names.map { Trial(right: right, name: $0, route: $0) }
+      case .marks: return partitions.map { Trial(right: right, name: $0.marks, route: $0.changes) }
+      case .rejected: return partitions.map { Trial(right: right, name: $0.rejected, route: $0.changes) }
+      case .channel: return partitions.map { Trial(right: right, name: $0.durableChannel, route: $0.changes) }
+      case .sharedMarks: return [Trial(right: right, name: shared, route: shared)]
       case .claim: return [Trial(right: right, name: claim, route: claim)]
       }
     }

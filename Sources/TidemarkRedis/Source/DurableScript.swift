@@ -56,12 +56,12 @@ enum DurableScript {
     var arguments: [RedisArgument]
   }
 
-  /// Sends a call for each built-in lane and a few calls for all others in one pipeline. A failed call does not affect the others. Returns
-  /// the lanes whose keys have another type, may not be written, or have a later incarnation.
+  /// Sends a call for each lane with a hash of its own and a few calls for all others in one pipeline. A failed call does not affect the
+  /// others. Returns the lanes whose keys have another type, may not be written, or have a later incarnation.
   static func publish(
-    _ marks: ArraySlice<DurableMark>, prefix: String, on connection: RedisConnection
+    _ marks: ArraySlice<DurableMark>, in catalog: LaneCatalog, on connection: RedisConnection
   ) async throws -> [String: SourceError] {
-    let calls = calls(for: marks, prefix: prefix)
+    let calls = calls(for: marks, in: catalog)
     let replies = try await script.call(calls.map(\.arguments), on: connection)
     var refused = try SourceError.refusals(of: zip(calls, replies).map { ($0.lanes, $0.key, $1) })
     for (call, reply) in zip(calls, replies) {
@@ -76,35 +76,35 @@ enum DurableScript {
     return refused
   }
 
-  private static func calls(for marks: ArraySlice<DurableMark>, prefix: String) -> [Call] {
+  private static func calls(for marks: ArraySlice<DurableMark>, in catalog: LaneCatalog) -> [Call] {
     var calls: [Call] = []
     var others: [DurableMark] = []
     for mark in marks {
-      guard let base = builtInBase(of: mark.lane, prefix: prefix) else {
+      guard let keys = catalog.markPlace(of: mark.lane).keys else {
         others.append(mark)
         continue
       }
       // Keys that are not needed are not named: while a slot is migrated, one of two keys may be on each node.
       var call: [RedisArgument] =
-        mark.rejected.isEmpty ? ["1", .text("\(base):lane")] : ["2", .text("\(base):lane"), .text("\(base):rejected")]
-      call += [.text(mark.installation.text), .text(RedisPrefix.installationField), .text("\(base):durable"), "1"]
+        mark.rejected.isEmpty ? ["1", .text(keys.marks)] : ["2", .text(keys.marks), .text(keys.rejected)]
+      call += [.text(mark.installation.text), .text(RedisPrefix.installationField), .text(keys.durableChannel), "1"]
       call += arguments(of: mark, "durable", "incarnation")
       for rejection in mark.rejected { call += [.text(rejection.id.description), .text(rejection.reason)] }
-      calls.append(Call(lanes: [mark.lane], key: "\(base):lane", arguments: call))
+      calls.append(Call(lanes: [mark.lane], key: keys.marks, arguments: call))
     }
     // All other lanes share one hash; the incarnation is in a separate field beside the mark.
     for (installation, others) in Dictionary(grouping: others, by: \.installation) {
       for start in stride(from: 0, to: others.count, by: marksOfCall) {
         let part = others[start..<min(start + marksOfCall, others.count)]
         let head: [RedisArgument] = [
-          "1", .text("\(prefix):durable"), .text(installation.text), .text(RedisPrefix.sharedInstallationField), "",
+          "1", .text(catalog.keys.sharedMarks), .text(installation.text), .text(RedisPrefix.sharedInstallationField), "",
           .integer(Int64(part.count)),
         ]
         let moved = part.flatMap { mark in
-          let fields = fields(of: mark.lane, prefix: prefix)
+          let fields = fields(of: mark.lane, at: catalog.markPlace(of: mark.lane))
           return arguments(of: mark, fields.durable, fields.incarnation)
         }
-        calls.append(Call(lanes: part.map(\.lane), key: "\(prefix):durable", arguments: head + moved))
+        calls.append(Call(lanes: part.map(\.lane), key: catalog.keys.sharedMarks, arguments: head + moved))
       }
     }
     return calls
@@ -114,16 +114,20 @@ enum DurableScript {
     [field, incarnation, .text(mark.durable.description), .integer(max(0, mark.incarnation)), mark.isGone ? "gone" : ""]
   }
 
-  /// Returns the fields of ``hash(of:prefix:)`` that hold a lane's mark.
-  private static func fields(of lane: String, prefix: String) -> (durable: RedisArgument, incarnation: RedisArgument) {
-    builtInBase(of: lane, prefix: prefix) == nil ? (.text(lane), .text("incarnation:\(lane)")) : ("durable", "incarnation")
+  /// Returns the fields of ``MarkPlace/hash`` that hold a lane's mark.
+  private static func fields(of lane: String, at place: MarkPlace) -> (durable: RedisArgument, incarnation: RedisArgument) {
+    switch place {
+    case .laneHash: ("durable", "incarnation")
+    case .sharedHash: (.text(lane), .text("incarnation:\(lane)"))
+    }
   }
 
   /// Returns the marks that were last published for these lanes; nil if there is none, or if the key has another type.
-  static func marks(of lanes: [String], prefix: String, on connection: RedisConnection) async throws -> [DurableMark?] {
+  static func marks(of lanes: [String], in catalog: LaneCatalog, on connection: RedisConnection) async throws -> [DurableMark?] {
     let commands: [[RedisArgument]] = lanes.map { lane in
-      let fields = fields(of: lane, prefix: prefix)
-      return ["HMGET", .text(hash(of: lane, prefix: prefix)), fields.durable, fields.incarnation]
+      let place = catalog.markPlace(of: lane)
+      let fields = fields(of: lane, at: place)
+      return ["HMGET", .text(place.hash), fields.durable, fields.incarnation]
     }
     return try zip(lanes, try await connection.pipeline(commands)).map { lane, reply in
       if case .error(let message) = reply, ServerErrorClass.concernsKey(message) { return nil }
@@ -132,21 +136,5 @@ enum DurableScript {
       else { return nil }
       return DurableMark(lane: lane, durable: durable, incarnation: incarnation, rejected: [])
     }
-  }
-
-  /// Returns the key of the hash with a lane's mark. The lanes that are not built in share one hash, whose slot in a Cluster is unrelated
-  /// to theirs.
-  static func hash(of lane: String, prefix: String) -> String {
-    builtInBase(of: lane, prefix: prefix).map { "\($0):lane" } ?? "\(prefix):durable"
-  }
-
-  /// Returns `PREFIX:{N}` for the built-in lane `PREFIX:{N}:changes`; nil for any other name.
-  static func builtInBase(of lane: String, prefix: String) -> String? {
-    let head = "\(prefix):{"
-    let tail = "}:changes"
-    guard lane.hasPrefix(head), lane.hasSuffix(tail), lane.utf8.count > head.utf8.count + tail.utf8.count else { return nil }
-    let number = lane.dropFirst(head.count).dropLast(tail.count)
-    guard number.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
-    return "\(head)\(number)}"
   }
 }

@@ -17,20 +17,17 @@ enum InstallationGuard {
     """
 
   /// Returns the hash of a lane's marks, and its field for the id.
-  static func place(of lane: String, prefix: String) -> (hash: RedisArgument, field: RedisArgument) {
-    let isBuiltIn = DurableScript.builtInBase(of: lane, prefix: prefix) != nil
-    return (
-      .text(DurableScript.hash(of: lane, prefix: prefix)),
-      .text(isBuiltIn ? RedisPrefix.installationField : RedisPrefix.sharedInstallationField)
-    )
+  static func place(of lane: String, in catalog: LaneCatalog) -> (hash: RedisArgument, field: RedisArgument) {
+    let place = catalog.markPlace(of: lane)
+    return (.text(place.hash), .text(place.keys == nil ? RedisPrefix.sharedInstallationField : RedisPrefix.installationField))
   }
 
   /// Returns the keys of a call about a stream, preceded by their number, and the field for the id. The keys are the stream and, if it has
-  /// the stream's slot, the hash of the lane's marks. In a Cluster the hash of lanes that are not built in has another slot; such lanes are
-  /// protected only by the worker's watch over the claim.
-  static func keys(of lane: String, prefix: String, isCluster: Bool) -> (keys: [RedisArgument], field: RedisArgument) {
-    let (hash, field) = place(of: lane, prefix: prefix)
-    let isElsewhere = isCluster && DurableScript.builtInBase(of: lane, prefix: prefix) == nil
+  /// the stream's slot, the hash of the lane's marks. In a Cluster the hash that lanes share has another slot; such lanes are protected
+  /// only by the worker's watch over the claim.
+  static func keys(of lane: String, in catalog: LaneCatalog, isCluster: Bool) -> (keys: [RedisArgument], field: RedisArgument) {
+    let (hash, field) = place(of: lane, in: catalog)
+    let isElsewhere = isCluster && catalog.markPlace(of: lane).keys == nil
     return (isElsewhere ? ["1", .text(lane)] : ["2", .text(lane), hash], field)
   }
 

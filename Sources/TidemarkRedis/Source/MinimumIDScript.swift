@@ -14,9 +14,10 @@ enum MinimumIDScript {
 
   /// Returns the reply of XSETID: an error if there is no such stream or no such right, or if the stream has passed that id.
   static func raise(
-    _ lane: String, to floor: EntryID, for installation: InstallationID, prefix: String, isCluster: Bool, on connection: RedisConnection
+    _ lane: String, to floor: EntryID, for installation: InstallationID, in catalog: LaneCatalog, isCluster: Bool,
+    on connection: RedisConnection
   ) async throws -> RedisReply {
-    let (keys, field) = InstallationGuard.keys(of: lane, prefix: prefix, isCluster: isCluster)
+    let (keys, field) = InstallationGuard.keys(of: lane, in: catalog, isCluster: isCluster)
     return try await script.call([keys + [.text(installation.text), field, .text(floor.description)]], on: connection)[0]
   }
 }

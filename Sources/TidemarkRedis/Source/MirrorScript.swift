@@ -22,12 +22,12 @@ enum MirrorScript {
     """)
 
   static func call(
-    _ step: Step, _ cursors: [LaneMirror], prefix: String, isCluster: Bool, on connection: RedisConnection
+    _ step: Step, _ cursors: [LaneMirror], in catalog: LaneCatalog, isCluster: Bool, on connection: RedisConnection
   ) async throws -> [RedisReply] {
     let calls = cursors.map { cursor -> [RedisArgument] in
-      let (keys, field) = InstallationGuard.keys(of: cursor.lane, prefix: prefix, isCluster: isCluster)
+      let (keys, field) = InstallationGuard.keys(of: cursor.lane, in: catalog, isCluster: isCluster)
       return keys + [
-        .text(cursor.installation.text), field, .text(step.rawValue), .text(prefix), .text(cursor.position.description),
+        .text(cursor.installation.text), field, .text(step.rawValue), .text(catalog.keys.prefix), .text(cursor.position.description),
         .integer(Int64(clamping: cursor.ordinal)),
       ]
     }

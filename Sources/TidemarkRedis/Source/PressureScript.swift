@@ -1,6 +1,6 @@
 internal import TidemarkCore
 
-/// The script that publishes a built-in lane's pressure to agents, unless the prefix has another installation's id.
+/// The script that publishes a lane's pressure to agents, unless the prefix has another installation's id.
 ///
 /// It also runs on a server that is full, which is when agents must know: the two fields exist already or take a few bytes, and memory is
 /// freed only when agents stop and the worker trims.
@@ -17,9 +17,9 @@ enum PressureScript {
 
   /// Returns the lanes whose hash has another type, or has another id.
   static func tell(
-    _ levels: [LanePressure], until: UInt64, prefix: String, on connection: RedisConnection
+    _ levels: [LanePressure], until: UInt64, in catalog: LaneCatalog, on connection: RedisConnection
   ) async throws -> [String: SourceError] {
-    let told = levels.compactMap { level in DurableScript.builtInBase(of: level.lane, prefix: prefix).map { (level, "\($0):lane") } }
+    let told = levels.compactMap { level in catalog.markPlace(of: level.lane).keys.map { (level, $0.marks) } }
     let calls = told.map { level, hash -> [RedisArgument] in
       let place: [RedisArgument] = ["1", .text(hash), .text(level.installation.text), .text(RedisPrefix.installationField)]
       return place + [.text(level.level.rawValue), .text("\(until)")]

@@ -82,15 +82,15 @@ extension RedisClusterSource {
   }
 
   package func markServers(of lanes: [String]) async throws -> [LaneServer] {
-    try await servers(of: lanes.map { DurableScript.hash(of: $0, prefix: prefix) })
+    try await servers(of: lanes.map { self.lanes.markPlace(of: $0).hash })
   }
 
   package func marks(of lanes: [String]) async throws -> [DurableMark?] {
-    try await ask(lanes, key: { [prefix] in DurableScript.hash(of: $0, prefix: prefix) }) { try await $0.marks(of: $1) }
+    try await ask(lanes, key: { [catalog = self.lanes] in catalog.markPlace(of: $0).hash }) { try await $0.marks(of: $1) }
   }
 
   package func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError] {
-    let key = { @Sendable [prefix] (mark: DurableMark) in DurableScript.hash(of: mark.lane, prefix: prefix) }
+    let key = { @Sendable [lanes] (mark: DurableMark) in lanes.markPlace(of: mark.lane).hash }
     if let connection {
       return try await stay(on: connection.server, marks.map(key)) { try await $0.publish(marks, over: connection) }
     }
@@ -106,7 +106,7 @@ extension RedisClusterSource {
   }
 
   package func publishPressure(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] {
-    let key = { @Sendable [prefix] (level: LanePressure) in DurableScript.hash(of: level.lane, prefix: prefix) }
+    let key = { @Sendable [lanes] (level: LanePressure) in lanes.markPlace(of: level.lane).hash }
     let refused = try await ask(levels, key: key) { source, levels in
       let refused = try await source.publishPressure(levels, until: until)
       return levels.map { ($0.lane, refused[$0.lane]) }

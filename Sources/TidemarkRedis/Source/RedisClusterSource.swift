@@ -10,17 +10,17 @@ package final class RedisClusterSource: RedisSource {
   private static let redirections = 4
 
   private let configuration: RedisConfiguration
-  let prefix: String
+  let lanes: LaneCatalog
   let topology: ClusterTopology
   private let sources = Mutex<[LaneServer: RedisLaneSource]>([:])
 
-  package init(_ configuration: RedisConfiguration, prefix: String) {
+  package init(_ configuration: RedisConfiguration, lanes: LaneCatalog) {
     self.configuration = configuration
-    self.prefix = prefix
+    self.lanes = lanes
     topology = ClusterTopology(configuration)
   }
 
-  package var groupName: String { prefix }
+  package var groupName: String { lanes.keys.prefix }
   package var readers: (any TaskExecutor)? { nil }
   package var publishers: (any TaskExecutor)? { nil }
   /// A command may name keys of one slot only.
@@ -68,7 +68,7 @@ package final class RedisClusterSource: RedisSource {
   func source(of holder: ClusterTopology.Holder) -> RedisLaneSource {
     sources.withLock { sources in
       if let known = sources[holder.server] { return known }
-      let source = RedisLaneSource(configuration.at(holder), prefix: prefix)
+      let source = RedisLaneSource(configuration.at(holder), lanes: lanes)
       sources[holder.server] = source
       return source
     }

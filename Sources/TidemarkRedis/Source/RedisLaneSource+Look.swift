@@ -4,7 +4,7 @@ extension RedisLaneSource {
   /// The number of lanes in one pipeline.
   private static let portion = 64
 
-  package var groupName: String { prefix }
+  package var groupName: String { lanes.keys.prefix }
   package func readConnection(to server: LaneServer) -> Int { reads.connectionNumber }
 
   package func writeConnection(to server: LaneServer) -> WriteConnection? {
@@ -33,8 +33,8 @@ extension RedisLaneSource {
     for start in stride(from: 0, to: lanes.count, by: Self.portion) {
       let portion = Array(lanes[start..<min(start + Self.portion, lanes.count)])
       let efforts = observation.efforts(for: portion, over: number)
-      for (lane, reply) in zip(portion, try await ObservationScript.ask(Array(zip(portion, efforts)), own: prefix, on: connection)) {
-        let answer = try ObservationAnswer(reply, of: lane.lane, own: prefix)
+      for (lane, reply) in zip(portion, try await ObservationScript.ask(Array(zip(portion, efforts)), own: groupName, on: connection)) {
+        let answer = try ObservationAnswer(reply, of: lane.lane, own: groupName)
         observations.append(observation.answered(answer, of: lane, over: number))
       }
     }
@@ -48,9 +48,9 @@ extension RedisLaneSource {
   }
 
   package func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> {
-    try await onCommands(over: connection) { [prefix, isCluster = configuration.clusterManners != nil] connection in
+    try await onCommands(over: connection) { [lanes, isCluster = configuration.clusterManners != nil] connection in
       func done(_ step: MirrorScript.Step, _ cursors: [LaneMirror]) async throws -> [RedisReply] {
-        try await MirrorScript.call(step, cursors, prefix: prefix, isCluster: isCluster, on: connection)
+        try await MirrorScript.call(step, cursors, in: lanes, isCluster: isCluster, on: connection)
       }
       let moved = try await done(.move, cursors)
       var mirrored: Set<String> = []
@@ -79,9 +79,9 @@ extension RedisLaneSource {
   }
 
   package func raiseMinimumID(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool {
-    try await onCommands { [prefix, isCluster = configuration.clusterManners != nil] connection in
+    try await onCommands { [lanes, isCluster = configuration.clusterManners != nil] connection in
       // XSETID fails if there is no such stream or no such right; the ids then stay as they are.
-      let reply = try await MinimumIDScript.raise(lane, to: floor, for: installation, prefix: prefix, isCluster: isCluster, on: connection)
+      let reply = try await MinimumIDScript.raise(lane, to: floor, for: installation, in: lanes, isCluster: isCluster, on: connection)
       guard case .error(let message) = reply else { return true }
       if redirection(message) != nil { throw RedisError(.server, message) }
       // An entry above the id was written meanwhile, so all following ids are above it, too.

@@ -7,7 +7,8 @@ package import TidemarkCore
 /// cancelled call throws `CancellationError`, every other failure is a ``SourceError``.
 package struct RedisLaneSource: RedisSource {
   let configuration: RedisConfiguration
-  let prefix: String
+  /// The places of the lanes' marks. They do not depend on the items of `lanes`.
+  let lanes: LaneCatalog
   let reads: RedisConnectionSlot
   let commands: RedisConnectionSlot
   let observation = ObservationMemory()
@@ -15,10 +16,10 @@ package struct RedisLaneSource: RedisSource {
   private let master = KnownMaster()
   let rejectedSweeps = RejectedSweeps()
 
-  /// Creates the source and opens no connection. `prefix` is the beginning of the built-in lanes' names.
-  package init(_ configuration: RedisConfiguration, prefix: String) {
+  /// Creates the source and opens no connection. `lanes` may be without items.
+  package init(_ configuration: RedisConfiguration, lanes: LaneCatalog) {
     self.configuration = configuration
-    self.prefix = prefix
+    self.lanes = lanes
     reads = RedisConnectionSlot(configuration, name: "tidemark-read")
     commands = RedisConnectionSlot(configuration, name: "tidemark")
     doorbell = RedisDoorbell(configuration)
@@ -75,16 +76,16 @@ package struct RedisLaneSource: RedisSource {
   }
 
   package func marks(of lanes: [String]) async throws -> [DurableMark?] {
-    try await onCommands { [prefix] in try await DurableScript.marks(of: lanes, prefix: prefix, on: $0) }
+    try await onCommands { [catalog = self.lanes] in try await DurableScript.marks(of: lanes, in: catalog, on: $0) }
   }
 
   package func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError] {
     guard !marks.isEmpty else { return [:] }
-    return try await onCommands(over: connection) { [prefix] connection in
+    return try await onCommands(over: connection) { [lanes] connection in
       var refused: [String: SourceError] = [:]
       for start in stride(from: 0, to: marks.count, by: 1024) {
         refused.merge(
-          try await DurableScript.publish(marks[start..<min(start + 1024, marks.count)], prefix: prefix, on: connection)
+          try await DurableScript.publish(marks[start..<min(start + 1024, marks.count)], in: lanes, on: connection)
         ) { first, _ in first }
       }
       return refused
@@ -92,7 +93,7 @@ package struct RedisLaneSource: RedisSource {
   }
 
   package func publishPressure(_ levels: [LanePressure], until: UInt64) async throws -> [String: SourceError] {
-    try await onCommands { [prefix] in try await PressureScript.tell(levels, until: until, prefix: prefix, on: $0) }
+    try await onCommands { [lanes] in try await PressureScript.tell(levels, until: until, in: lanes, on: $0) }
   }
 
   package func memoryShare(beside lane: String) async throws -> Double? {

@@ -11,18 +11,18 @@ package struct RedisPrefix: Sendable {
   static let sharedInstallationField = "installation:"
 
   private let keyspace: RedisKeyspace
-  private let name: String
+  private let keys: KeyNames
 
   package init(_ name: String, in keyspace: RedisKeyspace) {
-    self.name = name
+    keys = KeyNames(prefix: name)
     self.keyspace = keyspace
   }
 
-  private var config: String { "\(name):config" }
+  private var config: String { keys.config }
 
-  /// Returns the hashes of the marks, of the built-in lanes and of all others, with the field for the id.
+  /// Returns the hashes of the marks, of the partitions and of all other lanes, with the field for the id.
   private func markHashes(_ partitions: Int) -> [(hash: String, field: String)] {
-    (0..<partitions).map { ("\(name):{\($0)}:lane", Self.installationField) } + [("\(name):durable", Self.sharedInstallationField)]
+    (0..<partitions).map { (keys.partition($0).marks, Self.installationField) } + [(keys.sharedMarks, Self.sharedInstallationField)]
   }
 
   /// Returns the owner of the prefix. If the hash is gone, an id beside the marks names the last owner.
@@ -52,7 +52,7 @@ package struct RedisPrefix: Sendable {
   /// Returns the number of workers, of any installation, that compare the claim of this prefix; nil if the server does not report it.
   package func workers() async throws -> Int? {
     let reply = try await keyspace.pipeline([(config, ["CLIENT", "LIST", "TYPE", "normal"])])[0]
-    let name = " name=\(Self.connectionName(ofWorkersOf: name)) "
+    let name = " name=\(Self.connectionName(ofWorkersOf: keys.prefix)) "
     return reply.text.map { $0.split(whereSeparator: \.isNewline).count { $0.contains(name) } }
   }
 

@@ -10,8 +10,8 @@ package protocol RedisSource: LaneSource {
 }
 
 extension RedisConfiguration {
-  /// Returns the source of this Redis' streams and opens no connection. `prefix` is the beginning of the built-in lanes' names.
-  package func makeSource(prefix: String) -> any RedisSource {
-    if case .cluster = endpoint { RedisClusterSource(self, prefix: prefix) } else { RedisLaneSource(self, prefix: prefix) }
+  /// Returns the source of this Redis' streams and opens no connection. `lanes` may be without items.
+  package func makeSource(lanes: LaneCatalog) -> any RedisSource {
+    if case .cluster = endpoint { RedisClusterSource(self, lanes: lanes) } else { RedisLaneSource(self, lanes: lanes) }
   }
 }

@@ -1,13 +1,13 @@
 internal import Synchronization
 package import TidemarkCore
 
-/// The progress of the sweep over the hashes of rejected entries: the cursor of HSCAN for each built-in lane.
+/// The progress of the sweep over the hashes of rejected entries: the cursor of HSCAN for each hash.
 final class RejectedSweeps: Sendable {
   private let cursors = Mutex<[String: String]>([:])
 
-  subscript(base: String) -> String {
-    get { cursors.withLock { $0[base] ?? "0" } }
-    set { cursors.withLock { $0[base] = newValue == "0" ? nil : newValue } }
+  subscript(key: String) -> String {
+    get { cursors.withLock { $0[key] ?? "0" } }
+    set { cursors.withLock { $0[key] = newValue == "0" ? nil : newValue } }
   }
 }
 
@@ -18,15 +18,15 @@ extension RedisLaneSource {
 
   /// The hash of a lane's rejected entries.
   private struct RejectedHash: Sendable {
-    var base: String
+    var name: String
     var below: EntryID
     var count = 0
-    var key: RedisArgument { .text("\(base):rejected") }
+    var key: RedisArgument { .text(name) }
   }
 
   package func forgetRejected(_ cuts: [(lane: String, below: EntryID)]) async throws {
     let hashes = cuts.compactMap { cut in
-      DurableScript.builtInBase(of: cut.lane, prefix: prefix).map { RejectedHash(base: $0, below: cut.below) }
+      lanes.markPlace(of: cut.lane).keys.map { RejectedHash(name: $0.rejected, below: cut.below) }
     }
     guard !hashes.isEmpty else { return }
     try await onCommands { [rejectedSweeps] connection in
@@ -39,7 +39,7 @@ extension RedisLaneSource {
       }
       let scans: [[RedisArgument]] = filled.map { hash in
         let fields = min(max(hash.count / Self.sweepCalls, Self.sweepFields.lowerBound), Self.sweepFields.upperBound)
-        return ["HSCAN", hash.key, .text(rejectedSweeps[hash.base]), "COUNT", .integer(Int64(fields))]
+        return ["HSCAN", hash.key, .text(rejectedSweeps[hash.name]), "COUNT", .integer(Int64(fields))]
       }
       let pages = try await connection.pipeline(scans)
       var removals: [[RedisArgument]] = []
@@ -47,7 +47,7 @@ extension RedisLaneSource {
         guard let page = try page.orThrow().elements, page.count == 2, let next = page[0].text, let fields = page[1].elements else {
           throw RedisError(.malformedReply, "the reply to HSCAN is not a cursor and fields")
         }
-        rejectedSweeps[hash.base] = next
+        rejectedSweeps[hash.name] = next
         let gone = stride(from: 0, to: fields.count, by: 2).compactMap { fields[$0].text }.filter { text in
           EntryID(text).map { $0 < hash.below } ?? false
         }
@@ -60,13 +60,13 @@ extension RedisLaneSource {
 
 /// The hashes that publish rejected entries to agents, for administration.
 package enum RejectedEntries {
-  /// Removes these entries from the published rejections. Rejections of lanes that are not built in are never published.
+  /// Removes these entries from the published rejections. Rejections of lanes without a hash of their own are never published.
   ///
   /// - Throws: ``RedisError``.
-  package static func forget(_ entries: [(lane: String, id: EntryID)], prefix: String, in keyspace: RedisKeyspace) async throws {
+  package static func forget(_ entries: [(lane: String, id: EntryID)], of catalog: LaneCatalog, in keyspace: RedisKeyspace) async throws {
     let commands = entries.compactMap { entry in
-      DurableScript.builtInBase(of: entry.lane, prefix: prefix).map { base -> (key: String, command: [RedisArgument]) in
-        ("\(base):rejected", ["HDEL", .text("\(base):rejected"), .text(entry.id.description)])
+      catalog.markPlace(of: entry.lane).keys.map { keys -> (key: String, command: [RedisArgument]) in
+        (keys.rejected, ["HDEL", .text(keys.rejected), .text(entry.id.description)])
       }
     }
     guard !commands.isEmpty else { return }

@@ -19,8 +19,8 @@ enum TrimScript {
     """)
 
   /// Returns the number of removed entries. Throws ``RedisError``.
-  static func trim(_ cut: TrimCut, most: Int, prefix: String, on connection: RedisConnection) async throws -> Int {
-    let (hash, field) = InstallationGuard.place(of: cut.lane, prefix: prefix)
+  static func trim(_ cut: TrimCut, most: Int, in catalog: LaneCatalog, on connection: RedisConnection) async throws -> Int {
+    let (hash, field) = InstallationGuard.place(of: cut.lane, in: catalog)
     let call: [RedisArgument] = [
       "2", .text(cut.lane), hash, .text(cut.installation.text), field, "MINID", .text(cut.below.description), .integer(Int64(most)),
     ]

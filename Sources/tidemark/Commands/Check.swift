@@ -36,7 +36,7 @@ struct Check: AsyncParsableCommand {
     findings += try await composition.findings()
     if let sample, !findings.contains(where: { $0.subject == "redis" && $0.severity != .ok }) {
       findings += try await EntrySample(
-        redis: composition.redis, lanes: composition.builtIn?.names ?? [], routes: composition.routes, limits: composition.decodeLimits
+        redis: composition.redis, lanes: composition.lanes.partitionLanes, routes: composition.routes, limits: composition.decodeLimits
       ).findings(last: sample)
     }
     if json {

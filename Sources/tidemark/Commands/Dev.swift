@@ -92,8 +92,7 @@ struct Dev: AsyncParsableCommand {
   }
 
   private static func announce(_ page: String, _ servers: EmbeddedServers, _ composition: Composition, agents: Int) {
-    let lane =
-      "\(composition.prefix):{\(BuiltInLanes(prefix: composition.prefix, partitions: composition.partitions).partition(ofSession: "hello".utf8))}:changes"
+    let lane = BuiltInLanes(prefix: composition.prefix, partitions: composition.partitions).lane(ofSession: "hello".utf8)
     Console.note(
       """
 

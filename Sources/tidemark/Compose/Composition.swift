@@ -57,8 +57,10 @@ struct Composition {
   var prefix: String { configuration.redis.prefix }
   var partitions: Int { configuration.state.partitions }
 
-  var builtIn: BuiltInLanes? {
-    configuration.state.isEnabled ? BuiltInLanes(prefix: prefix, partitions: partitions) : nil
+  var lanes: LaneCatalog {
+    LaneCatalog(
+      prefix: prefix, partitions: configuration.state.isEnabled ? partitions : nil,
+      items: configuration.lanes.map(\.item))
   }
 
   var decodeLimits: EntryDecoder.Limits {
@@ -77,17 +79,7 @@ struct Composition {
         haltBackoff: configuration.retry.cap),
       decode: decodeLimits,
       retry: RetryPolicy(base: configuration.retry.base, cap: configuration.retry.cap),
-      builtIn: builtIn,
-      lanes: configuration.lanes.map { item in
-        let start: LaneStart =
-          switch item.start {
-          case .oldest: .oldest
-          case .newest: .newest
-          case .after(let id): .after(id)
-          }
-        return WorkerSettings.LaneItem(streams: item.streams, start: start)
-      },
-      writers: configuration.postgres.writers, discover: configuration.discover, leaseTTL: configuration.lease.ttl,
+      lanes: lanes, writers: configuration.postgres.writers, discover: configuration.discover, leaseTTL: configuration.lease.ttl,
       checkpointInterval: configuration.checkpoint.interval, retention: retentionLimits, rewind: rewind,
       trim: TrimLimits(
         isEnabled: configuration.trim.isEnabled, keep: configuration.trim.keep, keepBytes: configuration.trim.keepBytes.bytes,
@@ -111,7 +103,7 @@ struct Composition {
     }
   }
 
-  func makeSource() -> any RedisSource { redis.makeSource(prefix: prefix) }
+  func makeSource() -> any RedisSource { redis.makeSource(lanes: lanes) }
 
   func makeSink() throws -> PostgresSink {
     try PostgresSink(
@@ -119,19 +111,19 @@ struct Composition {
       destinations: routes.destinations, version: Tidemark.version, logger: logger)
   }
 
-  func makeRejectedNames() -> RejectedNames { RejectedNames(redis, prefix: prefix) }
+  func makeRejectedNames() -> RejectedNames { RejectedNames(redis, lanes: lanes) }
 
   func makeDeadLetters() throws -> DeadLetterStore {
-    try DeadLetterStore(sink: try makeSink(), schema: schema, routes: routes, limits: decodeLimits, builtIn: builtIn)
+    try DeadLetterStore(sink: try makeSink(), schema: schema, routes: routes, limits: decodeLimits, lanes: lanes)
   }
 
   func makeLaneStore() throws -> LaneStore { try LaneStore(sink: try makeSink(), schema: schema) }
 
   func makeStatusReader() throws -> StatusReader {
-    let (settings, worker) = (StatusReport.settings(of: loaded), workerSettings)
+    let (settings, lanes) = (StatusReport.settings(of: loaded), lanes)
     return try StatusReader(
-      sink: try makeSink(), source: makeSource(), schema: schema, leaseTTL: configuration.lease.ttl, builtIn: builtIn,
-      namedLanes: { worker.namedLanes }, patterns: { worker.patterns }, settings: { settings })
+      sink: try makeSink(), source: makeSource(), schema: schema, leaseTTL: configuration.lease.ttl, lanes: { lanes },
+      settings: { settings })
   }
 
   var installation: Installation {
@@ -169,9 +161,7 @@ struct Composition {
   }
 
   var redisCheck: RedisCheck {
-    RedisCheck(
-      redis, prefix: prefix, partitions: partitions, lanes: (builtIn?.names ?? []) + configuration.lanes.map(\.streams),
-      patterns: configuration.lanes.map(\.pattern), isTrimming: configuration.trim.isEnabled)
+    RedisCheck(redis, lanes: lanes, isTrimming: configuration.trim.isEnabled)
   }
 
   /// Returns a name that no other worker has, and no earlier run of this worker had.

@@ -56,10 +56,9 @@ final class Runtime: Sendable {
           settings: settings,
           source: try WorkerAdminSource(
             identity: identity, worker: { await worker.coordinator.status() }, turn: { await worker.coordinator.turn() },
-            registry: registry, redis: composition.redis, prefix: composition.prefix, postgres: composition.postgres,
-            schema: composition.schema,
-            leaseTTL: loaded.configuration.lease.ttl, builtIn: composition.builtIn, settings: { StatusReport.settings(of: current.loaded) },
-            lanes: { try? Composition(current.loaded).workerSettings },
+            registry: registry, redis: composition.redis, postgres: composition.postgres,
+            schema: composition.schema, leaseTTL: loaded.configuration.lease.ttl, settings: { StatusReport.settings(of: current.loaded) },
+            lanes: { (try? Composition(current.loaded))?.lanes ?? composition.lanes },
             version: Tidemark.version, logger: logger),
           logger: logger, onListening: { url in onListening(url) })
       }

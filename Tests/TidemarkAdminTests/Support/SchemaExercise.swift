@@ -27,7 +27,8 @@ final class SchemaExercise {
     connection = try PostgresConnection(configuration: configuration, logger: logger)
     try await connection.connect(deadline: .seconds(60))
     letters = try DeadLetterStore(
-      sink: sink, schema: schema, routes: routes, limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
+      sink: sink, schema: schema, routes: routes, limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
+      lanes: LaneCatalog(prefix: "tidemark", partitions: nil))
     lanes = try LaneStore(sink: sink, schema: schema)
     rights = try LedgerRights(SchemaRoles.worker(schema: schema, destinations: routes.destinations))
   }
@@ -54,7 +55,7 @@ final class SchemaExercise {
       _ = try await sink.take(Array(0..<Shard.count), for: worker, ttl: .seconds(600))
     }
     try await step("register") {
-      try await sink.register([NewLane(name: name, shard: Shard.of(name, builtIn: nil), position: .zero, baseline: 0)])
+      try await sink.register([NewLane(name: name, shard: Shard.of(name), position: .zero, baseline: 0)])
     }
     try await commit(name, from: 1_000, .fast)
     try await commit(name, from: 2_000, .exact)
@@ -121,8 +122,8 @@ final class SchemaExercise {
         let block = EntryBlock(id: EntryID(ms: first + UInt64(index), no: 0), raw: fields.map { Array($0.utf8) })
         return LaneChunk(block: block, blockID: index, entries: 0..<1)
       }
-      var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false), builtIn: nil)
-      builder.append(lane: lane, chunks)
+      var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false))
+      builder.append(lane: lane, partition: nil, chunks)
       _ = try await writer.commit(builder.finish(), mode)
     }
   }

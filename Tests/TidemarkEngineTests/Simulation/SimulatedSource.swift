@@ -13,17 +13,17 @@ final class SimulatedSource: LaneSource, @unchecked Sendable {
 
   private let redis: SimulatedRedis
   private let network: SimulatedNetwork
-  private let builtIn: BuiltInLanes
+  private let catalog: LaneCatalog
   private var connections: [LaneServer: Connections] = [:]
   private var lastNumber = 0
   /// Where the worker believes that lanes are.
   private var known: [String: LaneServer] = [:]
   private var seenArrangement: UInt64
 
-  init(_ redis: SimulatedRedis, _ network: SimulatedNetwork, builtIn: BuiltInLanes) {
+  init(_ redis: SimulatedRedis, _ network: SimulatedNetwork, _ catalog: LaneCatalog) {
     self.redis = redis
     self.network = network
-    self.builtIn = builtIn
+    self.catalog = catalog
     seenArrangement = redis.rearranged.generation
   }
 
@@ -51,7 +51,7 @@ final class SimulatedSource: LaneSource, @unchecked Sendable {
   }
 
   func markServers(of lanes: [String]) async throws -> [LaneServer] {
-    zip(lanes, try await servers(of: lanes)).map { builtIn.partition(of: $0) == nil ? redis.markServer : $1 }
+    zip(lanes, try await servers(of: lanes)).map { catalog.markPlace(of: $0).keys == nil ? redis.markServer : $1 }
   }
 
   func readConnection(to server: LaneServer) -> Int { connections[server]?.read ?? 0 }
@@ -246,7 +246,7 @@ final class SimulatedSource: LaneSource, @unchecked Sendable {
       let connections = try await send(to: server)
       if let connection { try check(connection) }
       for (mark, taker) in zip(marks, takers) where taker == server {
-        guard builtIn.partition(of: mark.lane) == nil || redis.place(of: mark.lane) == server else {
+        guard catalog.markPlace(of: mark.lane).keys == nil || redis.place(of: mark.lane) == server else {
           known[mark.lane] = nil
           throw SourceError(.moved, "\(mark.lane) is elsewhere")
         }

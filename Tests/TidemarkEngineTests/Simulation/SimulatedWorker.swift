@@ -22,7 +22,7 @@ final class SimulatedWorker: @unchecked Sendable {
     network = SimulatedNetwork(world.time)
     worker = Worker(
       identity: WorkerIdentity(name: name, host: "here", pid: 1), settings: settings,
-      source: SimulatedSource(world.redis, network, builtIn: world.builtIn),
+      source: SimulatedSource(world.redis, network, world.catalog),
       sink: SimulatedSink(world.ledger, network, server: world.machine), routes: SimulatedWorld.routes,
       metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), clock: world.time, logger: logger)
   }

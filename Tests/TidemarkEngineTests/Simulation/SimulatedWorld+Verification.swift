@@ -14,7 +14,7 @@ extension SimulatedWorld {
       return "\(lane): committed \(record.cursor.position) of \(record.ordinal), Redis \(stream.last) of \(stream.added)"
     }
     guard record.cursor.position > .zero else { return nil }
-    let server = builtIn.partition(of: lane) == nil ? redis.markServer : redis.place(of: lane)
+    let server = catalog.markPlace(of: lane).keys == nil ? redis.markServer : redis.place(of: lane)
     guard let mark = redis.mark(of: lane, at: server) else { return "\(lane): no mark" }
     guard mark.incarnation == record.incarnation, mark.durable == record.cursor.position else {
       return "\(lane): the mark is \(mark.durable) of \(mark.incarnation), committed \(record.cursor.position) of \(record.incarnation)"
@@ -22,7 +22,7 @@ extension SimulatedWorld {
     guard stream.hasGroup else { return "\(lane): it has no group" }
     // The ids of some producers are ahead of the clock: their entries are kept.
     let isOld = stream.entries.allSatisfy { $0.id.ms < UInt64(time.milliseconds) }
-    guard builtIn.partition(of: lane) == nil || !isOld || stream.entries.count <= 1 else {
+    guard catalog.profile(of: lane)?.trimsStream == false || !isOld || stream.entries.count <= 1 else {
       return "\(lane): not trimmed: \(stream.entries.map(\.id))"
     }
     return nil

@@ -18,7 +18,7 @@ final class SimulatedWorld: @unchecked Sendable {
   let machine: SimulatedMachine
   let redis: SimulatedRedis
   let ledger: SimulatedLedger
-  let builtIn = BuiltInLanes(prefix: "t", partitions: 2)
+  let catalog = LaneCatalog(prefix: "t", partitions: 2, items: [LaneItem(streams: "job*", start: .oldest)])
   let lanes: [String]
   var workers: [SimulatedWorker] = []
   private var workerCount = 0
@@ -46,14 +46,14 @@ final class SimulatedWorld: @unchecked Sendable {
     let serverCount = time.seeded.chance(40) ? 1 : 2 + time.seeded.below(2)
     redis = SimulatedRedis(servers: serverCount == 1 ? [.only] : (0..<serverCount).map { LaneServer("node\($0)") })
     ledger = SimulatedLedger(time) { $0 % 41 == 40 }
-    lanes = builtIn.names + (0..<time.seeded.below(3)).map { "job\($0)" }
+    lanes = catalog.partitionLanes + (0..<time.seeded.below(3)).map { "job\($0)" }
     settings = WorkerSettings(
       flow: FlowLimits(
         maxEntries: 1 + time.seeded.below(10), maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 10_000,
         haltAfterDeadLetters: 10_000, haltBackoff: .milliseconds(500)),
       decode: .init(maxEntryBytes: 10_000, replacesNUL: false), retry: RetryPolicy(base: .milliseconds(50), cap: .seconds(1)),
-      builtIn: builtIn, lanes: [.init(streams: "job*", start: .oldest)], writers: 1 + time.seeded.below(2), discover: .seconds(1),
-      leaseTTL: .seconds(6), checkpointInterval: .seconds(10), retention: RetentionLimits(dedupeWindow: .seconds(3_600)),
+      lanes: catalog, writers: 1 + time.seeded.below(2), discover: .seconds(1), leaseTTL: .seconds(6), checkpointInterval: .seconds(10),
+      retention: RetentionLimits(dedupeWindow: .seconds(3_600)),
       trim: TrimLimits(isEnabled: true, keep: .seconds(2), keepBytes: 1 << 20, ignoredGroups: []))
     redis.onPublish = { [unowned self] in check($0) }
     redis.onTrim = { [unowned self] in check($0, trimmed: $1) }

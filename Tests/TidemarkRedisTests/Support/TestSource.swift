@@ -20,7 +20,7 @@ func using<Value>(
   _ configuration: RedisConfiguration, prefix: String = "tidemark", isolation: isolated (any Actor)? = #isolation,
   _ body: (RedisLaneSource) async throws -> Value
 ) async throws -> Value {
-  let source = RedisLaneSource(configuration, prefix: prefix)
+  let source = RedisLaneSource(configuration, lanes: LaneCatalog(prefix: prefix, partitions: 16))
   do {
     let value = try await body(source)
     await source.close()

@@ -33,11 +33,10 @@ package struct BenchPlace: Sendable {
 
   /// All keys of an installation whose changes are written with plain XADD.
   var keys: [String] {
-    let base = (0..<lanes.partitions).flatMap { number in
-      ["changes", "lane", "rejected", "requests"].map { "\(lanes.prefix):{\(number)}:\($0)" }
-    }
+    let names = lanes.keys
+    let ofPartitions = (0..<lanes.partitions).map { names.partition($0) }.flatMap { [$0.changes, $0.marks, $0.rejected, $0.requests] }
     // The key of the claim must be deleted last.
-    return base + ["durable", "config"].map { "\(lanes.prefix):\($0)" }
+    return ofPartitions + [names.sharedMarks, names.config]
   }
 
   func connect() async throws -> PostgresConnection {
@@ -76,7 +75,7 @@ package struct BenchPlace: Sendable {
   }
 
   private func claimKeys(_ redis: RedisKeyspace, isMarked: Bool) async throws {
-    let channel = "\(lanes.prefix):{0}:durable"
+    let channel = lanes.keys.partition(0).durableChannel
     var listeners: Int64 = 0
     for node in try await redis.connections() {
       listeners += try await node.send(["PUBSUB", "NUMSUB", .text(channel)]).orThrow()[channel]?.number ?? 0

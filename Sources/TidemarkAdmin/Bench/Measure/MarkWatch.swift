@@ -15,7 +15,7 @@ final class MarkWatch: Sendable {
   private let state: Mutex<State>
 
   init(_ lanes: BuiltInLanes) {
-    self.lanes = Dictionary(uniqueKeysWithValues: (0..<lanes.partitions).map { ("\(lanes.prefix):{\($0)}:durable", $0) })
+    self.lanes = Dictionary(uniqueKeysWithValues: (0..<lanes.partitions).map { (lanes.keys.partition($0).durableChannel, $0) })
     state = Mutex(State(ledger: DurabilityLedger(lanes: lanes.partitions)))
   }
 
