@@ -7,12 +7,19 @@ enum MinimumIDScript {
     """
     #!lua flags=allow-oom
     \(InstallationGuard.lua)
+    \(EntryIDOrder.lua)
     local refusal = KEYS[2] and foreign(KEYS[2], ARGV[2], ARGV[1])
     if refusal then return refusal end
+    -- XSETID would also lower the last id, down to that of the last entry that is still there.
+    local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
+    if info['err'] then return info end
+    for i = 1, #info, 2 do
+      if info[i] == 'last-generated-id' and not follows(ARGV[3], info[i + 1]) then return redis.status_reply('OK') end
+    end
     return redis.pcall('XSETID', KEYS[1], ARGV[3])
     """)
 
-  /// Returns the reply of XSETID: an error if there is no such stream or no such right, or if the stream has passed that id.
+  /// Returns the reply of XSETID, or OK if the stream's ids are above that id already: an error if there is no such stream or no such right.
   static func raise(
     _ lane: String, to floor: EntryID, for installation: InstallationID, in catalog: LaneCatalog, isCluster: Bool,
     on connection: RedisConnection

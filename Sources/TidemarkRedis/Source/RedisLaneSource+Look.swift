@@ -84,8 +84,7 @@ extension RedisLaneSource {
       let reply = try await MinimumIDScript.raise(lane, to: floor, for: installation, in: lanes, isCluster: isCluster, on: connection)
       guard case .error(let message) = reply else { return true }
       if redirection(message) != nil { throw RedisError(.server, message) }
-      // An entry above the id was written meanwhile, so all following ids are above it, too.
-      return message.contains("smaller than the target stream top item")
+      return false
     }
   }
 }

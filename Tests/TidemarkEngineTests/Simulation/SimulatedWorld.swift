@@ -59,6 +59,21 @@ final class SimulatedWorld: @unchecked Sendable {
     redis.onTrim = { [unowned self] in check($0, trimmed: $1) }
   }
 
+  /// Runs the world until `body` has ended. An error that it throws is a problem.
+  func finish(_ body: @escaping @Sendable () async throws -> Void) {
+    let isOver = SimulatedFlag()
+    let task = Task(executorPreference: machine) { [self] in
+      do {
+        try await body()
+      } catch {
+        problem("\(error)")
+      }
+      isOver.isSet = true
+    }
+    if !time.run(until: { isOver.isSet }) { problem("nothing moves any more") }
+    task.cancel()
+  }
+
   func note(_ kind: String, _ what: @autoclosure () -> String = "") {
     counts[kind, default: 0] += 1
     tell("\(kind) \(what())")
@@ -143,4 +158,9 @@ final class SimulatedWorld: @unchecked Sendable {
       problem("\(lane): \(entry.value) was trimmed and is not in the ledger")
     }
   }
+}
+
+/// `@unchecked Sendable`: see ``SimulatedTime``.
+private final class SimulatedFlag: @unchecked Sendable {
+  var isSet = false
 }

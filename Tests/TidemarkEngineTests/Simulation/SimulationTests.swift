@@ -23,24 +23,16 @@ import Testing
   private func run(_ seed: UInt64, isTold: Bool = false) -> SimulatedWorld {
     let world = SimulatedWorld(seed: seed, isTold: isTold)
     let time = world.time
-    func finish(_ body: @escaping @Sendable () async -> Void) {
-      let task = SimulatedTask()
-      Task(executorPreference: world.machine) {
-        await body()
-        task.isOver = true
-      }
-      if !time.run(until: { task.isOver }) { world.problem("nothing moves any more") }
-    }
-    finish { await world.live(for: .seconds(5 + time.seeded.below(25))) }
+    world.finish { await world.live(for: .seconds(5 + time.seeded.below(25))) }
     world.heal()
     let end = time.now.advanced(by: Self.patience)
-    finish {
+    world.finish {
       while time.now < end, !world.unfinished.isEmpty { try? await time.sleep(for: .milliseconds(500)) }
     }
     for what in world.unfinished { world.problem("after \(Self.patience) without a fault: \(what)") }
     if world.problems.isEmpty { world.verify() }
     for worker in world.workers { worker.kill() }
-    finish { for worker in world.workers { await worker.task?.value } }
+    world.finish { for worker in world.workers { await worker.task?.value } }
     return world
   }
 
@@ -80,9 +72,4 @@ import Testing
     }
     print("simulated \(schedules) schedules: \(counts.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))")
   }
-}
-
-/// `@unchecked Sendable`: see ``SimulatedTime``.
-private final class SimulatedTask: @unchecked Sendable {
-  var isOver = false
 }
