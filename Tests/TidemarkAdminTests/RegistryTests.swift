@@ -12,7 +12,7 @@ import Testing
     }
     #expect(
       registry.render() == """
-        # HELP tidemark_dead_letters_total Entries that became dead letters in this worker.
+        # HELP tidemark_dead_letters_total Entries that this worker has made dead letters.
         # TYPE tidemark_dead_letters_total counter
         tidemark_dead_letters_total{reason="bad_json"} 6
 
@@ -24,7 +24,7 @@ import Testing
     for value in [0.001, 0.0011, 0.2, 60, 61] { recorder.record(value) }
     #expect(
       registry.render() == """
-        # HELP tidemark_batch_duration_seconds How long a phase takes: read (one XREAD), apply (decoding and routing a batch), commit (the transaction).
+        # HELP tidemark_batch_duration_seconds The duration of a phase: read (one XREAD), apply (decoding and routing a batch), commit (the transaction).
         # TYPE tidemark_batch_duration_seconds histogram
         tidemark_batch_duration_seconds_bucket{phase="commit",le="0.001"} 1
         tidemark_batch_duration_seconds_bucket{phase="commit",le="0.0025"} 2
@@ -52,7 +52,7 @@ import Testing
     Counter(label: "some.library-calls", dimensions: [("a.b", "back\\slash \"quote\u{301}\"\nline")], factory: registry).increment()
     #expect(
       registry.render() == """
-        # HELP some_library_calls Of a library that Tidemark uses.
+        # HELP some_library_calls A metric of a library that Tidemark uses.
         # TYPE some_library_calls counter
         some_library_calls{a_b="back\\\\slash \\"quote\u{301}\\"\\nline"} 1
 

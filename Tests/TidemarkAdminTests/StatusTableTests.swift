@@ -128,6 +128,6 @@ import TidemarkCore
   @Test func `an accounting that is off is said`() {
     var wrong = lane("a", read: 3)
     wrong.record.totals.applied = 2
-    #expect(StatusTable(report([wrong])).render().contains("a: the accounting is off by 1: please report it"))
+    #expect(StatusTable(report([wrong])).render().contains("a: the accounting is off by 1: please report this"))
   }
 }

@@ -64,7 +64,7 @@ import TidemarkTestKit
       let unknown = "redis+sentinel://127.0.0.1:\(redis.sentinelPorts[0])/other"
       let check = try await product.run("check", settings: ["redis.url": unknown])
       #expect(check.exitCode == 1)
-      #expect((check.standardOutput + check.standardError).contains("knows no service 'other'"))
+      #expect((check.standardOutput + check.standardError).contains("does not know the service 'other'"))
     }
   }
 }

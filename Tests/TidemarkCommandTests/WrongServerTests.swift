@@ -153,7 +153,8 @@ import TidemarkTestKit
       #expect(try await product.run("migrate").exitCode == 0)
       try await product.postgres.adminPsql("create role \"\(name)_poor\" login; grant connect on database \"\(name)\" to \"\(name)_poor\"")
       let poor = ["postgres.url": "postgresql://\(name)_poor@127.0.0.1:\(port)/\(name)"]
-      try await expectRefused(product, "postgres.schema: a privilege on the schema tidemark is missing", "; grant it, or", settings: poor)
+      try await expectRefused(
+        product, "postgres.privileges: the role \(name)_poor lacks rights: SCHEMA tidemark (USAGE)", "GRANT ", settings: poor)
       try await product.value(
         "grant usage on schema tidemark to \"\(name)_poor\"; grant select on all tables in schema tidemark to \"\(name)_poor\"")
       try await expectRefused(product, "postgres.privileges: the role \(name)_poor lacks rights: ", "GRANT ", settings: poor)
