@@ -92,7 +92,7 @@ import TidemarkTestKit
       }
       let second = try await product.run("bench", "--quick")
       #expect(second.exitCode == 1)
-      #expect(second.standardError.contains("another `tidemark bench` is at work"))
+      #expect(second.standardError.contains("another `tidemark bench` uses the schema"))
 
       bench.signal(signal)
       #expect(try await bench.waitForExit() == 1)
