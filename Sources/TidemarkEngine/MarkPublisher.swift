@@ -163,7 +163,7 @@ final class MarkPublisher: Sendable {
         marks.removeAll { known.lanes.contains($0.record.name) }
       }
       guard !marks.isEmpty else { return }
-      let (connection, verdicts) = try await trust.observe(at: marks, on: route.lane)
+      let (connection, verdicts) = try await trust.survey(marks, on: route.lane)
       let held = marks.filter { verdicts[$0.record.name] == .withhold }
       marks.removeAll { verdicts[$0.record.name] != .tell }
       let until = coordinator.clock.now.advanced(by: Self.hold)

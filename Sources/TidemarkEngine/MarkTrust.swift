@@ -46,7 +46,7 @@ final class MarkTrust: Sendable {
   /// Looks at the lanes of these marks, which are of one server.
   ///
   /// - Throws: ``SourceError``, also when they have to be looked at once more.
-  func observe(at marks: [PendingMark], on server: LaneServer) async throws -> (connection: WriteConnection?, verdicts: [String: Verdict]) {
+  func survey(_ marks: [PendingMark], on server: LaneServer) async throws -> (connection: WriteConnection?, verdicts: [String: Verdict]) {
     let losses = state.withLock { $0.losses }
     var verdicts: [String: Verdict] = [:]
     var asked: [(check: ExpectedStream, isOurs: Bool, pending: PendingReplacements.Replacement?)] = []

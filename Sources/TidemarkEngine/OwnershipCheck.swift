@@ -31,7 +31,7 @@ struct OwnershipCheck: Sendable {
     let told = try await told(records.map(\.name))
     var verified: [Verified] = []
     for (found, told) in zip(records, told) {
-      guard let record = try await raised(found, above: told, isDeparting: draining.contains(found.name)) else { continue }
+      guard let record = try await raised(found, above: told, isDraining: draining.contains(found.name)) else { continue }
       if let error = refused[record.name] {
         verified.append(Verified(record: record, halt: .refused(error, backoff: settings.flow.haltBackoff), hasStream: true))
       }
@@ -40,7 +40,7 @@ struct OwnershipCheck: Sendable {
         verified.append(Verified(record: record, halt: nil, hasStream: comparison.observed.stream != nil))
         continue
       }
-      if let lane = try await hint(record, replacement, comparison, pendingReplacements.pending(of: found), settings) {
+      if let lane = try await applyRewindPolicy(record, replacement, comparison, pendingReplacements.pending(of: found), settings) {
         verified.append(lane)
       }
     }
@@ -60,9 +60,9 @@ struct OwnershipCheck: Sendable {
 
   /// The lane under an incarnation that agents take marks of. Nil where the lane was moved meanwhile, and where agents may have been told of
   /// its own transaction after the record was read.
-  private func raised(_ record: LaneRecord, above told: DurableMark?, isDeparting: Bool) async throws -> LaneRecord? {
+  private func raised(_ record: LaneRecord, above told: DurableMark?, isDraining: Bool) async throws -> LaneRecord? {
     guard let told, let incarnation = record.incarnation(above: told) else { return record }
-    guard !isDeparting else { return nil }
+    guard !isDraining else { return nil }
     guard try await sink.raiseIncarnation(of: record, to: incarnation) else { return nil }
     await coordinator.raised(record, to: incarnation)
     logger.error(
@@ -79,7 +79,7 @@ struct OwnershipCheck: Sendable {
   }
 
   /// What the policy wants with a stream that is another one. Nil where the lane was moved meanwhile.
-  private func hint(
+  private func applyRewindPolicy(
     _ record: LaneRecord, _ replacement: StreamReplacement, _ comparison: StreamComparison, _ pending: PendingReplacements.Replacement?,
     _ settings: WorkerSettings
   ) async throws -> Verified? {

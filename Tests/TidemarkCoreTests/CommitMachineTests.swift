@@ -117,7 +117,7 @@ import TidemarkTestKit
           Self.error(random.chance(50) ? fault : .world, unknown: isUnknown), CommitEvidence(batches: 7, renewals: 7), random: 0.9)
         if isUnknown { action = machine.notCommitted(CommitEvidence(batches: 7, renewals: 7), random: 0) }
         #expect(action != .bisect)
-        if case .deadLetter = action { Issue.record("deadLettered without evidence") }
+        if case .deadLetter = action { Issue.record("a dead letter without evidence") }
       }
       #expect(machine.mode != .isolating)
     }

@@ -130,12 +130,12 @@ import TidemarkTestKit
 
   @Test func `a failed migration leaves nothing of itself`() async throws {
     try await withPostgres { server in
-      let replacement = Migration(version: 2, name: "broken", sql: "create table {{schema}}.half (n int); select 1/0;")
-      let migrator = try await Self.migrator(server, [Self.first, replacement])
+      let broken = Migration(version: 2, name: "broken", sql: "create table {{schema}}.half (n int); select 1/0;")
+      let migrator = try await Self.migrator(server, [Self.first, broken])
       let error = try await Self.failure { try await migrator.migrate() }
       #expect(error.kind == .failed(version: 2))
       #expect(error.underlying?.sqlstate == "22012")
-      #expect(try await migrator.status() == .older(pending: [replacement]))
+      #expect(try await migrator.status() == .older(pending: [broken]))
       #expect(try await migrator.connection.one("select to_regclass('tide.half')::text") == nil)
     }
   }

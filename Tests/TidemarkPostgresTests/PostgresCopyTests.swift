@@ -7,7 +7,7 @@ import TidemarkTestKit
   private static func lines(_ count: Int, bad: Int? = nil) -> [UInt8] {
     var bytes: [UInt8] = []
     for line in 1...count {
-      bytes.append(contentsOf: "\(line)\t\(line == bad ? "{replacement" : "{\"n\": \(line)}")\n".utf8)
+      bytes.append(contentsOf: "\(line)\t\(line == bad ? "{broken" : "{\"n\": \(line)}")\n".utf8)
     }
     return bytes
   }

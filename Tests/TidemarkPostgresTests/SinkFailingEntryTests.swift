@@ -96,7 +96,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `what was there before is no failingEntry`() async throws {
+  @Test func `an entry that was there before is no failing entry`() async throws {
     try await withSink { sink in
       let first = (0..<500).map { Self.message($0, "good", event: $0 == 7 ? "e" : nil) }
       try await sink.commit(first)

@@ -119,7 +119,7 @@ struct FailureTests {
     try await withRedis { server in
       let connection = try await RedisConnection.connect(RedisConfiguration(url: "redis://localhost:\(server.port)"), name: "test")
       #expect(connection.isOpen)
-      try await RedisPrefixClaim(connection).ping()
+      try await RedisInspector(connection).ping()
       await connection.close()
       #expect(!connection.isOpen)
     }

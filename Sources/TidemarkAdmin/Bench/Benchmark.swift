@@ -105,7 +105,7 @@ package struct Benchmark: Sendable {
       "SELECT name, current_setting(name) AS value FROM unnest($1::text[]) AS name", [.textArray(strings: names)], deadline: .seconds(10))
     let version = try await session.postgres.query("SHOW server_version", deadline: .seconds(10)).string(0, 0)
     let nodes = try await session.redis.connections()
-    let redis = try await nodes.first.map { RedisPrefixClaim($0) }?.serverVersion() ?? "unknown"
+    let redis = try await nodes.first.map { RedisInspector($0) }?.serverVersion() ?? "unknown"
     return BenchAbout(
       tidemark: subject.version, isOptimized: subject.isOptimized, redis: nodes.count > 1 ? "\(redis), \(nodes.count) masters" : redis,
       postgres: version ?? "unknown",

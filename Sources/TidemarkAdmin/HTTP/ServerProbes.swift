@@ -46,7 +46,7 @@ struct ServerProbes: Sendable {
       guard let servers = try? await keyspace.connections() else { return nil }
       var isSafe = true
       for server in servers {
-        guard let policy = try? await RedisPrefixClaim(server).evictionPolicy() else { return nil }
+        guard let policy = try? await RedisInspector(server).evictionPolicy() else { return nil }
         isSafe = isSafe && !policy.hasPrefix("allkeys")
       }
       return isSafe

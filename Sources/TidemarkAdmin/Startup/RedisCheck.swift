@@ -31,7 +31,7 @@ package struct RedisCheck: Sendable {
     do {
       let keyspace = RedisKeyspace(configuration, name: "tidemark-check")
       defer { Task { await keyspace.close() } }
-      let servers = try await keyspace.connections().map { RedisPrefixClaim($0) }
+      let servers = try await keyspace.connections().map { RedisInspector($0) }
       var versions: Set<String> = []
       do {
         for server in servers {
@@ -95,7 +95,7 @@ package struct RedisCheck: Sendable {
     return Finding(.problem, "redis", message)
   }
 
-  private func eviction(_ inspector: RedisPrefixClaim) async throws -> Finding {
+  private func eviction(_ inspector: RedisInspector) async throws -> Finding {
     guard let policy = try await inspector.evictionPolicy() else {
       return Finding(
         .warning, "redis.maxmemory-policy", "the server does not report its eviction policy", hint: "make sure that it is noeviction")
@@ -106,7 +106,7 @@ package struct RedisCheck: Sendable {
       hint: "CONFIG SET maxmemory-policy noeviction (or a volatile- policy)")
   }
 
-  private func persistence(_ inspector: RedisPrefixClaim) async throws -> [Finding] {
+  private func persistence(_ inspector: RedisInspector) async throws -> [Finding] {
     let persistence = try await inspector.persistence()
     var findings: [Finding] = []
     if !persistence.appendOnly {
@@ -122,7 +122,7 @@ package struct RedisCheck: Sendable {
     return findings
   }
 
-  private func clock(_ inspector: RedisPrefixClaim) async throws -> Finding {
+  private func clock(_ inspector: RedisInspector) async throws -> Finding {
     let skew = try await inspector.clockSkewMilliseconds { Int64(Date().timeIntervalSince1970 * 1000) }
     return Finding(clockOf: "redis", skew: skew)
   }

@@ -39,7 +39,7 @@ extension RedisConnection {
 
   /// Throws if the server is not a master. Sentinels may still name a server that was just demoted.
   private func requireMaster() async throws {
-    let role = try await RedisPrefixClaim(self).info("replication")["role"]
+    let role = try await RedisInspector(self).info("replication")["role"]
     guard role != "slave" else {
       throw RedisError(.connectFailed, "the server that the Sentinels named is a replica; a failover is under way")
     }

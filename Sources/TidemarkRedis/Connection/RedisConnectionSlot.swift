@@ -98,7 +98,7 @@ actor RedisConnectionSlot {
     let before = closings
     let connection = try await RedisConnection.connect(configuration, name: name, on: eventLoop)
     do {
-      try await RedisPrefixClaim(connection).requireSupportedVersion()
+      try await RedisInspector(connection).requireSupportedVersion()
       try Task.checkCancellation()
       guard closings == before else { throw CancellationError() }
     } catch {

@@ -40,7 +40,7 @@ struct BulkLimiter {
     case cutBody(remaining: Int, toKeep: Int)
     /// The input is not a reply. All of it is passed on, so that hiredis names the error. hiredis does not detect every error and would
     /// buffer the input forever, so ``isBroken`` reports it, too.
-    case replacement
+    case broken
   }
 
   /// The cut bulks that were not taken yet, oldest first.
@@ -135,7 +135,7 @@ struct BulkLimiter {
           state = .line(isArray: false, length: 0, last: 0, count: 0, isNegative: false)
           at += 1
         default:
-          state = .replacement
+          state = .broken
         }
 
       case .line(let isArray, let length, var last, var count, var isNegative):
@@ -157,19 +157,19 @@ struct BulkLimiter {
         guard byte == UInt8(ascii: "\n") else {
           let length = length + at - start
           let line = State.line(isArray: isArray, length: length, last: byte, count: count, isNegative: isNegative)
-          state = length > Self.longestLine ? .replacement : line
+          state = length > Self.longestLine ? .broken : line
           break
         }
         // hiredis continues after a line feed without CR, so the two parsers would follow different replies from here on.
         guard last == UInt8(ascii: "\r") else {
-          state = .replacement
+          state = .broken
           break
         }
         state = .element
         if isArray, !isNegative, open.count == Self.depthOfFields { arrays += 1 }
         if isArray, !isNegative, count > 0 {
           open.append(count)
-          if open.count > Self.deepest { state = .replacement }
+          if open.count > Self.deepest { state = .broken }
         } else if ended() {
           passRun(to: at)
           return (at, true)
@@ -238,7 +238,7 @@ struct BulkLimiter {
           state = .body(remaining: 2)
         }
 
-      case .replacement:
+      case .broken:
         at = input.count
       }
     }
@@ -247,7 +247,7 @@ struct BulkLimiter {
   }
 
   /// Whether the input is not a reply; no further reply can follow.
-  var isBroken: Bool { if case .replacement = state { true } else { false } }
+  var isBroken: Bool { if case .broken = state { true } else { false } }
 
   private var isBetweenElements: Bool { if case .element = state { true } else { false } }
 
@@ -268,7 +268,7 @@ struct BulkLimiter {
   private mutating func longerLength(_ header: UnsafeRawBufferPointer, _ limits: Limits) -> Int? {
     let digits = header.dropFirst().dropLast(2)
     guard header.suffix(2).elementsEqual([13, 10]), !digits.isEmpty, header.count <= Self.longestHeader, digits.count < 19 else {
-      state = .replacement
+      state = .broken
       return nil
     }
     if digits.elementsEqual("-1".utf8) {
@@ -278,7 +278,7 @@ struct BulkLimiter {
     var length = 0
     for digit in digits {
       guard digit >= 0x30, digit <= 0x39 else {
-        state = .replacement
+        state = .broken
         return nil
       }
       length = length * 10 + Int(digit - 0x30)
@@ -303,13 +303,13 @@ struct BulkLimiter {
     state = .element
     let digits = header.dropFirst().dropLast(2)
     guard header.suffix(2) == [13, 10], !digits.isEmpty, digits.count < 10 else {
-      state = .replacement
+      state = .broken
       header.withUnsafeBytes(pass)
       return -1
     }
     guard digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
       // The entry was deleted between its listing and its reading.
-      if !digits.elementsEqual("-1".utf8) { state = .replacement }
+      if !digits.elementsEqual("-1".utf8) { state = .broken }
       header.withUnsafeBytes(pass)
       return digits.elementsEqual("-1".utf8) ? 0 : -1
     }

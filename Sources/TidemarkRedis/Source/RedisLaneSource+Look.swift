@@ -39,7 +39,7 @@ extension RedisLaneSource {
       }
     }
     guard observations.contains(where: { $0.observed.map { $0.stream == nil } ?? false }) else { return observations }
-    let evicted = (try? await RedisPrefixClaim(connection).info("stats")["evicted_keys"]).flatMap { $0 }.flatMap { UInt64($0) } ?? 0
+    let evicted = (try? await RedisInspector(connection).info("stats")["evicted_keys"]).flatMap { $0 }.flatMap { UInt64($0) } ?? 0
     return observations.map { observation in
       guard case .seen(var observed) = observation, observed.stream == nil else { return observation }
       observed.evictedKeys = evicted

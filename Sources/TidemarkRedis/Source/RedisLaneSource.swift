@@ -33,7 +33,7 @@ package struct RedisLaneSource: RedisSource {
   package func markServers(of lanes: [String]) async throws -> [LaneServer] { lanes.map { _ in .only } }
 
   package func ping() async throws {
-    try await onCommands { try await RedisPrefixClaim($0).ping() }
+    try await onCommands { try await RedisInspector($0).ping() }
   }
 
   /// Closes all connections. A later call opens them again.
@@ -98,7 +98,7 @@ package struct RedisLaneSource: RedisSource {
 
   package func memoryShare(beside lane: String) async throws -> Double? {
     try await onCommands { connection in
-      let facts = try await RedisPrefixClaim(connection).info("memory")
+      let facts = try await RedisInspector(connection).info("memory")
       guard let used = facts["used_memory"].flatMap({ Double($0) }), let most = facts["maxmemory"].flatMap({ Double($0) }), most > 0 else {
         return nil
       }
@@ -107,7 +107,7 @@ package struct RedisLaneSource: RedisSource {
   }
 
   package func currentMilliseconds(beside lane: String) async throws -> UInt64 {
-    try await onCommands { try await RedisPrefixClaim($0).currentMilliseconds() }
+    try await onCommands { try await RedisInspector($0).currentMilliseconds() }
   }
 
   /// Returns the error for the lane that made an XREAD fail, because XREAD fails as a whole for one bad key and does not name it. Each lane

@@ -6,7 +6,7 @@ actor ClusterTopology {
   private static let interval = Duration.seconds(10)
   /// The interval while a node does not answer, until its replica has taken over, and while a slot is being migrated.
   private static let shortInterval = Duration.milliseconds(500)
-  private static let failureStreak = Duration.seconds(5)
+  private static let suspicion = Duration.seconds(5)
 
   private let directory: ClusterDirectory
   private var map: SlotMap?
@@ -82,7 +82,7 @@ actor ClusterTopology {
 
   /// Records that a node does not answer, so its replica may take over.
   func suspect() {
-    suspectUntil = .now.advanced(by: Self.failureStreak)
+    suspectUntil = .now.advanced(by: Self.suspicion)
     suspected.raise()
   }
 

@@ -10,7 +10,7 @@ struct RedisInspectorTests {
     let arguments = ["--maxmemory-policy", "allkeys-lru", "--rename-command", "CONFIG", ""]
     try await withRedis(.init(arguments: arguments, persistence: true)) { server in
       let connection = try await RedisConnection.connect(RedisConfiguration(url: server.url), name: "test")
-      let inspector = RedisPrefixClaim(connection)
+      let inspector = RedisInspector(connection)
       try await inspector.ping()
       try await inspector.requireSupportedVersion()
       let version = try await inspector.serverVersion()

@@ -1,5 +1,5 @@
 /// Queries about a server itself, for `check` and for new connections. Errors are ``RedisError``.
-package struct RedisPrefixClaim: Sendable {
+package struct RedisInspector: Sendable {
   /// The server's persistence, from `INFO persistence`.
   package struct Persistence: Sendable, Equatable {
     package var appendOnly: Bool
