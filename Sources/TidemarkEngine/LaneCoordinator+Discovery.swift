@@ -59,7 +59,7 @@ extension LaneCoordinator {
   func forgetEndings(except waiting: Set<String>) {
     guard !pendingReplacements.isEmpty else { return }
     pendingReplacements.keep {
-      waiting.contains($0) || settings.lanes.profile(of: $0) != nil && grant.shards[settings.lanes.shard(of: $0)] != nil
+      waiting.contains($0) || settings.lanes.profile(of: $0).map { grant.shards[$0.shard] != nil } ?? false
     }
   }
 

@@ -118,12 +118,11 @@ package actor LaneCoordinator {
   func checked(_ comparisons: [StreamComparison]) -> [StreamVerdict] {
     let verdicts = comparisons.map { comparison in
       // The finding may be the end of it here.
-      let record = scheduler.lanes[comparison.lane.lane]?.record
-      let isServedWithoutStream = scheduler.lanes[comparison.lane.lane]?.profile.isServedWithoutStream ?? false
+      let owned = scheduler.lanes[comparison.lane.lane]
       let verdict = scheduler.checked(comparison)
-      if let record { pendingReplacements.note(verdict, comparison, record) }
+      if let owned { pendingReplacements.note(verdict, comparison, owned.record) }
       // Nothing of it was ever seen, and nothing is there. Whoever takes lanes up makes sure of it once more.
-      if verdict == .sound, comparison.observed.stream == nil, !isServedWithoutStream {
+      if verdict == .sound, comparison.observed.stream == nil, owned?.profile.isServedWithoutStream != true {
         _ = scheduler.setAside(comparison.lane.lane)
       }
       return verdict

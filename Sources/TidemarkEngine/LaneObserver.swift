@@ -91,14 +91,14 @@ struct LaneObserver: Sendable {
           ExpectedStream(
             asking: $0.record.name, cursor: $0.record.cursor.position, question: $0.oldestUncommitted == nil ? .next : .counters)
         }, mayBeDeferred: true)
-      let comparisons = Dictionary(uniqueKeysWithValues: inspection.comparisons.map { ($0.lane.lane, $0.observed) })
+      let streams = Dictionary(uniqueKeysWithValues: inspection.comparisons.map { ($0.lane.lane, $0.observed) })
       let now = try await source.currentMilliseconds(beside: first)
-      let waited = await coordinator.observed(comparisons.compactMapValues(\.stream?.entriesAdded))
+      let waited = await coordinator.observed(streams.compactMapValues(\.stream?.entriesAdded))
       var lags: [String: LaneLag] = [:]
       var mirrors: [LaneMirror] = []
       for lane in lanes {
         let name = lane.record.name
-        guard let observed = comparisons[name] else { continue }
+        guard let observed = streams[name] else { continue }
         if let stream = observed.stream { mirrors.append(LaneMirror(lane.record, within: stream)) }
         lags[name] = LagMeasure.lag(
           observed.stream, record: lane.record, oldestUncommitted: lane.oldestUncommitted ?? observed.next, now: now,

@@ -85,9 +85,9 @@ struct LaneTrimmer: Sendable {
     let servers = try await source.byServer(records) { $0.name }
     try await servers.forEachAtOnce { _, records in
       let inspection = try await inspector.inspect(records.map { ExpectedStream(asking: $0.name) }, mayBeDeferred: true)
-      let comparisons = Dictionary(uniqueKeysWithValues: inspection.comparisons.map { ($0.lane.lane, $0.observed) })
+      let streams = Dictionary(uniqueKeysWithValues: inspection.comparisons.map { ($0.lane.lane, $0.observed) })
       let trimmed = records.compactMap { record in
-        comparisons[record.name].map {
+        streams[record.name].map {
           (lane: record.name, below: $0.stream?.firstID ?? max(record.furthest, record.cursor.position).successor)
         }
       }

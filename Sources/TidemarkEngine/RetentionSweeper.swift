@@ -85,7 +85,7 @@ struct RetentionSweeper: Sendable {
       let (now, lanes) = try await sink.eventIDLanes()
       let seen = try await inspect(lanes.map(\.name))
       var retention = EventIDRetention(now: seen.now.map { min(now, $0) } ?? now, window: limits.dedupeWindow)
-      for lane in lanes { retention.consider(lane, seen.streams[lane.name, default: .unknown].end) }
+      for lane in lanes { retention.consider(lane, seen.streams[lane.name, default: .unknown]) }
       return .eventIDs(retention.forgettable)
     }
   }

@@ -14,7 +14,7 @@ import TidemarkTestKit
 
   private static func id(_ ms: Int64, _ no: UInt64 = 0) -> EntryID { EntryID(ms: UInt64(ms), no: no) }
 
-  private static func forgettable(_ lanes: [(EventIDRetention.Lane, EventIDRetention.StreamEnd)]) -> [Range<Int64>] {
+  private static func forgettable(_ lanes: [(EventIDRetention.Lane, StreamExtent)]) -> [Range<Int64>] {
     var retention = EventIDRetention(now: now, window: .seconds(86_400))
     for (lane, end) in lanes { retention.consider(lane, end) }
     return retention.forgettable
@@ -22,10 +22,10 @@ import TidemarkTestKit
 
   @Test func `where every lane is at its stream's end the window counts from the clock`() {
     #expect(Self.forgettable([]) == [0..<Self.horizon])
-    #expect(Self.forgettable([(Self.lane(Self.now - 5), .at(Self.id(Self.now - 5)))]) == [0..<Self.horizon])
+    #expect(Self.forgettable([(Self.lane(Self.now - 5), .present(first: nil, last: Self.id(Self.now - 5)))]) == [0..<Self.horizon])
     // An idle lane's cursor is old, but its next entries will be new.
     let old = Self.now - 30 * Self.day
-    #expect(Self.forgettable([(Self.lane(old, moved: old), .at(Self.id(old)))]) == [0..<Self.horizon])
+    #expect(Self.forgettable([(Self.lane(old, moved: old), .present(first: nil, last: Self.id(old)))]) == [0..<Self.horizon])
     #expect(Self.forgettable([(Self.lane(old, moved: old), .absent)]) == [0..<Self.horizon])
     #expect(Self.forgettable([(Self.lane(0, moved: old), .absent)]) == [0..<Self.horizon])
   }
@@ -33,25 +33,25 @@ import TidemarkTestKit
   @Test func `entries that wait in a stream keep the event ids of the window before them`() {
     let cursor = Self.now - 3 * Self.day
     let last = Self.id(Self.now - 10)
-    let behind = (Self.lane(cursor, moved: cursor), EventIDRetention.StreamEnd.at(last))
+    let behind = (Self.lane(cursor, moved: cursor), StreamExtent.present(first: nil, last: last))
     #expect(Self.forgettable([behind]) == [0..<cursor - Self.day])
-    let other = (Self.lane(cursor - 7, moved: cursor), EventIDRetention.StreamEnd.at(last))
+    let other = (Self.lane(cursor - 7, moved: cursor), StreamExtent.present(first: nil, last: last))
     #expect(Self.forgettable([behind, other]) == [0..<cursor - 7 - Self.day])
     // The last entry of the stream has the cursor's millisecond.
-    let sameMillisecond = (Self.lane(cursor, moved: cursor), EventIDRetention.StreamEnd.at(Self.id(cursor, 1)))
+    let sameMillisecond = (Self.lane(cursor, moved: cursor), StreamExtent.present(first: nil, last: Self.id(cursor, 1)))
     #expect(Self.forgettable([sameMillisecond]) == [0..<cursor - Self.day, cursor + Self.day..<Self.horizon])
   }
 
   @Test func `a backlog of old ids keeps only the event ids within its window`() {
     // A producer counts its ids from one and is behind: no event ids of other lanes are kept for it.
-    let counting = (Self.lane(1_000, moved: Self.now - 2 * Self.day), EventIDRetention.StreamEnd.at(Self.id(2_000)))
+    let counting = (Self.lane(1_000, moved: Self.now - 2 * Self.day), StreamExtent.present(first: nil, last: Self.id(2_000)))
     #expect(Self.forgettable([counting]) == [2_000 + Self.day..<Self.horizon])
   }
 
   @Test func `entries of a stream that was replaced do not count as read`() {
     let cursor = Self.now - 1_000
     let last = Self.now - 5 * Self.day
-    #expect(Self.forgettable([(Self.lane(cursor), .at(Self.id(last)))]) == [last + Self.day..<Self.horizon])
+    #expect(Self.forgettable([(Self.lane(cursor), .present(first: nil, last: Self.id(last)))]) == [last + Self.day..<Self.horizon])
   }
 
   @Test func `a stream that can't be inspected keeps the event ids of the window before its cursor`() {
@@ -63,7 +63,7 @@ import TidemarkTestKit
 
   @Test func `event ids near positions below the clock are kept for a window after the lane moved`() {
     let old = Self.now - 30 * Self.day
-    let end = EventIDRetention.StreamEnd.at(Self.id(old))
+    let end = StreamExtent.present(first: nil, last: Self.id(old))
     let moved = Self.now - 1_000
     #expect(
       Self.forgettable([(Self.lane(old, moved: moved), end)]) == [
@@ -71,13 +71,14 @@ import TidemarkTestKit
       ])
     #expect(Self.forgettable([(Self.lane(old, moved: Self.now - Self.day), end)]) == [0..<Self.horizon])
     // Redis' own ids are as old as the moment at which they were committed, so no event ids are kept for them.
-    #expect(Self.forgettable([(Self.lane(moved - 500, moved: moved), .at(Self.id(moved - 500)))]) == [0..<Self.horizon])
+    #expect(
+      Self.forgettable([(Self.lane(moved - 500, moved: moved), .present(first: nil, last: Self.id(moved - 500)))]) == [0..<Self.horizon])
   }
 
   @Test func `ids beyond every clock do not overflow`() {
     let far = EntryID(ms: .max, no: .max)
-    #expect(Self.forgettable([(.init(name: "lane", position: .zero, movedAt: 0), .at(far))]).isEmpty)
-    #expect(Self.forgettable([(.init(name: "lane", position: far, movedAt: 0), .at(far))]) == [0..<Self.horizon])
+    #expect(Self.forgettable([(.init(name: "lane", position: .zero, movedAt: 0), .present(first: nil, last: far))]).isEmpty)
+    #expect(Self.forgettable([(.init(name: "lane", position: far, movedAt: 0), .present(first: nil, last: far))]) == [0..<Self.horizon])
     #expect(Self.forgettable([(.init(name: "lane", position: far, movedAt: 0), .unknown)]) == [0..<Self.horizon])
   }
 
@@ -125,7 +126,7 @@ import TidemarkTestKit
       var retention = EventIDRetention(now: now, window: .seconds(Self.window / 1000))
       for lane in streams.indices {
         let position = read[lane] == 0 ? EntryID.zero : streams[lane][read[lane] - 1].id
-        let end = streams[lane].last.map { EventIDRetention.StreamEnd.at($0.id) } ?? .absent
+        let end = streams[lane].last.map { StreamExtent.present(first: nil, last: $0.id) } ?? .absent
         retention.consider(
           .init(name: "\(lane)", position: position, movedAt: moved[lane]), isAway[lane] ? .unknown : end)
       }

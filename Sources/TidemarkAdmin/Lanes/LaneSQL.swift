@@ -12,7 +12,7 @@ struct LaneSQL: Sendable {
   /// Throws ``PostgresError`` for a schema name that can't be quoted.
   init(schema name: String) throws {
     let schema = try PostgresIdentifier.quoted(name)
-    func time(_ column: String) -> String { "to_char(\(column) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')" }
+    let time = StatusSQL.time
     pause = "SELECT lane FROM \(schema).pause_lanes($1::text[], $2::boolean) AS lane"
     retry = "SELECT lane FROM \(schema).retry_lanes($1::text[]) AS lane"
     known = "SELECT lane FROM \(schema).lanes WHERE lane = ANY ($1::text[])"

@@ -7,10 +7,15 @@ struct StatusSQL: Sendable {
   let unknownTypes: String
   let unowned: String
 
+  /// Returns the expression for a time as text: RFC 3339, in UTC, with milliseconds.
+  static func time(_ expression: String) -> String {
+    "to_char(\(expression) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+  }
+
   /// Throws ``PostgresError`` for a schema name that can't be quoted.
   init(schema name: String) throws {
     let schema = try PostgresIdentifier.quoted(name)
-    func time(_ expression: String) -> String { "to_char(\(expression) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')" }
+    let time = Self.time
     // Two seconds are enough to compute a rate; a newer checkpoint would make it jump. The query uses now(), because an index is not used
     // for clock_timestamp(). A lane has an owner only while the lease of its shard is live: the row of a dead worker still shows its last
     // state.

@@ -27,14 +27,6 @@ package struct EventIDRetention: Sendable {
     }
   }
 
-  /// The end of a lane's stream, as Redis reports it.
-  package enum StreamEnd: Sendable, Equatable {
-    /// The stream's server does not answer.
-    case unknown
-    case absent
-    case at(EntryID)
-  }
-
   /// The largest difference to allow for between the clocks of the servers, and between ids and the clock.
   static let tolerance: Int64 = 60_000
 
@@ -52,15 +44,15 @@ package struct EventIDRetention: Sendable {
     horizon = now - Self.tolerance - self.window
   }
 
-  package mutating func consider(_ lane: Lane, _ end: StreamEnd) {
+  package mutating func consider(_ lane: Lane, _ stream: StreamExtent) {
     let position = Int64(clamping: lane.position.ms)
-    switch end {
+    switch stream {
     case .unknown: horizon = min(horizon, position - window)
     case .absent: break
-    case .at(let last) where last > lane.position: expected.append(position...Int64(clamping: last.ms))
+    case .present(_, let last) where last > lane.position: expected.append(position...Int64(clamping: last.ms))
     // The stream is not the one that was read, so possibly none of its entries was read.
-    case .at(let last) where last < lane.position: expected.append(0...Int64(clamping: last.ms))
-    case .at: break
+    case .present(_, let last) where last < lane.position: expected.append(0...Int64(clamping: last.ms))
+    case .present: break
     }
     let idle = max(0, now - lane.movedAt)
     if idle < window, lane.movedAt - position > Self.tolerance {

@@ -5,6 +5,3 @@ package protocol StreamDoorbell: Sendable {
   /// another one. A cancelled call ends the listening. Throws ``SourceError``.
   func changedLanes(_ prefixes: [String], on server: LaneServer) async throws -> ChangedLanes
 }
-
-/// Everything that a worker needs of Redis. Each part of the engine takes only the port that it uses.
-package typealias LaneSource = LanePlacement & MarkStore & StreamDoorbell & StreamInspector & StreamKeeper & StreamReader

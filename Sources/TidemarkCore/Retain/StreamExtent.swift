@@ -5,13 +5,4 @@ package enum StreamExtent: Sendable, Equatable {
   case absent
   /// The stream exists. `first` is its oldest entry, nil where the stream is empty; `last` is the last id that Redis gave.
   case present(first: EntryID?, last: EntryID)
-
-  /// The end of the stream.
-  package var end: EventIDRetention.StreamEnd {
-    switch self {
-    case .unknown: .unknown
-    case .absent: .absent
-    case .present(_, let last): .at(last)
-    }
-  }
 }

@@ -48,8 +48,9 @@ struct SchemaCode: Sendable, Equatable {
 
   /// What follows `CREATE FUNCTION` or the like at the beginning of a line.
   private static func definitions(of kind: String, in sql: String) -> [Substring] {
-    ["CREATE \(kind) ", "CREATE OR REPLACE \(kind) "].flatMap { beginning in
-      ("\n" + sql).ranges(of: "\n" + beginning).map { range in ("\n" + sql)[range.upperBound...] }
+    let text = "\n" + sql
+    return ["CREATE \(kind) ", "CREATE OR REPLACE \(kind) "].flatMap { beginning in
+      text.ranges(of: "\n" + beginning).map { text[$0.upperBound...] }
     }
   }
 

@@ -21,13 +21,18 @@ final class SimulatedSink: ChangeSink, @unchecked Sendable {
     return error
   }
 
-  /// Sends a request, executes it there, and waits for the answer. It may be executed though no answer comes.
-  func ask<Answer>(_ body: () throws -> Answer) async throws -> Answer {
+  /// Sends a request to the ledger. Throws where it is away.
+  func reach() async throws {
     try await network.delay()
     guard !ledger.isAway else {
       try await network.timeOut()
       throw Self.unreachable()
     }
+  }
+
+  /// Sends a request, executes it there, and waits for the answer. It may be executed though no answer comes.
+  func ask<Answer>(_ body: () throws -> Answer) async throws -> Answer {
+    try await reach()
     let connections = ledger.connections
     let answer = try body()
     try await network.delay()

@@ -61,19 +61,18 @@ final class SimulatedSource: LaneSource, @unchecked Sendable {
   }
 
   /// Sends a request, and connects first where that is needed. Throws where the server is away, or the connection has ended unnoticed.
-  @discardableResult private func send(to server: LaneServer) async throws -> Int {
+  private func send(to server: LaneServer) async throws -> Int {
     try await network.delay()
     guard let node = redis.nodes[server] else { throw SourceError(.moved, "no such server") }
     guard !node.isAway else {
       try await network.timeOut()
       throw SourceError(.unavailable, "\(server.name) is away")
     }
-    guard connections[server]?.of == node.connections else {
+    if connections[server]?.of != node.connections {
       let isFirst = connections[server] == nil
       lastNumber += 2
       connections[server] = Connections(read: lastNumber, write: lastNumber + 1, of: node.connections)
       if !isFirst, network.chance(60) { throw SourceError(.unavailable, "the connection to \(server.name) has ended") }
-      return node.connections
     }
     return node.connections
   }
@@ -86,13 +85,31 @@ final class SimulatedSource: LaneSource, @unchecked Sendable {
     }
   }
 
+  /// Sends a request, executes it at the server, and waits for the answer. It may be executed though no answer comes.
+  ///
+  /// - Parameter connection: throws where another connection has taken its place.
+  private func ask<Answer>(
+    _ server: LaneServer, over connection: WriteConnection? = nil, _ body: () throws -> Answer
+  ) async throws -> Answer {
+    if let connection { try check(connection) }
+    let connections = try await send(to: server)
+    if let connection { try check(connection) }
+    let result = try body()
+    try await answer(from: server, since: connections)
+    return result
+  }
+
   private func server(of lane: String) async throws -> LaneServer {
     let server = try await servers(of: [lane])[0]
-    guard redis.place(of: lane) == server else {
-      known[lane] = nil
-      throw SourceError(.moved, "\(lane) is elsewhere")
-    }
+    try checkPlace(of: lane, at: server)
     return server
+  }
+
+  /// Throws where a lane is at another server, and forgets where the worker believed it to be.
+  private func checkPlace(of lane: String, at server: LaneServer) throws {
+    guard redis.place(of: lane) != server else { return }
+    known[lane] = nil
+    throw SourceError(.moved, "\(lane) is elsewhere")
   }
 
   /// All of them are at one server, or some are elsewhere by now.
@@ -144,27 +161,21 @@ final class SimulatedSource: LaneSource, @unchecked Sendable {
   func inspect(_ lanes: [ExpectedStream]) async throws -> [StreamObservation] { try await observe(lanes) }
 
   func observe(_ lanes: [ExpectedStream]) async throws -> [StreamObservation] {
-    var observations: [StreamObservation] = []
+    var byLane: [String: StreamObservation] = [:]
     for (server, lanes) in try await byServer(lanes, lane: { $0.lane }) {
-      observations += try await observe(lanes, at: server)
+      for (lane, observation) in zip(lanes, try await observe(lanes, at: server)) { byLane[lane.lane] = observation }
     }
-    let byLane = Dictionary(zip(try await byServer(lanes, lane: { $0.lane }).flatMap(\.items).map(\.lane), observations)) { $1 }
     return lanes.map { byLane[$0.lane] ?? .deferred }
   }
 
   private func observe(_ lanes: [ExpectedStream], at server: LaneServer) async throws -> [StreamObservation] {
-    let connections = try await send(to: server)
-    for lane in lanes where redis.place(of: lane.lane) != server {
-      known[lane.lane] = nil
-      throw SourceError(.moved, "\(lane.lane) is elsewhere")
+    try await ask(server) {
+      for lane in lanes { try checkPlace(of: lane.lane, at: server) }
+      let content = redis.nodes[server]?.content
+      return lanes.map { lane in
+        .seen(content?.streams[lane.lane]?.observed(lane) ?? ObservedStream(stream: nil, hasGroup: false, anchor: .gone))
+      }
     }
-    let content = redis.nodes[server]?.content
-    let observations = lanes.map { lane in
-      StreamObservation.seen(
-        content?.streams[lane.lane]?.observed(lane) ?? ObservedStream(stream: nil, hasGroup: false, anchor: .gone))
-    }
-    try await answer(from: server, since: connections)
-    return observations
   }
 
   func survey(_ lanes: [ExpectedStream], on server: LaneServer) async throws -> ObservedStreams {
@@ -174,19 +185,13 @@ final class SimulatedSource: LaneSource, @unchecked Sendable {
   }
 
   func count(_ lane: String, after: EntryID, through: EntryID) async throws -> UInt64 {
-    let server = try await server(of: lane)
-    let connections = try await send(to: server)
-    let count = redis.stream(lane)?.entries.count { $0.id > after && $0.id <= through } ?? 0
-    try await answer(from: server, since: connections)
-    return UInt64(count)
+    try await ask(server(of: lane)) { UInt64(redis.stream(lane)?.entries.count { $0.id > after && $0.id <= through } ?? 0) }
   }
 
   func discover(_ pattern: String) async throws -> [String] {
     var names: [String] = []
     for server in redis.servers {
-      let connections = try await send(to: server)
-      names += redis.nodes[server]?.content.streams.keys.filter { GlobPattern(pattern).matches($0) } ?? []
-      try await answer(from: server, since: connections)
+      names += try await ask(server) { redis.nodes[server]?.content.streams.keys.filter { GlobPattern(pattern).matches($0) } ?? [] }
     }
     return names.sorted()
   }
@@ -203,56 +208,41 @@ final class SimulatedSource: LaneSource, @unchecked Sendable {
   func mirror(_ cursors: [LaneMirror], over connection: WriteConnection?) async throws -> Set<String> {
     var mirrored: Set<String> = []
     for (server, cursors) in try await byServer(cursors, lane: { $0.lane }) {
-      if let connection { try check(connection) }
-      let connections = try await send(to: server)
-      if let connection { try check(connection) }
-      for cursor in cursors where redis.place(of: cursor.lane) == server && redis.mirror(cursor, at: server) {
-        mirrored.insert(cursor.lane)
-      }
-      try await answer(from: server, since: connections)
+      mirrored.formUnion(
+        try await ask(server, over: connection) {
+          cursors.filter { redis.place(of: $0.lane) == server && redis.mirror($0, at: server) }.map(\.lane)
+        })
     }
     return mirrored
   }
 
   func trim(_ cuts: [TrimCut], over connection: WriteConnection) async throws -> [Result<Int, SourceError>] {
-    try check(connection)
-    let connections = try await send(to: connection.server)
-    try check(connection)
-    let results = cuts.map { cut in
-      redis.place(of: cut.lane) == connection.server
-        ? Result<Int, SourceError>.success(redis.trim(cut, at: connection.server)) : .success(0)
+    let server = connection.server
+    return try await ask(server, over: connection) {
+      cuts.map { .success(redis.place(of: $0.lane) == server ? redis.trim($0, at: server) : 0) }
     }
-    try await answer(from: connection.server, since: connections)
-    return results
   }
 
   func raiseMinimumID(_ lane: String, to floor: EntryID, for installation: InstallationID) async throws -> Bool {
-    let server = try await server(of: lane)
-    let connections = try await send(to: server)
-    let isRaised = redis.change(lane) { stream in
-      guard let last = stream?.last else { return false }
-      stream?.last = max(last, floor)
-      return true
+    try await ask(server(of: lane)) {
+      redis.change(lane) { stream in
+        guard let last = stream?.last else { return false }
+        stream?.last = max(last, floor)
+        return true
+      }
     }
-    try await answer(from: server, since: connections)
-    return isRaised
   }
 
   func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError] {
     var refused: [String: SourceError] = [:]
-    if let connection { try check(connection) }
     let takers = try await markServers(of: marks.map(\.lane))
     for server in Set(takers).sorted(by: { $0.name < $1.name }) {
-      let connections = try await send(to: server)
-      if let connection { try check(connection) }
-      for (mark, taker) in zip(marks, takers) where taker == server {
-        guard catalog.markPlace(of: mark.lane).keys == nil || redis.place(of: mark.lane) == server else {
-          known[mark.lane] = nil
-          throw SourceError(.moved, "\(mark.lane) is elsewhere")
+      try await ask(server, over: connection) {
+        for (mark, taker) in zip(marks, takers) where taker == server {
+          if catalog.markPlace(of: mark.lane).keys != nil { try checkPlace(of: mark.lane, at: server) }
+          if let error = redis.publish(mark, at: server) { refused[mark.lane] = error }
         }
-        if let error = redis.publish(mark, at: server) { refused[mark.lane] = error }
       }
-      try await answer(from: server, since: connections)
     }
     return refused
   }
@@ -260,9 +250,7 @@ final class SimulatedSource: LaneSource, @unchecked Sendable {
   func marks(of lanes: [String]) async throws -> [DurableMark?] {
     var marks: [DurableMark?] = []
     for (lane, server) in zip(lanes, try await markServers(of: lanes)) {
-      let connections = try await send(to: server)
-      marks.append(redis.mark(of: lane, at: server))
-      try await answer(from: server, since: connections)
+      marks.append(try await ask(server) { redis.mark(of: lane, at: server) })
     }
     return marks
   }

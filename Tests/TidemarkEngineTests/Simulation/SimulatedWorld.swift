@@ -62,7 +62,7 @@ final class SimulatedWorld: @unchecked Sendable {
   /// Runs the world until `body` has ended. An error that it throws is a problem.
   func finish(_ body: @escaping @Sendable () async throws -> Void) {
     let isOver = SimulatedFlag()
-    let task = Task(executorPreference: machine) { [self] in
+    Task(executorPreference: machine) { [self] in
       do {
         try await body()
       } catch {
@@ -71,7 +71,6 @@ final class SimulatedWorld: @unchecked Sendable {
       isOver.isSet = true
     }
     if !time.run(until: { isOver.isSet }) { problem("nothing moves any more") }
-    task.cancel()
   }
 
   func note(_ kind: String, _ what: @autoclosure () -> String = "") {

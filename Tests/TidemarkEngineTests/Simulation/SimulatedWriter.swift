@@ -22,11 +22,7 @@ final class SimulatedWriter: ChangeWriter, @unchecked Sendable {
     let (network, ledger) = (sink.network, sink.ledger)
     let transaction = Transaction()
     last = transaction
-    try await network.delay()
-    guard !ledger.isAway else {
-      try await network.timeOut()
-      throw SimulatedSink.unreachable()
-    }
+    try await sink.reach()
     if network.losesAnswer() {
       // The client takes the connection for dead; the server executes what has arrived, some time later.
       let (connections, time) = (ledger.connections, network.time)
