@@ -94,7 +94,7 @@ import Testing
     }
     #expect(pause(Self.checkpoints, .milliseconds(20)) == .milliseconds(380))
     #expect(pause(.eventIDs([0..<1]), .milliseconds(20)) == .milliseconds(20))
-    #expect(pause(Self.checkpoints, .seconds(40)) == .seconds(60))
+    #expect(pause(Self.checkpoints, .seconds(40)) == .seconds(20))
     // The pause also comes between the last piece of a table and the next table.
     _ = scene.plan.found(Self.checkpoints, now: scene.now)
     _ = scene.removed(1, next: nil, took: .milliseconds(10))

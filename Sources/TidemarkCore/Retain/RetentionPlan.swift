@@ -29,7 +29,7 @@ package struct RetentionPlan: Sendable {
   static let fewestRows = 10
   /// The delay between a worker's start and its first sweep, because a worker has more urgent work at first.
   static let firstWait = Duration.seconds(10)
-  static let longestPause = Duration.seconds(60)
+  static let longestPause = Duration.seconds(20)
 
   private var limits: RetentionLimits
   private var due: [RetentionTable: ContinuousClock.Instant] = [:]
