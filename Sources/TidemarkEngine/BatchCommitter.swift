@@ -37,11 +37,11 @@ struct BatchCommitter: Sendable {
       case .apart: plan.bisect()
       case .deadLettered(let entry, let rejection): plan.deadLetter(entry, rejection)
       case .unproven:
-        for part in plan.leaveOut(step.lanes) { await coordinator.finish(part, .unproven) }
+        for part in plan.leaveOut(step.lanes) { await finish(part, .unproven) }
       case .halted(let reason, let hint):
-        for part in plan.leaveOut(step.lanes) { await coordinator.finish(part, .halted(reason: reason, hint: hint)) }
+        for part in plan.leaveOut(step.lanes) { await finish(part, .halted(reason: reason, hint: hint)) }
       case .cancelled:
-        for part in plan.leaveOut(plan.lanes) { await coordinator.finish(part, .lost) }
+        for part in plan.leaveOut(plan.lanes) { await finish(part, .lost) }
       }
     }
   }
@@ -149,7 +149,7 @@ struct BatchCommitter: Sendable {
   private func dryRun(_ part: Part, at record: LaneRecord, _ settings: WorkerSettings) async {
     var builder = BatchBuilder(routes: routes, limits: settings.decode, entryCount: part.entryCount)
     builder.append(lane: record, partition: part.profile.partition, part.chunks)
-    if (try? await writer.dryRun(builder.finish())) == true { await coordinator.dryRunPassed() }
+    if (try? await writer.dryRun(builder.finish())) == true { await coordinator.perform { state, _ in state.dryRunPassed() } }
   }
 
   private static func sinkError(_ error: any Error) -> SinkError {
@@ -171,7 +171,7 @@ struct BatchCommitter: Sendable {
       metrics.retried(error.isOutcomeUnknown ? "outcome_unknown" : "\(error.className)")
       reports.retried(parts.map(\.record.name), error, wait: wait)
       await coordinator.postgresFailed(error)
-      await coordinator.waitsForPostgres(parts.map(\.record.name), error.description)
+      await coordinator.perform { state, _ in state.waitsForPostgres(parts.map(\.record.name), error.description) }
     case .attempt, .resolveFence, .split, .exclude, .bisect, .deadLetter, .halt: break
     }
   }
@@ -181,19 +181,20 @@ struct BatchCommitter: Sendable {
     metrics.committed(batch, outcome, now: coordinator.clock.milliseconds)
     var marks: [PendingMark] = []
     var records: [LaneRecord] = []
-    var decided: [(Part, LaneScheduler.PartResult)] = []
     for (part, lane) in zip(parts, outcome.lanes) {
       let record = part.record.advanced(by: lane)
       records.append(record)
-      decided.append((part, .committed(record, deadLettersInARow: lane.deadLettersInARow)))
       marks.append(PendingMark(record: record, rejected: lane.rejected))
     }
     report(parts, batch)
     reports.committed(parts.map(\.record.name))
-    await coordinator.postgresAnswered()
+    await coordinator.perform { state, _ in state.postgresAnswered() }
     // Before the lane may go on: its marks keep their order.
     publisher.publish(marks)
-    await coordinator.finish(decided)
+    let decided = zip(zip(parts, records), outcome.lanes).map { part, lane in
+      (part: part.0, result: LaneScheduler.PartResult.committed(part.1, deadLettersInARow: lane.deadLettersInARow))
+    }
+    await coordinator.perform { $0.finish(decided, at: $1) }
     for rejected in outcome.deadLetters {
       let (entry, reason) = (batch.entries[rejected.entry], rejected.rejection.reason.rawValue)
       let lane = batch.segments[entry.lane].lane
@@ -223,7 +224,7 @@ struct BatchCommitter: Sendable {
   private func resolved(_ parts: [Part], _ batch: ChangeBatch, _ records: [LaneRecord]) async {
     report(parts, batch)
     reports.committed(parts.map(\.record.name))
-    await coordinator.postgresAnswered()
+    await coordinator.perform { state, _ in state.postgresAnswered() }
     for ((part, segment), record) in zip(zip(parts, batch.segments), records) {
       // Which entries were rejected is in the ledger, too; without it their writers learn `durable`, and find the reason there.
       let rejected =
@@ -232,14 +233,18 @@ struct BatchCommitter: Sendable {
       publisher.publish([PendingMark(record: record, rejected: rejected)])
       let inARow = batch.deadLettersInARow(
         of: segment, rejected: Set(rejected.map(\.id)), made: record.totals.deadLetters - part.record.totals.deadLetters)
-      await coordinator.finish(part, .committed(record, deadLettersInARow: inARow))
+      await finish(part, .committed(record, deadLettersInARow: inARow))
     }
   }
 
   private func lose(_ part: Part) async {
     metrics.fenced()
     logger.warning("lane.fenced", metadata: ["lane": "\(part.record.name)", "fence": .number(part.record.fence)])
-    await coordinator.finish(part, .lost)
+    await finish(part, .lost)
+  }
+
+  private func finish(_ part: Part, _ result: LaneScheduler.PartResult) async {
+    await coordinator.perform { $0.finish(part, result, at: $1) }
   }
 }
 

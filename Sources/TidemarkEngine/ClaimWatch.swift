@@ -13,24 +13,22 @@ struct ClaimWatch: Sendable {
   /// Compares both servers. Its argument: marks bear another installation's id.
   let claim: @Sendable (Bool) async throws -> Void
   let coordinator: LaneCoordinator
-  let logger: Logger
   private let failures: FailureLog<String>
 
   init(claim: @escaping @Sendable (Bool) async throws -> Void, coordinator: LaneCoordinator, logger: Logger) {
     self.claim = claim
     self.coordinator = coordinator
-    self.logger = logger
     failures = FailureLog(failing: "installation.unconfirmed", recovered: "installation.current", clock: coordinator.clock, logger: logger)
   }
 
   /// Until cancelled.
   func run() async {
-    var seen = coordinator.claimDoubted.generation
+    var seen = coordinator.signals[.claim].generation
     var areMarksForeign = false
     while !Task.isCancelled {
       await confirm(areMarksForeign: areMarksForeign)
-      await coordinator.claimDoubted.wait(after: seen, until: coordinator.clock.now.advanced(by: Self.interval), on: coordinator.clock)
-      let generation = coordinator.claimDoubted.generation
+      await coordinator.signals[.claim].wait(after: seen, until: coordinator.clock.now.advanced(by: Self.interval), on: coordinator.clock)
+      let generation = coordinator.signals[.claim].generation
       areMarksForeign = generation != seen
       seen = generation
     }
@@ -42,15 +40,9 @@ struct ClaimWatch: Sendable {
     do {
       try await claim(areMarksForeign)
       failures.succeeded()
-      if await coordinator.claimConfirmed() { logger.info("installation.confirmed") }
+      await coordinator.perform { state, _ in state.claimConfirmed() }
     } catch let refusal as ClaimRefused {
-      if await coordinator.claimRefused(refusal) {
-        logger.error(
-          "installation.refused",
-          metadata: [
-            "reason": "\(refusal)", "hint": "\(refusal.hint)", "effect": "all lanes are released; nothing is read, published or trimmed",
-          ])
-      }
+      await coordinator.perform { state, _ in state.claimRefused(refusal) }
     } catch {
       if !Task.isCancelled { failures.failed(error) }
     }

@@ -20,9 +20,9 @@ struct DoorbellListener: Sendable {
         defer { group.cancelAll() }
         return await group.next() ?? nil
       }
-      await coordinator.doorbellLost(at: server)
+      await coordinator.perform { state, _ in state.doorbellLost(at: server) }
       prefixes = next
-      guard await coordinator.knows(server) else { return }
+      guard await coordinator.servers.contains(server) else { return }
       if next == nil, await coordinator.isDraining { return }
     }
   }
@@ -33,13 +33,14 @@ struct DoorbellListener: Sendable {
     var reported: String?
     while !Task.isCancelled {
       do {
-        await coordinator.noteChanges(try await source.changedLanes(prefixes, on: server), on: server)
+        let changed = try await source.changedLanes(prefixes, on: server)
+        await coordinator.perform { state, _ in state.noteChanges(changed, on: server) }
         if reported != nil { logger.info("doorbell.heard", metadata: server.metadata) }
         (lastWait, reported) = (nil, nil)
       } catch is CancellationError {
         break
       } catch {
-        await coordinator.doorbellLost(at: server)
+        await coordinator.perform { state, _ in state.doorbellLost(at: server) }
         let retry = await coordinator.settings.retry
         let isRefused = (error as? SourceError).map { !$0.isRetryable } ?? false
         let reason = "\(error)"

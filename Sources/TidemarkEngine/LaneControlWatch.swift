@@ -14,14 +14,16 @@ struct LaneControlWatch: Sendable {
   func run() async {
     let failures = FailureLog<String>(failing: "controls.waiting", recovered: "controls.current", clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
-      let seen = coordinator.controlsChanged.generation
+      let seen = coordinator.signals[.controls].generation
       do {
-        await coordinator.controlled(try await sink.laneControls())
+        let controls = try await sink.laneControls()
+        await coordinator.perform { $0.controlled(controls, now: $1.now) }
         failures.succeeded()
       } catch {
         if !Task.isCancelled { failures.failed(error) }
       }
-      await coordinator.controlsChanged.wait(after: seen, until: coordinator.clock.now.advanced(by: Self.interval), on: coordinator.clock)
+      let next = coordinator.clock.now.advanced(by: Self.interval)
+      await coordinator.signals[.controls].wait(after: seen, until: next, on: coordinator.clock)
     }
   }
 }

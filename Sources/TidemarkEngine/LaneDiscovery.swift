@@ -51,8 +51,8 @@ struct LaneDiscovery: Sendable {
   /// Where these lanes begin. Leaves out those whose streams do not exist, unless they are lanes by their names.
   func begin(_ names: [String], _ starts: [String: LaneStart], _ settings: WorkerSettings) async throws -> Beginnings {
     let inspection = try await inspector.inspect(names.map { ExpectedStream(asking: $0) }, mayBeDeferred: false)
-    await coordinator.refusedRegistration(
-      Dictionary(inspection.refused.map { ($0.lane.lane, $0.error.description) }) { first, _ in first }, among: names)
+    let refused = Dictionary(inspection.refused.map { ($0.lane.lane, $0.error.description) }) { first, _ in first }
+    await coordinator.perform { state, _ in state.refusedRegistration(refused, among: names) }
     var beginnings = Beginnings(unmeasured: inspection.refused.map(\.lane.lane))
     for comparison in inspection.comparisons {
       let (name, stream) = (comparison.lane.lane, comparison.observed.stream)
@@ -79,7 +79,7 @@ struct LaneDiscovery: Sendable {
       return found.filter { !items.contains($0.item.streams) }
     }
     guard await !unknown().isEmpty else { return }
-    await coordinator.learned(try await sink.itemsInEffect(unknown().map(\.item.streams)))
+    try await learn(unknown().map(\.item.streams))
     let new = await unknown()
     // Redis may have been flushed, or be another one: what is found there counts under the ledger's claim only.
     guard !new.isEmpty, await claim.confirm() else { return }
@@ -95,7 +95,12 @@ struct LaneDiscovery: Sendable {
           ])
       }
     }
-    await coordinator.learned(try await sink.itemsInEffect(new.map(\.item.streams)))
+    try await learn(new.map(\.item.streams))
+  }
+
+  private func learn(_ items: [String]) async throws {
+    let inEffect = try await sink.itemsInEffect(items)
+    await coordinator.perform { state, _ in state.learned(inEffect) }
   }
 
   private func beginnings(

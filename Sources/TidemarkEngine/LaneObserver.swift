@@ -48,7 +48,7 @@ struct LaneObserver: Sendable {
     var checkpointDue = coordinator.clock.now
     var noted: [String: Noted] = [:]
     while !Task.isCancelled {
-      let seen = coordinator.mirrorable.generation
+      let seen = coordinator.signals[.mirrorable].generation
       await measure(turns, &group)
       await note(&noted)
       await noteTypes()
@@ -59,7 +59,7 @@ struct LaneObserver: Sendable {
       }
       let next = min(
         coordinator.clock.now.advanced(by: Self.interval), max(checkpointDue, coordinator.clock.now.advanced(by: .milliseconds(50))))
-      await coordinator.mirrorable.wait(after: seen, until: next, on: coordinator.clock)
+      await coordinator.signals[.mirrorable].wait(after: seen, until: next, on: coordinator.clock)
     }
   }
 
@@ -70,15 +70,15 @@ struct LaneObserver: Sendable {
   }
 
   private func measure(_ turns: ServerTurns, _ group: inout DiscardingTaskGroup) async {
-    let lanes = await coordinator.lanesToMeasure()
+    let lanes = await coordinator.perform { $0.lanesToMeasure(now: $1.now) }
     guard !lanes.isEmpty else { return }
     do {
       for (server, lanes) in try await source.byServer(lanes, lane: { $0.record.name })
       where !turns.begin(server, in: &group, { await measure(lanes, on: server) }) {
-        await coordinator.unmeasured(lanes.map(\.record.name))
+        await measureFailed(lanes.map(\.record.name))
       }
     } catch {
-      await coordinator.unmeasured(lanes.map(\.record.name))
+      await measureFailed(lanes.map(\.record.name))
     }
   }
 
@@ -93,27 +93,31 @@ struct LaneObserver: Sendable {
         }, mayBeDeferred: true)
       let streams = Dictionary(uniqueKeysWithValues: inspection.comparisons.map { ($0.lane.lane, $0.observed) })
       let now = try await source.currentMilliseconds(beside: first)
-      let waited = await coordinator.observed(streams.compactMapValues(\.stream?.entriesAdded))
-      var lags: [String: LaneLag] = [:]
-      var mirrors: [LaneMirror] = []
-      for lane in lanes {
-        let name = lane.record.name
-        guard let observed = streams[name] else { continue }
-        if let stream = observed.stream { mirrors.append(LaneMirror(lane.record, within: stream)) }
-        lags[name] = LagMeasure.lag(
-          observed.stream, record: lane.record, oldestUncommitted: lane.oldestUncommitted ?? observed.next, now: now,
-          waited: waited[name])
+      let added = streams.compactMapValues(\.stream?.entriesAdded)
+      let waited = await coordinator.perform { $0.observed(added, now: $1.now) }
+      let seen = lanes.compactMap { lane in streams[lane.record.name].map { (lane: lane, observed: $0) } }
+      let mirrors = seen.compactMap { lane, observed in observed.stream.map { LaneMirror(lane.record, within: $0) } }
+      let measured = seen.map { lane, observed in
+        let oldest = lane.oldestUncommitted ?? observed.next
+        let lag = LagMeasure.lag(
+          observed.stream, record: lane.record, oldestUncommitted: oldest, now: now, waited: waited[lane.record.name])
+        return (lane.record.name, lag)
       }
-      await coordinator.measured(lags)
-      await coordinator.unmeasured(inspection.refused.map(\.lane.lane))
-      for lane in inspection.deferred { await coordinator.measureAgain(lane.lane) }
+      let lags = Dictionary(uniqueKeysWithValues: measured)
+      await coordinator.perform { state, _ in
+        state.measured(lags)
+        state.measureFailed(inspection.refused.map(\.lane.lane))
+        state.measureAgain(inspection.deferred.map(\.lane))
+      }
       await restoreMarks(lanes.map(\.record))
       try await publishPressure(lags, beside: first, now: now)
       await mirrorOrSay(mirrors, of: lanes.map(\.record), on: server)
     } catch {
-      await coordinator.unmeasured(lanes.map(\.record.name))
+      await measureFailed(lanes.map(\.record.name))
     }
   }
+
+  private func measureFailed(_ lanes: [String]) async { await coordinator.perform { state, _ in state.measureFailed(lanes) } }
 
   /// Marks that somebody deleted are told again, or agents would wait until the lane's next entry.
   private func restoreMarks(_ records: [LaneRecord]) async {
@@ -137,14 +141,15 @@ struct LaneObserver: Sendable {
   /// Agents hold by what they were told for as long as the lease holds, and hold back by themselves once nobody tells them anything. Of many
   /// lanes each is measured in turn only.
   private func publishPressure(_ lags: [String: LaneLag], beside lane: String, now: UInt64) async throws {
-    let lags = await coordinator.lanesWithPressure(lags)
+    let lags = await coordinator.perform { state, _ in state.lanesWithPressure(lags) }
     guard !lags.isEmpty else { return }
-    let levels = await coordinator.pressureLevels(lags, memory: try await source.memoryShare(beside: lane))
+    let memory = try await source.memoryShare(beside: lane)
+    let levels = await coordinator.perform { state, _ in state.pressureLevels(lags, memory: memory) }
     guard !levels.isEmpty else { return }
     let refused = try await source.publishPressure(levels, until: now + UInt64(await coordinator.pressureLifetime.seconds * 1000))
     for (lane, error) in refused { inspector.refusals.note(error, of: lane, .pressure) }
     inspector.refusals.clear(levels.lazy.map(\.lane).filter { refused[$0] == nil }, .pressure)
-    await coordinator.refused(refused)
+    await coordinator.perform { _ = $0.refused(refused, now: $1.now) }
   }
 
   private func mirrorOrSay(_ mirrors: [LaneMirror], of records: [LaneRecord], on server: LaneServer) async {
@@ -166,7 +171,7 @@ struct LaneObserver: Sendable {
     guard !new.isEmpty else { return }
     let names = Set(new.map(\.lane))
     let unmirrored = records.filter { names.contains($0.name) }
-    let checks = await coordinator.markEligibility(unmirrored).compactMap { if case .ours(let check) = $0 { check } else { nil } }
+    let checks = await coordinator.perform { state, _ in state.mirrorChecks(unmirrored) }
     guard !checks.isEmpty else { return }
     let (connection, inspection) = try await inspector.survey(checks, on: server, mayBeDeferred: true)
     let sound = Set(inspection.comparisons.filter { $0.replacement() == nil }.map(\.lane.lane))
@@ -174,7 +179,7 @@ struct LaneObserver: Sendable {
     let mirrored = unmirrored.filter { there.contains($0.name) }
     guard !mirrored.isEmpty else { return }
     try await sink.mirrored(mirrored)
-    await coordinator.mirrored(mirrored)
+    await coordinator.perform { state, _ in state.mirrored(mirrored) }
   }
 
   /// What the ledger was told of a lane, and where the lane stood then.
@@ -190,7 +195,7 @@ struct LaneObserver: Sendable {
 
   private func note(_ noted: inout [String: Noted]) async {
     var notes: [Noted] = []
-    for (name, status) in await coordinator.changedLanes() {
+    for (name, status) in await coordinator.perform({ $0.changedLanes(now: $1.now) }) {
       // A busy lane is idle many times a second. The ledger calls both `reading`, and readers see by the lag which it is: a row that
       // changed with every turn would compete with the commits for its lock.
       guard let status else {
@@ -209,14 +214,14 @@ struct LaneObserver: Sendable {
         for noting in portion { noted[noting.note.lane] = noting }
         states.succeeded()
       } catch {
-        await coordinator.noteFailed(portion.map(\.note.lane))
+        await coordinator.perform { state, _ in state.noteFailed(portion.map(\.note.lane)) }
         if !Task.isCancelled { states.failed(error) }
       }
     }
   }
 
   private func checkpoint() async {
-    let moved = await coordinator.movedLanes().filter { $0.record.cursor.position > .zero }
+    let moved = await coordinator.perform { $0.movedLanes(now: $1.now) }.filter { $0.record.cursor.position > .zero }
     for portion in moved.portions(of: Self.portion) {
       do {
         try await sink.checkpoint(
@@ -224,10 +229,10 @@ struct LaneObserver: Sendable {
             CheckpointMark(
               lane: $0.record.name, fence: $0.record.fence, lagEntries: $0.lag?.entries, lagSeconds: $0.lag?.seconds)
           }, worker: worker)
-        await coordinator.checkpointed(portion.map(\.record.name))
+        await coordinator.perform { $0.checkpointed(portion.map(\.record.name), at: $1) }
         checkpoints.succeeded()
       } catch {
-        await coordinator.notCheckpointed(portion.map(\.record.name))
+        await coordinator.perform { state, _ in state.checkpointFailed(portion.map(\.record.name)) }
         if !Task.isCancelled { checkpoints.failed(error) }
       }
     }

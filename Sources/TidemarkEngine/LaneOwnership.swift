@@ -24,15 +24,18 @@ struct LaneOwnership: Sendable {
 
   private func run(_ turns: ServerTurns, _ trouble: FailureLog<LaneServer?>, _ group: inout DiscardingTaskGroup) async {
     while !Task.isCancelled {
-      let seen = coordinator.ownership.generation
+      let seen = coordinator.signals[.ownership].generation
       let settings = await coordinator.settings
       await watching(nil, trouble) { try await takeUp(settings, turns, trouble, &group) }
-      await coordinator.acquisitionFailed(Set(trouble.reasons.values).sorted())
-      await coordinator.revive()
-      await coordinator.forgetEndings(except: publisher.waitingLanes)
+      await coordinator.perform { state, time in
+        state.acquisitionFailed(Set(trouble.reasons.values).sorted())
+        state.revive(now: time.now)
+        state.forgetReplacements(except: publisher.waitingLanes)
+      }
       // While no lane is ours nobody reads, and so nobody else learns whether Redis can be reached.
       if await coordinator.ownsNothing { await SourceProbe(source: source, coordinator: coordinator).run() }
-      await coordinator.ownership.wait(after: seen, until: coordinator.clock.now.advanced(by: settings.discover), on: coordinator.clock)
+      let next = coordinator.clock.now.advanced(by: settings.discover)
+      await coordinator.signals[.ownership].wait(after: seen, until: next, on: coordinator.clock)
     }
   }
 
@@ -43,7 +46,7 @@ struct LaneOwnership: Sendable {
     guard await !coordinator.isDraining else { return }
     try await recall()
     let found = await discovery.find(settings)
-    let wanted = await coordinator.lanesToAcquire(found.names, isComplete: found.failure == nil)
+    let wanted = await coordinator.perform { state, _ in state.lanesToAcquire(found.names, isComplete: found.failure == nil) }
     // Redis may have been flushed, or be another one: what is found there is judged under the ledger's claim only.
     if !wanted.isEmpty, await !claim.confirm() { return }
     for (server, names) in try await source.byServer(wanted, lane: { $0 }) {
@@ -72,17 +75,18 @@ struct LaneOwnership: Sendable {
     let grant = await coordinator.grant
     let shards = await coordinator.shardsToRecall
     guard !shards.isEmpty else { return }
-    await coordinator.recalled(try await sink.begunLanes(of: shards), of: shards, under: grant)
+    let lanes = try await sink.begunLanes(of: shards)
+    await coordinator.perform { state, _ in state.recalled(lanes, of: shards, under: grant) }
   }
 
   /// Lanes of one server.
   private func takeUp(
     _ names: [String], _ found: LaneDiscovery.Found, at server: LaneServer, _ settings: WorkerSettings
   ) async throws {
-    let (committed, draining) = await (coordinator.committed(names), coordinator.draining(names))
+    let (committed, draining) = await coordinator.perform { state, _ in (state.committed(names), state.draining(names)) }
     var records = try await sink.lanes(named: names)
     // A lane that was fenced off, or whose lease went with what Postgres lacks, shows only here that it did.
-    await ledger.report(committed.rewinds(in: records))
+    await ledger.compare(committed, with: records)
     let known = Set(records.map(\.name))
     var starts: [String: LaneStart] = [:]
     for name in names where !known.contains(name) && found.names.contains(name) {
@@ -96,23 +100,27 @@ struct LaneOwnership: Sendable {
       records += new
       // Streams that came and went: nothing of them was ever seen.
       let begun = Set(new.map(\.name))
-      await coordinator.setAside(unknown.filter { !begun.contains($0) })
-      // Shards with lanes are balanced apart from those without.
-      coordinator.leasesChanged.raise()
+      await coordinator.perform { state, _ in
+        state.setAside(unknown.filter { !begun.contains($0) })
+        state.registered()
+      }
     }
     let verified = try await verification.verified(try await owned(records), draining, settings)
     let gone = verified.filter { lane in
       guard !lane.hasStream, lane.halt == nil else { return false }
       return settings.lanes.profile(of: lane.record.name)?.isServedWithoutStream != true
     }
-    await coordinator.setAside(gone.map(\.record.name))
     let goneNames = Set(gone.map(\.record.name))
     let served = verified.filter { !goneNames.contains($0.record.name) }
     let ours = served.map(\.record)
-    let halted = served.compactMap { lane in lane.halt.map { (lane.record.name, $0) } }
-    // What operators want of them comes first: of a paused lane nothing is read.
-    await coordinator.controlled(try await sink.laneControls())
-    await coordinator.acquire(ours, at: server, halted: Dictionary(uniqueKeysWithValues: halted))
+    let halted = Dictionary(uniqueKeysWithValues: served.compactMap { lane in lane.halt.map { (lane.record.name, $0) } })
+    let controls = try await sink.laneControls()
+    await coordinator.perform { state, time in
+      state.setAside(goneNames)
+      // The requests of operators come first: nothing is read of a paused lane.
+      state.controlled(controls, now: time.now)
+      state.acquire(ours, at: server, halted: halted, now: time.now)
+    }
     // A worker that died between commit and mark left the mark behind; a new incarnation begins with a mark that falls.
     publisher.publish(
       verified.filter { $0.halt == nil && $0.record.hasMark }.map {
@@ -120,7 +128,8 @@ struct LaneOwnership: Sendable {
       })
     // While they were looked at they may have gone elsewhere; whoever follows them did not know yet that they are ours.
     let ownNames = ours.map(\.name)
-    await coordinator.place(ownNames, at: try await source.servers(of: ownNames))
+    let places = try await source.servers(of: ownNames)
+    await coordinator.perform { state, _ in state.place(ownNames, at: places) }
     if !ours.isEmpty { logger.info("lanes.owned", metadata: ["lanes": .number(ours.count), "new": .number(unknown.count)]) }
     if !gone.isEmpty { logger.info("lanes.gone", metadata: ["lanes": .number(gone.count)]) }
   }

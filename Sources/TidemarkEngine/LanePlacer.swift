@@ -37,7 +37,7 @@ struct LanePlacer: Sendable {
     let lanes = await coordinator.laneNames
     guard !lanes.isEmpty else { return }
     let servers = try await source.servers(of: lanes)
-    await coordinator.place(lanes, at: servers)
+    await coordinator.perform { state, _ in state.rearranged(lanes, at: servers) }
     // Marks that waited at the old server wait at the new one now.
     publisher.serversChanged()
     logger.info("redis.rearranged", metadata: ["servers": "\(Set(servers).map(\.name).sorted().joined(separator: ","))"])

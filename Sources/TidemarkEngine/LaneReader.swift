@@ -11,7 +11,6 @@ struct LaneReader: Sendable {
   let source: any StreamReader
   let coordinator: LaneCoordinator
   let inspector: LaneInspector
-  let trust: MarkTrust
   let publisher: MarkPublisher
   let metrics: EngineMetrics
   let logger: Logger
@@ -31,7 +30,7 @@ struct LaneReader: Sendable {
           if source.readConnection(to: server) == connection {
             await take(reply, for: request)
           } else {
-            await coordinator.readFailed(request)
+            await coordinator.perform { state, _ in state.readFailed(request) }
           }
         case .check(let lanes): try await check(lanes)
         }
@@ -39,14 +38,13 @@ struct LaneReader: Sendable {
         if !isReadFailing {
           failures.succeeded(server.metadata)
           lastWait = nil
-          await coordinator.redis(server, failed: nil)
+          await coordinator.perform { $0.asked(server, failed: nil, now: $1.now) }
         }
         let now = source.readConnection(to: server)
         if now != connection {
           connection = now
-          await coordinator.reconnected(to: server)
-          // A replica that took over may lack what was told last.
-          publisher.publish(await coordinator.records(at: server).filter { $0.cursor.position > .zero }.map { PendingMark(record: $0) })
+          let republished = await coordinator.perform { state, _ in state.reconnected(to: server) }
+          publisher.publish(republished.map { PendingMark(record: $0) })
         }
       } catch is CancellationError {
         return
@@ -55,7 +53,7 @@ struct LaneReader: Sendable {
           isReadFailing = true
           await readFailed(request, error)
         }
-        if case .check(let lanes) = task { await coordinator.checkFailed(lanes) }
+        if case .check(let lanes) = task { await coordinator.perform { state, _ in state.checkFailed(lanes) } }
         await failed(error, &lastWait, failures)
       }
     }
@@ -71,19 +69,19 @@ struct LaneReader: Sendable {
   private func take(_ reply: LaneReadReply, for request: LaneReadRequest) async {
     switch reply {
     case .nothing: break
-    case .entries(let block): await coordinator.received(block, for: request)
-    case .overBudget: await coordinator.overran(request)
+    case .entries(let block): await coordinator.perform { $0.received(block, for: request, now: $1.now) }
+    case .overBudget: await coordinator.perform { state, _ in state.overran(request) }
     }
   }
 
   private func check(_ lanes: [ExpectedStream]) async throws {
     let inspection = try await inspector.observe(lanes, mayBeDeferred: true)
-    await coordinator.deferred(inspection.deferred)
-    let comparisons = inspection.comparisons
     for (lane, error) in inspection.refused { await refused(lane.lane, error) }
-    // What of the old stream is still to be committed says nothing of the new one.
-    for comparison in comparisons where comparison.replacement() != nil { trust.distrust(comparison.lane.lane) }
-    for (comparison, verdict) in zip(comparisons, await coordinator.checked(comparisons)) {
+    let verdicts = await coordinator.perform { state, _ in
+      state.deferred(inspection.deferred)
+      return state.checked(inspection.comparisons)
+    }
+    for (comparison, verdict) in zip(inspection.comparisons, verdicts) {
       switch verdict {
       // A gap is told once it is recorded.
       case .sound, .gapCheck, .missing: break
@@ -97,12 +95,16 @@ struct LaneReader: Sendable {
   private func refused(_ lane: String, _ error: SourceError) async {
     let halt = LaneView.LastError.refused(error, backoff: await coordinator.settings.flow.haltBackoff)
     inspector.refusals.note(error, of: lane, .inspect)
-    await coordinator.halt(lane, reason: halt.text, hint: halt.hint, for: halt.backoff, isOfReading: true)
+    await coordinator.perform {
+      $0.halt(lane, reason: halt.text, hint: halt.hint, for: halt.backoff, isOfReading: true, now: $1.now)
+    }
   }
 
   private func readFailed(_ request: LaneReadRequest, _ error: any Error) async {
-    guard (error as? SourceError)?.isClosedRead == true else { return await coordinator.readFailed(request) }
-    switch await coordinator.closed(request) {
+    guard (error as? SourceError)?.isClosedRead == true else {
+      return await coordinator.perform { state, _ in state.readFailed(request) }
+    }
+    switch await coordinator.perform({ state, _ in state.closed(request) }) {
     case .unclear: break
     case .shrinking(let entries):
       logger.warning(
@@ -113,7 +115,7 @@ struct LaneReader: Sendable {
         ]) { $1 })
     case .tooLarge(let lane, let after):
       let reason = "the entry after \(after) is larger than the server's client-output-buffer-limit: it closes the connection"
-      await coordinator.halt(lane, reason: reason, hint: Self.fix, for: coordinator.settings.flow.haltBackoff)
+      await coordinator.perform { $0.halt(lane, reason: reason, hint: Self.fix, for: $0.settings.flow.haltBackoff, now: $1.now) }
     }
   }
 
@@ -130,7 +132,7 @@ struct LaneReader: Sendable {
     let isMisconfigured = (error as? SourceError).map { !$0.isRetryable } ?? false
     failures.failed("\(error)", level: isMisconfigured ? .error : .warning, server.metadata)
     metrics.retried(isMisconfigured ? "configuration" : "redis")
-    await coordinator.redis(server, failed: "\(error)", isAway: !isMisconfigured)
+    await coordinator.perform { $0.asked(server, failed: "\(error)", isAway: !isMisconfigured, now: $1.now) }
     let wait = settings.retry.wait(after: lastWait, random: coordinator.clock.random())
     lastWait = wait
     await coordinator.pause(for: wait)

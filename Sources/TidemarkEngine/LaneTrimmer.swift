@@ -21,7 +21,7 @@ struct LaneTrimmer: Sendable {
 
   private func trim() async throws {
     let settings = await coordinator.settings
-    let owned = await coordinator.lanesToTrim(Self.portion)
+    let owned = await coordinator.perform { state, _ in state.lanesToTrim(Self.portion) }
     // Of a stream that was made anew, or is gone, nothing is trimmed before something of it is durable.
     let others = owned.map(\.record).filter { !settings.trim.isEnabled || $0.cursor.position == .zero }
     try await forgetRejected(others.filter(\.hasMark))
@@ -43,7 +43,7 @@ struct LaneTrimmer: Sendable {
     let (connection, inspection) = try await inspector.survey(
       lanes.map { ExpectedStream($0.record, knownAdded: $0.flow.knownAdded) }, on: server, mayBeDeferred: true)
     let comparisons = Dictionary(uniqueKeysWithValues: inspection.comparisons.map { ($0.lane.lane, $0) })
-    let passed = await coordinator.passed(lanes.map(\.record))
+    let passed = await coordinator.perform { $0.passed(lanes.map(\.record), now: $1.now) }
     let now = try await source.currentMilliseconds(beside: lanes.first?.record.name ?? "")
     var cuts: [TrimCut] = []
     var trimmed: [(lane: String, below: EntryID)] = []
@@ -63,7 +63,7 @@ struct LaneTrimmer: Sendable {
       trimmed.append((lane.record.name, max(bound.below ?? .zero, stream.firstID ?? lane.record.cursor.position)))
       if let below = bound.below { cuts.append(TrimCut(lane: lane.record.name, below: below, installation: lane.record.installation)) }
     }
-    await coordinator.trimBlocked(blocked)
+    await coordinator.perform { [blocked] in $0.trimBlocked(blocked, now: $1.now) }
     // A replica that took over meanwhile may hold other entries below the cuts.
     for (cut, result) in zip(cuts, try await source.trim(cuts, over: connection)) {
       switch result {
@@ -72,7 +72,7 @@ struct LaneTrimmer: Sendable {
         inspector.refusals.clear([cut.lane], .trim)
       case .failure(let error):
         inspector.refusals.note(error, of: cut.lane, .trim)
-        await coordinator.refused([cut.lane: error])
+        await coordinator.perform { _ = $0.refused([cut.lane: error], now: $1.now) }
       }
     }
     // A user may lack the right to it: then agents are told of more than they can ask for, and nothing else depends on it.

@@ -27,9 +27,9 @@ struct LeaseKeeper: Sendable {
     var noted: String?
     let failures = FailureLog<String>(failing: "leases.waiting", recovered: "leases.current", clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
-      let seen = coordinator.leasesChanged.generation
+      let seen = coordinator.signals[.leases].generation
       let ttl = await coordinator.settings.leaseTTL
-      let canServe = await coordinator.canServe
+      let canServe = await coordinator.perform { $0.canServe(now: $1.now) }
       if canServe != wasAble { await tell(canServe) }
       wasAble = canServe
       var wait = ttl / 3
@@ -37,14 +37,15 @@ struct LeaseKeeper: Sendable {
         if try await !turn(canServe, ttl) { wait = min(wait, Self.soon) }
         try await noteSettings(&noted)
         failures.succeeded()
-        await coordinator.leasesFailed(nil)
+        await coordinator.perform { state, _ in state.leasesFailed(nil) }
       } catch {
         if !Task.isCancelled { failures.failed(error) }
         await coordinator.postgresFailed(error)
-        await coordinator.leasesFailed("\(error)\((error as? SinkError)?.hint.map { "; \($0)" } ?? "")")
+        let reason = "\(error)\((error as? SinkError)?.hint.map { "; \($0)" } ?? "")"
+        await coordinator.perform { state, _ in state.leasesFailed(reason) }
         wait = min(wait, Self.soon)
       }
-      await coordinator.leasesChanged.wait(after: seen, until: coordinator.clock.now.advanced(by: wait), on: coordinator.clock)
+      await coordinator.signals[.leases].wait(after: seen, until: coordinator.clock.now.advanced(by: wait), on: coordinator.clock)
     }
   }
 
@@ -59,16 +60,19 @@ struct LeaseKeeper: Sendable {
   /// False where others took what we wanted, and another look is due.
   private func turn(_ canServe: Bool, _ ttl: Duration) async throws -> Bool {
     let held = try await sink.renew(worker, canServe: canServe, for: ttl)
-    await coordinator.leaseRenewed()
-    await coordinator.postgresAnswered()
-    await changed(await coordinator.hold(held))
+    await changed(
+      await coordinator.perform { state, time in
+        state.leaseRenewed(now: time.now)
+        state.postgresAnswered()
+        return state.hold(held)
+      })
     // What was read is committed first; then everything is given back at once.
     guard await !coordinator.isDraining else { return true }
     let balance = LeaseBalance(of: worker.name, in: try await sink.leases(within: ttl))
     var taken = LeaseGrant()
     if !balance.wanted.isEmpty {
       taken = try await sink.take(balance.wanted, for: worker, ttl: ttl)
-      await changed(await coordinator.hold(held.with(taken)))
+      await changed(await hold(held.with(taken)))
     }
     if !balance.surplus.isEmpty, await mayHandOver(ttl) { try await handOver(balance.surplus, ttl) }
     return taken.shards.count == balance.wanted.count
@@ -77,11 +81,15 @@ struct LeaseKeeper: Sendable {
   /// Where Redis goes away for all, they notice one after the other, and so they do when it comes back: nobody hands over for that what
   /// another one would have to give back to him a moment later.
   private func mayHandOver(_ ttl: Duration) async -> Bool {
-    guard await coordinator.timeWithoutRedis > ttl else { return true }
-    guard await coordinator.timeWithoutRedis > ttl * 2 else { return false }
+    guard await timeWithoutRedis > ttl else { return true }
+    guard await timeWithoutRedis > ttl * 2 else { return false }
     await SourceProbe(source: source, coordinator: coordinator).run(within: ttl / 3)
-    return await coordinator.timeWithoutRedis > .zero
+    return await timeWithoutRedis > .zero
   }
+
+  private func hold(_ held: LeaseGrant) async -> Int { await coordinator.perform { state, _ in state.hold(held) } }
+
+  private var timeWithoutRedis: Duration { get async { await coordinator.perform { $0.timeWithoutRedis(now: $1.now) } } }
 
   /// Gives back those shards whose transactions come to their end within a third of the time to live; the others wait for the next turn.
   private func handOver(_ shards: [Int], _ ttl: Duration) async throws {

@@ -14,8 +14,7 @@ struct LeaseListener: Sendable {
     while !Task.isCancelled {
       do {
         try await news.next()
-        coordinator.leasesChanged.raise()
-        coordinator.controlsChanged.raise()
+        await coordinator.perform { state, _ in state.notified() }
         failures.succeeded()
         lastWait = nil
       } catch is CancellationError {

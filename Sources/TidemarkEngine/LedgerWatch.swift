@@ -24,7 +24,7 @@ struct LedgerWatch: Sendable {
     await SteadyTurns(
       interval: Self.interval, event: "ledger.waiting", recovered: "ledger.current", clock: coordinator.clock, logger: logger
     ).run {
-      _ = try await read(await coordinator.lanesToCompare(Self.portion))
+      _ = try await read(await coordinator.perform { state, _ in state.lanesToCompare(Self.portion) })
     }
   }
 
@@ -32,33 +32,39 @@ struct LedgerWatch: Sendable {
   /// was believed to be committed may be relied on.
   func read(_ lanes: [String]) async throws -> [LaneRecord]? {
     // Before the question: what is committed meanwhile may or may not be in the answer.
-    let committed = await coordinator.committed(lanes)
+    let committed = await committed(lanes)
     let reading = try await sink.ledger(of: lanes)
-    guard await coordinator.isKnown(reading.identity) else {
+    switch await coordinator.perform({ state, _ in state.ledgerRead(reading, committed) }) {
+    case .otherLedger:
       logger.error("postgres.changed", metadata: ["system": "\(reading.identity.system)", "timeline": "\(reading.identity.timeline)"])
-      // What the ledger from before had committed, and was not told yet, this one may not have.
+      // The ledger may lack what the earlier one had committed and what is not published yet.
       publisher.withdraw(publisher.waitingLanes)
       return nil
-    }
-    var isBack = await report(committed.rewinds(in: reading.lanes))
-    // A server that went back has ended its connections: all lanes are looked at, not only those whose turn it is.
-    if await coordinator.isNewConnection(reading.connection) || isBack {
-      for portion in await coordinator.laneNames.portions(of: Self.largePortion) {
-        let committed = await coordinator.committed(portion)
-        let found = await report(committed.rewinds(in: try await sink.lanes(named: portion)))
+    case .rewinds(let rewinds, let comparesAll):
+      report(rewinds.news)
+      var isBack = rewinds.isBack
+      for portion in comparesAll ? await coordinator.laneNames.portions(of: Self.largePortion) : [] {
+        let committed = await self.committed(portion)
+        let found = await compare(committed, with: try await sink.lanes(named: portion))
         isBack = isBack || found
       }
+      return isBack ? nil : reading.lanes
     }
-    return isBack ? nil : reading.lanes
   }
 
-  /// Gives lanes up that the ledger has less of, and says so once. False where there are none.
+  private func committed(_ lanes: [String]) async -> CommittedLanes { await coordinator.perform { state, _ in state.committed(lanes) } }
+
+  /// Compares the ledger's records of lanes with what was committed before they were read. Returns whether the ledger went back.
   @discardableResult
-  func report(_ rewinds: [LedgerRewind]) async -> Bool {
-    guard !rewinds.isEmpty else { return false }
-    let rewinds = await coordinator.wentBack(rewinds)
-    guard !rewinds.isEmpty else { return true }
-    // What was committed before the ledger went back, and not told yet, is not to be told any more.
+  func compare(_ committed: CommittedLanes, with found: [LaneRecord]) async -> Bool {
+    let rewinds = await coordinator.perform { state, _ in state.compared(committed, with: found) }
+    report(rewinds.news)
+    return rewinds.isBack
+  }
+
+  private func report(_ rewinds: [LedgerRewind]) {
+    guard !rewinds.isEmpty else { return }
+    // What was committed before the ledger went back, and is not published yet, must not be published any more.
     publisher.withdraw(Set(rewinds.map(\.lane)))
     metrics.wentBack(rewinds.count)
     let named = rewinds.prefix(10).map(\.description).joined(separator: ", ")
@@ -68,6 +74,5 @@ struct LedgerWatch: Sendable {
         "lanes": .number(rewinds.count), "where": "\(named)\(rewinds.count > 10 ? ", ..." : "")",
         "effect": "durable marks are ahead until what Redis still has is committed again; the rest is recorded in gaps",
       ])
-    return true
   }
 }

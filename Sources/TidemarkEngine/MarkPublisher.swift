@@ -9,23 +9,21 @@ final class MarkPublisher: Sendable {
   /// The same of a lane whose marks Redis refuses, for what the key of them is: somebody must change that.
   private static let refusedHold = Duration.seconds(10)
 
-  private let pending = Mutex<[String: PendingMark]>([:])
+  private let pending = Mutex(PendingMarks())
   private let changed = ChangeSignal()
-  /// Marks may wait that no loop of their lane's server tells: another server takes them, or that one holds no lane of ours.
+  /// Raised when marks may wait that no server's task sends: another server takes them, or that server holds no owned lane.
   private let strayed = ChangeSignal()
   private let source: any LanePlacement & MarkStore
+  private let inspector: LaneInspector
   private let coordinator: LaneCoordinator
-  private let trust: MarkTrust
-  private let refusals: LaneRefusals
   private let failures: FailureLog<String>
   private let failure = Mutex<String?>(nil)
   private let logger: Logger
 
-  init(source: any LanePlacement & MarkStore, trust: MarkTrust, coordinator: LaneCoordinator, refusals: LaneRefusals, logger: Logger) {
+  init(source: any LanePlacement & MarkStore, inspector: LaneInspector, coordinator: LaneCoordinator, logger: Logger) {
     self.source = source
-    self.trust = trust
+    self.inspector = inspector
     self.coordinator = coordinator
-    self.refusals = refusals
     failures = FailureLog(failing: "marks.waiting", recovered: "marks.current", clock: coordinator.clock, logger: logger)
     self.logger = logger
   }
@@ -36,30 +34,19 @@ final class MarkPublisher: Sendable {
     if marks.contains(where: \.isGone) { strayed.raise() }
   }
 
-  private func add(_ marks: [PendingMark]) {
-    pending.withLock { pending in
-      for mark in marks { pending[mark.record.name] = pending[mark.record.name].map { $0.followed(by: mark) } ?? mark }
-    }
-  }
+  private func add(_ marks: [PendingMark]) { pending.withLock { $0.add(marks) } }
 
-  /// Marks of these lanes that were not told yet are not true any more.
-  func withdraw(_ lanes: Set<String>) {
-    pending.withLock { pending in
-      for lane in lanes { pending[lane] = nil }
-    }
-  }
+  /// Removes the marks of these lanes that are not published yet, because they are not true any more.
+  func withdraw(_ lanes: Set<String>) { pending.withLock { $0.withdraw(lanes) } }
 
-  /// Lanes whose marks wait.
-  var waitingLanes: Set<String> { pending.withLock { Set($0.keys) } }
+  /// The lanes whose marks wait.
+  var waitingLanes: Set<String> { pending.withLock { $0.lanes } }
 
   /// Why marks could not be published at the last try; nil where they could.
   var lastFailure: String? { failure.withLock { $0 } }
 
-  /// Another server may be the one to be told now.
-  func serversChanged() {
-    trust.forget()
-    changed.raise()
-  }
+  /// Looks again at marks that waited: their lanes may be at another server by now.
+  func serversChanged() { changed.raise() }
 
   /// Until cancelled; ``flush(_:)`` sends what is left. A server that does not answer keeps no other's marks waiting.
   func run() async {
@@ -72,32 +59,7 @@ final class MarkPublisher: Sendable {
     }
   }
 
-  /// Which marks are sent.
-  enum Portion: Equatable {
-    /// Of the lanes of a server that takes their marks itself.
-    case server(LaneServer)
-    /// Those that another server takes, and those of lanes at servers that hold none of ours.
-    case strays
-    case all
-  }
-
-  /// Where a lane is, and who takes its mark.
-  private struct Route: Hashable {
-    var lane: LaneServer
-    var taker: LaneServer
-    var isStray: Bool { lane != taker }
-
-    /// - Parameter served: the servers that hold lanes of ours.
-    func belongs(to portion: Portion, _ served: Set<LaneServer>) -> Bool {
-      switch portion {
-      case .server(let server): lane == server && !isStray
-      case .strays: isStray || !served.contains(lane)
-      case .all: true
-      }
-    }
-  }
-
-  private func run(_ portion: Portion) async {
+  private func run(_ portion: PendingMarks.Portion) async {
     let signal = portion == .strays ? strayed : changed
     defer { if portion != .strays { strayed.raise() } }
     var lastWait: Duration?
@@ -106,7 +68,7 @@ final class MarkPublisher: Sendable {
       if await flush(portion, now: now) {
         lastWait = nil
         // Those whose time had come before are not of this portion.
-        if let until = pending.withLock({ $0.values.compactMap(\.heldUntil).filter { $0 > now }.min() }) {
+        if let until = pending.withLock({ $0.nextDue(after: now) }) {
           await signal.wait(after: seen, until: until, on: coordinator.clock)
         } else {
           await signal.wait(after: seen)
@@ -119,20 +81,18 @@ final class MarkPublisher: Sendable {
     }
   }
 
-  private func isServed(_ portion: Portion) async -> Bool {
-    if case .server(let server) = portion { await coordinator.knows(server) } else { true }
+  private func isServed(_ portion: PendingMarks.Portion) async -> Bool {
+    if case .server(let server) = portion { await coordinator.servers.contains(server) } else { true }
   }
 
   /// Sends what waits. False where a server did not take it; it waits on.
-  func flush(_ portion: Portion, now: ContinuousClock.Instant? = nil) async -> Bool {
+  func flush(_ portion: PendingMarks.Portion, now: ContinuousClock.Instant? = nil) async -> Bool {
     let now = now ?? coordinator.clock.now
-    let lanes = pending.withLock { pending in
-      pending.values.filter { portion == .all || $0.heldUntil.map { $0 <= now } ?? true }.map(\.record.name)
-    }
+    let lanes = pending.withLock { $0.due(portion, now: now) }
     guard !lanes.isEmpty else { return true }
     do {
       let servers = try await source.servers(of: lanes)
-      let routes = zip(servers, try await source.markServers(of: lanes)).map { Route(lane: $0, taker: $1) }
+      let routes = zip(servers, try await source.markServers(of: lanes)).map { PendingMarks.Route(lane: $0, taker: $1) }
       if case .server(let server) = portion, routes.contains(where: { $0.lane == server && $0.isStray }) { strayed.raise() }
       let served = await coordinator.servers
       let chosen = Dictionary(grouping: zip(lanes, routes).filter { $0.1.belongs(to: portion, served) }, by: \.1)
@@ -152,23 +112,25 @@ final class MarkPublisher: Sendable {
       defer { known = reason }
       return known != reason
     }
-    if isNews { await coordinator.publishingFailed(reason) }
+    if isNews { await coordinator.perform { state, _ in state.publishingFailed(reason) } }
   }
 
-  private func publish(_ lanes: [String], by route: Route) async throws {
-    var marks = pending.withLock { pending in lanes.compactMap { pending.removeValue(forKey: $0) } }
+  private func publish(_ lanes: [String], by route: PendingMarks.Route) async throws {
+    var marks = pending.withLock { $0.take(lanes) }
     do {
-      if let known = trust.known(at: route.lane) {
-        try await tell(marks.filter { known.lanes.contains($0.record.name) }, by: route, over: known.connection)
-        marks.removeAll { known.lanes.contains($0.record.name) }
+      let connection = source.writeConnection(to: route.lane)
+      let trusted = await coordinator.perform { state, _ in state.trusted(lanes, over: connection) }
+      if !trusted.isEmpty {
+        try await publish(marks.filter { trusted.contains($0.record.name) }, by: route, over: connection)
+        marks.removeAll { trusted.contains($0.record.name) }
       }
       guard !marks.isEmpty else { return }
-      let (connection, verdicts) = try await trust.survey(marks, on: route.lane)
+      let (surveyed, verdicts) = try await survey(marks.map(\.record), on: route.lane)
       let held = marks.filter { verdicts[$0.record.name] == .withhold }
-      marks.removeAll { verdicts[$0.record.name] != .tell }
+      marks.removeAll { verdicts[$0.record.name] != .publish }
       let until = coordinator.clock.now.advanced(by: Self.hold)
       add(held.map { $0.held(until: until) })
-      try await tell(marks, by: route, over: connection)
+      try await publish(marks, by: route, over: surveyed)
     } catch {
       add(marks)
       // Their lanes may be at another server by now, which has looked in vain.
@@ -177,16 +139,33 @@ final class MarkPublisher: Sendable {
     }
   }
 
-  private func tell(_ marks: [PendingMark], by route: Route, over connection: WriteConnection?) async throws {
+  /// Compares lanes of one server with their streams, over the connection that will carry their marks.
+  private func survey(
+    _ records: [LaneRecord], on server: LaneServer
+  ) async throws -> (connection: WriteConnection?, verdicts: [String: MarkVerdict]) {
+    let survey = await coordinator.perform { state, _ in state.survey(records) }
+    var (connection, comparisons): (WriteConnection?, [StreamComparison]) = (nil, [])
+    if !survey.checks.isEmpty {
+      let (found, inspection) = try await inspector.survey(survey.checks, on: server, mayBeDeferred: false)
+      (connection, comparisons) = (found, inspection.comparisons)
+    }
+    let (carrier, found) = (connection, comparisons)
+    guard let verdicts = await coordinator.perform({ state, _ in state.surveyed(survey, found, over: carrier) }) else {
+      throw SourceError(.moved, "streams turned out to be replaced while they were compared")
+    }
+    return (connection, verdicts)
+  }
+
+  private func publish(_ marks: [PendingMark], by route: PendingMarks.Route, over connection: WriteConnection?) async throws {
     guard !marks.isEmpty else { return }
     let refused = try await source.publish(marks.map(\.mark), over: route.isStray ? nil : connection)
     let outdated = refused.compactMapValues { if case .outdated(let known) = $0.kind { known } else { Int64?.none } }
     let blocked = refused.filter { outdated[$0.key] == nil }
-    for (lane, error) in blocked { refusals.note(error, of: lane, .publish) }
-    refusals.clear(marks.lazy.map(\.record.name).filter { blocked[$0] == nil }, .publish)
+    for (lane, error) in blocked { inspector.refusals.note(error, of: lane, .publish) }
+    inspector.refusals.clear(marks.lazy.map(\.record.name).filter { blocked[$0] == nil }, .publish)
     if !blocked.isEmpty {
       // Marks of another installation's lanes are dropped: a lane that comes back begins with its mark.
-      let foreign = await coordinator.refused(blocked)
+      let foreign = await coordinator.perform { $0.refused(blocked, now: $1.now) }
       let until = coordinator.clock.now.advanced(by: Self.refusedHold)
       add(marks.filter { blocked[$0.record.name] != nil && !foreign.contains($0.record.name) }.map { $0.held(until: until) })
     }
@@ -195,7 +174,7 @@ final class MarkPublisher: Sendable {
 
   /// Lanes of which agents know a later incarnation than the ledger's.
   private func release(_ records: [LaneRecord], _ known: [String: Int64]) async {
-    for record in await coordinator.markRefused(records) {
+    for record in await coordinator.perform({ state, _ in state.markRefused(records) }) {
       logger.error(
         "mark.refused",
         metadata: [

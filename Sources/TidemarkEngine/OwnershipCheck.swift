@@ -64,7 +64,7 @@ struct OwnershipCheck: Sendable {
     guard let told, let incarnation = record.incarnation(above: told) else { return record }
     guard !isDraining else { return nil }
     guard try await sink.raiseIncarnation(of: record, to: incarnation) else { return nil }
-    await coordinator.raised(record, to: incarnation)
+    await coordinator.perform { state, _ in state.raised(record, to: incarnation) }
     logger.error(
       "ledger.behind",
       metadata: [

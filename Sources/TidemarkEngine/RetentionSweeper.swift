@@ -22,11 +22,11 @@ struct RetentionSweeper: Sendable {
       failing: "retention.waiting", recovered: "retention.current", clock: coordinator.clock, logger: logger)
     var plan = plan
     while !Task.isCancelled {
-      let seen = coordinator.retentionChanged.generation
+      let seen = coordinator.signals[.retention].generation
       plan.apply(await coordinator.settings.retention, now: coordinator.clock.now)
       let isResponsible = await coordinator.grant.shards[Self.shard] != nil
       switch plan.next(now: coordinator.clock.now, isResponsible: isResponsible) {
-      case .wait(let moment): await coordinator.retentionChanged.wait(after: seen, until: moment, on: coordinator.clock)
+      case .wait(let moment): await coordinator.signals[.retention].wait(after: seen, until: moment, on: coordinator.clock)
       case .find(let table):
         await attempt(table, &plan, failures) { plan in
           if !plan.found(try await rule(for: table), now: coordinator.clock.now) {

@@ -12,13 +12,17 @@ struct SourceProbe: Sendable {
     do {
       server = try await source.servers(of: [name]).first ?? server
       _ = try await source.inspect([ExpectedStream(asking: name)])
-      await coordinator.probed(server, failed: nil)
+      await probed(server, failed: nil)
     } catch is CancellationError {
       return
     } catch {
       let isAway = (error as? SourceError)?.isRetryable ?? true
-      await coordinator.probed(server, failed: isAway ? "\(error)" : nil, isAway: isAway)
+      await probed(server, failed: isAway ? "\(error)" : nil)
     }
+  }
+
+  private func probed(_ server: LaneServer, failed failure: String?) async {
+    await coordinator.perform { $0.probed(server, failed: failure, isAway: failure != nil, now: $1.now) }
   }
 
   /// The same, for as long as `patience` at most.

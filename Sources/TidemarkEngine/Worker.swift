@@ -60,9 +60,7 @@ package struct Worker: Service {
     let labels = Set(await coordinator.settings.lanes.namesAndPatterns)
     if labels.count <= Self.countedLanes { metrics.begin(labels) }
     let inspector = LaneInspector(source: source, refusals: LaneRefusals(clock: coordinator.clock, logger: logger))
-    let trust = MarkTrust(source: source, inspector: inspector, coordinator: coordinator)
-    let publisher = MarkPublisher(
-      source: source, trust: trust, coordinator: coordinator, refusals: inspector.refusals, logger: logger)
+    let publisher = MarkPublisher(source: source, inspector: inspector, coordinator: coordinator, logger: logger)
     let reports = CommitReports(clock: coordinator.clock, logger: logger)
     let observer = LaneObserver(
       source: source, sink: sink, inspector: inspector, worker: identity, coordinator: coordinator, publisher: publisher,
@@ -106,27 +104,25 @@ package struct Worker: Service {
         background.addTask { await retention.run() }
         background.addTask { await ledger.run() }
         background.addTask { await controls.run() }
-        await flow(inspector, trust, publisher, committers)
+        await flow(inspector, publisher, committers)
         background.cancelAll()
       }
     } onGracefulShutdown: { [coordinator] in
-      Task { await coordinator.beginDrain() }
+      Task { await coordinator.perform { $0.beginDrain(now: $1.now) } }
     }
     await finish(publisher, observer)
   }
 
   /// Reads and commits until everything that was read is committed, or until a drain takes too long.
-  private func flow(
-    _ inspector: LaneInspector, _ trust: MarkTrust, _ publisher: MarkPublisher, _ committers: [BatchCommitter]
-  ) async {
+  private func flow(_ inspector: LaneInspector, _ publisher: MarkPublisher, _ committers: [BatchCommitter]) async {
     await withTaskGroup { group in
       group.addTask {
         await withTaskGroup { tasks in
           tasks.addTask {
             await coordinator.forEachServer { server in
               let reader = LaneReader(
-                server: server, source: source, coordinator: coordinator, inspector: inspector, trust: trust, publisher: publisher,
-                metrics: metrics, logger: logger)
+                server: server, source: source, coordinator: coordinator, inspector: inspector, publisher: publisher, metrics: metrics,
+                logger: logger)
               await withTaskExecutorPreference(source.readers) { await reader.run() }
             }
           }

@@ -52,9 +52,12 @@ import TidemarkTestKit
       await bare.close()
 
       try await migrate(servers.postgres)
-      await coordinator.leaseRenewed()
-      _ = await coordinator.hold(LeaseGrant(shards: [0: 1]))
-      await coordinator.acquire([record("a", read: 3)], at: .only)
+      let owned = record("a", read: 3)
+      await coordinator.perform {
+        $0.leaseRenewed(now: $1.now)
+        _ = $0.hold(LeaseGrant(shards: [0: 1]))
+        $0.acquire([owned], at: .only, now: $1.now)
+      }
       let ready = try source(coordinator, redis: servers.redis.url, postgres: servers.postgres.url)
       #expect(await ready.reasonsNotReady() == [])
       #expect(ready.isAlive())
@@ -67,8 +70,10 @@ import TidemarkTestKit
       #expect(await ready.status().lanes.isEmpty)
 
       // On a busy machine the steps so far may have taken longer than a lease.
-      await coordinator.leaseRenewed()
-      await coordinator.beginDrain()
+      await coordinator.perform {
+        $0.leaseRenewed(now: $1.now)
+        $0.beginDrain(now: $1.now)
+      }
       try await waitUntil("it says that it is stopping") {
         await ready.reasonsNotReady() == ["worker: it is stopping; another worker acquires its lanes"]
       }
@@ -78,8 +83,11 @@ import TidemarkTestKit
 
   @Test func `without servers a worker says where it looked, and tells the lanes that it remembers`() async throws {
     let coordinator = LaneCoordinator(settings: Self.settings)
-    _ = await coordinator.hold(LeaseGrant(shards: [0: 1]))
-    await coordinator.acquire([record("a", read: 3)], at: .only)
+    let owned = record("a", read: 3)
+    await coordinator.perform {
+      _ = $0.hold(LeaseGrant(shards: [0: 1]))
+      $0.acquire([owned], at: .only, now: $1.now)
+    }
     let source = try source(coordinator, redis: "redis://127.0.0.1:1/0", postgres: "postgresql://nobody@127.0.0.1:1/none")
     let reasons = await source.reasonsNotReady()
     #expect(reasons.count == 3)

@@ -21,16 +21,20 @@ import TidemarkCore
   /// A coordinator that has read one entry of its lane and not committed it.
   private func reading() async throws -> LaneCoordinator {
     let coordinator = LaneCoordinator(settings: Self.settings)
-    _ = await coordinator.hold(LeaseGrant(shards: [Self.shard: 1]))
-    await coordinator.acquire([Self.record("a", shard: Self.shard)], at: .only)
+    await coordinator.perform {
+      _ = $0.hold(LeaseGrant(shards: [Self.shard: 1]))
+      $0.acquire([Self.record("a", shard: Self.shard)], at: .only, now: $1.now)
+    }
     while case .check(let checks)? = await coordinator.nextRead(at: .only, block: .zero) {
-      _ = await coordinator.checked(checks.map { StreamComparison($0, Self.observed(added: 6), anchor: .same) })
+      await coordinator.perform { state, _ in
+        _ = state.checked(checks.map { StreamComparison($0, Self.observed(added: 6), anchor: .same) })
+      }
       if await !coordinator.scheduler.isDue { continue }
       break
     }
     let request = LaneReadRequest(
       positions: [.init(lane: "a", after: EntryID(ms: 5, no: 0))], count: 1, block: nil, budget: nil, maxEntryBytes: 1 << 20)
-    await coordinator.received(EntryBlock(id: EntryID(ms: 6, no: 0), raw: [[1], [2]]), for: request)
+    await coordinator.perform { $0.received(EntryBlock(id: EntryID(ms: 6, no: 0), raw: [[1], [2]]), for: request, now: $1.now) }
     return coordinator
   }
 
@@ -56,7 +60,9 @@ import TidemarkCore
 
   @Test func `what was read of a stream that is gone is committed before its shard goes to another`() async throws {
     let coordinator = try await reading()
-    _ = await coordinator.checked([StreamComparison(Self.check(knownAdded: 6), Self.observed(added: nil), anchor: .gone)])
+    await coordinator.perform { state, _ in
+      _ = state.checked([StreamComparison(Self.check(knownAdded: 6), Self.observed(added: nil), anchor: .gone)])
+    }
     #expect(await coordinator.scheduler.lanes["a"]?.isClosing == true)
     // Nobody commits it: the shard stays ours.
     let vacant = await coordinator.drainShards([Self.shard], until: .now.advanced(by: .milliseconds(20)))
@@ -66,10 +72,12 @@ import TidemarkCore
 
     async let vacated = coordinator.drainShards([Self.shard], until: .now.advanced(by: .seconds(60)))
     let work = try #require(await coordinator.nextWork())
-    var committed = work.parts[0].record
-    committed.cursor.position = EntryID(ms: 6, no: 0)
-    committed.ordinal = 6
-    await coordinator.finish(work.parts[0], .committed(committed, deadLettersInARow: 0))
+    await coordinator.perform { state, time in
+      var committed = work.parts[0].record
+      committed.cursor.position = EntryID(ms: 6, no: 0)
+      committed.ordinal = 6
+      state.finish(work.parts[0], .committed(committed, deadLettersInARow: 0), at: time)
+    }
     #expect(await vacated == [Self.shard])
   }
 }

@@ -45,12 +45,12 @@ import TidemarkTestKit
       return record
     }
     sink.state.withLock { state in for record in records { state.lanes[record.name] = record } }
-    _ = await coordinator.hold(LeaseGrant(shards: [1: 1]))
-    await coordinator.acquire(records, at: .only)
+    await coordinator.perform {
+      _ = $0.hold(LeaseGrant(shards: [1: 1]))
+      $0.acquire(records, at: .only, now: $1.now)
+    }
     let inspector = LaneInspector(source: source, refusals: LaneRefusals(clock: SystemClock(), logger: Self.silent))
-    let publisher = MarkPublisher(
-      source: source, trust: MarkTrust(source: source, inspector: inspector, coordinator: coordinator), coordinator: coordinator,
-      refusals: inspector.refusals, logger: Self.silent)
+    let publisher = MarkPublisher(source: source, inspector: inspector, coordinator: coordinator, logger: Self.silent)
     let watch = LedgerWatch(
       sink: sink, coordinator: coordinator, publisher: publisher, metrics: EngineMetrics(factory: NOOPMetricsHandler.instance),
       logger: Self.silent)
@@ -78,7 +78,7 @@ import TidemarkTestKit
     try await withWatch(lanes: 600) { watch, coordinator, _ in
       sink.promote("lane599", knowing: 0, isNoticeable: false)
       sink.state.withLock { $0.restarts = 0 }
-      for _ in 0..<10 { _ = try await watch.read(await coordinator.lanesToCompare(LedgerWatch.portion)) }
+      for _ in 0..<10 { _ = try await watch.read(await coordinator.perform { state, _ in state.lanesToCompare(LedgerWatch.portion) }) }
       #expect(await coordinator.laneNames.count == 599)
       #expect(await !coordinator.laneNames.contains("lane599"))
     }
@@ -105,8 +105,10 @@ import TidemarkTestKit
       let record = later
       sink.state.withLock { state in
         state.meanwhile = {
-          await coordinator.release(["lane0"])
-          await coordinator.acquire([record], at: .only)
+          await coordinator.perform {
+            $0.release(["lane0"])
+            $0.acquire([record], at: .only, now: $1.now)
+          }
         }
       }
       #expect(try await watch.read(["lane0", "lane1"])?.count == 2)
@@ -148,10 +150,10 @@ import TidemarkTestKit
 
   @Test func `a ledger that may be an older one is asked again which lanes it knows`() async throws {
     try await withWatch(lanes: 2) { watch, coordinator, _ in
-      func recall() async { await coordinator.recalled([], of: [1], under: coordinator.grant) }
+      func recall() async { await coordinator.perform { state, _ in state.recalled([], of: [1], under: state.grant) } }
       var settings = HandOverTests.settings
       settings.lanes = settings.lanes.with(items: [LaneItem(streams: "lane*", start: .oldest)])
-      await coordinator.apply(settings)
+      await coordinator.perform { [settings] in $0.apply(settings, now: $1.now) }
       _ = try await watch.read(["lane0"])
       await recall()
       #expect(await coordinator.shardsToRecall == [])

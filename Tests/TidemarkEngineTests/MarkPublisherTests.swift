@@ -20,13 +20,13 @@ import TidemarkTestKit
     }
     let coordinator = LaneCoordinator(settings: HandOverTests.settings)
     let shards = ["a", "b"].map { Shard.of($0) }
-    _ = await coordinator.hold(LeaseGrant(shards: Dictionary(uniqueKeysWithValues: Set(shards).map { ($0, 1) })))
-    await coordinator.acquire(zip(["a", "b"], shards).map { HandOverTests.record($0, shard: $1) }, at: north)
+    await coordinator.perform { [north] in
+      _ = $0.hold(LeaseGrant(shards: Dictionary(uniqueKeysWithValues: Set(shards).map { ($0, 1) })))
+      $0.acquire(zip(["a", "b"], shards).map { HandOverTests.record($0, shard: $1) }, at: north, now: $1.now)
+    }
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let inspector = LaneInspector(source: source, refusals: LaneRefusals(clock: SystemClock(), logger: logger))
-    let publisher = MarkPublisher(
-      source: source, trust: MarkTrust(source: source, inspector: inspector, coordinator: coordinator), coordinator: coordinator,
-      refusals: inspector.refusals, logger: logger)
+    let publisher = MarkPublisher(source: source, inspector: inspector, coordinator: coordinator, logger: logger)
     try await withThrowingTaskGroup { tasks in
       tasks.addTask { await publisher.run() }
       try await body(publisher, source, coordinator)
@@ -87,7 +87,7 @@ import TidemarkTestKit
       for ms: UInt64 in 6...7 {
         let after = LaneReadRequest.Position(lane: "a", after: EntryID(ms: ms - 1, no: 0))
         let request = LaneReadRequest(positions: [after], count: 1, block: nil, budget: nil, maxEntryBytes: 1 << 20)
-        await coordinator.received(EntryBlock(id: EntryID(ms: ms, no: 0), raw: [[1], [2]]), for: request)
+        await coordinator.perform { $0.received(EntryBlock(id: EntryID(ms: ms, no: 0), raw: [[1], [2]]), for: request, now: $1.now) }
       }
       try #require(await coordinator.scheduler.lanes["a"]?.readPosition == EntryID(ms: 7, no: 0))
       _ = source.append("a")
@@ -100,7 +100,7 @@ import TidemarkTestKit
   @Test func `a lane's last mark is told with its dead letters, also when it is not ours any more`() async throws {
     try await withPublisher { publisher, source, coordinator in
       source.place("a", at: north, marks: north)
-      await coordinator.release(["a"])
+      await coordinator.perform { state, _ in state.release(["a"]) }
       var last = mark("a", 5)
       last.rejected = [.init(id: EntryID(ms: 4, no: 0), reason: "bad_json")]
       publisher.publish([last, mark("b", 5)])
@@ -111,8 +111,8 @@ import TidemarkTestKit
   @Test func `the marks of a server that holds no lane of ours any more are told as well`() async throws {
     try await withPublisher { publisher, source, coordinator in
       source.place("a", at: south, marks: south)
-      await coordinator.release(["a"])
-      #expect(await !coordinator.knows(south))
+      await coordinator.perform { state, _ in state.release(["a"]) }
+      #expect(await !coordinator.servers.contains(south))
       var last = mark("a", 5)
       last.isGone = true
       publisher.publish([last])

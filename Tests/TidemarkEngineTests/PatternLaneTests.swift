@@ -70,7 +70,9 @@ import TidemarkTestKit
     let written = write(12)
     try await withWorker { worker in
       try await waitUntil("all of it is read") { await worker.coordinator.scheduler.lanes["job:1"]?.readPosition == written.last }
-      await worker.coordinator.halt("job:1", reason: "its key is no stream", hint: nil, for: .seconds(1_000), isOfReading: true)
+      await worker.coordinator.perform {
+        $0.halt("job:1", reason: "its key is no stream", hint: nil, for: .seconds(1_000), isOfReading: true, now: $1.now)
+      }
       sink.letGo("job:1")
       try await waitUntil("it is committed") { sink.applied("job:1") == written }
       #expect(await worker.coordinator.scheduler.lanes["job:1"]?.state == .halted)
@@ -100,7 +102,7 @@ import TidemarkTestKit
       try await waitUntil("all of it is read") { await worker.coordinator.scheduler.lanes["job:1"]?.readPosition == written.last }
       var settings = await worker.coordinator.settings
       settings.lanes = settings.lanes.with(items: [LaneItem(streams: "task:*", start: .oldest)])
-      await worker.coordinator.apply(settings)
+      await worker.coordinator.perform { [settings] in $0.apply(settings, now: $1.now) }
       #expect(await isOwned("job:1", by: worker))
       sink.letGo("job:1")
       try await waitUntil("it is released") { await !isOwned("job:1", by: worker) }

@@ -73,7 +73,7 @@ import TidemarkTestKit
 
   /// Runs a sweeper whose checkpoints were to be kept for another time when it began: it sweeps them at once.
   private static func sweepCheckpoints(_ sweeper: RetentionSweeper, until isDone: @escaping @Sendable () -> Bool) async throws {
-    _ = await sweeper.coordinator.hold(LeaseGrant(shards: [RetentionSweeper.shard: 1]))
+    await sweeper.coordinator.perform { state, _ in _ = state.hold(LeaseGrant(shards: [RetentionSweeper.shard: 1])) }
     let before = RetentionLimits(checkpoints: .seconds(1_000_000), dedupeWindow: .seconds(86_400))
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { await sweeper.run(RetentionPlan(limits: before, now: .now)) }

@@ -62,7 +62,7 @@ import TidemarkTestKit
     let coordinator = LaneCoordinator(settings: HandOverTests.settings)
     let isOver = ChangeSignal()
     let before = isOver.generation
-    await coordinator.beginDrain()
+    await coordinator.perform { $0.beginDrain(now: $1.now) }
     let drain = Task {
       await coordinator.drainIsOver(deadline: .seconds(3_600), patience: .milliseconds(1))
       isOver.raise()
@@ -70,7 +70,7 @@ import TidemarkTestKit
     await coordinator.postgresFailed(SinkError.down)
     try await waitUntil("it is over", within: .seconds(20)) { isOver.generation != before }
     await drain.value
-    await coordinator.postgresAnswered()
+    await coordinator.perform { state, _ in state.postgresAnswered() }
     // At once, where no time is left.
     await coordinator.drainIsOver(deadline: .zero, patience: .seconds(3_600))
   }

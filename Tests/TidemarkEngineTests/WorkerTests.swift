@@ -80,7 +80,7 @@ import TidemarkTestKit
     let written = write(20)
     try await withWorker { worker in
       try await expectApplied(written)
-      try await waitUntil("it is known which ledger this is") { await worker.coordinator.ledger != nil }
+      try await waitUntil("it is known which ledger this is") { await worker.coordinator.ledger.identity != nil }
       sink.promote("a", knowing: 7)
       #expect(sink.applied("a").count == 7)
       try await waitUntil("what the standby lacked is committed again") { sink.applied("a") == written["a"] }

@@ -72,6 +72,8 @@ def apply(mutant: Mutant, tree: Path) -> dict[Path, str]:
         path = tree / edit["file"]
         # A text of several lines begins behind the line break that opens it.
         text, times = edit["text"], edit.get("times", 1)
+        if not path.exists():
+            raise Stale(f"{edit['file']} does not exist")
         before.setdefault(path, path.read_text())
         held = after.get(path, before[path])
         if held.count(text) != times:

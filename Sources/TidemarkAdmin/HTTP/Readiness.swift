@@ -1,5 +1,4 @@
 internal import TidemarkCore
-internal import TidemarkEngine
 
 /// Decides whether a worker is ready, and gives the reasons if it is not.
 ///

@@ -1,6 +1,5 @@
 package import Logging
 package import TidemarkCore
-package import TidemarkEngine
 package import TidemarkPostgres
 package import TidemarkRedis
 

@@ -1,5 +1,4 @@
 package import TidemarkCore
-package import TidemarkEngine
 
 /// Renders the metrics that come from a worker's status at the moment of a scrape. Nothing is stored between scrapes, so unknown values are
 /// absent.

@@ -1,5 +1,4 @@
 package import TidemarkCore
-package import TidemarkEngine
 package import TidemarkPostgres
 
 /// Assembles the status from the ledger and the lag from Redis, with or without a worker.

@@ -1,5 +1,4 @@
 internal import TidemarkCore
-internal import TidemarkEngine
 internal import TidemarkPostgres
 
 // Builds the parts of a report from rows of the ledger and from a worker's memory.

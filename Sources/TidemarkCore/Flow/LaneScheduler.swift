@@ -67,6 +67,8 @@ package struct LaneScheduler: Sendable {
   private var nextOwnership = 0
   /// The number of transactions under way for each lane that was released since. The lane starts no other before they are decided.
   private var draining: [String: Int] = [:]
+  /// The lanes that were released since the last call of ``takeReleased()``.
+  private var released: [String] = []
   /// The last known records of lanes that were released, until they are acquired again.
   var abandoned: [String: LaneRecord] = [:]
   /// The ownership whose transaction carries an entry that is larger than a transaction's bytes.
@@ -151,6 +153,7 @@ package struct LaneScheduler: Sendable {
     leave(name)
     guard var flow = lanes.removeValue(forKey: name) else { return }
     abandoned[name] = flow.record
+    released.append(name)
     readyEntries -= flow.readyEntries
     release(flow.rewind())
     if flow.inFlight != nil {
@@ -160,6 +163,20 @@ package struct LaneScheduler: Sendable {
     unqueue(name)
     halted.remove(name)
     halts.forget(name)
+  }
+
+  /// Returns the lanes that were released since the last call, among them those that were acquired again since.
+  mutating func takeReleased() -> [String] {
+    guard !released.isEmpty else { return [] }
+    defer { released = [] }
+    return released
+  }
+
+  /// What writers act by.
+  var commitFacts: WorkerFacts.Commits {
+    WorkerFacts.Commits(
+      readyLanes: ready.count + readyLarge.count, readyEntries: readyEntries, underWay: underWay,
+      draining: draining.values.reduce(0, +), isLargeUnderWay: largeUnderWay != nil)
   }
 
   /// The lanes with a transaction under way that began before the lane was released.

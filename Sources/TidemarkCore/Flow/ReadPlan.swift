@@ -45,7 +45,7 @@ package struct ReadPlan: Sendable {
   private var wasDeep = false
   /// The lanes to read one by one, after a reply that was too large even at one entry a lane.
   private var alone = LaneQueue()
-  private var isHeard = false
+  private(set) var isHeard = false
   private var sliceDue: ContinuousClock.Instant?
 
   package init(pace: Pace = Pace()) {

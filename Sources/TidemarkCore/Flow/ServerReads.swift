@@ -18,6 +18,12 @@ struct ServerReads: Sendable {
   /// Whether there are so many lanes that the worker should listen for the doorbell, including the lanes that back off.
   var needsDoorbell: Bool { plan.needsDoorbell(besides: backingOff.count) }
 
+  /// What the server's reader and doorbell act by.
+  var facts: WorkerFacts.Server {
+    WorkerFacts.Server(
+      isDue: plan.isDue, hasDueChecks: checks.hasDue, isHeard: plan.isHeard, readsAlone: plan.readsAlone, needsDoorbell: needsDoorbell)
+  }
+
   mutating func add(_ lane: String) {
     plan.add(lane)
     checks.add(lane)

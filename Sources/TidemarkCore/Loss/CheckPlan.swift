@@ -14,6 +14,9 @@ package struct CheckPlan: Sendable {
   private var changed: Set<String> = []
   private var nextRound: ContinuousClock.Instant?
 
+  /// Whether a lane is to be compared at once.
+  var hasDue: Bool { !due.isEmpty }
+
   mutating func add(_ lane: String) {
     rotation.insert(lane)
     due.append(lane)

@@ -108,7 +108,7 @@ final class Runtime: Sendable {
       var settings = try Composition(inForce).workerSettings
       let waiting = new.differences(of: changes.needsRestart, from: inForce).joined(separator: ", ")
       settings.notInForce = waiting.isEmpty ? nil : waiting
-      await worker.coordinator.apply(settings)
+      await worker.coordinator.perform { [settings] in $0.apply(settings, now: $1.now) }
       if changes.reloadable.contains("lanes") { await worker.prepare() }
       current.set(inForce)
       if !changes.needsRestart.isEmpty {

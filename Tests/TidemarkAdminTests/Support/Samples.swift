@@ -1,7 +1,5 @@
-import TidemarkCore
-
 @testable import TidemarkAdmin
-@testable import TidemarkEngine
+@testable import TidemarkCore
 
 /// Returns a lane's record whose accounting adds up.
 func record(_ name: String, read: Int = 0, deadLetters: Int = 0, baseline: Int = 0, fence: Int64 = 1, owner: String? = "w1") -> LaneRecord {

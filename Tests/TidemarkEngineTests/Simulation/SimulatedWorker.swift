@@ -44,6 +44,6 @@ final class SimulatedWorker: @unchecked Sendable {
 
   /// SIGTERM.
   func stop() {
-    Task(executorPreference: machine) { [worker] in await worker.coordinator.beginDrain() }
+    Task(executorPreference: machine) { [worker] in await worker.coordinator.perform { $0.beginDrain(now: $1.now) } }
   }
 }

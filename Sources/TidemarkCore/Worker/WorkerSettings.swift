@@ -1,6 +1,4 @@
-package import TidemarkCore
-
-/// What a worker needs to know. What may change while it runs goes through ``LaneCoordinator/apply(_:)``.
+/// The settings of a worker. ``WorkerState/apply(_:now:)`` takes those that may change while it runs.
 package struct WorkerSettings: Sendable {
   /// What to do with a lane whose stream is not the one that was read.
   package enum Rewind: String, Sendable, CaseIterable {

@@ -1,5 +1,3 @@
-package import TidemarkCore
-
 package struct LaneStatus: Sendable {
   package var record: LaneRecord
   package var state: LaneState

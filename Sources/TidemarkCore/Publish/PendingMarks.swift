@@ -1,0 +1,62 @@
+/// The marks that wait to be published, one for each lane, and which task sends which of them.
+package struct PendingMarks: Sendable {
+  /// The marks that one task sends.
+  package enum Portion: Sendable, Hashable {
+    /// The marks of a server's lanes that this server takes itself.
+    case server(LaneServer)
+    /// The marks that another server takes, and those of lanes at servers that hold no owned lane.
+    case strays
+    case all
+  }
+
+  /// The server of a lane, and the server that takes its mark.
+  package struct Route: Sendable, Hashable {
+    package var lane: LaneServer
+    package var taker: LaneServer
+
+    package init(lane: LaneServer, taker: LaneServer) {
+      self.lane = lane
+      self.taker = taker
+    }
+
+    package var isStray: Bool { lane != taker }
+
+    /// - Parameter served: the servers that hold owned lanes.
+    package func belongs(to portion: Portion, _ served: Set<LaneServer>) -> Bool {
+      switch portion {
+      case .server(let server): lane == server && !isStray
+      case .strays: isStray || !served.contains(lane)
+      case .all: true
+      }
+    }
+  }
+
+  private var marks: [String: PendingMark] = [:]
+
+  package init() {}
+
+  package var lanes: Set<String> { Set(marks.keys) }
+
+  /// Adds marks. Two marks of one lane become one.
+  package mutating func add(_ added: [PendingMark]) {
+    for mark in added { marks[mark.record.name] = marks[mark.record.name].map { $0.followed(by: mark) } ?? mark }
+  }
+
+  /// Removes marks that are not true any more.
+  package mutating func withdraw(_ lanes: Set<String>) {
+    for lane in lanes { marks[lane] = nil }
+  }
+
+  /// Returns the lanes whose marks may be sent now. At the end of a worker, held marks are tried once more.
+  package func due(_ portion: Portion, now: ContinuousClock.Instant) -> [String] {
+    marks.values.filter { portion == .all || $0.heldUntil.map { $0 <= now } ?? true }.map(\.record.name)
+  }
+
+  /// Returns when the next held mark is due, of those that are not due at `now`.
+  package func nextDue(after now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+    marks.values.compactMap(\.heldUntil).filter { $0 > now }.min()
+  }
+
+  /// Removes and returns the marks of these lanes.
+  package mutating func take(_ lanes: [String]) -> [PendingMark] { lanes.compactMap { marks.removeValue(forKey: $0) } }
+}
