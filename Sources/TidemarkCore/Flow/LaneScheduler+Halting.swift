@@ -19,16 +19,15 @@ extension LaneScheduler {
   /// - Parameters:
   ///   - until: the time at which the lane is tried again; nil waits for an operator.
   ///   - isOfReading: whether only reading failed, so that the entries that were read may be committed.
-  ///   - isOfDeadLetters: see ``OwnedLane/Halt/isOfDeadLetters``.
+  ///   - isOfDeadLetters: see ``LaneLife/Halt/isOfDeadLetters``.
   package mutating func halt(
     _ lane: String, reason: String, hint: String?, until: ContinuousClock.Instant?, isOfReading: Bool = false,
     isOfDeadLetters: Bool = false
   ) {
-    guard var flow = lanes[lane], !(isOfReading && flow.isClosing) else { return }
+    let halt = LaneLife.Halt(reason: reason, hint: hint, until: until, isOfReading: isOfReading, isOfDeadLetters: isOfDeadLetters)
+    guard var flow = lanes[lane], flow.life.halt(halt) else { return }
     let isKept = isOfReading || flow.closing == .replaced
     if !isKept { release(flow.rewind()) }
-    flow.halt = OwnedLane.Halt(
-      reason: reason, hint: hint, until: until, isOfReading: isOfReading, isOfDeadLetters: isOfDeadLetters)
     flow.deadLettersInARow = 0
     lanes[lane] = flow
     halted.insert(lane)
@@ -64,10 +63,10 @@ extension LaneScheduler {
     }
     for name in wanted {
       guard lanes[name]?.inFlight == nil else {
-        lanes[name]?.halt?.until = now
+        lanes[name]?.life.endBackoff(at: now)
         continue
       }
-      lanes[name]?.halt = nil
+      lanes[name]?.life.resume()
       halted.remove(name)
       if revival != .backoffEnded { halts.resumed(name) }
       if lanes[name]?.isRead == true { withReads(of: name) { $0.add(name) } }

@@ -134,10 +134,8 @@ extension LaneScheduler {
 
   /// Stops reading a lane, which is released once the entries that were read of it are committed. A replaced stream overrides the
   /// configuration as the reason.
-  package mutating func close(_ name: String, _ closing: OwnedLane.Closing) {
-    guard let flow = lanes[name], flow.closing != .replaced else { return }
-    lanes[name]?.closing = closing
-    lanes[name]?.halt = nil
+  package mutating func close(_ name: String, _ closing: LaneLife.Closing) {
+    guard lanes[name]?.life.close(closing) == true else { return }
     halted.remove(name)
     withReads(of: name) { $0.remove(name) }
     end(name)

@@ -2,27 +2,6 @@ internal import DequeModule
 
 /// One owned lane between Redis and Postgres: its read position, its waiting entries, and whether it may go on.
 package struct OwnedLane: Sendable {
-  /// The reason why no more entries are read of a lane. Entries that were read are committed, then the lane is released.
-  package enum Closing: Sendable, Equatable {
-    /// The lane's stream was replaced or is gone. Entries that are not committed can't be read again.
-    case replaced
-    /// The configuration does not name the lane any longer.
-    case unconfigured
-  }
-
-  package struct Halt: Sendable, Equatable {
-    package var reason: String
-    package var hint: String?
-    /// The time at which the lane is tried again; nil waits for an operator.
-    package var until: ContinuousClock.Instant?
-    /// Whether only reading failed because Redis refuses the lane. Entries that were read are still committed, because they may not be
-    /// readable again.
-    package var isOfReading = false
-    /// Whether the lane halted because too many of its entries in a row were dead letters. It then also goes on once one of these is
-    /// resolved.
-    package var isOfDeadLetters = false
-  }
-
   package internal(set) var record: LaneRecord
   /// What the lane is by the settings.
   package internal(set) var profile: LaneProfile
@@ -38,7 +17,8 @@ package struct OwnedLane: Sendable {
   var gapCheck: PendingGapCheck?
   /// The number of entries that Redis had added when it was last asked.
   package internal(set) var knownAdded: UInt64 = 0
-  package internal(set) var closing: Closing?
+  /// What the lane does. An operator's pause stands beside it, because it outlasts every state.
+  package internal(set) var life = LaneLife.serving
   package internal(set) var waitingEntries = 0
   package internal(set) var waitingBytes = 0
   /// The time since which the oldest waiting entry waits.
@@ -47,7 +27,6 @@ package struct OwnedLane: Sendable {
   package internal(set) var inFlight: Int?
   /// The first entry that is read and not committed.
   package internal(set) var oldestUncommitted: EntryID?
-  package internal(set) var halt: Halt?
   /// Whether an operator has paused reading. Entries that were read are committed.
   package internal(set) var isPaused = false
   /// The number of the lane's entries that count as ready for writers.
@@ -89,10 +68,14 @@ package struct OwnedLane: Sendable {
       placement: placement)
   }
 
+  package var halt: LaneLife.Halt? { life.halt }
+
+  package var closing: LaneLife.Closing? { life.closing }
+
   package var isClosing: Bool { closing != nil }
 
   /// Whether the lane's stream may be read now.
-  var isRead: Bool { halt == nil && !isPaused && !isClosing }
+  var isRead: Bool { life == .serving && !isPaused }
 
   /// Whether entries were read of the lane that are not committed.
   package var hasBacklog: Bool { waitingEntries > 0 || inFlight != nil }

@@ -119,27 +119,4 @@ import TidemarkTestKit
       try await waitUntil("nothing waits") { publisher.waitingLanes.isEmpty }
     }
   }
-
-  @Test func `two marks of a lane become one, that of the place further on, whichever was told first`() {
-    let rejection = DurableMark.Rejection(id: EntryID(ms: 2, no: 0), reason: "bad_json")
-    let until = ContinuousClock.now
-    func mark(_ ms: UInt64, _ incarnation: Int64) -> PendingMark {
-      var mark = self.mark("a", ms)
-      mark.record.incarnation = incarnation
-      mark.rejected = [rejection]
-      return mark
-    }
-    for (earlier, later) in [((2, 1), (3, 1)), ((9, 1), (1, 2))] as [((UInt64, Int64), (UInt64, Int64))] {
-      let marks = [mark(earlier.0, earlier.1), mark(later.0, later.1)]
-      for merged in [marks[0].followed(by: marks[1]), marks[1].followed(by: marks[0])] {
-        #expect(merged.mark.durable.ms == later.0 && merged.mark.incarnation == later.1)
-        #expect(merged.rejected == [rejection, rejection])
-      }
-    }
-    // It is held on, but not for what was found of an earlier incarnation.
-    var held = mark(5, 1)
-    held.heldUntil = until
-    #expect(held.followed(by: mark(6, 1)).heldUntil == until)
-    #expect(held.followed(by: mark(1, 2)).heldUntil == nil)
-  }
 }

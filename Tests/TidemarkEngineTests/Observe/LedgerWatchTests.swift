@@ -167,9 +167,4 @@ import TidemarkTestKit
       #expect(await coordinator.shardsToRecall == [1])
     }
   }
-
-  @Test func `a mark that is held stays the one that it was`() {
-    let record = HandOverTests.record("a", shard: 1)
-    #expect(PendingMark(record: record, isGone: true).held(until: .now).isGone)
-  }
 }
