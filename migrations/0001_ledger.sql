@@ -706,8 +706,9 @@ END $$;
 
 -- The slow, exact path: entry by entry, each in a subtransaction of its own, in order. It answers for every entry that was not
 -- simply applied: `reread` (already there), `divergent` (another content at this position), `duplicate` and `id_reused` (the
--- producer's id is known, with the same or other content), `rejected` (only Postgres could see why). Faults of the world are
--- raised again: they are not faults of a record. `statements` come from the routes; each takes one row as text[] and is prepared once a
+-- producer's id is known, with the same or other content), `rejected` (only Postgres could see why). What an entry can't be blamed for
+-- is raised again: `isolated_states` says for which SQLSTATEs an entry may be blamed, by whole code, by class, and under '' for all others.
+-- The worker hands it in, so that this function and the worker can't judge a failure differently. `statements` come from the routes; each takes one row as text[] and is prepared once a
 -- session, since planning it anew for every row takes longer than executing it. The entries of a lane stand together.
 --
 -- `row_values` are text[] literals: of each entry first its audit row (statement 0), then the rows of its routes. Large cells come beside
@@ -716,7 +717,7 @@ END $$;
 CREATE FUNCTION {{schema}}.apply_exactly(
   statements text[], lanes integer[], entry_mss bigint[], entry_nos bigint[], sessions text[], event_ids text[], digests bytea[],
   content_digests bytea[], row_entries integer[], row_statements integer[], row_values text[], large_rows integer[], large_columns integer[], large_cells integer[],
-  large_values text[], first_nos jsonb, dedupe_window_ms bigint, isolate_ambiguous boolean)
+  large_values text[], first_nos jsonb, dedupe_window_ms bigint, isolated_states jsonb)
 RETURNS TABLE (entry integer, outcome text, failed_sqlstate text, failed_message text, failed_constraint text,
   failed_context text)
 LANGUAGE plpgsql AS $$
@@ -791,9 +792,7 @@ BEGIN
       END LOOP;
       next_no := next_no + 1;
     EXCEPTION WHEN OTHERS THEN
-      IF left(SQLSTATE, 2) NOT IN ('22', '23', '54')
-         AND (NOT isolate_ambiguous OR SQLSTATE = '55P03'
-              OR left(SQLSTATE, 2) IN ('08', '25', '28', '3D', '3F', '40', '42', '53', '57', '58') AND SQLSTATE <> '53200') THEN
+      IF coalesce(isolated_states -> SQLSTATE, isolated_states -> left(SQLSTATE, 2), isolated_states -> '')::boolean IS NOT TRUE THEN
         RAISE;
       END IF;
       GET STACKED DIAGNOSTICS failed_sqlstate = RETURNED_SQLSTATE, failed_message = MESSAGE_TEXT,

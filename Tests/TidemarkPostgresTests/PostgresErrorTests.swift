@@ -23,12 +23,12 @@ import Testing
 
   @Test(arguments: [
     "08006", "57P01", "57P02", "57P03", "53100", "53200", "53300", "40001", "40P01", "55P03", "58030", "25006", "57014", "XX000", "P0001",
-    "ZZ999",
+    "0A000", "26000", "ZZ999",
   ]) func `faults of the world are worth another try`(state: String) {
     #expect(PostgresError(.server(state), "").isRetryable)
   }
 
-  @Test(arguments: ["22P02", "22021", "23505", "54000", "42P01", "42501", "28P01", "3D000", "3F000", "0A000"])
+  @Test(arguments: ["22P02", "22021", "23505", "54000", "42P01", "42501", "28P01", "3D000", "3F000", "53400"])
   func `faults of the record or the configuration are not`(state: String) {
     #expect(!PostgresError(.server(state), "").isRetryable)
   }

@@ -15,8 +15,6 @@ package struct DeadLetterReplay: Sendable {
   /// The time for which a replay waits for a lane that is locked by others.
   static let patience = Duration.seconds(60)
   private static let retry = RetryPolicy(base: .milliseconds(20), cap: .seconds(1))
-  /// The SQLSTATEs of conflicts with other sessions' locks. The next attempt may succeed.
-  private static let passing: Set<String> = ["55P03", "40001", "40P01", "57P01"]
 
   let store: DeadLetterStore
   let replayer: PostgresReplayer
@@ -113,7 +111,7 @@ package struct DeadLetterReplay: Sendable {
       do {
         return try await body()
       } catch let error as SinkError {
-        guard let state = error.sqlstate, Self.passing.contains(state), !error.isOutcomeUnknown, ContinuousClock.now < deadline else {
+        guard let state = error.sqlstate, FaultClass.isConflict(state), !error.isOutcomeUnknown, ContinuousClock.now < deadline else {
           throw error
         }
         wait = Self.retry.wait(after: wait, random: .random(in: 0..<1))

@@ -1,4 +1,7 @@
 /// The class of a failure of Postgres, which decides what happens next.
+///
+/// What a SQLSTATE means stands in this folder only. The SQL function `apply_exactly`, which isolates failing entries on the server, has
+/// no list of its own: it is handed ``isolatedStates(includingAmbiguous:)``.
 package enum FaultClass: Sendable, Equatable {
   /// An outage, a deadlock, or a full disk: it passes. The transaction is retried for ever, and no entry becomes a dead letter.
   case world
@@ -17,22 +20,40 @@ package enum FaultClass: Sendable, Equatable {
   /// shutdown and a record that ends its backend look alike, except that the record fails again and again.
   case interrupted
 
-  /// Classifies a SQLSTATE (PostgreSQL, appendix A): whole codes before classes.
+  /// Classifies a SQLSTATE (PostgreSQL, appendix A): a whole code decides before its class, and an unknown class is ambiguous.
   package init(sqlstate: String) {
-    switch sqlstate {
-    // 26000: the session's prepared statement is gone, or another backend answers.
-    case "57P01", "57P03", "55P03", "25006", "26000": self = .world
-    case "57014", "57P02": self = .interrupted
-    // A whole batch needs more memory than its parts, and one entry may need too much.
-    case "53200": self = .ambiguous
-    case "53400": self = .limit
-    default:
-      switch sqlstate.prefix(2) {
-      case "08", "40", "53", "58": self = .world
-      case "22", "23", "54": self = .record
-      case "28", "3D", "3F", "42": self = .configuration
-      default: self = .ambiguous
-      }
-    }
+    self = Self.states[sqlstate] ?? Self.classes[String(sqlstate.prefix(2))] ?? .ambiguous
   }
+
+  /// Returns for which SQLSTATEs `apply_exactly` may blame the entry that it applies, as a JSON object: by whole code, by class, and under
+  /// the empty name for all others. The function looks a failure up in this order and raises it again unless it finds true.
+  package static func isolatedStates(includingAmbiguous: Bool) -> String {
+    let all = states.merging(classes) { state, _ in state }.merging(["": .ambiguous]) { known, _ in known }
+    let rules = all.sorted { $0.key < $1.key }.map { state, fault in
+      "\"\(state)\": \(fault == .record || fault == .ambiguous && includingAmbiguous)"
+    }
+    return "{\(rules.joined(separator: ", "))}"
+  }
+
+  private static let states: [String: FaultClass] = [
+    // A lock was not granted in time.
+    "55P03": .world,
+    // The statement was cancelled, or the server crashed. PL/pgSQL's OTHERS does not catch a cancel, nor a failed ASSERT.
+    "57014": .interrupted, "57P02": .interrupted, "P0004": .interrupted,
+    // A whole batch needs more memory than its parts, and one entry may need too much.
+    "53200": .ambiguous,
+    "53400": .limit,
+  ]
+
+  private static let classes: [String: FaultClass] = [
+    // The connection, a conflict of transactions, missing resources, an operator's intervention, the operating system.
+    "08": .world, "40": .world, "53": .world, "57": .world, "58": .world,
+    // The transaction's state: a standby is read-only, or a timeout ended the transaction. 26: the session's prepared statement is gone, or
+    // another backend answers. 72: the transaction's snapshot is too old.
+    "25": .world, "26": .world, "72": .world,
+    "22": .record, "23": .record, "54": .record,
+    // Logins and roles, databases and schemas, objects and privileges, the server's own configuration file.
+    "0L": .configuration, "0P": .configuration, "28": .configuration, "3D": .configuration, "3F": .configuration, "42": .configuration,
+    "F0": .configuration,
+  ]
 }

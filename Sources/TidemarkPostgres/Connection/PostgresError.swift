@@ -70,23 +70,15 @@ package struct PostgresError: Error, Sendable, Equatable {
 
   /// Whether the same call may succeed later without anybody changing anything.
   ///
-  /// What is ambiguous (XX, 57014, P0 and unknown classes) counts as retryable: a fault of the world must never be taken for one
-  /// of a record. The caller isolates what fails again and again.
+  /// An ambiguous failure counts as retryable: an outage must never be taken for the fault of a record.
   package var isRetryable: Bool {
     switch kind {
     case .misuse, .cancelled, .unsuitable: return false
     case .connection, .timeout, .server: break
     }
-    guard let sqlstate else { return true }
-    // A standby answers 25006; it becomes a primary or the next connection finds one.
-    // A prepared statement is gone with its session's state: the next connection prepares it.
-    if ["25006", "26000", "55P03"].contains(sqlstate) { return true }
-    // Somebody set this limit, and has to raise it.
-    if sqlstate == "53400" { return false }
-    switch sqlstateClass ?? "" {
-    case "22", "23", "54": return false
-    case "0A", "25", "26", "28", "34", "3D", "3F", "42", "44": return false
-    default: return true
+    switch sqlstate.map(FaultClass.init(sqlstate:)) {
+    case .record, .configuration, .limit: return false
+    case .world, .ambiguous, .interrupted, nil: return true
     }
   }
 

@@ -47,7 +47,7 @@ extension BatchParameters {
     ] + exact.parameters() + [
       .string("{\(firstNumbers)}"),
       .integer(window.components.seconds * 1000),
-      .bool(isolating),
+      .string(FaultClass.isolatedStates(includingAmbiguous: isolating)),
     ]
   }
 

@@ -141,7 +141,7 @@ struct LedgerSQL: Sendable {
     applyExactly = """
       SELECT * FROM \(schema).apply_exactly($1::text[], $2::integer[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::bytea[],
         $8::bytea[], $9::integer[], $10::integer[], $11::text[], $12::integer[], $13::integer[], $14::integer[], $15::text[], $16::jsonb,
-        $17::bigint, $18::boolean)
+        $17::bigint, $18::jsonb)
       """
     alreadyThere = """
       SELECT * FROM (

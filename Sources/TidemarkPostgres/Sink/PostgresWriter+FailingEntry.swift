@@ -11,17 +11,12 @@ struct FailedLine: Error {
 
 /// Finds out whose fault a failure is: trials that are rolled back.
 extension PostgresWriter {
-  /// Faults of a row that depend on no other row. A unique violation, say, may be a duplicate that is no fault at all.
-  private static func judgesRowAlone(_ sqlstate: String) -> Bool {
-    ["23502", "23514"].contains(sqlstate) || ["22", "54"].contains(sqlstate.prefix(2))
-  }
-
   /// Runs a COPY of rows whose entries are told by `entry`, row by row as they are sent.
   func naming(_ rowCount: Int, entry: (Int) -> Int, of copy: () async throws -> Void) async throws {
     do {
       try await copy()
     } catch let error as PostgresError {
-      guard case .server(let state) = error.kind, Self.judgesRowAlone(state), let line = error.copyLine, 1...rowCount ~= line else {
+      guard case .server(let state) = error.kind, FaultClass.concernsOneRow(state), let line = error.copyLine, 1...rowCount ~= line else {
         throw error
       }
       throw FailedLine(error: error, entry: entry(line - 1), progress: Double(line) / Double(rowCount))

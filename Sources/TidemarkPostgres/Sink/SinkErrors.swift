@@ -29,7 +29,7 @@ extension SinkError {
     isUnreachable =
       switch error.kind {
       case .connection, .timeout: !isUnderWay && fault == .world
-      case .server(let state): ["57P03", "53300"].contains(state)
+      case .server(let state): FaultClass.isUnavailable(state)
       case .cancelled, .misuse, .unsuitable: false
       }
   }
