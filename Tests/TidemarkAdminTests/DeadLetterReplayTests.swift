@@ -40,7 +40,7 @@ import TidemarkTestKit
   private static func sink(_ servers: Servers) throws -> PostgresSink {
     try PostgresSink(
       configuration: try PostgresConfiguration(url: servers.postgres.url),
-      settings: SinkSettings(schema: "tide", dedupeWindow: .seconds(86_400)), destinations: RouteTable().destinations, version: "test",
+      settings: SinkSettings(schema: "tide", dedupeWindow: .seconds(86_400)), destinations: RouteTable.builtIn.destinations, version: "test",
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 
@@ -48,7 +48,7 @@ import TidemarkTestKit
 
   private static func store(_ servers: Servers) throws -> DeadLetterStore {
     try DeadLetterStore(
-      sink: sink(servers), schema: "tide", routes: RouteTable(),
+      sink: sink(servers), schema: "tide", routes: RouteTable.builtIn,
       limits: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false),
       lanes: LaneCatalog(prefix: "tide", partitions: nil))
   }
@@ -80,7 +80,7 @@ import TidemarkTestKit
     let worker = Worker(
       identity: Self.identity, settings: settings,
       source: RedisLaneSource(try RedisConfiguration(url: scene.servers.redis.url), lanes: Self.lanes), sink: scene.sink,
-      routes: RouteTable(), metrics: EngineMetrics(factory: NOOPMetricsHandler.instance),
+      routes: RouteTable.builtIn, metrics: EngineMetrics(factory: NOOPMetricsHandler.instance),
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     try await withThrowingTaskGroup { tasks in
       tasks.addTask { try await worker.run() }

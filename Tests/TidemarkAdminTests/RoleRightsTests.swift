@@ -21,7 +21,7 @@ import TidemarkTestKit
       try await owner.connect(deadline: .seconds(60))
       try await Migrator(connection: owner, schema: Self.schema, logger: Self.quiet).migrate()
       let roles = try SchemaRoles.all(
-        schema: Self.schema, destinations: RouteTable().destinations, workerName: "\(server.database)_worker",
+        schema: Self.schema, destinations: RouteTable.builtIn.destinations, workerName: "\(server.database)_worker",
         readerName: "\(server.database)_reader")
       let (worker, reader, member) = (roles[0].name, roles[1].name, "\(server.database)_member")
       try await server.adminPsql(
@@ -106,7 +106,7 @@ import TidemarkTestKit
     let written = block.trimmingPrefix("sql").split(separator: ";").map { $0.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
     var granted = GrantedRights()
     granted.exists = true
-    let statements = try SchemaRoles.all(schema: "tidemark", destinations: RouteTable().destinations).flatMap {
+    let statements = try SchemaRoles.all(schema: "tidemark", destinations: RouteTable.builtIn.destinations).flatMap {
       try RolePlan($0, schema: "tidemark", database: "tidemark", granted: granted).statements
     }
     #expect(written.filter { !$0.isEmpty } == statements.map { $0.replacing("\"", with: "") }, "\(statements.joined(separator: ";\n"))")

@@ -233,7 +233,7 @@ import Testing
 
   @Test func `a session of a lane of any sessions is looked for in the partition of the next lane of the batch`() {
     let away = SessionPartition(number: 1 - BuiltInLanes(prefix: "t", partitions: 2).partition(ofSession: "s".utf8), count: 2)
-    var builder = BatchBuilder(routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: 1_000, replacesNUL: false))
+    var builder = BatchBuilder(routes: RouteTable.builtIn, limits: EntryDecoder.Limits(maxEntryBytes: 1_000, replacesNUL: false))
     for (name, partition) in [("orders", nil), ("t:{1}:changes", away), ("jobs", nil)] {
       builder.append(lane: .named(name), partition: partition, [EntryBlock.of(numbered([change("a")])).chunk()])
     }
@@ -244,7 +244,7 @@ import Testing
     let first = EntryBlock.of(numbered([change("a"), change("b")]))
     let second = EntryBlock.of([(EntryID(ms: 3, no: 0), change("c"))])
     var builder = BatchBuilder(
-      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: 1_000, replacesNUL: false))
+      routes: RouteTable.builtIn, limits: EntryDecoder.Limits(maxEntryBytes: 1_000, replacesNUL: false))
     builder.append(lane: .named("one", id: 1, fence: 5), partition: nil, [first.chunk(), second.chunk()])
     builder.append(lane: .named("none", id: 2), partition: nil, [])
     builder.append(lane: .named("two", id: 3), partition: nil, [LaneChunk(block: first, blockID: 9, entries: 1..<2)])

@@ -77,7 +77,7 @@ import Testing
   }
 
   @Test func `lost entries are counted, and are part of the entries that Redis had added`() {
-    var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false))
+    var builder = BatchBuilder(routes: RouteTable.builtIn, limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false))
     let gaps = [3, 4].map { LaneGap(after: .zero, before: nil, missing: $0, cause: .trimmed, place: .zero) }
     builder.append(lane: Self.record(), partition: nil, [EntryBlock.of(Self.good).chunk()], gaps: gaps)
     let batch = builder.finish()

@@ -6,7 +6,7 @@ import TidemarkTestKit
 @Suite struct DecoderFuzzTests {
   private static func build(_ block: EntryBlock, _ settings: Settings) -> ChangeBatch {
     var builder = BatchBuilder(
-      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: settings.maxEntryBytes, replacesNUL: settings.replacesNUL))
+      routes: RouteTable.builtIn, limits: EntryDecoder.Limits(maxEntryBytes: settings.maxEntryBytes, replacesNUL: settings.replacesNUL))
     var rest = block.chunk()
     var chunks: [LaneChunk] = []
     while !rest.entries.isEmpty { chunks.append(rest.split(count: settings.chunk, bytes: .max)) }

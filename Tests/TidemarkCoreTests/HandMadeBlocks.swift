@@ -91,7 +91,7 @@ extension ChangeBatch {
     replacesNUL: Bool = false, partition: SessionPartition? = nil
   ) -> ChangeBatch {
     var builder = BatchBuilder(
-      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL))
+      routes: RouteTable.builtIn, limits: EntryDecoder.Limits(maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL))
     for (record, entries) in lanes { builder.append(lane: record, partition: partition, [EntryBlock.of(entries).chunk()]) }
     return builder.finish()
   }

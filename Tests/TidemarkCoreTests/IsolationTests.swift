@@ -71,7 +71,7 @@ private struct Isolation {
   }
 
   private static func batch(_ step: CommitPlan.Step) -> ChangeBatch {
-    var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false))
+    var builder = BatchBuilder(routes: RouteTable.builtIn, limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false))
     for part in step.parts { builder.append(lane: part.record, partition: nil, part.chunks) }
     var batch = builder.finish()
     for index in batch.entries.indices {

@@ -114,7 +114,7 @@ private struct LossSimulation {
     }
     if !isSteady, random.chance(10) { return table.finish(part, .lost, now: now) }
     var builder = BatchBuilder(
-      routes: RouteTable(), limits: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false))
+      routes: RouteTable.builtIn, limits: EntryDecoder.Limits(maxEntryBytes: 1 << 20, replacesNUL: false))
     builder.append(lane: part.record, partition: nil, part.chunks, gaps: part.gaps)
     let batch = builder.finish()
     if batch.segments.isEmpty { problems.append("an empty transaction") }

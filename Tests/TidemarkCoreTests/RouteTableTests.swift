@@ -3,24 +3,68 @@ import Testing
 @testable import TidemarkCore
 
 @Suite struct RouteTableTests {
-  @Test func `every built-in route has a source for each column, and names only fields that its types have`() {
-    for route in BuiltInRoutes.all {
-      let name = route.into.name
-      #expect(route.sources.count == route.into.columns.count, "\(name)")
-      #expect((1...route.into.columns.count).contains(route.into.keyColumns), "\(name)")
-      #expect(Set(route.into.columns.map(\.name)).count == route.into.columns.count, "\(name)")
-      for type in route.types ?? [] {
-        guard let known = ChangeCatalog.builtIn.first(where: { $0.name == type }) else {
-          Issue.record("\(name) is for the unknown type \(type)")
-          continue
-        }
-        let fields = Set(known.fields.map(\.name))
-        for case .field(let field) in route.sources { #expect(fields.contains(field), "\(name), \(type): \(field)") }
-        for case .fieldOr(let field, _) in route.sources { #expect(fields.contains(field), "\(name), \(type): \(field)") }
-        for field in [route.with, route.without].compactMap({ $0 }) { #expect(fields.contains(field), "\(name), \(type): \(field)") }
-        for case .prefixed in route.sources { #expect(known.jsonPrefix != nil, "\(name), \(type)") }
-      }
+  @Test func `the built-in routes compile`() throws {
+    let table = try RouteTable(catalog: ChangeCatalog.builtIn, routes: BuiltInRoutes.all)
+    #expect(table.destinations == RouteTable.builtIn.destinations)
+  }
+
+  private static let catalog = [
+    ChangeType("note.written", [FieldRule("text"), FieldRule("size", .integer)]), ChangeType("note.removed", [], jsonPrefix: "why."),
+  ]
+
+  private static func error(_ route: Route) -> RouteError.Problem? {
+    do throws(RouteError) {
+      _ = try RouteTable(catalog: catalog, routes: [route])
+      return nil
+    } catch {
+      return error.problem
     }
+  }
+
+  private static func table(_ columns: String..., key: Int = 1) -> Destination {
+    Destination("notes", .append, key: key, columns.map { Destination.Column($0) })
+  }
+
+  @Test func `a route that names an unknown type or field is an error, and never a column of NULL or a condition that always holds`() {
+    let notes = Self.table("session_id", "text")
+    #expect(Self.error(Route(["note.written"], with: "size", into: notes, [.session, .field("text")])) == nil)
+    #expect(Self.error(Route(["note.lost"], into: notes, [.session, .null])) == .unknownType("note.lost"))
+    #expect(
+      Self.error(Route(["note.written"], into: notes, [.session, .field("txet")])) == .unknownField("txet", type: "note.written"))
+    #expect(
+      Self.error(Route(["note.written"], into: notes, [.session, .fieldOr("txet", default: "")]))
+        == .unknownField("txet", type: "note.written"))
+    // The first type has the field, the second one does not.
+    #expect(
+      Self.error(Route(["note.written", "note.removed"], into: notes, [.session, .field("text")]))
+        == .unknownField("text", type: "note.removed"))
+    #expect(
+      Self.error(Route(["note.written"], with: "sise", into: notes, [.session, .null])) == .unknownField("sise", type: "note.written"))
+    #expect(
+      Self.error(Route(["note.written"], without: "sise", into: notes, [.session, .null]))
+        == .unknownField("sise", type: "note.written"))
+    #expect(Self.error(Route(["note.written"], into: notes, [.session, .prefixed])) == .noPrefix(type: "note.written"))
+    #expect(Self.error(Route(["note.removed"], into: notes, [.session, .prefixed])) == nil)
+  }
+
+  @Test func `a route for every type names no field, because unknown types have none`() {
+    let notes = Self.table("session_id", "text")
+    #expect(Self.error(Route(nil, into: notes, [.session, .type])) == nil)
+    #expect(Self.error(Route(nil, into: notes, [.session, .field("text")])) == .unknownField("text", type: nil))
+    #expect(Self.error(Route(nil, with: "text", into: notes, [.session, .null])) == .unknownField("text", type: nil))
+    #expect(Self.error(Route(nil, into: notes, [.session, .prefixed])) == .noPrefix(type: nil))
+  }
+
+  @Test func `a route fills each column of its destination once`() {
+    #expect(Self.error(Route(["note.written"], into: Self.table("a", "b"), [.session])) == .sourceCount(1, columns: 2))
+    #expect(Self.error(Route(["note.written"], into: Self.table("a"), [.session, .null])) == .sourceCount(2, columns: 1))
+    #expect(Self.error(Route(["note.written"], into: Self.table("a", key: 2), [.session])) == .keyColumns(2, columns: 1))
+    #expect(Self.error(Route(["note.written"], into: Self.table("a", "a"), [.session, .null])) == .repeatedColumn("a"))
+  }
+
+  @Test func `the error is one line that names the destination`() {
+    let error = RouteError(destination: "notes", problem: .unknownField("txet", type: "note.written"))
+    #expect("\(error)" == "the route into notes names the field txet, which note.written does not have")
   }
 
   @Test func `every field of every type goes somewhere`() {
@@ -43,7 +87,7 @@ import Testing
   }
 
   @Test func `destinations are applied in the order in which routes first name them, snapshots last`() {
-    let table = RouteTable()
+    let table = RouteTable.builtIn
     var names: [String] = []
     for route in BuiltInRoutes.all where !names.contains(route.into.name) { names.append(route.into.name) }
     #expect(table.destinations.map(\.name) == names)
@@ -52,7 +96,7 @@ import Testing
   }
 
   @Test func `a route without types is for every type, known or not`() {
-    let table = RouteTable()
+    let table = RouteTable.builtIn
     #expect(table.routes(for: nil).map { table.destinations[$0.destination].name } == ["ensure_sessions"])
     for index in table.catalog.indices { #expect(table.routes(for: index).first?.destination == 0) }
   }

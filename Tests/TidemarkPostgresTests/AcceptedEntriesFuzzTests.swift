@@ -16,7 +16,7 @@ import TidemarkTestKit
         let entries = (0..<Self.width).map { _ in generator.entry() }
         let block = EntryGenerator.block(entries, firstMilliseconds: UInt64(1 + index * Self.width))
         var builder = BatchBuilder(
-          routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: generator.random.chance(50)))
+          routes: RouteTable.builtIn, limits: .init(maxEntryBytes: 1 << 20, replacesNUL: generator.random.chance(50)))
         builder.append(lane: try await sink.lane(), partition: nil, [LaneChunk(block: block, blockID: 0, entries: 0..<Self.width)])
         let batch = builder.finish()
         for problem in try await Self.refusals(of: batch, generator.random.chance(50) ? .fast : .exact, by: sink) {

@@ -6,13 +6,13 @@ import Testing
 @Suite struct ExactRowsTests {
   private static func size(_ entries: [HandMade]) -> (sent: Int, read: Int) {
     let block = EntryBlock(entries)
-    var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 64 << 20, replacesNUL: false))
+    var builder = BatchBuilder(routes: RouteTable.builtIn, limits: .init(maxEntryBytes: 64 << 20, replacesNUL: false))
     let record = LaneRecord(
       laneID: 1, name: "one", shard: 0, fence: 1, incarnation: 1, cursor: .init(position: .zero, appliedNo: 0, seal: []), ordinal: 0,
       baseline: 0, owner: nil)
     builder.append(lane: record, partition: nil, [LaneChunk(block: block, blockID: 0, entries: 0..<entries.count)])
     let batch = builder.finish()
-    let statements = RouteTable().destinations.map(\.name)
+    let statements = RouteTable.builtIn.destinations.map(\.name)
     let parameters = BatchParameters(batch: batch).exact(batch.applied, statements: statements, window: .seconds(1), isolating: false)
     let sent = parameters.reduce(0) { sum, value in
       switch value {

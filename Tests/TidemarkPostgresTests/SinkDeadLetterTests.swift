@@ -142,7 +142,7 @@ import TidemarkTestKit
       let record = try await sink.lane()
       var block = EntryBlock([HandMade(2, "message.appended", "s", [("content", "cut")])])
       block.truncations = [EntryBlock.Truncation(field: 2, length: 1 << 33, digest: [0xAB, 0xCD])]
-      var builder = BatchBuilder(routes: RouteTable(), limits: sink.limits)
+      var builder = BatchBuilder(routes: RouteTable.builtIn, limits: sink.limits)
       builder.append(lane: record, partition: nil, [LaneChunk(block: block, blockID: 0, entries: 0..<1)])
       _ = try await sink.writer.commit(builder.finish(), .exact)
       let cut = try await sink.rows("select detail, raw_complete::text from tide.dead_letters where entry_ms = 2")

@@ -13,7 +13,7 @@ import TidemarkTestKit
   }
 
   private func batch(_ lanes: [(LaneRecord, [HandMade], [LaneGap])], _ sink: SinkFixture) -> ChangeBatch {
-    var builder = BatchBuilder(routes: RouteTable(), limits: sink.limits)
+    var builder = BatchBuilder(routes: RouteTable.builtIn, limits: sink.limits)
     for (record, entries, gaps) in lanes {
       let block = EntryBlock(entries)
       builder.append(
@@ -114,7 +114,7 @@ import TidemarkTestKit
       again[1] = HandMade(6, "note", "s", [("text", "other\0")])
       var block = EntryBlock(again)
       block.truncations = [.init(field: 8, length: 9_000, digest: [])]
-      var builder = BatchBuilder(routes: RouteTable(), limits: sink.limits)
+      var builder = BatchBuilder(routes: RouteTable.builtIn, limits: sink.limits)
       builder.append(lane: try await sink.lane(), partition: nil, [LaneChunk(block: block, blockID: 0, entries: 0..<block.entries.count)])
       _ = try await sink.writer.commit(builder.finish(), .exact)
       let totals = try await sink.lane().totals

@@ -74,7 +74,7 @@ struct SinkFixture {
     var settings = SinkSettings(schema: schema, dedupeWindow: dedupeWindow)
     adjust(&settings)
     return try PostgresSink(
-      configuration: configuration, settings: settings, destinations: RouteTable().destinations, version: "test",
+      configuration: configuration, settings: settings, destinations: RouteTable.builtIn.destinations, version: "test",
       logger: Logger(label: "test"))
   }
 
@@ -83,7 +83,7 @@ struct SinkFixture {
   }
 
   func batch(_ lanes: [(LaneRecord, [HandMade])]) -> ChangeBatch {
-    var builder = BatchBuilder(routes: RouteTable(), limits: limits)
+    var builder = BatchBuilder(routes: RouteTable.builtIn, limits: limits)
     for (record, entries) in lanes {
       let block = EntryBlock(entries)
       builder.append(

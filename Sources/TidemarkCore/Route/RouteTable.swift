@@ -41,59 +41,30 @@ package struct RouteTable: Sendable {
   private let byType: [[CompiledRoute]]
   private let byUnknownType: [CompiledRoute]
 
-  /// Compiles routes. They must name known types and fields: a test covers the built-in ones, the others are checked when the configuration
-  /// is read.
-  package init(catalog: [ChangeType] = ChangeCatalog.builtIn, routes: [Route] = BuiltInRoutes.all) {
-    var destinations: [Destination] = []
-    var constants: [Constant] = []
-    func index<T: Equatable>(_ value: T, in list: inout [T]) -> Int {
-      if let known = list.firstIndex(of: value) { return known }
-      list.append(value)
-      return list.count - 1
-    }
-    func compile(_ route: Route, for type: ChangeType?) -> CompiledRoute {
-      func slot(_ field: String) -> Int? { type?.fields.firstIndex { $0.name == field } }
-      func constant(_ text: String, _ kind: Cell.Kind?) -> Int {
-        index(kind == .boolean ? .boolean(text == "true") : .text(Array(text.utf8)), in: &constants)
-      }
-      let sources: [CompiledSource] = zip(route.sources, route.into.columns).map { source, column in
-        let kind = Cell.Kind(type: column.type)
-        switch source {
-        case .field(let name):
-          guard let slot = slot(name) else { return .null }
-          return kind == .integer && type?.fields[slot].kind == .integer ? .integerSlot(slot) : .slot(slot)
-        case .fieldOr(let name, let fallback):
-          let other = constant(fallback, kind)
-          return slot(name).map { .slotOr($0, default: other) } ?? .constant(other)
-        case .constant(let text): return .constant(constant(text, kind))
-        case .session: return .session
-        case .entryMilliseconds: return .entryMilliseconds
-        case .entryNumber: return .entryNumber
-        case .laneID: return .laneID
-        case .time: return .time
-        case .seq: return .seq
-        case .type: return .type
-        case .prefixed: return .prefixed
-        case .extras: return .extras
-        case .null: return .null
-        }
-      }
-      return CompiledRoute(
-        destination: index(route.into, in: &destinations), with: route.with.flatMap(slot), without: route.without.flatMap(slot),
-        sources: sources)
-    }
+  /// Compiles routes.
+  ///
+  /// - Throws: a ``RouteError`` for the first route that names a type, a field or a column which is not there.
+  package init(catalog: [ChangeType], routes: [Route]) throws(RouteError) {
+    var compiler = RouteCompiler(catalog: catalog)
     // The order of destinations is that of the routes, whichever type comes first.
-    for route in routes { _ = index(route.into, in: &destinations) }
-    byType = catalog.map { type in
-      routes.filter { $0.types?.contains(type.name) ?? true }.map { compile($0, for: type) }
+    for route in routes { try compiler.add(route) }
+    var byType = [[CompiledRoute]](repeating: [], count: catalog.count)
+    var byUnknownType: [CompiledRoute] = []
+    for route in routes {
+      if route.types == nil { byUnknownType.append(try compiler.compile(route, for: nil)) }
+      for (index, type) in catalog.enumerated() where route.types?.contains(type.name) ?? true {
+        byType[index].append(try compiler.compile(route, for: route.types == nil ? nil : type))
+      }
     }
-    byUnknownType = routes.filter { $0.types == nil }.map { compile($0, for: nil) }
     self.catalog = catalog
+    self.byType = byType
+    self.byUnknownType = byUnknownType
+    let constants = compiler.constants
     self.constants = constants
-    let routes = byType.joined() + byUnknownType
-    self.destinations = destinations.enumerated().map { place, destination in
+    let compiled = byType.joined() + byUnknownType
+    destinations = compiler.destinations.enumerated().map { place, destination in
       var destination = destination
-      let sources = routes.filter { $0.destination == place }.map(\.sources)
+      let sources = compiled.filter { $0.destination == place }.map(\.sources)
       for (column, kind) in destination.columns.map({ Cell.Kind(type: $0.type) }).enumerated() {
         let kinds = sources.compactMap { $0[column].kind(constants) }
         destination.columns[column].isTyped = kind != nil && kinds.allSatisfy { $0 == kind }
@@ -102,6 +73,15 @@ package struct RouteTable: Sendable {
       return destination
     }
   }
+
+  /// The state model of agents, which a test compiles.
+  package static let builtIn: RouteTable = {
+    do throws(RouteError) {
+      return try RouteTable(catalog: ChangeCatalog.builtIn, routes: BuiltInRoutes.all)
+    } catch {
+      preconditionFailure("\(error)")
+    }
+  }()
 
   func routes(for type: Int?) -> [CompiledRoute] {
     type.map { byType[$0] } ?? byUnknownType

@@ -13,7 +13,7 @@ struct Composition {
   let redis: RedisConfiguration
   let postgres: PostgresConfiguration
   let logger: Logger
-  let routes = RouteTable()
+  let routes = RouteTable.builtIn
 
   private var configuration: Configuration { loaded.configuration }
 

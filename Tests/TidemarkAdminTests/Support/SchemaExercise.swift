@@ -18,7 +18,7 @@ final class SchemaExercise {
 
   init(_ configuration: PostgresConfiguration, schema: String) async throws {
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    let routes = RouteTable()
+    let routes = RouteTable.builtIn
     // Without a window every repetition of a producer's id is applied, and the earlier position is remembered.
     sink = try PostgresSink(
       configuration: configuration, settings: SinkSettings(schema: schema, dedupeWindow: .zero), destinations: routes.destinations,
@@ -122,7 +122,7 @@ final class SchemaExercise {
         let block = EntryBlock(id: EntryID(ms: first + UInt64(index), no: 0), raw: fields.map { Array($0.utf8) })
         return LaneChunk(block: block, blockID: index, entries: 0..<1)
       }
-      var builder = BatchBuilder(routes: RouteTable(), limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false))
+      var builder = BatchBuilder(routes: RouteTable.builtIn, limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false))
       builder.append(lane: lane, partition: nil, chunks)
       _ = try await writer.commit(builder.finish(), mode)
     }

@@ -19,7 +19,7 @@ import TidemarkTestKit
     await connection.close()
     return try PostgresSink(
       configuration: PostgresConfiguration(url: server.url, statementTimeout: statementTimeout),
-      settings: SinkSettings(schema: "tide", dedupeWindow: .seconds(60)), destinations: RouteTable().destinations, version: "test",
+      settings: SinkSettings(schema: "tide", dedupeWindow: .seconds(60)), destinations: RouteTable.builtIn.destinations, version: "test",
       logger: logger)
   }
 

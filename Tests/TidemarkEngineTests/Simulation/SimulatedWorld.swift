@@ -11,7 +11,7 @@ import TidemarkTestKit
 /// `@unchecked Sendable`: see ``SimulatedTime``.
 final class SimulatedWorld: @unchecked Sendable {
   /// Made once: it takes longer than a run.
-  static let routes = RouteTable()
+  static let routes = RouteTable.builtIn
 
   let time: SimulatedTime
   /// What is neither a worker's nor a server's: producers, operators, faults.

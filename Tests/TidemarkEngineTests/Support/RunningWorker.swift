@@ -35,7 +35,7 @@ struct RunningWorker {
       retention: RetentionLimits(dedupeWindow: .seconds(60)), trim: trim)
     let worker = Worker(
       identity: WorkerIdentity(name: name, host: "here", pid: 1), settings: settings, source: source, sink: sink,
-      routes: RouteTable(), metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), claim: claim, logger: logger)
+      routes: RouteTable.builtIn, metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), claim: claim, logger: logger)
     let group = ServiceGroup(services: [worker], logger: logger)
     await worker.prepare()
     try await withThrowingTaskGroup { tasks in
