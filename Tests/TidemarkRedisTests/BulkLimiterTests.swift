@@ -1,5 +1,6 @@
 import Crypto
 import Testing
+import TidemarkCore
 import TidemarkTestKit
 
 @testable import TidemarkRedis

@@ -3,7 +3,7 @@ internal import TidemarkCore
 /// A simulated agent. It works through sessions step by step and writes a mix of changes like a real agent's.
 struct SampleAgent: Sendable {
   private let number: Int
-  private var random: SplitMix64
+  private var random: SeededGenerator
   private var sessionCount = 0
   private var stepsLeft = 0
   private var session = ""
@@ -12,7 +12,7 @@ struct SampleAgent: Sendable {
 
   init(number: Int, seed: UInt64) {
     self.number = number
-    random = SplitMix64(state: seed &+ UInt64(number) &* 0x9E37_79B9_7F4A_7C15)
+    random = SeededGenerator(seed: seed &+ UInt64(number) &* 0x9E37_79B9_7F4A_7C15)
   }
 
   /// Returns the next change: its session and the fields of its entry.

@@ -98,7 +98,7 @@ struct BenchSession: Sendable {
         progress.begin("lag")
         let roundTrip = try await roundTrip(plan)
         let (lag, late) = try await lag(at: rate, plan, worker)
-        results.append(LagResult(rate: rate, seconds: plan.duration.inSeconds, lag: lag, sentLate: late, roundTrip: roundTrip))
+        results.append(LagResult(rate: rate, seconds: plan.duration.seconds, lag: lag, sentLate: late, roundTrip: roundTrip))
       }
       return results
     }
@@ -139,7 +139,7 @@ struct BenchSession: Sendable {
   private func drained(_ worker: any BenchWorker, from start: ContinuousClock.Instant, _ plan: BenchPlan) async throws -> Double {
     progress.say("draining \(plan.changes) changes")
     let end = try await settled(worker, within: Self.patience + .milliseconds(2 * plan.changes))
-    return start.duration(to: end).inSeconds
+    return start.duration(to: end).seconds
   }
 
   /// Runs `body` with a worker. The clock starts before the worker's process.

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// Answers requests: the routes and the rules of access, without a socket.
 struct AdminRoutes: Sendable {
   struct Request: Sendable {
@@ -82,6 +84,6 @@ struct AdminRoutes: Sendable {
   }
 
   private static func list(_ texts: [String]) -> String {
-    "[" + texts.map { JSONString.quoted($0) }.joined(separator: ",") + "]"
+    "[" + texts.map { JSONText.quoted($0) }.joined(separator: ",") + "]"
   }
 }

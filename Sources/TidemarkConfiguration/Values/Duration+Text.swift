@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// Durations as operators write them: `0ms`, `5s`, `1m`, `24h`, `30d`, `1h30m`.
 extension Duration {
   /// The units, largest first, in milliseconds.
@@ -30,15 +32,9 @@ extension Duration {
     self = .milliseconds(total)
   }
 
-  /// The duration in whole milliseconds.
-  package var wholeMilliseconds: Int {
-    let (seconds, attoseconds) = components
-    return Int(seconds) * 1000 + Int(attoseconds / 1_000_000_000_000_000)
-  }
-
   /// The shortest text that ``init(settingText:)`` parses as this value. A single day is written `24h`, as people say it.
   package var settingText: String {
-    var rest = wholeMilliseconds
+    var rest = Int(milliseconds)
     guard rest != 0 else { return "0s" }
     var text = ""
     for unit in Self.units where rest >= unit.milliseconds {

@@ -1,5 +1,12 @@
-/// Writes JSON objects from fields that are known to be valid UTF-8.
-enum JSONText {
+/// Writes JSON from texts and fields that are known to be valid UTF-8.
+package enum JSONText {
+  /// Returns a text as a JSON string that holds no characters for a terminal to execute.
+  package static func quoted(_ text: String) -> String {
+    var output: [UInt8] = []
+    appendString(text.utf8, to: &output)
+    return ForeignText.json(String(decoding: output, as: UTF8.self))
+  }
+
   /// Appends an object whose values are the fields' values as strings.
   static func appendObject(texts fields: [EntryBlock.Field], of bytes: [UInt8], to output: inout [UInt8]) {
     output.append(UInt8(ascii: "{"))
@@ -104,15 +111,10 @@ enum JSONText {
       case 0: output.append(contentsOf: "\u{FFFD}".utf8)
       case 1..<0x20:
         output.append(contentsOf: "\\u00".utf8)
-        output.append(hex(byte >> 4))
-        output.append(hex(byte & 15))
+        Hex.append(CollectionOfOne(byte), to: &output)
       default: output.append(byte)
       }
     }
     output.append(UInt8(ascii: "\""))
-  }
-
-  private static func hex(_ digit: UInt8) -> UInt8 {
-    digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
   }
 }

@@ -33,14 +33,7 @@ enum JSONEscape: Equatable {
     guard place + 6 <= bytes.count, bytes[place] == UInt8(ascii: "\\"), bytes[place + 1] == UInt8(ascii: "u") else { return nil }
     var unit: UInt32 = 0
     for offset in 2..<6 {
-      let byte = bytes[place + offset]
-      let digit: UInt8
-      switch byte {
-      case 0x30...0x39: digit = byte - 0x30
-      case 0x41...0x46: digit = byte - 0x41 + 10
-      case 0x61...0x66: digit = byte - 0x61 + 10
-      default: return nil
-      }
+      guard let digit = Hex.value(of: bytes[place + offset]) else { return nil }
       unit = unit << 4 | UInt32(digit)
     }
     return unit

@@ -40,7 +40,7 @@ package struct EventIDRetention: Sendable {
   /// - Parameter now: the lowest of the servers' clocks.
   package init(now: Int64, window: Duration) {
     self.now = now
-    self.window = window.components.seconds * 1000
+    self.window = window.milliseconds
     horizon = now - Self.tolerance - self.window
   }
 

@@ -24,16 +24,8 @@ package struct AnchorDigest: Hashable, Sendable {
 
   /// Creates a digest from the hexadecimal digits of a SHA-1. Returns nil for anything else.
   package init?(hex: String) {
-    let digits = hex.utf8.map { byte -> UInt8? in
-      switch byte {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-      case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-      default: nil
-      }
-    }
-    let known = digits.compactMap(\.self)
-    guard known.count == digits.count, known.count == 2 * Insecure.SHA1.byteCount else { return nil }
-    self.init(bytes: (0..<Self.byteCount).map { known[2 * $0] << 4 | known[2 * $0 + 1] })
+    guard let bytes = Hex.bytes(hex.utf8), bytes.count == Insecure.SHA1.byteCount else { return nil }
+    self.init(bytes: Array(bytes.prefix(Self.byteCount)))
   }
 
   /// Computes the digest of an entry. Returns nil for an entry that is too large for a digest, or was cut when it was read.

@@ -146,12 +146,3 @@ package struct PostgresConfiguration: Sendable {
     return line[..<first] + "(text withheld)" + line[line.index(after: last)...]
   }
 }
-
-extension Duration {
-  /// Whole milliseconds, rounded up, so that a positive time never becomes 0, which means "for ever" to Postgres.
-  var milliseconds: Int64 {
-    let (seconds, attoseconds) = components
-    let (whole, rest) = attoseconds.quotientAndRemainder(dividingBy: 1_000_000_000_000_000)
-    return seconds * 1000 + whole + (rest > 0 ? 1 : 0)
-  }
-}

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// Rows of one statement, copied out of libpq.
 package struct PostgresResult: Sendable {
   package let columns: [String]
@@ -81,24 +83,6 @@ package struct PostgresResult: Sendable {
   }
 
   private static func decodeHex(_ cell: ArraySlice<UInt8>) -> [UInt8]? {
-    guard cell.starts(with: [UInt8(ascii: "\\"), UInt8(ascii: "x")]), cell.count % 2 == 0 else { return nil }
-    var result: [UInt8] = []
-    result.reserveCapacity(cell.count / 2 - 1)
-    var index = cell.startIndex + 2
-    while index < cell.endIndex {
-      guard let high = nibble(cell[index]), let low = nibble(cell[index + 1]) else { return nil }
-      result.append(high << 4 | low)
-      index += 2
-    }
-    return result
-  }
-
-  private static func nibble(_ digit: UInt8) -> UInt8? {
-    switch digit {
-    case 0x30...0x39: digit - 0x30
-    case 0x61...0x66: digit - 0x61 + 10
-    case 0x41...0x46: digit - 0x41 + 10
-    default: nil
-    }
+    cell.starts(with: [UInt8(ascii: "\\"), UInt8(ascii: "x")]) ? Hex.bytes(cell.dropFirst(2)) : nil
   }
 }

@@ -46,7 +46,7 @@ extension BatchParameters {
       digests(entries), contentDigests(entries),
     ] + exact.parameters() + [
       .string("{\(firstNumbers)}"),
-      .integer(window.components.seconds * 1000),
+      .integer(window.milliseconds),
       .string(FaultClass.isolatedStates(includingAmbiguous: isolating)),
     ]
   }

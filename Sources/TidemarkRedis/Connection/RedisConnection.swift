@@ -116,10 +116,9 @@ package actor RedisConnection {
     writer.append("COUNT")
     writer.append(String(max(count, 1)))
     if wait > .zero {
-      // The time is rounded up, because BLOCK 0 would wait forever.
-      let milliseconds = max(1, wait.components.seconds * 1000 + wait.components.attoseconds / 1_000_000_000_000_000)
+      // BLOCK 0 would wait forever, but the number is rounded up.
       writer.append("BLOCK")
-      writer.append(String(milliseconds))
+      writer.append(String(wait.milliseconds))
     }
     writer.append("STREAMS")
     for position in positions { writer.append(position.lane) }

@@ -1,3 +1,5 @@
+package import TidemarkCore
+
 /// What makers of odd inputs ask for again and again.
 extension SeededGenerator {
   package mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) } }

@@ -21,13 +21,13 @@ struct BenchChanges: Sendable {
   private let laneNames: [String]
   private let sessions: [Session]
   private var texts: BenchTexts
-  private var random: SplitMix64
+  private var random: SeededGenerator
   private var openCalls: [(session: Int, call: String)] = []
   private var calls = 0
 
   init(_ load: BenchLoad, sessions: Int, lanes: BuiltInLanes, seed: UInt64) {
     self.load = load
-    var random = SplitMix64(state: seed)
+    var random = SeededGenerator(seed: seed)
     texts = BenchTexts(seed: seed)
     laneNames = lanes.names
     self.sessions = (0..<sessions).map { number in

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// Returns slices of one long text, because making a load must not take longer than draining it.
 struct BenchTexts: Sendable {
   private static let words = [
@@ -6,10 +8,10 @@ struct BenchTexts: Sendable {
   ]
 
   private let text: [UInt8]
-  private var random: SplitMix64
+  private var random: SeededGenerator
 
   init(seed: UInt64) {
-    var random = SplitMix64(state: ~seed)
+    var random = SeededGenerator(seed: ~seed)
     text = Array((0..<20_000).map { _ in Self.words[Int(random.next() % UInt64(Self.words.count))] }.joined(separator: " ").utf8)
     self.random = random
   }

@@ -29,7 +29,7 @@ struct LoadWriter: Sendable {
   /// Writes at a rate for a while. Each change is expected to become durable, and its lag counts from its scheduled time. Returns the
   /// delays with which changes were sent.
   func writeSteadily(rate: Int, for duration: Duration, of changes: inout BenchChanges) async throws -> LagHistogram {
-    let total = max(1, Int(Double(rate) * duration.inSeconds))
+    let total = max(1, Int(Double(rate) * duration.seconds))
     let schedule = OpenLoop(rate: rate, start: .now + .milliseconds(1))
     var lateness = LagHistogram()
     var sent = 0

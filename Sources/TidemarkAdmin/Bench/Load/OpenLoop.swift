@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// A schedule that does not wait for answers. Every change has its time from the beginning, and its lag counts from that time. A stall
 /// therefore shows in all changes that it delays, not only in the current one (no coordinated omission).
 struct OpenLoop: Sendable {
@@ -20,13 +22,4 @@ struct OpenLoop: Sendable {
     while intended(count) <= moment { count += 1 }
     return count
   }
-}
-
-extension Duration {
-  var nanoseconds: Int64 {
-    let (seconds, attoseconds) = components
-    return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
-  }
-
-  var inSeconds: Double { Double(nanoseconds) / 1e9 }
 }

@@ -92,7 +92,7 @@ struct CopyLimit: Sendable {
         _ = try await connection.copyIn("\(target) STDIN (FORMAT binary)", deadline: BenchPlace.deadline) { try $0.append(rows) }
       }
     }
-    let seconds = start.duration(to: .now).inSeconds
+    let seconds = start.duration(to: .now).seconds
     for table in tables {
       guard try await count("copy_of_\(table.name)") == table.rows else {
         throw Finding(.problem, "bench", "the COPY of \(table.name) is not complete")
