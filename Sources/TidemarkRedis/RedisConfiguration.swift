@@ -2,14 +2,7 @@ package import TidemarkCore
 
 /// The address of a Redis and the settings of its connections.
 package struct RedisConfiguration: Sendable, Equatable {
-  package enum Endpoint: Sendable, Equatable {
-    case tcp(host: String, port: Int)
-    case unix(path: String)
-    /// The master of a service that Sentinels know.
-    case sentinel(service: String, sentinels: [RedisNode])
-    /// Nodes of a Cluster, each of which knows the others.
-    case cluster(seeds: [RedisNode])
-  }
+  package typealias Endpoint = RedisURL.Endpoint
 
   /// The options of commands to a node of a Cluster, see the specification of the Cluster protocol.
   struct ClusterManners: Sendable, Equatable {
@@ -43,8 +36,8 @@ package struct RedisConfiguration: Sendable, Equatable {
   /// The timeout of a command's reply, in addition to the time that the command itself waits. Default: 10 s.
   package var commandTimeout: Duration = .seconds(10)
 
-  /// Parses `redis://`, `rediss://` (TLS), `unix:///path/to.sock` and `redis+unix:///path/to.sock`, each with `[user[:password]@]`, the
-  /// database as path or `?db=`; `redis+sentinel://host:port,host:port/SERVICE[/DATABASE]` and `redis+cluster://host:port,host:port`, with
+  /// Parses `redis://`, `rediss://` (TLS) and `unix:///path/to.sock`, each with `[user[:password]@]`, the database as path or `?db=`;
+  /// `redis+sentinel://host:port,host:port/SERVICE[/DATABASE]` and `redis+cluster://host:port,host:port`, with
   /// `rediss+` for TLS. `password` and `username` override the URL's.
   ///
   /// - Throws: `invalidConfiguration`, in one line without the password.
@@ -52,7 +45,12 @@ package struct RedisConfiguration: Sendable, Equatable {
     url: String, password: String? = nil, username: String? = nil,
     tlsCAFile: String? = nil, tlsCertificateFile: String? = nil, tlsKeyFile: String? = nil
   ) throws(RedisError) {
-    let parts = try RedisURL(url)
+    let parts: RedisURL
+    do {
+      parts = try RedisURL(ServerURL(url))
+    } catch {
+      throw RedisError(.invalidConfiguration, "redis.url \(error.what); \(error.hint)")
+    }
     endpoint = parts.endpoint
     self.username = username ?? parts.username
     self.password = password ?? parts.password

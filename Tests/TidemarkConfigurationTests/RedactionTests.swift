@@ -1,4 +1,5 @@
 import Testing
+import TidemarkCore
 
 @testable import TidemarkConfiguration
 

@@ -151,13 +151,13 @@ import TidemarkConfiguration
     ),
     Case(
       "redis: { url: \"redis://a:b\" }",
-      "tidemark.yaml:1:15: redis.url has no host, or a port that is not a number; write it as redis://127.0.0.1:6379/0"),
+      "tidemark.yaml:1:15: redis.url has a port that is not a number from 1 to 65535; write it as redis://127.0.0.1:6379/0"),
     Case(
       "redis: { url: \"redis://a/b\" }",
       "tidemark.yaml:1:15: redis.url has a database that is not a number; end it with /0 or another number"),
     Case(
       "redis: { url: \"redis://a/0?x=1\" }",
-      "tidemark.yaml:1:15: redis.url has parameters after a ?, which Redis URLs do not have; use the settings of redis.tls instead"),
+      "tidemark.yaml:1:15: redis.url has a parameter other than ?db=; remove it; files for TLS are settings of redis.tls"),
     Case(
       "postgres: { url: \"host=a password=b\" }",
       "tidemark.yaml:1:18: postgres.url is not a URL; write postgresql:// or postgres:// and the host, and @ in a password as %40"),
@@ -206,7 +206,7 @@ import TidemarkConfiguration
       "tidemark.yaml:1:54: redis.tls.certificate_file is set without redis.tls.key_file; set both or neither"),
     Case(
       "redis: { tls: { ca_file: c } }",
-      "tidemark.yaml:1:26: redis.tls has files, and redis.url is redis:// without TLS; write redis.url with rediss://"),
+      "tidemark.yaml:1:26: redis.tls has files, and redis.url is without TLS; write redis.url with rediss://"),
     Case(
       "redis: { url: \"redis://:a@b\", password: c }",
       "tidemark.yaml:1:41: redis.password is set, and redis.url has a password as well; remove the password from redis.url"),

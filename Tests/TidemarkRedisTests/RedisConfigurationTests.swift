@@ -1,4 +1,5 @@
 import Testing
+import TidemarkCore
 
 @testable import TidemarkRedis
 
@@ -20,14 +21,13 @@ struct RedisConfigurationTests {
     arguments: [
       Case(url: "redis://127.0.0.1:6380/3", endpoint: .tcp(host: "127.0.0.1", port: 6380), database: 3),
       Case(url: "redis://example.org", endpoint: .tcp(host: "example.org", port: 6379)),
-      Case(url: "redis://", endpoint: .tcp(host: "127.0.0.1", port: 6379)),
       Case(url: "redis://host/", endpoint: .tcp(host: "host", port: 6379)),
       Case(url: "rediss://host:1/?db=4", endpoint: .tcp(host: "host", port: 1), database: 4, tls: true),
       Case(url: "REDIS://:s3%40%2Fcret@host", endpoint: .tcp(host: "host", port: 6379), password: "s3@/cret"),
       Case(url: "redis://u%C3%A9r:p:w@[::1]:7000/1", endpoint: .tcp(host: "::1", port: 7000), user: "uér", password: "p:w", database: 1),
-      Case(url: "redis://u:a@b@host", endpoint: .tcp(host: "host", port: 6379), user: "u", password: "a@b"),
+      Case(url: "redis://host/4?db=4", endpoint: .tcp(host: "host", port: 6379), database: 4),
       Case(url: "unix:///run/redis.sock", endpoint: .unix(path: "/run/redis.sock")),
-      Case(url: "redis+unix:///run/my%20redis.sock?db=2", endpoint: .unix(path: "/run/my redis.sock"), database: 2),
+      Case(url: "unix:///run/my%20redis.sock?db=2", endpoint: .unix(path: "/run/my redis.sock"), database: 2),
       Case(
         url: "redis+sentinel://:pw@one:26379,two,[::1]:5/mymaster/3",
         endpoint: .sentinel(
@@ -63,7 +63,9 @@ struct RedisConfigurationTests {
       "redis://:hunter2@a,b/0", "unix://relative.sock", "redis://:hunter2@host?tls=1", "redis://:hunter2/x@host", "redis://[::1/0",
       "redis+sentinel://:hunter2@host", "redis+sentinel://:hunter2@a,,b/m", "redis+sentinel://:hunter2@a/m/0/1",
       "redis+cluster://:hunter2@a/1",
-      "redis+cluster://:hunter2@a:x", "redis+other://:hunter2@a",
+      "redis+cluster://:hunter2@a:x", "redis+cluster://:hunter2@a?db=1", "redis+other://:hunter2@a", "redis+unix:///s",
+      "redis://", "redis://u:hunter2@b@host", "redis://host/1?db=2", "redis://:hunter2@host?db=-1", "unix:///s?db=x", "unix:///s?db=",
+      "redis://host/99999999999999999999", "redis://host/２",
       "redis://hunter2@host", "redis://:hunter2%00@host", "redis://:%FFhunter2@host", "",
     ])
   func refused(url: String) {

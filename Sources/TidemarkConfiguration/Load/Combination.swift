@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// A rule that compares settings which are each valid by themselves.
 struct Combination: Sendable {
   struct Fault: Sendable {
@@ -39,8 +41,8 @@ struct Combination: Sendable {
     pair("redis.tls.certificate_file", \.redis.tls.certificateFile, "redis.tls.key_file", \.redis.tls.keyFile),
     Combination(keys: ["redis.tls.ca_file", "redis.tls.certificate_file", "redis.tls.key_file", "redis.url"]) { configuration in
       let tls = configuration.redis.tls
-      guard configuration.redis.url.parts?.scheme == "redis", tls != Configuration.Redis.TLS() else { return nil }
-      return Fault(what: "redis.tls has files, and redis.url is redis:// without TLS", hint: "write redis.url with rediss://")
+      guard let url = try? RedisURL(configuration.redis.url), !url.usesTLS, tls != Configuration.Redis.TLS() else { return nil }
+      return Fault(what: "redis.tls has files, and redis.url is without TLS", hint: "write redis.url with rediss://")
     },
     once("redis.password", \.redis.password, in: "redis.url", \.redis.url, "password") { $0.hasPassword },
     once("redis.username", \.redis.username, in: "redis.url", \.redis.url, "user") { $0.parts?.user != nil },

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// A configuration that is being assembled: values of rising precedence, and all their problems.
 struct Resolution {
   private(set) var configuration = Configuration()

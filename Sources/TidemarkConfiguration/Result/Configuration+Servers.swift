@@ -1,3 +1,5 @@
+package import TidemarkCore
+
 extension Configuration {
   /// The Redis that agents write to.
   package struct Redis: Equatable, Sendable {

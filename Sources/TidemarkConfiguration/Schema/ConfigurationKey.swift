@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// One setting with its name, type, range, traits and documentation.
 package struct ConfigurationKey: Sendable {
   package struct Traits: OptionSet, Sendable {

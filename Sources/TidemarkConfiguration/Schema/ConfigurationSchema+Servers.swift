@@ -1,11 +1,13 @@
+internal import TidemarkCore
+
 extension ConfigurationSchema {
   static let redis = Section(
     "redis", "The Redis or Valkey that agents write to.",
     [
       ConfigurationKey(
         "redis.url", \.redis.url,
-        .url(schemes: ["redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"]), [],
-        "The server and its database. `rediss://` uses TLS, `unix:///path/to/redis.sock?db=0` a socket. The form for Sentinels is "
+        .url(schemes: RedisURL.schemes), [],
+        "The server and its database, as `/0` or `?db=0`. `rediss://` uses TLS, `unix:///path/to/redis.sock?db=0` a socket. The form for Sentinels is "
           + "`redis+sentinel://host:26379,host:26379/SERVICE/0` and for a Cluster `redis+cluster://host:6379,host:6379`, each with `rediss+...` "
           + "for TLS. A password in the URL is redacted wherever the URL is shown; `redis.password` is the better place for it."),
       ConfigurationKey(

@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// A Swift type that a setting can be stored as.
 protocol SettingValue: Equatable, Sendable {
   /// Converts a parsed value; nil for a value of another type, which the schema rules out.

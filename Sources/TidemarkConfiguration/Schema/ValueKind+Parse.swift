@@ -74,48 +74,19 @@ extension ValueKind {
     return .text(text)
   }
 
-  /// Checks a list of hosts and, for Sentinels, the name of the service.
-  private func checkNodes(_ parts: ServerURL.Parts) throws(Mismatch) {
-    let isSentinel = parts.scheme.hasSuffix("+sentinel")
-    let form =
-      isSentinel ? "\(parts.scheme)://host:26379,host:26379/SERVICE/0" : "\(parts.scheme)://host:6379,host:6379"
-    for host in parts.host.split(separator: ",", omittingEmptySubsequences: false) {
-      let hasPort = host.contains(":") && !host.hasSuffix("]")
-      guard !host.isEmpty, ListenAddress(hasPort ? String(host) : "\(host):6379") != nil else {
-        throw Mismatch(what: "has an empty host, or a port that is not a number", hint: "write it as \(form)")
-      }
-    }
-    let words = parts.path.split(separator: "/")
-    let isFine =
-      isSentinel ? (1...2).contains(words.count) && (words.count < 2 || UInt16(words[1]) != nil) : words.isEmpty || words == ["0"]
-    guard isFine, parts.query == nil else {
-      throw Mismatch(what: isSentinel ? "names no service" : "has something other than hosts after the scheme", hint: "write it as \(form)")
-    }
-  }
-
   /// Parses a URL. Messages show nothing of the text, because an invalid URL may still contain a password.
   private func parseURL(_ text: String, schemes: [String]) throws(Mismatch) -> ParsedValue {
-    guard let parts = ServerURL(text).parts, !text.contains(where: { $0.isWhitespace }),
-      text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
-    else { throw Mismatch(what: "is not a URL", hint: hint) }
-    guard schemes.contains(String(parts.scheme)) else { throw Mismatch(what: "has a scheme other than \(schemes[0])://", hint: hint) }
-    if parts.scheme == "unix" {
-      guard parts.host.isEmpty, parts.path.count > 1, parts.query.map({ $0.hasPrefix("db=") && UInt16($0.dropFirst(3)) != nil }) ?? true
-      else { throw Mismatch(what: "is not the path of a socket", hint: "write it as unix:///run/redis/redis.sock?db=0") }
-    } else if parts.scheme.contains("+") {
-      try checkNodes(parts)
-    } else if schemes.contains("redis") {
-      let hasPort = parts.host.contains(":") && !parts.host.hasSuffix("]")
-      guard ListenAddress(hasPort ? String(parts.host) : "\(parts.host):6379") != nil else {
-        throw Mismatch(what: "has no host, or a port that is not a number", hint: "write it as \(schemes[0])://127.0.0.1:6379/0")
+    let url = ServerURL(text)
+    if schemes == RedisURL.schemes {
+      do {
+        _ = try RedisURL(url)
+      } catch {
+        throw Mismatch(what: error.what, hint: error.hint)
       }
-      guard parts.path.isEmpty || parts.path == "/" || UInt16(parts.path.dropFirst()) != nil else {
-        throw Mismatch(what: "has a database that is not a number", hint: "end it with /0 or another number")
-      }
-      guard parts.query == nil else {
-        throw Mismatch(what: "has parameters after a ?, which Redis URLs do not have", hint: "use the settings of redis.tls instead")
-      }
+      return .text(text)
     }
+    guard let parts = url.parts else { throw Mismatch(what: "is not a URL", hint: hint) }
+    guard schemes.contains(String(parts.scheme)) else { throw Mismatch(what: "has a scheme other than \(schemes[0])://", hint: hint) }
     return .text(text)
   }
 

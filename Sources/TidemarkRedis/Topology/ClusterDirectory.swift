@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// Asks the nodes of a Cluster for the holders of the slots.
 struct ClusterDirectory: Sendable {
   private let configuration: RedisConfiguration

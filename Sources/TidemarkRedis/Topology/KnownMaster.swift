@@ -1,4 +1,5 @@
 internal import Synchronization
+internal import TidemarkCore
 
 /// The master that Sentinels named last.
 final class KnownMaster: Sendable {

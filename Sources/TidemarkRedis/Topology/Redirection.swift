@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// A node's reply that redirects to another node.
 enum Redirection: Error, Sendable, Hashable {
   /// The slot has moved permanently.

@@ -1,4 +1,5 @@
 internal import NIOPosix
+internal import TidemarkCore
 
 /// Asks one of several equal servers. Sentinels, and the nodes of a Cluster, are asked one after the other, and the first answer counts.
 extension RedisConfiguration {

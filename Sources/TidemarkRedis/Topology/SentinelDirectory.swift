@@ -1,3 +1,5 @@
+internal import TidemarkCore
+
 /// Asks Sentinels for the master of a service, following the guidelines for Redis Sentinel clients.
 struct SentinelDirectory: Sendable {
   private static let channel = "+switch-master"

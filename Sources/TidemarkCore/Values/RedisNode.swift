@@ -11,7 +11,7 @@ package struct RedisNode: Hashable, Sendable, CustomStringConvertible {
   package var description: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 
   /// Parses an address in a redirection: the last colon precedes the port, even after an IPv6 address without brackets.
-  init?(redirection text: Substring) {
+  package init?(redirection text: Substring) {
     guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (1...65535).contains(port) else {
       return nil
     }

@@ -19,10 +19,13 @@ package struct ServerURL: Hashable, Sendable {
     package var query: Substring?
   }
 
-  /// The parts; nil for a text without `scheme://`, and for a text in which the end of the password is ambiguous: one with an `@` outside
-  /// the user part, which must be written `%40`, or with a parameter that has no `=`, where an `&` should be `%26`.
+  /// The parts; nil for a text without `scheme://`, with a blank or a control character, and for a text in which the end of the password is
+  /// ambiguous: one with an `@` outside the user part, which must be written `%40`, or with a parameter that has no `=`, where an `&` should
+  /// be `%26`.
   package var parts: Parts? {
-    guard let separator = text.firstRange(of: "://") else { return nil }
+    guard let separator = text.firstRange(of: "://"),
+      text.unicodeScalars.allSatisfy({ !$0.properties.isWhitespace && $0.properties.generalCategory != .control })
+    else { return nil }
     let rest = text[separator.upperBound...]
     let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
     let tail = rest[authority.endIndex...]
@@ -65,7 +68,7 @@ package struct ServerURL: Hashable, Sendable {
       }.joined(separator: "&")
   }
 
-  private static func parameters(_ query: Substring) -> [(name: Substring, value: Substring?)] {
+  static func parameters(_ query: Substring) -> [(name: Substring, value: Substring?)] {
     query.split(separator: "&", omittingEmptySubsequences: false).map { parameter in
       let sides = parameter.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       return (sides[0], sides.count == 2 ? sides[1] : nil)
