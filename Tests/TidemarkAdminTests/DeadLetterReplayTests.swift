@@ -40,7 +40,8 @@ import TidemarkTestKit
   private static func sink(_ servers: Servers) throws -> PostgresSink {
     try PostgresSink(
       configuration: try PostgresConfiguration(url: servers.postgres.url),
-      settings: SinkSettings(schema: "tide", dedupeWindow: .seconds(86_400)), destinations: RouteTable.builtIn.destinations, version: "test",
+      settings: SinkSettings(schema: "tide", dedupeWindow: .seconds(86_400)), destinations: RouteTable.builtIn.destinations,
+      version: "test",
       logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
   }
 
@@ -193,8 +194,8 @@ import TidemarkTestKit
     try await withScene { scene in
       let letters = try await scene.addLetters(20)
       let replay = try scene.store().makeReplay()
-      let finding = await #expect(throws: Finding.self) { try await replay.run(letters + [99]) { _ in } }
-      #expect(finding?.description == "dead-letters: there is no dead letter 99; see `tidemark dead-letters list`")
+      let error = await #expect(throws: UnknownDeadLetter.self) { try await replay.run(letters + [99]) { _ in } }
+      #expect(error?.number == 99)
       #expect(try await scene.value("select count(*) from tide.messages") == "0")
       // This entry always fails its whole transaction.
       try await scene.sql(

@@ -1,4 +1,5 @@
 package import TidemarkCore
+package import TidemarkPostgres
 package import TidemarkRedis
 
 /// Removes replayed letters from the hash `rejected` of a lane, in which agents look up their dead letters.

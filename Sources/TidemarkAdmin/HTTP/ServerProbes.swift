@@ -14,7 +14,7 @@ struct ServerProbes: Sendable {
   let isEvictionSafe: Cached<Bool?>
 
   init(source: any RedisSource, redis configuration: RedisConfiguration, sink: PostgresSink, schema: String, leaseTTL: Duration) throws {
-    let quoted = try PostgresIdentifier.quoted(schema)
+    let store = try StatusStore(sink: sink, schema: schema)
     redis = Cached(for: .seconds(1)) {
       do {
         try await source.ping()
@@ -27,18 +27,16 @@ struct ServerProbes: Sendable {
     }
     postgres = Cached(for: .seconds(1)) {
       do {
-        try await sink.query("SELECT 1")
+        try await store.ping()
         return nil
       } catch {
         return Self.told(error, "start it, or correct postgres.url")
       }
     }
-    self.schema = Cached(for: .seconds(5)) { await Self.schemaProblem(sink, schema, quoted) }
-    let statement = try StatusSQL(schema: schema).unowned
+    self.schema = Cached(for: .seconds(5)) { await Self.schemaProblem(store, schema) }
     unowned = Cached(for: .seconds(1)) {
-      guard let result = try? await sink.query(statement, [.string(String((leaseTTL * 2).seconds))]) else { return nil }
-      return Readiness.UnownedLanes(
-        count: Int(result.int64(0, "lanes") ?? 0), names: (0..<result.rowCount).compactMap { result.string($0, "lane") })
+      guard let lanes = try? await store.unownedLanes(for: leaseTTL * 2) else { return nil }
+      return Readiness.UnownedLanes(count: lanes.count, names: lanes.names)
     }
     isEvictionSafe = Cached(for: .seconds(30)) {
       let keyspace = RedisKeyspace(configuration, name: "tidemark-admin")
@@ -53,10 +51,10 @@ struct ServerProbes: Sendable {
     }
   }
 
-  private static func schemaProblem(_ sink: PostgresSink, _ schema: String, _ quoted: String) async -> String? {
+  private static func schemaProblem(_ store: StatusStore, _ schema: String) async -> String? {
     let ours = Migration.all.last?.version ?? 0
     do {
-      let version = Int(try await sink.query("SELECT max(version) AS version FROM \(quoted).migrations").int64(0, "version") ?? 0)
+      let version = try await store.schemaVersion()
       if version == ours { return nil }
       let hint = version < ours ? "run `tidemark migrate`" : "run the release that migrated it"
       return "postgres.schema: \(schema) is at version \(version), this release needs \(ours); \(hint)"

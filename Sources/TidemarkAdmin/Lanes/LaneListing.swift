@@ -1,5 +1,6 @@
 internal import Foundation
 internal import TidemarkCore
+package import TidemarkPostgres
 
 /// The output of `tidemark lanes list`: the lanes with the problems that need a person, then their gaps.
 package struct LaneListing: Sendable, Encodable {

@@ -3,9 +3,8 @@ package import TidemarkPostgres
 
 /// Assembles the status from the ledger and the lag from Redis, with or without a worker.
 package struct StatusReader: Sendable {
-  private let sink: PostgresSink
   private let source: any LanePlacement & StreamInspector
-  private let sql: StatusSQL
+  private let store: StatusStore
   private let leaseTTL: Duration
   private let settings: @Sendable () -> [String: StatusReport.Setting]
   /// The streams that no lane reads. Finding them scans all keys of Redis, so the result is cached.
@@ -26,7 +25,6 @@ package struct StatusReader: Sendable {
     lanes: @escaping @Sendable () -> LaneCatalog,
     settings: @escaping @Sendable () -> [String: StatusReport.Setting]
   ) throws {
-    self.sink = sink
     self.source = source
     self.leaseTTL = leaseTTL
     self.settings = settings
@@ -42,7 +40,7 @@ package struct StatusReader: Sendable {
       }
       return names
     }
-    sql = try StatusSQL(schema: schema)
+    store = try StatusStore(sink: sink, schema: schema)
   }
 
   /// Returns the report of all lanes.
@@ -50,17 +48,10 @@ package struct StatusReader: Sendable {
   /// - Parameter worker: a worker's status of its own lanes, which is newer than the ledger.
   /// - Throws: ``SinkError`` if Postgres can't be reached. An unreachable Redis is not an error: the lag is then null.
   package func read(overlaying worker: WorkerStatus? = nil) async throws -> StatusReport {
-    let result = try await sink.query(sql.lanes)
-    let records = LaneRecord.all(of: result)
-    let workers = try await sink.query(sql.workers, [.string(String(leaseTTL.seconds))])
-    var lanes = records.enumerated().map { row, record in
-      var lane = StatusReport.Lane(
-        record, state: result.string(row, "state") ?? "", since: result.string(row, "since"),
-        lastError: result.string(row, "last_error"), hint: result.string(row, "hint"),
-        deadLettersOpen: result.int64(row, "open").map { Int($0) }, gapsOpen: result.int64(row, "gaps_open").map { Int($0) })
-      lane.set(LaneRate(of: record, result, row: row))
-      return lane
-    }
+    let stored = try await store.lanes()
+    let records = stored.map(\.record)
+    let workers = try await store.workers(leaseTTL: leaseTTL)
+    var lanes = stored.map { StatusReport.Lane($0) }
     let ours = Dictionary((worker?.lanes ?? []).map { ($0.record.name, $0) }) { first, _ in first }
     let asked = records.filter { ours[$0.name]?.lag == nil }
     let (lags, redisError) = records.isEmpty ? ([:], await silence()) : await lag(of: asked)
@@ -72,7 +63,7 @@ package struct StatusReader: Sendable {
       if lanes[index].state == LaneState.reading.rawValue, lag?.entries == 0 { lanes[index].state = LaneState.idle.rawValue }
       if let known = ours[lanes[index].lane], known.record.fence == lanes[index].fence { lanes[index].overlay(known) }
     }
-    let types = try await sink.query(sql.unknownTypes)
+    let types = try await store.unknownTypes()
     let known = Set(records.map(\.name))
     let unread = await unreadStreams(besides: known)
     if redisError == nil {
@@ -82,12 +73,10 @@ package struct StatusReader: Sendable {
       if !unregistered.isEmpty { lanes += await self.unregistered(unregistered) }
     }
     return StatusReport(
-      lanes: lanes, workers: (0..<workers.rowCount).map { StatusReport.Worker(workers, row: $0) }, settings: settings(),
+      lanes: lanes, workers: workers.map { StatusReport.Worker($0) }, settings: settings(),
       at: StatusReport.now(), postgres: .init(isUp: true),
       redis: .init(isUp: redisError == nil, error: redisError ?? worker?.redisError), unreadStreams: unread,
-      unknownTypes: (0..<types.rowCount).map {
-        StatusReport.UnknownType(type: types.string($0, "type") ?? "", entries: types.int64($0, "entries").map { Int($0) } ?? 0)
-      })
+      unknownTypes: types.map { StatusReport.UnknownType(type: $0.type, entries: $0.entries) })
   }
 
   /// Returns the streams that no lane reads; nil if the scan did not finish in time.

@@ -4,6 +4,13 @@ internal import TidemarkPostgres
 // Builds the parts of a report from rows of the ledger and from a worker's memory.
 
 extension StatusReport.Lane {
+  init(_ stored: StatusStore.Lane) {
+    self.init(
+      stored.record, state: stored.state, since: stored.since, lastError: stored.lastError, hint: stored.hint,
+      deadLettersOpen: stored.deadLettersOpen, gapsOpen: stored.gapsOpen)
+    set(stored.rate)
+  }
+
   init(
     _ record: LaneRecord, state: String, since: String?, lastError: String?, hint: String?, deadLettersOpen: Int?, gapsOpen: Int?
   ) {
@@ -44,30 +51,10 @@ extension StatusReport.Lane {
   }
 }
 
-extension LaneRate {
-  /// Creates the rate of a lane from its row in the ledger, see ``StatusSQL/lanes``.
-  init?(of record: LaneRecord, _ result: PostgresResult, row: Int) {
-    func count(_ column: String) -> Int? { result.int64(row, column).map { Int($0) } }
-    let now = Totals(incarnation: record.incarnation, read: record.totals.read, applied: record.totals.applied)
-    var checkpoint: Totals?
-    if let incarnation = result.int64(row, "checkpoint_incarnation"), let read = count("checkpoint_read"),
-      let applied = count("checkpoint_applied")
-    {
-      checkpoint = Totals(incarnation: incarnation, read: read, applied: applied)
-    }
-    let age = result.string(row, "checkpoint_age").flatMap { Double($0) }
-    guard let rate = Self.since(checkpoint, age: age, now: now, isOwned: record.owner != nil) else { return nil }
-    self = rate
-  }
-}
-
 extension StatusReport.Worker {
-  init(_ result: PostgresResult, row: Int) {
+  init(_ stored: StatusStore.Worker) {
     self.init(
-      worker: result.string(row, "worker") ?? "", host: result.string(row, "host"),
-      pid: result.int64(row, "pid").flatMap { Int32(exactly: $0) }, version: result.string(row, "version"),
-      startedAt: result.string(row, "started_at"), seenAt: result.string(row, "seen_at"), isAlive: result.bool(row, "alive"),
-      shards: result.int64(row, "shards").map { Int($0) }, lanes: result.int64(row, "lanes").map { Int($0) },
-      notInForce: result.string(row, "not_in_force"))
+      worker: stored.name, host: stored.host, pid: stored.pid, version: stored.version, startedAt: stored.startedAt, seenAt: stored.seenAt,
+      isAlive: stored.isAlive, shards: stored.shards, lanes: stored.lanes, notInForce: stored.notInForce)
   }
 }

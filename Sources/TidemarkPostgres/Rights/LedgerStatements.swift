@@ -17,7 +17,7 @@ package struct LedgerStatements: Sendable {
 
   /// Those of a worker.
   ///
-  /// - Parameter others: statements of other modules.
+  /// - Parameter others: the statements of operators' commands and of the status.
   /// - Throws: ``PostgresError`` for a name that can't be quoted.
   package init(schema: String, destinations: [Destination], others: [(name: String, sql: String)]) throws {
     self.schema = schema

@@ -1,6 +1,7 @@
 import ArgumentParser
 import TidemarkAdmin
 import TidemarkCore
+import TidemarkPostgres
 
 /// Selects the dead letters that a command acts on when no numbers are given.
 struct DeadLetterFilter: ParsableArguments {

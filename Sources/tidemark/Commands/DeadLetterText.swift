@@ -1,6 +1,7 @@
 import Foundation
 import TidemarkAdmin
 import TidemarkCore
+import TidemarkPostgres
 
 /// Formats dead letters as text and as JSON.
 enum DeadLetterText {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import TidemarkAdmin
 import TidemarkCore
+import TidemarkPostgres
 
 struct DeadLetters: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -144,7 +145,7 @@ struct DeadLetters: AsyncParsableCommand {
       try await failing {
         let store = try Composition(try options.load()).makeDeadLetters()
         guard ids.isEmpty else {
-          for (id, outcome) in try await store.discard(ids, because: because) {
+          for (id, outcome) in try await discard(ids, in: store) {
             switch outcome {
             case .discarded: Console.print("\(id) discarded")
             case .resolvedBefore(let resolution): Console.print("\(id) is already resolved: \(ForeignText.escaped(resolution))")
@@ -156,6 +157,14 @@ struct DeadLetters: AsyncParsableCommand {
         Console.print("\(count) discarded")
       }
     }
+
+    private func discard(_ ids: [Int64], in store: DeadLetterStore) async throws -> [(id: Int64, outcome: DeadLetterStore.Discard)] {
+      do {
+        return try await store.discard(ids, because: because)
+      } catch let error as UnknownDeadLetter {
+        throw notFound(error.number, ", so none was discarded")
+      }
+    }
   }
 
   private static func found(_ id: Int64, in store: DeadLetterStore) async throws -> DeadLetter {
@@ -163,8 +172,8 @@ struct DeadLetters: AsyncParsableCommand {
     return letter
   }
 
-  private static func notFound(_ id: Int64) -> CommandFailure {
-    CommandFailure.found("dead-letters: there is no dead letter \(id); see `tidemark dead-letters list`")
+  private static func notFound(_ id: Int64, _ consequence: String = "") -> CommandFailure {
+    CommandFailure.found("dead-letters: there is no dead letter \(id)\(consequence); see `tidemark dead-letters list`")
   }
 
   private static func failing(_ body: () async throws -> Void) async throws {
@@ -172,8 +181,8 @@ struct DeadLetters: AsyncParsableCommand {
       try await body()
     } catch let error as SinkError {
       throw CommandFailure.found(error)
-    } catch let error as Finding {
-      throw CommandFailure.found(error.description)
+    } catch let error as UnknownDeadLetter {
+      throw notFound(error.number)
     }
   }
 }

@@ -113,17 +113,14 @@ struct Dev: AsyncParsableCommand {
   }
 
   private func counts(_ composition: Composition) async throws -> Counts {
-    let sink = try composition.makeSink()
-    let schema = try PostgresIdentifier.quoted(composition.schema)
+    let store = try StatusStore(sink: try composition.makeSink(), schema: composition.schema)
     let tables = ["changes", "sessions", "messages", "context", "tool_calls", "outcomes", "snapshots", "dead_letters", "checkpoints"]
-    let result = try await sink.query(
-      "SELECT " + tables.map { "(SELECT count(*) FROM \(schema).\($0)) AS \($0)" }.joined(separator: ", "))
-    return Counts(tables: tables.map { ($0, result.int64(0, $0) ?? 0) })
+    return Counts(tables: try await store.rowCounts(of: tables))
   }
 
   private struct Counts {
-    var tables: [(name: String, rows: Int64)]
-    subscript(name: String) -> Int64 { tables.first { $0.name == name }?.rows ?? 0 }
+    var tables: [(table: String, rows: Int64)]
+    subscript(name: String) -> Int64 { tables.first { $0.table == name }?.rows ?? 0 }
   }
 
   private func summarize(_ written: Int, _ before: Counts, _ after: Counts, _ folder: String) async throws {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import TidemarkAdmin
 import TidemarkCore
+import TidemarkPostgres
 
 struct Lanes: AsyncParsableCommand {
   static let configuration = CommandConfiguration(

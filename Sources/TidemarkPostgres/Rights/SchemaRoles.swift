@@ -1,5 +1,4 @@
 package import TidemarkCore
-package import TidemarkPostgres
 
 /// The statements of each role on a schema. The grants of `migrate --roles`, the findings of `check` and the documentation come from this
 /// list.

@@ -1,5 +1,3 @@
-internal import TidemarkPostgres
-
 /// The queries of the status.
 struct StatusSQL: Sendable {
   let lanes: String

@@ -1,5 +1,3 @@
-internal import TidemarkPostgres
-
 /// The statements of the command `dead-letters`, for one schema. In statements with a filter, ``DeadLetterStore/Filter/parameters`` are the
 /// first three parameters.
 struct DeadLetterSQL: Sendable {

@@ -1,5 +1,4 @@
 internal import TidemarkCore
-package import TidemarkPostgres
 
 /// Replays dead letters while workers run: lane by lane in the order of their positions, in short transactions between which the lane's
 /// owner commits. Each letter is resolved in the transaction of its entry, so an interrupted replay may simply be started again.
@@ -19,8 +18,8 @@ package struct DeadLetterReplay: Sendable {
   let store: DeadLetterStore
   let replayer: PostgresReplayer
 
-  /// Replays these letters and reports their outcomes after each transaction. Throws a ``Finding``, before anything is applied, if a number
-  /// has no letter; and ``SinkError``.
+  /// Replays these letters and reports their outcomes after each transaction. Throws ``UnknownDeadLetter``, before anything is
+  /// applied, if a number has no letter; and ``SinkError``.
   package func run(_ ids: [Int64], report: ([(letter: Int64, outcome: Outcome)]) async throws -> Void) async throws {
     var pace = ReplayPace()
     for start in stride(from: 0, to: ids.count, by: Self.portion) {
@@ -28,8 +27,7 @@ package struct DeadLetterReplay: Sendable {
       let letters = try await store.letters(wanted)
       let known = Set(letters.map(\.id))
       if let missing = wanted.first(where: { !known.contains($0) }) {
-        throw Finding(
-          .problem, "dead-letters", "there is no dead letter \(missing)", hint: "see `tidemark dead-letters list`")
+        throw UnknownDeadLetter(number: missing)
       }
       let closed = letters.sorted { $0.id < $1.id }.compactMap { letter in Self.foregone(letter).map { (letter.id, $0) } }
       if !closed.isEmpty { try await report(closed) }

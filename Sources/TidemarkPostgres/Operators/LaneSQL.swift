@@ -1,5 +1,3 @@
-internal import TidemarkPostgres
-
 /// The statements of the command `lanes`, for one schema.
 struct LaneSQL: Sendable {
   let pause: String

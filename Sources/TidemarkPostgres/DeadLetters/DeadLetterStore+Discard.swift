@@ -1,5 +1,3 @@
-internal import TidemarkPostgres
-
 extension DeadLetterStore {
   package enum Discard: Sendable, Equatable {
     case discarded
@@ -12,15 +10,14 @@ extension DeadLetterStore {
   /// Marks these letters as discarded, all or none. The rows and their bytes are kept until retention removes them. Waits for letters that
   /// are being replayed. Returns the outcome of each letter, in the order of the numbers.
   ///
-  /// - Throws: a ``Finding``, with nothing changed, if a number has no letter; ``SinkError``.
+  /// - Throws: ``UnknownDeadLetter``, with nothing changed, if a number has no letter; ``SinkError``.
   package func discard(_ ids: [Int64], because reason: String?) async throws -> [(id: Int64, outcome: Discard)] {
     let numbers = ids.reduce(into: [Int64]()) { all, id in if !all.contains(id) { all.append(id) } }
     let done = try await sink.query(sql.discard, [.integerArray(numbers), Self.resolution(reason)])
     let discarded = Set((0..<done.rowCount).compactMap { done.int64($0, "id") })
     let letters = Dictionary(try await letters(numbers).map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     if let missing = numbers.first(where: { letters[$0] == nil }) {
-      throw Finding(
-        .problem, "dead-letters", "there is no dead letter \(missing), so none was discarded", hint: "see `tidemark dead-letters list`")
+      throw UnknownDeadLetter(number: missing)
     }
     return numbers.map { ($0, discarded.contains($0) ? Discard.discarded : .resolvedBefore(letters[$0]?.resolution ?? "")) }
   }

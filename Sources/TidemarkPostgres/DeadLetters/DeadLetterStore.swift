@@ -1,5 +1,4 @@
 package import TidemarkCore
-package import TidemarkPostgres
 
 /// Lists, shows, replays and discards dead letters.
 package struct DeadLetterStore: Sendable {

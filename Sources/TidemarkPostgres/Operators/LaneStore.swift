@@ -1,5 +1,3 @@
-package import TidemarkPostgres
-
 /// Stores operators' requests for lanes: pauses, retries, acknowledged gaps. They are in the ledger, so that they survive restarts and
 /// reach every worker.
 package struct LaneStore: Sendable {
