@@ -9,7 +9,6 @@ let settings: [SwiftSetting] = [
 
 let package = Package(
   name: "tidemark",
-  platforms: [.macOS(.v15)],
   products: [.executable(name: "tidemark", targets: ["tidemark"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -101,14 +100,18 @@ let package = Package(
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: settings),
+    // Private servers: what `dev` and `bench` start, and the tests.
+    .target(
+      name: "TidemarkServers",
+      dependencies: [.product(name: "Subprocess", package: "swift-subprocess")],
+      swiftSettings: settings),
+    // For tests only: no product links it.
     .target(
       name: "TidemarkTestKit",
       dependencies: [
-        "TidemarkCore",
-        .product(name: "Logging", package: "swift-log"),
+        "TidemarkCore", "TidemarkServers",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
-        .product(name: "Subprocess", package: "swift-subprocess"),
       ],
       swiftSettings: settings),
     // The fault proxy as a process of its own, for scripts; no product.
@@ -120,7 +123,7 @@ let package = Package(
       name: "tidemark",
       dependencies: [
         "CMalloc", "TidemarkAdmin", "TidemarkConfiguration", "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis",
-        "TidemarkTestKit",
+        "TidemarkServers",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
@@ -132,22 +135,23 @@ let package = Package(
     .testTarget(
       name: "TidemarkTestKitTests",
       dependencies: [
-        "TidemarkTestKit", "fault-proxy",
+        "TidemarkServers", "TidemarkTestKit", "fault-proxy",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: settings),
-    .testTarget(name: "TidemarkCoreTests", dependencies: ["TidemarkCore", "TidemarkTestKit"], swiftSettings: settings),
+    .testTarget(name: "TidemarkCoreTests", dependencies: ["TidemarkCore", "TidemarkServers", "TidemarkTestKit"], swiftSettings: settings),
     .testTarget(name: "TidemarkConfigurationTests", dependencies: ["TidemarkConfiguration"], swiftSettings: settings),
     .testTarget(
       name: "TidemarkRedisTests",
-      dependencies: ["TidemarkRedis", "TidemarkTestKit", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: ["TidemarkRedis", "TidemarkServers", "TidemarkTestKit", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
-    .testTarget(name: "TidemarkPostgresTests", dependencies: ["TidemarkPostgres", "TidemarkTestKit"], swiftSettings: settings),
+    .testTarget(
+      name: "TidemarkPostgresTests", dependencies: ["TidemarkPostgres", "TidemarkServers", "TidemarkTestKit"], swiftSettings: settings),
     .testTarget(
       name: "TidemarkEngineTests",
       dependencies: [
-        "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis", "TidemarkTestKit",
+        "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis", "TidemarkServers", "TidemarkTestKit",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -156,14 +160,16 @@ let package = Package(
     .testTarget(
       name: "TidemarkAdminTests",
       dependencies: [
-        "TidemarkAdmin", "TidemarkConfiguration", "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis", "TidemarkTestKit",
+        "TidemarkAdmin", "TidemarkConfiguration", "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis", "TidemarkServers",
+        "TidemarkTestKit",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
       ],
       swiftSettings: settings),
     .testTarget(
       name: "TidemarkCommandTests",
-      dependencies: ["TidemarkCore", "TidemarkTestKit", "TidemarkPostgres", "TidemarkRedis", "tidemark"], swiftSettings: settings),
+      dependencies: ["TidemarkCore", "TidemarkServers", "TidemarkTestKit", "TidemarkPostgres", "TidemarkRedis", "tidemark"],
+      swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,5 +1,6 @@
 import Synchronization
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkAdmin

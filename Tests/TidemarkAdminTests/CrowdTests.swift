@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkAdmin

@@ -3,6 +3,7 @@ import Metrics
 import Testing
 import TidemarkPostgres
 import TidemarkRedis
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkAdmin
@@ -211,7 +212,7 @@ import TidemarkTestKit
       #expect(outcomes.count == 20)
       #expect(outcomes.filter { $0.value == .replayed(.applied) }.count == 17)
       for letter in [7, 19, 20] as [Int64] {
-        guard case .impossible = outcomes[letter] else { throw TestKitError(.misuse, "\(letter): \(outcomes)") }
+        guard case .impossible = outcomes[letter] else { throw ServerError(.misuse, "\(letter): \(outcomes)") }
       }
       #expect(outcomes[20] == .impossible("the lane gone is not known; discard dead letter 20"))
       #expect(try await scene.value("select count(*) from tide.messages") == "17")

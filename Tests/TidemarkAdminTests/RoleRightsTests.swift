@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import Testing
 import TidemarkPostgres
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkAdmin

@@ -2,6 +2,7 @@ import Testing
 import TidemarkAdmin
 import TidemarkCore
 import TidemarkRedis
+import TidemarkServers
 import TidemarkTestKit
 
 @Suite struct SampleAgentsTests {

@@ -4,6 +4,7 @@ import Testing
 import TidemarkCore
 import TidemarkPostgres
 import TidemarkRedis
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkAdmin

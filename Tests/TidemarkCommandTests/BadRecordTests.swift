@@ -1,4 +1,5 @@
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// Records that break a rule become dead letters with their reason and bytes, and the good records around them are applied.

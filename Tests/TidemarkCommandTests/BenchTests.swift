@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// `bench` measures beside an installation that is in use, and leaves nothing behind. The figures are never judged here.

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// The worker, its commands and the sample agents run on a Redis Cluster of six nodes.

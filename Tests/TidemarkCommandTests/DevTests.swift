@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// A newcomer runs `tidemark dev` on a machine that has other users.

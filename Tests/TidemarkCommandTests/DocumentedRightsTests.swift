@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// The rights that ops/rights.md lists, and those that `migrate --roles` grants, are enough for what they are for.

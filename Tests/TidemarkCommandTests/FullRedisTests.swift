@@ -1,4 +1,5 @@
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// A Redis has reached `maxmemory` and evicts nothing, with the executable and real servers; only the worker can free memory.

@@ -1,4 +1,5 @@
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// Two installations meet by mistake, and one is moved on purpose, with the executable and real servers.

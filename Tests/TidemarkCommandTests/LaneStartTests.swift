@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// `start` applies to the streams that exist when an item of `lanes` first takes effect.

@@ -1,6 +1,7 @@
 import Foundation
 import FoundationNetworking
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// `tidemark lanes` manages lanes that wait for a person.

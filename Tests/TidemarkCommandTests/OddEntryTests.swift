@@ -1,4 +1,5 @@
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// Entries and keys of one lane that could delay all other lanes, with the executable and real servers.

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// Ids that producers set themselves: too large for Postgres, in microseconds, ahead of the clock.

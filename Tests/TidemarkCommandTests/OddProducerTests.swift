@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// Probable mistakes of producers, and deletions in Redis by hand.

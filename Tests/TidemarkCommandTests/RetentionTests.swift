@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// The rows that a running worker removes from Postgres by itself, with the executable and real servers.

@@ -1,4 +1,5 @@
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// A role and an environment with unusual settings for everything.

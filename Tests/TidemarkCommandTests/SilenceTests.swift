@@ -1,6 +1,7 @@
 import Foundation
 import FoundationNetworking
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// Whatever stops a worker is reported in its log, at `/readyz` and in its metrics.

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// Text from producers reaches the operator's terminal as plain text, in every command.

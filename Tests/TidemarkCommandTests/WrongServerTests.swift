@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// For unsuitable servers `check` and `run` say what is wrong, where, and how to fix it, and reveal no secret.

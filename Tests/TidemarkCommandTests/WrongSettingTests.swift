@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// Invalid command lines and configurations end a command before any connection: exit code 2, one line, no secret.

@@ -1,4 +1,5 @@
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkPostgres

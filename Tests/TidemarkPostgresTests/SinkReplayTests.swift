@@ -1,5 +1,6 @@
 import Testing
 import TidemarkCore
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkPostgres
@@ -34,10 +35,10 @@ import TidemarkTestKit
       _ = try await sink.one("update tide.dead_letters set resolved_at = now(), resolution = 'discarded' where entry_ms = 6")
       let replays = try await Self.replay(letters, entries, over: replayer, sink)
       #expect(replays[0] == .applied)
-      guard case .rejectedAgain(let constraint) = replays[1] else { throw TestKitError(.misuse, "\(replays)") }
+      guard case .rejectedAgain(let constraint) = replays[1] else { throw ServerError(.misuse, "\(replays)") }
       #expect(constraint.reason == .constraint)
       #expect(replays[2] == .alreadyThere)
-      guard case .rejectedAgain(let json) = replays[3] else { throw TestKitError(.misuse, "\(replays)") }
+      guard case .rejectedAgain(let json) = replays[3] else { throw ServerError(.misuse, "\(replays)") }
       #expect(json.reason == .badJSON)
       #expect(replays[4] == .resolvedBefore("discarded"))
       #expect(replays[5] == .rejectedAgain(.divergent))

@@ -1,5 +1,6 @@
 import Logging
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkPostgres

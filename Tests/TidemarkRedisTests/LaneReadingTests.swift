@@ -2,6 +2,7 @@ import Crypto
 import Foundation
 import Testing
 import TidemarkCore
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkRedis

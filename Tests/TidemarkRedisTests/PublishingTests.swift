@@ -1,6 +1,7 @@
 import Testing
 import TidemarkCore
 import TidemarkRedis
+import TidemarkServers
 import TidemarkTestKit
 
 @Suite("Publishing what is durable")

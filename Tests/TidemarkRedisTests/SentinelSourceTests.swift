@@ -1,6 +1,7 @@
 import Synchronization
 import Testing
 import TidemarkCore
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkRedis

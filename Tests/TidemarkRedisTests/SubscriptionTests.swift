@@ -1,6 +1,7 @@
 import Synchronization
 import Testing
 import TidemarkRedis
+import TidemarkServers
 import TidemarkTestKit
 
 @Suite("Subscribing to channels")

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 
 @testable import TidemarkTestKit
 
@@ -123,7 +124,7 @@ struct FaultProxyTests {
 
   @Test func `a wait for an event ends with the event`() async throws {
     try await withLine { proxy, _, _ in
-      let error = await #expect(throws: TestKitError.self) { try await proxy.held(within: .milliseconds(20)) }
+      let error = await #expect(throws: ServerError.self) { try await proxy.held(within: .milliseconds(20)) }
       #expect(error?.code == .deadline)
       let wait = Task { try await proxy.lost() }
       wait.cancel()
@@ -156,7 +157,7 @@ struct FaultProxyTests {
       try await withFaultProxy(to: "127.0.0.1", postgres.port) { proxy in
         await proxy.lose(.down, "COMMIT")
         let url = postgres.url.replacing(":\(postgres.port)/", with: ":\(proxy.port)/")
-        await #expect(throws: TestKitError.self) {
+        await #expect(throws: ServerError.self) {
           try await postgres.instance.psql("begin; insert into t values (1); commit;", url: url)
         }
         try await proxy.lost()

@@ -1,4 +1,5 @@
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 struct ManualClockTests {
@@ -33,7 +34,7 @@ struct ManualClockTests {
   }
 
   @Test func `waitUntil names the condition for which it waited`() async throws {
-    let error = await #expect(throws: TestKitError.self) {
+    let error = await #expect(throws: ServerError.self) {
       try await waitUntil("the moon rises", within: .milliseconds(20)) { false }
     }
     #expect(error?.code == .deadline)

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// Tests that no server outlives a process that started it and was killed without warning.
@@ -14,7 +15,7 @@ struct OrphanTests {
       ["--testing-library", "swift-testing", "--filter", "holdsServersUntilItIsKilled"],
       environment: [Self.reportVariable: report], path: program)
     try await waitUntil("the starter has its servers", within: .seconds(60)) {
-      guard starter.isRunning else { throw TestKitError(.programFailed, "the starter ended: \(starter.standardOutput)") }
+      guard starter.isRunning else { throw ServerError(.programFailed, "the starter ended: \(starter.standardOutput)") }
       return FileManager.default.fileExists(atPath: report)
     }
     let lines = try String(contentsOfFile: report, encoding: .utf8).split(separator: "\n").map(String.init)

@@ -1,4 +1,5 @@
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 struct PostgresPairTests {
@@ -7,7 +8,7 @@ struct PostgresPairTests {
       try await pair.primary.psql("create table t (a int); insert into t values (1)")
       try await pair.waitUntilCaughtUp()
       #expect(try await pair.standby.psql("select a from t") == "1")
-      await #expect(throws: TestKitError.self) { try await pair.standby.psql("insert into t values (2)") }
+      await #expect(throws: ServerError.self) { try await pair.standby.psql("insert into t values (2)") }
 
       try await pair.pauseReplay()
       try await pair.primary.psql("insert into t values (2)")

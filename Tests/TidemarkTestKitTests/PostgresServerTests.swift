@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 struct PostgresServerTests {
@@ -10,11 +11,11 @@ struct PostgresServerTests {
         #expect(one.database != two.database)
         try await one.psql("create table t (a int); insert into t values (1), (2)")
         #expect(try await one.psql("select a, a + 1 from t order by a") == "1|2\n2|3")
-        await #expect(throws: TestKitError.self) { try await two.psql("select * from t") }
+        await #expect(throws: ServerError.self) { try await two.psql("select * from t") }
         #expect(try await one.psql("select rolsuper from pg_roles where rolname = current_user") == "f")
         #expect(try await one.adminPsql("select rolsuper from pg_roles where rolname = current_user") == "t")
         #expect(try await one.psql("show server_encoding") == "UTF8")
-        await #expect(throws: TestKitError.self) { try await one.stop() }
+        await #expect(throws: ServerError.self) { try await one.stop() }
       }
       return one.database
     }
@@ -51,7 +52,7 @@ struct PostgresServerTests {
     try await withPostgres(.private) { postgres in
       try postgres.pause()
       let answer = Task { try await postgres.psql("select 7") }
-      await #expect(throws: TestKitError.self) {
+      await #expect(throws: ServerError.self) {
         try await waitUntil("it answers", within: .milliseconds(300)) { false }
       }
       try postgres.resume()

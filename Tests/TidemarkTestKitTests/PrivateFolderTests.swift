@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// Tests which folders a server accepts, and attacks in which another user puts something in a folder's place.
@@ -22,7 +23,7 @@ struct PrivateFolderTests {
       _ = try PrivateFolder.make(path, for: user)
       Issue.record("\(path) is not refused")
       return ""
-    } catch let error as TestKitError {
+    } catch let error as ServerError {
       return error.message
     }
   }
@@ -60,8 +61,8 @@ struct PrivateFolderTests {
     let before = try status(victim)
     try await run("ln", "-s", victim, "\(place)/redis", as: try stranger)
     try await run("ln", "-s", victim, "\(place)/postgres", as: try stranger)
-    await #expect(throws: TestKitError.self) { try await withRedis(.init(directory: "\(place)/redis")) { _ in } }
-    await #expect(throws: TestKitError.self) { try await withPostgres(.init(directory: "\(place)/postgres")) { _ in } }
+    await #expect(throws: ServerError.self) { try await withRedis(.init(directory: "\(place)/redis")) { _ in } }
+    await #expect(throws: ServerError.self) { try await withPostgres(.init(directory: "\(place)/postgres")) { _ in } }
     #expect(try status(victim) == before)
     #expect(try FileManager.default.contentsOfDirectory(atPath: victim).isEmpty)
   }
@@ -91,8 +92,8 @@ struct PrivateFolderTests {
     try await run("touch", "\(place)/data")
     #expect(try refusal("\(place)/data").contains("is no folder"))
     #expect(try refusal("\(place)/data/below").contains("is no folder"))
-    #expect(throws: TestKitError.self) { try PrivateFolder.make("relative/path") }
-    #expect(throws: TestKitError.self) { try PrivateFolder.make("/") }
+    #expect(throws: ServerError.self) { try PrivateFolder.make("relative/path") }
+    #expect(throws: ServerError.self) { try PrivateFolder.make("/") }
   }
 
   @Test func `a folder is made for its user and found again`() async throws {

@@ -1,4 +1,5 @@
 import Testing
+import TidemarkServers
 
 @testable import TidemarkTestKit
 
@@ -11,14 +12,14 @@ struct RedisClusterTests {
       let source = try await cluster.master(of: slot)
       let target = try #require(masters.first { $0 !== source })
       try await source.command("MSET", "{a}1", "x", "{a}2", "x", "{a}3", "x")
-      await #expect(throws: TestKitError.self) { try await target.command("GET", "{a}1") }
+      await #expect(throws: ServerError.self) { try await target.command("GET", "{a}1") }
 
       var steps: [RedisCluster.MoveStep] = []
       try await cluster.move(slot: slot, to: target, batch: 2) { step in
         steps.append(step)
         // While half of the slot is moved, a request for a new key is redirected to the target once.
         guard step == .moved(keys: 2) else { return }
-        let error = await #expect(throws: TestKitError.self) { try await source.command("SET", "{a}new", "y") }
+        let error = await #expect(throws: ServerError.self) { try await source.command("SET", "{a}new", "y") }
         #expect(error?.message.contains("ASK \(slot) 127.0.0.1:\(target.port)") == true)
         let answers = try await target.commands("ASKING\nSET {a}new y\n")
         #expect(answers == "OK\nOK")

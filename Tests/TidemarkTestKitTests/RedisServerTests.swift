@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 struct RedisServerTests {
@@ -19,7 +20,7 @@ struct RedisServerTests {
 
   @Test func `an error reply throws`() async throws {
     try await withRedis { redis in
-      await #expect(throws: TestKitError.self) { try await redis.command("NOSUCH") }
+      await #expect(throws: ServerError.self) { try await redis.command("NOSUCH") }
     }
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// Tests what other users of this machine see of a server and can do with it.
@@ -40,7 +41,7 @@ struct ServerPrivacyTests {
     let password = "correcthorsebatterystaple"
     try await withRedis(.init(persistence: true, password: password)) { redis in
       #expect(redis.url == "redis://:\(password)@127.0.0.1:\(redis.port)/0")
-      await #expect(throws: TestKitError.self) { try await redis.command("PING") }
+      await #expect(throws: ServerError.self) { try await redis.command("PING") }
       #expect(try await redis.commands("SET a 1\nGET a\n") == "OK\n1")
       let pid = try #require(redis.pid)
       for pid in try withParent(pid) {

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// Tests how a process is run, with a shell in the place of `tidemark`.
@@ -30,7 +31,7 @@ struct TidemarkProcessTests {
   }
 
   @Test func `a run that takes too long is killed and reported`() async throws {
-    let error = await #expect(throws: TestKitError.self) {
+    let error = await #expect(throws: ServerError.self) {
       try await TidemarkProcess.run(["-c", "echo stuck >&2; exec sleep 600"], path: "/bin/sh", within: .milliseconds(300))
     }
     #expect(error?.code == .deadline)

@@ -1,14 +1,15 @@
 import NIOCore
+import TidemarkServers
 
 /// Waiting for what a fault proxy reports. An event that came before the wait counts; each counts once.
 extension FaultProxy {
-  /// Waits until a segment is held. Throws `TestKitError` with code `deadline`, or `CancellationError`.
+  /// Waits until a segment is held. Throws `ServerError` with code `deadline`, or `CancellationError`.
   @discardableResult
   package func held(within limit: Duration = .seconds(60)) async throws -> FaultEvent {
     try await next("a segment is held", within: limit) { if case .held = $0 { true } else { false } }
   }
 
-  /// Waits until a segment is lost. Throws `TestKitError` with code `deadline`, or `CancellationError`.
+  /// Waits until a segment is lost. Throws `ServerError` with code `deadline`, or `CancellationError`.
   @discardableResult
   package func lost(within limit: Duration = .seconds(60)) async throws -> FaultEvent {
     try await next("a segment is lost", within: limit) { if case .lost = $0 { true } else { false } }
@@ -18,7 +19,7 @@ extension FaultProxy {
     if let event = events.take(accepts) { return event }
     let number = events.number()
     let deadline = loop.scheduleTask(in: TimeAmount(limit)) {
-      self.assumeIsolated { $0.events.fail(number, TestKitError(.deadline, "waited \(limit) in vain: \(what)")) }
+      self.assumeIsolated { $0.events.fail(number, ServerError(.deadline, "waited \(limit) in vain: \(what)")) }
     }
     defer { deadline.cancel() }
     return try await withTaskCancellationHandler {

@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import Synchronization
+import TidemarkServers
 
 /// A TCP proxy on a loopback port that misbehaves on command; ``FaultCommand`` says what it can do.
 ///
@@ -42,7 +43,7 @@ package actor FaultProxy {
 
   /// Listens, on any free port where `port` is 0.
   package func start(host: String = "127.0.0.1", port: Int = 0) async throws {
-    guard listener == nil else { throw TestKitError(.misuse, "this fault proxy runs already") }
+    guard listener == nil else { throw ServerError(.misuse, "this fault proxy runs already") }
     // An address needs no resolver; a name is asked for once.
     server = try SocketAddress.makeAddressResolvingHost(target.host, port: target.port)
     let listener = try await ServerBootstrap(group: loop)
@@ -63,7 +64,7 @@ package actor FaultProxy {
 
   /// Closes all that it opened. Whoever waits for an event learns that none will come.
   package func close() async {
-    events.failAll(TestKitError(.misuse, "the fault proxy was closed"))
+    events.failAll(ServerError(.misuse, "the fault proxy was closed"))
     let channels = [listener].compactMap(\.self) + sockets.values.flatMap { [$0.client, $0.server].compactMap(\.self) }
     listener = nil
     server = nil

@@ -1,4 +1,5 @@
 import Foundation
+import TidemarkServers
 
 /// The built `tidemark` executable, run as a user would run it.
 package final class TidemarkProcess: Sendable {
@@ -26,7 +27,7 @@ package final class TidemarkProcess: Sendable {
     var candidates = ["\(folder(of: own))/tidemark", "\(folder(of: folder(of: own)))/tidemark"]
     candidates += ["debug", "release"].map { "\(here)/.build/\($0)/tidemark" }
     if let found = candidates.first(where: { isProgram($0) }) { return found }
-    throw TestKitError(.programMissing, "the tidemark executable is not built: run `swift build --product tidemark`")
+    throw ServerError(.programMissing, "the tidemark executable is not built: run `swift build --product tidemark`")
   }
 
   /// Starts it. `environment` changes ours, nil removes; variables of ours that begin with TIDEMARK_ are not passed on.
@@ -79,8 +80,8 @@ package final class TidemarkProcess: Sendable {
   package func waitForExit(within limit: Duration = .seconds(60)) async throws -> Int32 {
     do {
       try await waitUntil("tidemark ends", within: limit) { !child.isRunning }
-    } catch let error as TestKitError {
-      throw TestKitError(error.code, "\(error.message); it said last: \(ServerLog.tail("\(folder)/stderr"))")
+    } catch let error as ServerError {
+      throw ServerError(error.code, "\(error.message); it said last: \(ServerLog.tail("\(folder)/stderr"))")
     }
     return await child.waitForExit()
   }
@@ -90,7 +91,7 @@ package final class TidemarkProcess: Sendable {
     try await waitUntil("tidemark prints \"\(text)\"", within: limit) {
       if standardOutput.contains(text) || standardError.contains(text) { return true }
       guard child.isRunning else {
-        throw TestKitError(.programFailed, "tidemark ended before it printed \"\(text)\": \(ServerLog.tail("\(folder)/stderr"))")
+        throw ServerError(.programFailed, "tidemark ended before it printed \"\(text)\": \(ServerLog.tail("\(folder)/stderr"))")
       }
       return false
     }

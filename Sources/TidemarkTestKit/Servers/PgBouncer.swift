@@ -1,4 +1,5 @@
 import Foundation
+package import TidemarkServers
 
 /// A pooler before a Postgres, on a loopback port; ended with this process whatever happens.
 package struct PgBouncer: Sendable {

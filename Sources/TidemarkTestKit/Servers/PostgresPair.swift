@@ -1,3 +1,5 @@
+package import TidemarkServers
+
 /// A primary and a standby that streams from it, asynchronously: what the primary has acknowledged may be missing on the standby.
 ///
 /// Both are servers of one's own, to stop or kill. The standby takes reads from the beginning, writes once it was promoted.
@@ -77,7 +79,7 @@ package final class PostgresPair: Sendable {
   /// nothing of it: stop it first, unless two primaries are what is to be tested.
   package func promote() async throws {
     guard try await standby.adminPsql("select pg_promote(true, 60)") == "t" else {
-      throw TestKitError(.deadline, "the standby was not promoted within 60 s: \(ServerLog.tail(standby.logPath))")
+      throw ServerError(.deadline, "the standby was not promoted within 60 s: \(ServerLog.tail(standby.logPath))")
     }
   }
 

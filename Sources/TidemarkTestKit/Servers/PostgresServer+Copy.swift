@@ -1,4 +1,5 @@
 import Foundation
+package import TidemarkServers
 
 /// A copy of its disk, as a snapshot of the volume is.
 extension PostgresServer {
@@ -13,7 +14,7 @@ extension PostgresServer {
   }
 
   private func copyFiles(from source: String, to target: String) async throws {
-    guard !isShared, pid == nil else { throw TestKitError(.misuse, "a copy of Postgres' files is taken or put back while it is stopped") }
+    guard !isShared, pid == nil else { throw ServerError(.misuse, "a copy of Postgres' files is taken or put back while it is stopped") }
     if FileManager.default.fileExists(atPath: target) { try FileManager.default.removeItem(atPath: target) }
     // With owners and modes.
     try await Program.find(["cp"], package: "coreutils").output(["-a", "--", source, target])

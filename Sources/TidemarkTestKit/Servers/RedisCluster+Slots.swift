@@ -1,3 +1,5 @@
+package import TidemarkServers
+
 /// Slots that change their node.
 extension RedisCluster {
   /// How far a slot has been moved.

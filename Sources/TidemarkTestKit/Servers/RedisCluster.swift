@@ -1,3 +1,5 @@
+package import TidemarkServers
+
 /// A Redis Cluster of three masters with a replica each, on loopback ports.
 ///
 /// A node is taken for dead after two seconds without an answer; its replica takes over within two more. `command` of a node
@@ -51,7 +53,7 @@ package final class RedisCluster: Sendable {
 
   /// The master that holds `slot` now.
   package func master(of slot: Int) async throws -> RedisServer {
-    guard let owner = try await view().owner(of: slot) else { throw TestKitError(.misuse, "no node holds slot \(slot)") }
+    guard let owner = try await view().owner(of: slot) else { throw ServerError(.misuse, "no node holds slot \(slot)") }
     return try node(owner)
   }
 
@@ -69,14 +71,14 @@ package final class RedisCluster: Sendable {
       found = try await replica(of: master)
       return found != nil
     }
-    guard let found else { throw TestKitError(.misuse, "the master on port \(master.port) has no replica") }
+    guard let found else { throw ServerError(.misuse, "the master on port \(master.port) has no replica") }
     return found
   }
 
   /// The slot of a key, as the cluster reckons it.
   package func slot(of key: String) async throws -> Int {
     guard let slot = Int(try await anyNode.command("CLUSTER", "KEYSLOT", key)) else {
-      throw TestKitError(.programFailed, "the cluster has no slot for the key")
+      throw ServerError(.programFailed, "the cluster has no slot for the key")
     }
     return slot
   }
@@ -115,7 +117,7 @@ package final class RedisCluster: Sendable {
   /// Any node that runs.
   var anyNode: RedisServer {
     get throws {
-      guard let node = nodes.first(where: { $0.pid != nil }) else { throw TestKitError(.misuse, "no node of the cluster runs") }
+      guard let node = nodes.first(where: { $0.pid != nil }) else { throw ServerError(.misuse, "no node of the cluster runs") }
       return node
     }
   }
@@ -129,7 +131,7 @@ package final class RedisCluster: Sendable {
 
   private func node(_ node: ClusterView.Node) throws -> RedisServer {
     guard let server = nodes.first(where: { $0.port == node.port }) else {
-      throw TestKitError(.misuse, "the node on port \(node.port) is none of ours")
+      throw ServerError(.misuse, "the node on port \(node.port) is none of ours")
     }
     return server
   }

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TidemarkServers
 
 /// One sentinel on a loopback port, which watches a Redis and its replicas.
 final class RedisSentinel: Sendable {

@@ -1,4 +1,5 @@
 import Foundation
+package import TidemarkServers
 
 /// A Redis with two replicas, and three sentinels that make one of them master when it dies.
 ///
@@ -38,7 +39,7 @@ package final class ReplicatedRedis: Sendable {
   /// The master that all sentinels name.
   package func master() async throws -> RedisServer {
     guard let master = try await agreedMaster() else {
-      throw TestKitError(.misuse, "the sentinels do not agree on a master: wait for the failover")
+      throw ServerError(.misuse, "the sentinels do not agree on a master: wait for the failover")
     }
     return master
   }

@@ -1,3 +1,5 @@
+package import TidemarkServers
+
 /// Runs `body` with a Redis Cluster of six nodes; all end with it however it ends.
 @discardableResult
 package func withRedisCluster<Result>(

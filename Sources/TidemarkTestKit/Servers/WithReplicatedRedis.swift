@@ -1,3 +1,5 @@
+package import TidemarkServers
+
 /// Runs `body` with a Redis, its two replicas and three sentinels; all end with it however it ends.
 @discardableResult
 package func withReplicatedRedis<Result>(

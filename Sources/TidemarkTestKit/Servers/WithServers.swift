@@ -1,4 +1,5 @@
 import Synchronization
+package import TidemarkServers
 
 /// A Redis and a Postgres for the length of one body.
 package struct Servers: Sendable {

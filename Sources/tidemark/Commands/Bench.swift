@@ -3,7 +3,7 @@ import Foundation
 import TidemarkAdmin
 import TidemarkConfiguration
 import TidemarkCore
-import TidemarkTestKit
+import TidemarkServers
 import UnixSignals
 
 struct Bench: AsyncParsableCommand {
@@ -96,7 +96,7 @@ struct Bench: AsyncParsableCommand {
     } catch let error as Finding {
       line.clear()
       throw CommandFailure.found(error.description)
-    } catch let error as TestKitError {
+    } catch let error as ServerError {
       line.clear()
       throw CommandFailure.found("bench: \(error)")
     } catch is CancellationError {

@@ -4,7 +4,7 @@ import TidemarkAdmin
 import TidemarkConfiguration
 import TidemarkCore
 import TidemarkPostgres
-import TidemarkTestKit
+import TidemarkServers
 
 struct Dev: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -49,7 +49,7 @@ struct Dev: AsyncParsableCommand {
         await servers.stop()
         throw error
       }
-    } catch let error as TestKitError {
+    } catch let error as ServerError {
       throw CommandFailure.found("dev: \(error)")
     } catch let error as Finding {
       throw CommandFailure.found(error.description)

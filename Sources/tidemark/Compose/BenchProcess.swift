@@ -1,6 +1,6 @@
 import Foundation
 import TidemarkAdmin
-import TidemarkTestKit
+import TidemarkServers
 
 /// A benchmark's worker: this executable, started as `tidemark run` with the user's configuration and the benchmark's settings over it.
 struct BenchProcess: BenchWorker {

@@ -1,6 +1,6 @@
 import Foundation
 import TidemarkConfiguration
-import TidemarkTestKit
+import TidemarkServers
 
 /// The private Redis and Postgres of `dev`, in one folder. Both end with this process; the data stay.
 struct EmbeddedServers {

@@ -1,6 +1,7 @@
 import Testing
 import TidemarkCore
 import TidemarkRedis
+import TidemarkServers
 import TidemarkTestKit
 
 /// Writes messages of many sessions, one after the other, and keeps a ledger of the acknowledged ones; works with any Redis topology.

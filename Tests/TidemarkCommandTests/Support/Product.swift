@@ -1,4 +1,5 @@
 import Foundation
+import TidemarkServers
 import TidemarkTestKit
 
 /// An installation as a user has it: a Redis, a Postgres, and the executable with its settings.
@@ -114,7 +115,7 @@ func withProduct(
     let product = Product(redis: servers.redis, postgres: servers.postgres, settings: defaults.merging(settings) { $1 })
     if isMigrated {
       let outcome = try await product.run("migrate")
-      guard outcome.exitCode == 0 else { throw TestKitError(.programFailed, outcome.standardError) }
+      guard outcome.exitCode == 0 else { throw ServerError(.programFailed, outcome.standardError) }
     }
     try await body(product)
   }

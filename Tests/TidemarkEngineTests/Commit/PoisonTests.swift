@@ -2,6 +2,7 @@ import Logging
 import Testing
 import TidemarkCore
 import TidemarkPostgres
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkEngine

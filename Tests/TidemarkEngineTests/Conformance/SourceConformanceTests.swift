@@ -1,5 +1,6 @@
 import Testing
 import TidemarkRedis
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkCore

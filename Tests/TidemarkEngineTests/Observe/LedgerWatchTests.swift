@@ -2,6 +2,7 @@ import Logging
 import Metrics
 import Testing
 import TidemarkCore
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkEngine

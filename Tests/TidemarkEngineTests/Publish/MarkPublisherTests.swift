@@ -1,6 +1,7 @@
 import Logging
 import Testing
 import TidemarkCore
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkEngine

@@ -2,6 +2,7 @@ import Synchronization
 import Testing
 import TidemarkCore
 import TidemarkRedis
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkEngine

@@ -1,5 +1,6 @@
 import TidemarkCore
 import TidemarkRedis
+import TidemarkServers
 import TidemarkTestKit
 
 /// The installation of the tests' ledger.

@@ -26,7 +26,7 @@ package struct Program: Sendable, Hashable {
         return Program(path: "\(place)/\(name)")
       }
     }
-    throw TestKitError(.programMissing, "\(names.joined(separator: " or ")) is not installed (package \(hint))")
+    throw ServerError(.programMissing, "\(names.joined(separator: " or ")) is not installed (package \(hint))")
   }
 
   /// Runs it to its end; standard input is `input` or empty. Does not throw for an exit code. Of this process' environment it sees only
@@ -60,7 +60,7 @@ package struct Program: Sendable, Hashable {
       let name = path.split(separator: "/").last.map(String.init) ?? path
       let said = (outcome.standardError.isEmpty ? outcome.standardOutput : outcome.standardError)
         .trimmingCharacters(in: .whitespacesAndNewlines)
-      throw TestKitError(.programFailed, "\(name) failed with exit code \(outcome.exitCode): \(said)")
+      throw ServerError(.programFailed, "\(name) failed with exit code \(outcome.exitCode): \(said)")
     }
     let text = outcome.standardOutput
     return text.hasSuffix("\n") ? String(text.dropLast()) : text
@@ -72,7 +72,7 @@ package struct Program: Sendable, Hashable {
     let path = try await ScratchSpace.current().newPath("input")
     let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else {
-      throw TestKitError(.resource, "cannot make a file for a child's input: \(String(cString: strerror(errno)))")
+      throw ServerError(.resource, "cannot make a file for a child's input: \(String(cString: strerror(errno)))")
     }
     unlink(path)
     var bytes = Array(input.utf8)[...]
@@ -80,7 +80,7 @@ package struct Program: Sendable, Hashable {
       let written = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
       guard written > 0 else {
         close(descriptor)
-        throw TestKitError(.resource, "cannot write a child's input: \(String(cString: strerror(errno)))")
+        throw ServerError(.resource, "cannot write a child's input: \(String(cString: strerror(errno)))")
       }
       bytes = bytes.dropFirst(written)
     }

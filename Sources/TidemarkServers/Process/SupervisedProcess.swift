@@ -140,7 +140,7 @@ package final class SupervisedProcess: Sendable {
     for try await pid in pids {
       return SupervisedProcess(pid: pid, exit: exit, end: end)
     }
-    throw TestKitError(.startFailed, "the supervisor of a child process ended at once")
+    throw ServerError(.startFailed, "the supervisor of a child process ended at once")
   }
 }
 

@@ -1,5 +1,5 @@
 /// What a private server, a child process or a wait reports when it fails: one line that says what, where and how to fix it.
-package struct TestKitError: Error, CustomStringConvertible, Sendable {
+package struct ServerError: Error, CustomStringConvertible, Sendable {
   /// Which kind of failure it is, for callers that decide by it.
   package enum Code: Sendable, Hashable {
     /// A program that is needed is not installed.

@@ -1,7 +1,7 @@
 /// Waits until `condition` holds, asking again and again with growing pauses (5 to 200 ms).
 ///
 /// This is the one place of the project that polls: what a foreign server or process does can only be asked.
-/// Throws `TestKitError` with code `deadline`, naming `what`, when it does not hold within the time; an error of the
+/// Throws `ServerError` with code `deadline`, naming `what`, when it does not hold within the time; an error of the
 /// condition ends the wait at once.
 package func waitUntil(
   _ what: String, within limit: Duration = .seconds(180), isolation: isolated (any Actor)? = #isolation,
@@ -13,7 +13,7 @@ package func waitUntil(
   while true {
     if try await condition() { return }
     guard clock.now - start < limit else {
-      throw TestKitError(.deadline, "waited \(limit) in vain: \(what)")
+      throw ServerError(.deadline, "waited \(limit) in vain: \(what)")
     }
     try await clock.sleep(for: min(pause, limit))
     pause = min(pause * 2, .milliseconds(200))

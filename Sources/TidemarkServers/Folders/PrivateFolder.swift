@@ -14,7 +14,7 @@ package enum PrivateFolder {
   /// closed to others. What is missing above it is made; other users may pass through that if `user` is another one.
   ///
   /// - Returns: the folder's path without symbolic links.
-  /// - Throws: ``TestKitError`` in one line if somebody else could change what lies there, or already did.
+  /// - Throws: ``ServerError`` in one line if somebody else could change what lies there, or already did.
   package static func make(_ path: String, for user: ServerUser? = nil) throws -> String {
     let (parent, name) = try walk(to: path, mode: user == nil ? 0o700 : 0o755)
     let place = parent.path(of: name)
@@ -36,14 +36,14 @@ package enum PrivateFolder {
 
   /// Walks from the root to the folder that holds the last component of `path`, and makes with `mode` what is missing.
   private static func walk(to path: String, mode: mode_t) throws -> (parent: OpenFolder, name: String) {
-    guard path.hasPrefix("/") else { throw TestKitError(.misuse, "\(path) is not an absolute path") }
+    guard path.hasPrefix("/") else { throw ServerError(.misuse, "\(path) is not an absolute path") }
     var components = components(of: path)[...]
     var folder = try root()
     var links = 0
     while let name = components.popFirst() {
       if let target = try link(name, in: folder) {
         links += 1
-        guard links <= 40 else { throw TestKitError(.resource, "\(path) leads through too many symbolic links") }
+        guard links <= 40 else { throw ServerError(.resource, "\(path) leads through too many symbolic links") }
         components = (Self.components(of: target.hasPrefix("/") ? target : folder.path(of: target)) + components)[...]
         folder = try root()
         continue
@@ -56,7 +56,7 @@ package enum PrivateFolder {
       if made, fchmod(next.descriptor, mode) != 0 { throw failure("open up", next.path) }
       folder = next
     }
-    throw TestKitError(.misuse, "\(path) names no folder of its own")
+    throw ServerError(.misuse, "\(path) names no folder of its own")
   }
 
   private static func root() throws -> OpenFolder {
@@ -112,12 +112,12 @@ package enum PrivateFolder {
     return try OpenFolder(descriptor, path: place)
   }
 
-  private static func refusal(_ place: String, _ why: String) -> TestKitError {
-    TestKitError(.resource, "\(place) \(why): remove it or correct its owner and mode, or choose another folder")
+  private static func refusal(_ place: String, _ why: String) -> ServerError {
+    ServerError(.resource, "\(place) \(why): remove it or correct its owner and mode, or choose another folder")
   }
 
-  private static func failure(_ verb: String, _ place: String) -> TestKitError {
-    TestKitError(.resource, "cannot \(verb) the folder \(place): \(String(cString: strerror(errno)))")
+  private static func failure(_ verb: String, _ place: String) -> ServerError {
+    ServerError(.resource, "cannot \(verb) the folder \(place): \(String(cString: strerror(errno)))")
   }
 
   private static func userName(_ id: uid_t) -> String {
@@ -138,7 +138,7 @@ private final class OpenFolder {
     guard descriptor >= 0, fstat(descriptor, &status) == 0 else {
       let why = String(cString: strerror(errno))
       if descriptor >= 0 { close(descriptor) }
-      throw TestKitError(.resource, "cannot open the folder \(path.isEmpty ? "/" : path): \(why)")
+      throw ServerError(.resource, "cannot open the folder \(path.isEmpty ? "/" : path): \(why)")
     }
     self.descriptor = descriptor
     self.path = path
@@ -160,7 +160,7 @@ private final class OpenFolder {
 
   func isEmpty() throws -> Bool {
     guard let listing = fdopendir(dup(descriptor)) else {
-      throw TestKitError(.resource, "cannot list the folder \(path): \(String(cString: strerror(errno)))")
+      throw ServerError(.resource, "cannot list the folder \(path): \(String(cString: strerror(errno)))")
     }
     defer { closedir(listing) }
     while let entry = readdir(listing) {

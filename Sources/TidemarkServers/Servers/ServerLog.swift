@@ -1,8 +1,8 @@
 import Foundation
 
 /// The last lines that a server wrote, for the error that says why it did not start.
-enum ServerLog {
-  static func tail(_ path: String, lines: Int = 8) -> String {
+package enum ServerLog {
+  package static func tail(_ path: String, lines: Int = 8) -> String {
     let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
     return text.split(separator: "\n").suffix(lines).joined(separator: " | ")
   }

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 
 /// A running PostgreSQL with its folder, below what `PostgresServer` shows: start, end, signals.
-final class PostgresInstance: Sendable {
+package final class PostgresInstance: Sendable {
   private struct State {
     var port = 0
     var folder = ""
@@ -16,7 +16,7 @@ final class PostgresInstance: Sendable {
   private let state = Mutex(State())
   private let databases = Atomic<Int>(1)
 
-  init(_ options: PostgresServer.Options, standbyOf primary: PostgresInstance? = nil) {
+  package init(_ options: PostgresServer.Options, standbyOf primary: PostgresInstance? = nil) {
     self.options = options
     self.primary = primary
   }
@@ -26,18 +26,18 @@ final class PostgresInstance: Sendable {
   var folder: String { state.withLock { $0.folder } }
   var socketFolder: String { state.withLock { $0.socketFolder } }
   var logPath: String { "\(folder)/postgres.log" }
-  var dataFolder: String { "\(folder)/data" }
-  var copyFolder: String { "\(folder)/copy" }
+  package var dataFolder: String { "\(folder)/data" }
+  package var copyFolder: String { "\(folder)/copy" }
   var process: SupervisedProcess? { state.withLock { $0.process?.isRunning == true ? $0.process : nil } }
 
   /// Where a standby finds this server, as libpq's key words. By the socket: that is there without a loopback port, too.
-  var replicationAddress: String { "host=\(socketFolder) port=\(port) user=postgres" }
+  package var replicationAddress: String { "host=\(socketFolder) port=\(port) user=postgres" }
 
   /// A name for a database that no other call gets.
-  func nextDatabase() -> String { "tidemark_\(databases.wrappingAdd(1, ordering: .relaxed).oldValue)" }
+  package func nextDatabase() -> String { "tidemark_\(databases.wrappingAdd(1, ordering: .relaxed).oldValue)" }
 
-  func start() async throws {
-    guard process == nil else { throw TestKitError(.misuse, "this Postgres runs already") }
+  package func start() async throws {
+    guard process == nil else { throw ServerError(.misuse, "this Postgres runs already") }
     let programs = try PostgresPrograms.find()
     let user = try ServerUser.forPostgres()
     if folder.isEmpty { try await makeFolders(user: user) }
@@ -75,7 +75,7 @@ final class PostgresInstance: Sendable {
   }
 
   /// Runs `sql` as one psql script, stopping at the first error; returns unaligned rows without headers.
-  func psql(_ sql: String, url: String) async throws -> String {
+  package func psql(_ sql: String, url: String) async throws -> String {
     try await PostgresPrograms.find().psql.output(
       ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-f", "-"], input: sql)
   }

@@ -11,7 +11,7 @@ package final class PostgresServer: Sendable {
     package var directory: String?
     /// Nil: a free one, kept over restarts.
     package var port: Int?
-    /// Of postgresql.conf, given on the command line: ALTER SYSTEM does not change them. They win over the kit's own.
+    /// Of postgresql.conf, given on the command line: ALTER SYSTEM does not change them. They win over this type's own.
     package var settings: [String: String]
     /// Whether its data are to last: files are synced when made, and its end is a proper shutdown.
     package var persistent: Bool
@@ -63,7 +63,7 @@ package final class PostgresServer: Sendable {
     case immediate
   }
 
-  let instance: PostgresInstance
+  package let instance: PostgresInstance
   /// The database that `url` and `psql` mean, also the name of the role that owns it.
   package let database: String
   /// Whether other callers have databases in the same server; then it cannot be stopped, killed or frozen.
@@ -73,7 +73,7 @@ package final class PostgresServer: Sendable {
     self.init(PostgresInstance(options), database: "tidemark", isShared: false)
   }
 
-  init(_ instance: PostgresInstance, database: String, isShared: Bool) {
+  package init(_ instance: PostgresInstance, database: String, isShared: Bool) {
     self.instance = instance
     self.database = database
     self.isShared = isShared
@@ -146,6 +146,6 @@ package final class PostgresServer: Sendable {
   }
 
   private func refuseIfShared(_ what: String) throws {
-    if isShared { throw TestKitError(.misuse, "cannot \(what) the Postgres that all tests share: ask for .private") }
+    if isShared { throw ServerError(.misuse, "cannot \(what) the Postgres that all tests share: ask for .private") }
   }
 }

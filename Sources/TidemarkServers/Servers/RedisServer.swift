@@ -8,7 +8,7 @@ import Synchronization
 package final class RedisServer: Sendable {
   /// How to start it.
   package struct Options: Sendable {
-    /// More arguments of `redis-server`; they win over the kit's own.
+    /// More arguments of `redis-server`; they win over this type's own.
     package var arguments: [String]
     /// Where its files lie; nil is a temporary folder that goes with the server.
     package var directory: String?
@@ -60,7 +60,7 @@ package final class RedisServer: Sendable {
 
   /// Starts it and returns once it answers. Started again after `stop` or `kill`, it keeps its port and folder.
   package func start() async throws {
-    guard pid == nil else { throw TestKitError(.misuse, "this Redis runs already") }
+    guard pid == nil else { throw ServerError(.misuse, "this Redis runs already") }
     let program = try Program.find(["redis-server", "valkey-server"], package: "redis-server")
     let user = try ServerUser.forRedis()
     if directory.isEmpty {
@@ -138,7 +138,7 @@ package final class RedisServer: Sendable {
   /// What redis-cli reads first. Through its standard input: others may read its command line.
   private var login: String { options.password.map { "AUTH \($0)\n" } ?? "" }
 
-  static var client: Program {
+  package static var client: Program {
     get throws { try Program.find(["redis-cli", "valkey-cli"], package: "redis-tools") }
   }
 

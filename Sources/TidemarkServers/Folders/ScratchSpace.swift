@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// The one temporary folder of this process; everything temporary that the kit makes lies inside it.
+/// The one temporary folder of this process; everything temporary that these servers need lies inside it.
 ///
 /// A janitor, a shell that waits for the end of this process, removes it, so that not even SIGKILL leaves files behind.
 /// Other users may pass through it (mode 0711), since Postgres runs as its own user when we are root.
@@ -31,13 +31,13 @@ package final class ScratchSpace: Sendable {
   package func folder(_ kind: String) throws -> String {
     let folder = newPath(kind)
     guard mkdir(folder, 0o700) == 0 else {
-      throw TestKitError(.resource, "cannot make the folder \(folder): \(String(cString: strerror(errno)))")
+      throw ServerError(.resource, "cannot make the folder \(folder): \(String(cString: strerror(errno)))")
     }
     return folder
   }
 
   /// A path in here that was never given before; nothing is made.
-  func newPath(_ kind: String) -> String {
+  package func newPath(_ kind: String) -> String {
     "\(path)/\(kind)-\(next.wrappingAdd(1, ordering: .relaxed).oldValue)"
   }
 
@@ -53,7 +53,7 @@ package final class ScratchSpace: Sendable {
     // Not TMPDIR: a Unix socket's path is at most 107 bytes, and TMPDIR may be closed to other users.
     var template = Array("/tmp/tidemark-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
-      throw TestKitError(.resource, "cannot make a folder in /tmp: \(String(cString: strerror(errno)))")
+      throw ServerError(.resource, "cannot make a folder in /tmp: \(String(cString: strerror(errno)))")
     }
     let path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     try letOthersPass(path)
@@ -67,7 +67,7 @@ package final class ScratchSpace: Sendable {
     defer { close(descriptor) }
     var status = stat()
     guard descriptor >= 0, fstat(descriptor, &status) == 0, status.st_uid == geteuid(), fchmod(descriptor, 0o711) == 0 else {
-      throw TestKitError(.resource, "cannot let other users pass \(path): somebody replaced it, or \(String(cString: strerror(errno)))")
+      throw ServerError(.resource, "cannot let other users pass \(path): somebody replaced it, or \(String(cString: strerror(errno)))")
     }
   }
 }

@@ -12,7 +12,7 @@ package struct ServerUser: Sendable, Hashable {
     guard geteuid() == 0 else { return nil }
     // getpwnam's answer is overwritten by the next call of any thread: copied at once.
     guard let entry = getpwnam("postgres")?.pointee else {
-      throw TestKitError(
+      throw ServerError(
         .startFailed, "PostgreSQL refuses to run as root and there is no user `postgres`: install its package, or run as another user")
     }
     return ServerUser(name: "postgres", userID: entry.pw_uid, groupID: entry.pw_gid)
@@ -24,7 +24,7 @@ package struct ServerUser: Sendable, Hashable {
     for name in ["redis", "valkey", "nobody"] {
       if let entry = getpwnam(name)?.pointee { return ServerUser(name: name, userID: entry.pw_uid, groupID: entry.pw_gid) }
     }
-    throw TestKitError(.startFailed, "Redis must not run as root and there is no user `redis`, `valkey` or `nobody`: run as another user")
+    throw ServerError(.startFailed, "Redis must not run as root and there is no user `redis`, `valkey` or `nobody`: run as another user")
   }
 
   /// The command that becomes `program` as this user.
@@ -41,7 +41,7 @@ package struct ServerUser: Sendable, Hashable {
     let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
     defer { if descriptor >= 0 { close(descriptor) } }
     guard descriptor >= 0, fchown(descriptor, userID, groupID) == 0 else {
-      throw TestKitError(.resource, "cannot give \(path) to the user \(name): \(String(cString: strerror(errno)))")
+      throw ServerError(.resource, "cannot give \(path) to the user \(name): \(String(cString: strerror(errno)))")
     }
   }
 
@@ -49,7 +49,7 @@ package struct ServerUser: Sendable, Hashable {
   func requireReach(_ folder: String, server: String) async throws {
     let outcome = try await Program.find(["test"], package: "coreutils").run(["-w", folder], user: self)
     guard outcome.exitCode == 0 else {
-      throw TestKitError(
+      throw ServerError(
         .resource, "the user \(name), which \(server) runs as, cannot reach \(folder): choose a folder below /var/lib, for example")
     }
   }

@@ -18,7 +18,7 @@ package enum FreePort {
     for _ in 0..<50 {
       if let port = bound(0), given.withLock({ $0.insert(port).inserted }) { return Int(port) }
     }
-    throw TestKitError(.resource, "no free port on 127.0.0.1")
+    throw ServerError(.resource, "no free port on 127.0.0.1")
   }
 
   /// A port with its companion ten thousand above, where a node of a Redis Cluster has its bus; both were free and are given to
@@ -37,7 +37,7 @@ package enum FreePort {
       }
       if isOurs { return Int(wish) }
     }
-    throw TestKitError(.resource, "no free pair of ports on 127.0.0.1")
+    throw ServerError(.resource, "no free pair of ports on 127.0.0.1")
   }
 
   /// Where the range of outgoing ports starts, at least 15,001.
