@@ -1,12 +1,13 @@
 import Foundation
 import FoundationNetworking
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// A worker reacts to signals that stop or reload it.
 @Suite(.serialized) struct SignalTests {
   @Test(arguments: [SIGTERM, SIGINT])
-  func aWorkerThatIsToldToStopCommitsWhatItReadAndGivesItsLeasesBack(signal: Int32) async throws {
+  func aWorkerThatIsToldToStopGivesItsLeasesBackAndLeavesTheRestToTheNext(signal: Int32) async throws {
     try await withProduct { product in
       let worker = try await product.startWorker()
       let writing = Task {
@@ -30,6 +31,45 @@ import TidemarkTestKit
       #expect(try await product.value("select count(*), count(distinct tokens) from tidemark.messages") == "2000|2000")
       #expect(try await product.disorders() == [])
       #expect(try await next.stop() == 0)
+    }
+  }
+
+  @Test func whatAWorkerHasReadIsCommittedBeforeItStops() async throws {
+    try await withProduct { product in
+      let port = try FreePort.next()
+      let worker = try await TidemarkProcess.start(["run", "--listen", "127.0.0.1:\(port)"], environment: product.environment)
+      try await worker.waitForOutput("worker.started")
+      try await product.addMessages(10)
+      try await product.waitUntilCaughtUp()
+
+      // No transaction can be committed while another session holds the audit trail.
+      let holding = Task { [product] in
+        try? await product.value("begin; lock table tidemark.change_log in exclusive mode; select pg_sleep(3600)")
+      }
+      try await product.waitFor(
+        "1", "select count(*) from pg_locks where relation = 'tidemark.change_log'::regclass and mode = 'ExclusiveLock' and granted")
+      try await product.addMessages(500, from: 11)
+      // The last entry is larger than all others together, so the size of the buffer says that all of them are read.
+      let large = 400_000
+      try await product.add([
+        "type": "message.appended", "session": "s", "role": "user", "content": String(repeating: "x", count: large), "tokens": "511",
+      ])
+      try await waitUntil("all entries are read") {
+        let (data, _) = try await URLSession.shared.data(from: try #require(URL(string: "http://127.0.0.1:\(port)/metrics")))
+        let line = String(decoding: data, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("tidemark_buffer_bytes ") }
+        return line.flatMap { Double($0.split(separator: " ")[1]) } ?? 0 > Double(large)
+      }
+      worker.signal(SIGTERM)
+      try await worker.waitForOutput("worker.stopping")
+      #expect(try await product.value("select count(*) from tidemark.messages") == "10")
+      try await product.postgres.adminPsql(
+        """
+        select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and pid <> pg_backend_pid() and query like '%pg_sleep(3600)%'
+        """)
+      _ = await holding.value
+      #expect(try await worker.waitForExit() == 0)
+      #expect(try await product.value("select count(*), count(distinct tokens) from tidemark.messages") == "511|511")
     }
   }
 

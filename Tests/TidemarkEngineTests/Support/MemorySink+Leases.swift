@@ -7,6 +7,9 @@ extension MemorySink {
   /// Transactions of this lane do not come to an end until it is let go.
   func stick(_ lane: String) { state.withLock { _ = $0.stuck.insert(lane) } }
 
+  /// The lanes of which a transaction has begun that does not come to an end.
+  var stuckCommits: Set<String> { state.withLock { $0.stuckCommits } }
+
   func letGo(_ lane: String) {
     state.withLock { _ = $0.stuck.remove(lane) }
     unstuck.raise()
@@ -15,7 +18,12 @@ extension MemorySink {
   func waitWhileStuck(_ lanes: [String]) async {
     while !Task.isCancelled {
       let seen = unstuck.generation
-      guard state.withLock({ !$0.stuck.isDisjoint(with: lanes) }) else { return }
+      let isStuck = state.withLock { state in
+        guard !state.stuck.isDisjoint(with: lanes) else { return false }
+        state.stuckCommits.formUnion(lanes)
+        return true
+      }
+      guard isStuck else { return }
       await unstuck.wait(after: seen)
     }
   }

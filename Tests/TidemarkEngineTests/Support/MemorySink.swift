@@ -39,6 +39,8 @@ final class MemorySink: ChangeSink {
     var outage: SinkError?
     /// Lanes whose transactions do not come to an end.
     var stuck: Set<String> = []
+    /// The lanes of which such a transaction has begun.
+    var stuckCommits: Set<String> = []
     var timeline = 1
     var milliseconds: Int64 = 0
     /// What was to be removed, piece by piece.

@@ -25,6 +25,8 @@ final class MemorySource: LaneSource {
     var silent: Set<LaneServer> = []
     var waiting: [DurableMark] = []
     var connections = 1
+    /// The position after which each lane was read last.
+    var readPositions: [String: EntryID] = [:]
     /// What the next read finds behind a new connection.
     var successor: [String: [EntryID]]?
   }
@@ -74,6 +76,9 @@ final class MemorySource: LaneSource {
     if state.withLock({ $0.isAway }) { throw SourceError(.unavailable, "nobody answers") }
   }
 
+  /// The entry behind which the worker asked for more of a lane: it has all entries up to there.
+  func readPosition(_ lane: String) -> EntryID? { state.withLock { $0.readPositions[lane] } }
+
   func durable(_ lane: String) -> EntryID? { state.withLock { $0.marks[lane]?.durable } }
 
   func read(_ request: LaneReadRequest) async throws -> LaneReadReply {
@@ -87,6 +92,7 @@ final class MemorySource: LaneSource {
       }
       var whole = EntryBlock()
       for (index, position) in request.positions.enumerated() {
+        state.readPositions[position.lane] = position.after
         let entries = (state.streams[position.lane] ?? []).filter { $0.id > position.after }.prefix(request.count)
         guard !entries.isEmpty else { continue }
         let first = whole.entries.count
