@@ -30,7 +30,7 @@ let package = Package(
     .systemLibrary(name: "CMalloc"),
     .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
 
-    // The schema, carried inside the binary.
+    // The schema and the function library, carried inside the binary.
     .target(
       name: "Migrations", path: "migrations",
       resources: [
@@ -41,6 +41,12 @@ let package = Package(
         .embedInCode("0005_tool_calls.sql"),
         .embedInCode("0006_readers.sql"),
         .embedInCode("0007_installation.sql"),
+        .embedInCode("functions/1_values.lua"),
+        .embedInCode("functions/2_types.lua"),
+        .embedInCode("functions/3_changes.lua"),
+        .embedInCode("functions/4_state.lua"),
+        .embedInCode("functions/5_append.lua"),
+        .embedInCode("functions/6_calls.lua"),
       ],
       swiftSettings: settings),
 
@@ -60,7 +66,7 @@ let package = Package(
     .target(
       name: "TidemarkRedis",
       dependencies: [
-        "CHiredis", "TidemarkCore",
+        "CHiredis", "Migrations", "TidemarkCore",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "DequeModule", package: "swift-collections"),
         .product(name: "Logging", package: "swift-log"),

@@ -1,4 +1,5 @@
-/// The schema's versions, carried inside the binary. Each file is applied once, in order, and never edited once it was released.
+/// The schema's versions and the function library, carried inside the binary. Each SQL file is applied once, in order, and never edited once
+/// it was released.
 package enum Migrations {
   package static let all: [(version: Int, name: String, sql: String)] = [
     (version: 1, name: "ledger", sql: text(PackageResources._001_ledger_sql)),
@@ -9,6 +10,12 @@ package enum Migrations {
     (version: 6, name: "readers", sql: text(PackageResources._006_readers_sql)),
     (version: 7, name: "installation", sql: text(PackageResources._007_installation_sql)),
   ]
+
+  /// The function library of Redis, whose parts follow one another in the order of their names. `{{library}}` stands for its name.
+  package static let functions = [
+    PackageResources.__values_lua, PackageResources.__types_lua, PackageResources.__changes_lua, PackageResources.__state_lua,
+    PackageResources.__append_lua, PackageResources.__calls_lua,
+  ].map(text).joined()
 
   private static func text(_ bytes: [UInt8]) -> String {
     String(decoding: bytes, as: UTF8.self)

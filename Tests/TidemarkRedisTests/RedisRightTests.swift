@@ -21,10 +21,10 @@ import Testing
       })
       where file.pathExtension == "swift" && !file.path.contains("/Rights/") {
         let text = try String(contentsOf: file, encoding: .utf8)
-        let swift = text.matches(of: /(?:\[|writer\.append\()"([A-Z]{4,})"(?:, "([A-Z][A-Z-]+)")?/).map { ($0.1, $0.2) }
+        let swift = text.matches(of: /(?:\[|writer\.append\()"([A-Z_]{4,})"(?:, "([A-Z][A-Z-]+)")?/).map { ($0.1, $0.2) }
         let lua = text.matches(of: /(?:call|fetch)\('([A-Z]+)'(?:, '([A-Z]+)')?/).map { ($0.1, $0.2) }
         for (name, second) in swift + lua where !others.contains(String(name)) {
-          let isContainer = ["CLIENT", "CLUSTER", "CONFIG", "PUBSUB", "SENTINEL", "XGROUP", "XINFO"].contains(name)
+          let isContainer = ["CLIENT", "CLUSTER", "CONFIG", "FUNCTION", "PUBSUB", "SENTINEL", "XGROUP", "XINFO"].contains(name)
           commands.insert(isContainer ? ([name] + (second.map { [$0] } ?? [])).joined(separator: "|").lowercased() : name.lowercased())
         }
       }

@@ -1,8 +1,9 @@
 package import Logging
+internal import TidemarkCore
 package import TidemarkPostgres
 package import TidemarkRedis
 
-/// Creates an installation: the schema in Postgres and the claim on the prefix in Redis.
+/// Creates an installation: the schema in Postgres, and in Redis the claim on the prefix and the function library.
 package struct Installation: Sendable {
   private let postgres: PostgresConfiguration
   private let redis: RedisConfiguration
@@ -52,6 +53,34 @@ package struct Installation: Sendable {
         try await claim.confirm(isAdopting: isAdopting)
       }
       return applied.map { "\($0.version) \($0.name)" }
+    }
+  }
+
+  /// Installs the function library on every server that lacks it or has an older version, after ``migrate(isAdopting:)``. Returns the
+  /// addresses of these servers.
+  ///
+  /// - Throws: a ``Finding``. Its severity is `warning` where the user may not install functions, because replication needs none.
+  package func installFunctions() async throws -> [String] {
+    try await withFunctions { try await $0.install(isThorough: true) }
+  }
+
+  /// Returns the addresses of the servers on which ``installFunctions()`` would install the function library.
+  package func dryRunOfFunctions() async throws -> [String] {
+    try await withFunctions { try await $0.pending() }
+  }
+
+  private func withFunctions(_ body: (FunctionInstaller) async throws -> [String]) async throws -> [String] {
+    let functions = FunctionInstaller(prefix: prefix, redis: redis)
+    defer { Task { await functions.close() } }
+    do {
+      return try await body(functions)
+    } catch let refusal as LibraryVerdict.Refusal {
+      throw Finding(.problem, "redis.functions", "\(functions.library.name): \(refusal)")
+    } catch let error as RedisError {
+      guard error.message.hasPrefix("NOPERM") else { throw RedisCheck.finding(error, redis) }
+      throw Finding(
+        .warning, "redis.functions", "the function library \(functions.library.name) is not installed: \(error.message)",
+        hint: "grant the right with ACL SETUSER; `tidemark check` names all that are missing")
     }
   }
 

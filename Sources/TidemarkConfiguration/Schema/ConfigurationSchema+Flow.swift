@@ -147,8 +147,8 @@ extension ConfigurationSchema {
         "The share of Redis' `maxmemory` at which agents are asked to stop, until it has fallen by five points. It has no effect without `maxmemory`."
       ),
       ConfigurationKey(
-        "pressure.enforce", \.pressure.enforce, .boolean, [.reloadable, .tunable, .reserved],
-        "`true` refuses changes while agents are asked to stop."),
+        "pressure.enforce", \.pressure.enforce, .boolean, .live,
+        "`true` makes the function library refuse changes (`BUSY stop`) while agents are asked to stop. Plain XADD is never refused."),
     ])
 
   /// The setting `rewind`, which is at the top level of the file.

@@ -22,6 +22,7 @@ package struct WorkerSettings: Sendable {
   package var rewind: Rewind
   package var trim: TrimLimits
   package var pressure: PressureLimits
+  package var functions: FunctionSettings
   /// What a reload read and what waits for a restart, as people are told of it; nil: all that was read is in force.
   package var notInForce: String?
 
@@ -29,7 +30,8 @@ package struct WorkerSettings: Sendable {
     flow: FlowLimits, decode: EntryDecoder.Limits, retry: RetryPolicy, lanes: LaneCatalog, writers: Int, discover: Duration,
     leaseTTL: Duration, checkpointInterval: Duration, retention: RetentionLimits, rewind: Rewind = .resume,
     trim: TrimLimits = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: []),
-    pressure: PressureLimits = PressureLimits(slow: .seconds(5), stop: .seconds(60), memory: 0.8)
+    pressure: PressureLimits = PressureLimits(slow: .seconds(5), stop: .seconds(60), memory: 0.8),
+    functions: FunctionSettings = FunctionSettings()
   ) {
     self.flow = flow
     self.decode = decode
@@ -43,5 +45,6 @@ package struct WorkerSettings: Sendable {
     self.rewind = rewind
     self.trim = trim
     self.pressure = pressure
+    self.functions = functions
   }
 }

@@ -42,7 +42,8 @@ extension WorkerState {
       var gauge = views[lane]?.pressure ?? PressureGauge()
       gauge.observe(lag: lag.seconds, memory: memory, limits: settings.pressure)
       views[lane, default: LaneView()].pressure = gauge
-      levels.append(LanePressure(lane: lane, level: gauge.level, installation: record.installation))
+      levels.append(
+        LanePressure(lane: lane, level: gauge.level, installation: record.installation, functions: settings.functions))
     }
     return levels
   }

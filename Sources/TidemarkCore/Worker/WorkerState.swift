@@ -73,6 +73,7 @@ package struct WorkerState: Sendable {
     if settings.lanes != new.lanes { reconfigure(new.lanes) }
     settings.trim = new.trim
     settings.pressure = new.pressure
+    settings.functions = new.functions
     settings.retention = new.retention
     settings.notInForce = new.notInForce
     scheduler.limits = new.flow

@@ -4,7 +4,7 @@ internal import TidemarkCore
 /// Compares the installation's ids in both servers while the worker runs: every second, before lanes are acquired, and when a lane's marks turn
 /// out to be another installation's.
 ///
-/// An emptied Redis gets the claim back, and marks that bear another id than the claim get the claim's. Where Redis and the ledger don't belong
+/// An emptied Redis gets the claim back and its function library, and marks that bear another id than the claim get the claim's. Where Redis and the ledger don't belong
 /// together any more, all lanes are released, and nothing is read, published or trimmed until they do. A server that does not answer changes
 /// nothing: that is not what this watches.
 struct ClaimWatch: Sendable {
@@ -12,13 +12,23 @@ struct ClaimWatch: Sendable {
 
   /// Compares both servers. Its argument: marks bear another installation's id.
   let claim: @Sendable (Bool) async throws -> Void
+  /// Installs the function library where a server lacks it. Returns the addresses of these servers.
+  let functions: @Sendable () async throws -> [String]
   let coordinator: LaneCoordinator
+  private let logger: Logger
   private let failures: FailureLog<String>
+  private let refusals: FailureLog<String>
 
-  init(claim: @escaping @Sendable (Bool) async throws -> Void, coordinator: LaneCoordinator, logger: Logger) {
+  init(
+    claim: @escaping @Sendable (Bool) async throws -> Void, functions: @escaping @Sendable () async throws -> [String],
+    coordinator: LaneCoordinator, logger: Logger
+  ) {
     self.claim = claim
+    self.functions = functions
     self.coordinator = coordinator
+    self.logger = logger
     failures = FailureLog(failing: "installation.unconfirmed", recovered: "installation.current", clock: coordinator.clock, logger: logger)
+    refusals = FailureLog(failing: "functions.missing", recovered: "functions.current", clock: coordinator.clock, logger: logger)
   }
 
   /// Until cancelled.
@@ -26,11 +36,22 @@ struct ClaimWatch: Sendable {
     var seen = coordinator.signals[.claim].generation
     var areMarksForeign = false
     while !Task.isCancelled {
-      await confirm(areMarksForeign: areMarksForeign)
+      if await confirm(areMarksForeign: areMarksForeign) { await installFunctions() }
       await coordinator.signals[.claim].wait(after: seen, until: coordinator.clock.now.advanced(by: Self.interval), on: coordinator.clock)
       let generation = coordinator.signals[.claim].generation
       areMarksForeign = generation != seen
       seen = generation
+    }
+  }
+
+  /// Replication needs no functions, so a failure has no effect but a line in the log.
+  private func installFunctions() async {
+    do {
+      let servers = try await functions()
+      refusals.succeeded()
+      if !servers.isEmpty { logger.info("functions.installed", metadata: ["servers": "\(servers.joined(separator: ","))"]) }
+    } catch {
+      if !Task.isCancelled { refusals.failed("", error, ["effect": "agents can't call the functions there; replication goes on"]) }
     }
   }
 

@@ -23,13 +23,16 @@ package struct Worker: Service {
   private let routes: RouteTable
   private let metrics: EngineMetrics
   private let claim: @Sendable (Bool) async throws -> Void
+  private let functions: @Sendable () async throws -> [String]
   private let logger: Logger
 
   /// - Parameter claim: compares the installation's ids in both servers, and claims a Redis that bears none; throws ``ClaimRefused`` where they
   ///   don't belong together. Its argument: marks were found that bear another id than the ledger's.
+  /// - Parameter functions: installs the function library where a server lacks it, and returns the addresses of these servers.
   package init(
     identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
     metrics: EngineMetrics, claim: @escaping @Sendable (Bool) async throws -> Void = { _ in },
+    functions: @escaping @Sendable () async throws -> [String] = { [] },
     clock: any WorkerClock = SystemClock(), logger: Logger
   ) {
     self.identity = identity
@@ -38,6 +41,7 @@ package struct Worker: Service {
     self.routes = routes
     self.metrics = metrics
     self.claim = claim
+    self.functions = functions
     self.logger = logger
     coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes, clock: clock, logger: logger)
   }
@@ -46,7 +50,7 @@ package struct Worker: Service {
   /// those that appear once the worker is said to have started. Where a server does not answer, ``run()`` does it later.
   package func prepare() async {
     let inspector = LaneInspector(source: source, refusals: LaneRefusals(clock: coordinator.clock, logger: logger))
-    let claimWatch = ClaimWatch(claim: claim, coordinator: coordinator, logger: logger)
+    let claimWatch = ClaimWatch(claim: claim, functions: functions, coordinator: coordinator, logger: logger)
     _ = await discovery(inspector, claimWatch).find(coordinator.settings)
   }
 
@@ -67,7 +71,7 @@ package struct Worker: Service {
       metrics: metrics, reports: reports, logger: logger)
     let verification = OwnershipCheck(
       source: source, sink: sink, inspector: inspector, coordinator: coordinator, metrics: metrics, logger: logger)
-    let claimWatch = ClaimWatch(claim: claim, coordinator: coordinator, logger: logger)
+    let claimWatch = ClaimWatch(claim: claim, functions: functions, coordinator: coordinator, logger: logger)
     let ledger = LedgerWatch(sink: sink, coordinator: coordinator, publisher: publisher, metrics: metrics, logger: logger)
     let ownership = LaneOwnership(
       source: source, sink: sink, worker: identity, coordinator: coordinator, publisher: publisher, ledger: ledger,

@@ -46,6 +46,10 @@ extension RedisRight {
     RedisRight("CLIENT ID", .doorbell, trial: .direct),
     RedisRight("CLIENT TRACKING OFF", .doorbell, trial: .direct),
     RedisRight("SUBSCRIBE __redis__:invalidate", .doorbell, trial: .subscription),
+    RedisRight("FCALL_RO tidemark_check 0", .functions, trial: .direct),
+    RedisRight("FUNCTION LIST LIBRARYNAME tidemark_check", .functions, trial: .direct),
+    // The server refuses the code, after the check of rights.
+    RedisRight("FUNCTION LOAD code", .functions, trial: .direct),
     RedisRight("CLIENT LIST TYPE normal", .countingWorkers, trial: .direct),
   ]
 

@@ -4,7 +4,7 @@
 package struct RedisRight: Sendable, Hashable {
   /// The function that needs a command. A worker can't serve without the rights of `work`; all other functions are optional.
   package enum Purpose: Sendable, Hashable {
-    case work, publishing, trimming, mirroring, raisingIDs, discovery, doorbell, countingWorkers, naming
+    case work, publishing, trimming, mirroring, raisingIDs, discovery, doorbell, functions, countingWorkers, naming
     /// The steps of a new connection: if one of them is refused, nothing can be reached.
     case connecting
     case askingForPolicy, bench
@@ -46,7 +46,9 @@ package struct RedisRight: Sendable, Hashable {
     self.trial = trial
   }
 
-  private static let containers: Set<String> = ["client", "cluster", "config", "pubsub", "sentinel", "xgroup", "xinfo"]
+  private static let containers: Set<String> = [
+    "client", "cluster", "config", "function", "pubsub", "sentinel", "xgroup", "xinfo",
+  ]
 
   /// The command's name in ACL rules: `xread`, `xinfo|stream`.
   package var command: String { Self.command(words.split(separator: " ")) }

@@ -5,7 +5,8 @@ internal import TidemarkCore
 /// The server compares and sets in one step: two workers may publish during a takeover, and a late publish must not move a mark back. All
 /// keys are declared, so the script also works in a Cluster, where the keys of a lane share its slot.
 enum DurableScript {
-  /// KEYS: the hash of the marks, and of the rejected entries if there are any.
+  /// KEYS: the hash of the marks, and of the rejected entries if there are any. These are written to both hashes: the function library may
+  /// read the first one only.
   /// ARGV: the installation's id and its field, channel or '', the number of marks, for each: field of the id, field of the incarnation,
   /// id, incarnation, and `gone` if the stream no longer exists; then entry, reason, ... of the rejected entries, which come with a single
   /// mark. Returns, for each mark that was refused because the hash has a later incarnation, its number from 1 and that incarnation.
@@ -35,7 +36,10 @@ enum DurableScript {
         if held and (incarnation ~= to or not follows(held, id)) then redis.call('HDEL', KEYS[1], ARGV[i], ARGV[i + 1]) end
       else
         if KEYS[2] then
-          for r = rejected, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[r], ARGV[r + 1]) end
+          for r = rejected, #ARGV, 2 do
+            redis.call('HSET', KEYS[2], ARGV[r], ARGV[r + 1])
+            redis.call('HSET', KEYS[1], 'rejected:' .. ARGV[r], ARGV[r + 1])
+          end
         end
         if not held or incarnation ~= to or follows(id, held) then
           redis.call('HSET', KEYS[1], ARGV[i], id, ARGV[i + 1], to, ARGV[2], ARGV[1])

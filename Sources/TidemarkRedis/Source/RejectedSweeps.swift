@@ -18,15 +18,16 @@ extension RedisLaneSource {
 
   /// The hash of a lane's rejected entries.
   private struct RejectedHash: Sendable {
-    var name: String
+    var keys: PartitionKeys
     var below: EntryID
     var count = 0
+    var name: String { keys.rejected }
     var key: RedisArgument { .text(name) }
   }
 
   package func forgetRejected(_ cuts: [(lane: String, below: EntryID)]) async throws {
     let hashes = cuts.compactMap { cut in
-      lanes.markPlace(of: cut.lane).keys.map { RejectedHash(name: $0.rejected, below: cut.below) }
+      lanes.markPlace(of: cut.lane).keys.map { RejectedHash(keys: $0, below: cut.below) }
     }
     guard !hashes.isEmpty else { return }
     try await onCommands { [rejectedSweeps] connection in
@@ -51,7 +52,7 @@ extension RedisLaneSource {
         let gone = stride(from: 0, to: fields.count, by: 2).compactMap { fields[$0].text }.filter { text in
           EntryID(text).map { $0 < hash.below } ?? false
         }
-        if !gone.isEmpty { removals.append(["HDEL", hash.key] + gone.map { .text($0) }) }
+        if !gone.isEmpty { removals += RejectedEntries.removals(of: gone, hash.keys) }
       }
       for reply in try await connection.pipeline(removals) { _ = try reply.orThrow() }
     }
@@ -64,12 +65,20 @@ package enum RejectedEntries {
   ///
   /// - Throws: ``RedisError``.
   package static func forget(_ entries: [(lane: String, id: EntryID)], of catalog: LaneCatalog, in keyspace: RedisKeyspace) async throws {
-    let commands = entries.compactMap { entry in
-      catalog.markPlace(of: entry.lane).keys.map { keys -> (key: String, command: [RedisArgument]) in
-        (keys.rejected, ["HDEL", .text(keys.rejected), .text(entry.id.description)])
-      }
+    let commands = entries.flatMap { entry -> [(key: String, command: [RedisArgument])] in
+      guard let keys = catalog.markPlace(of: entry.lane).keys else { return [] }
+      return removals(of: [entry.id.description], keys).map { (keys.rejected, $0) }
     }
     guard !commands.isEmpty else { return }
     for reply in try await keyspace.pipeline(commands) { _ = try reply.orThrow() }
+  }
+
+  /// Returns the commands that remove entries from the hash of the lane, which the function library reads, and then from their own hash. An
+  /// entry that only the first command removed is found again by the next sweep.
+  static func removals(of entries: [String], _ keys: PartitionKeys) -> [[RedisArgument]] {
+    [
+      ["HDEL", .text(keys.marks)] + entries.map { .text("rejected:\($0)") },
+      ["HDEL", .text(keys.rejected)] + entries.map { .text($0) },
+    ]
   }
 }

@@ -1,15 +1,16 @@
 import ArgumentParser
 import TidemarkAdmin
 import TidemarkPostgres
+import TidemarkRedis
 
 struct Migrate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Brings the schema up to date and claims the prefix in Redis.",
+    abstract: "Brings the schema up to date, claims the prefix in Redis and installs the function library there.",
     discussion: "May be run again and on several machines at once: an advisory lock lets one run at a time.")
 
   @OptionGroup var options: ConfigurationOptions
 
-  @Flag(name: .long, help: "Print the SQL that would run; changes nothing.")
+  @Flag(name: .long, help: "Print the SQL that would run, and where the function library would be installed; changes nothing.")
   var dryRun = false
 
   @Flag(
@@ -60,6 +61,7 @@ struct Migrate: AsyncParsableCommand {
         let pending = try await composition.installation.dryRun()
         for migration in pending { Console.print("-- migration \(migration.name)\n\(migration.sql)") }
         if pending.isEmpty { Console.note("the schema \(composition.schema) is up to date") }
+        try await functions("would be installed", composition) { try await $0.dryRunOfFunctions() }
         if let groups { try Self.print(try await composition.installation.dryRun(groups), groups) }
         return
       }
@@ -67,6 +69,7 @@ struct Migrate: AsyncParsableCommand {
       let applied = try await composition.installation.migrate(isAdopting: adopt)
       for name in applied { Console.note("applied migration \(name)") }
       Console.note("the schema \(composition.schema) is up to date")
+      try await functions("was installed", composition) { try await $0.installFunctions() }
       if let groups {
         for statement in try await composition.installation.setUp(groups) { Console.note("\(statement);") }
         Self.note(groups)
@@ -77,6 +80,20 @@ struct Migrate: AsyncParsableCommand {
       throw CommandFailure.found("postgres.schema: \(error.description)")
     } catch let error as PostgresError {
       throw CommandFailure.found("postgres: \(error.description)")
+    }
+  }
+
+  /// Installs the function library, or finds out where it would be installed, and says so. A user without the right to functions is no
+  /// failure, because replication needs none.
+  private func functions(
+    _ verb: String, _ composition: Composition, _ body: (Installation) async throws -> [String]
+  ) async throws {
+    let library = "the function library \(composition.functions.library.name), version \(FunctionLibrary.version),"
+    do {
+      let servers = try await body(composition.installation)
+      Console.note(servers.isEmpty ? "\(library) is up to date" : "\(library) \(verb) on \(servers.joined(separator: ", "))")
+    } catch let finding as Finding where finding.severity == .warning {
+      Console.note(finding.description)
     }
   }
 

@@ -85,7 +85,10 @@ struct Composition {
         isEnabled: configuration.trim.isEnabled, keep: configuration.trim.keep, keepBytes: configuration.trim.keepBytes.bytes,
         ignoredGroups: Set(configuration.trim.ignoreGroups)),
       pressure: PressureLimits(
-        slow: configuration.pressure.slow, stop: configuration.pressure.stop, memory: Double(configuration.pressure.memory) / 100))
+        slow: configuration.pressure.slow, stop: configuration.pressure.stop, memory: Double(configuration.pressure.memory) / 100),
+      functions: FunctionSettings(
+        isEnforced: configuration.pressure.enforce, hotMessages: configuration.hot.messages,
+        maxEntryBytes: configuration.limits.maxEntryBytes.bytes, maxFields: configuration.limits.maxFields))
   }
 
   private var retentionLimits: RetentionLimits {
@@ -125,6 +128,8 @@ struct Composition {
       sink: try makeSink(), source: makeSource(), schema: schema, leaseTTL: configuration.lease.ttl, lanes: { lanes },
       settings: { settings })
   }
+
+  var functions: FunctionInstaller { FunctionInstaller(prefix: prefix, redis: redis) }
 
   var installation: Installation {
     Installation(

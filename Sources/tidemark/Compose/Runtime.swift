@@ -38,6 +38,7 @@ final class Runtime: Sendable {
     let sink = try composition.makeSink()
     let claim = composition.makeClaim(sink, worker: identity)
     self.claim = claim
+    let functions = composition.functions
     worker = Worker(
       identity: identity, settings: composition.workerSettings, source: composition.makeSource(), sink: sink,
       routes: composition.routes, metrics: EngineMetrics(factory: registry),
@@ -47,6 +48,14 @@ final class Runtime: Sendable {
         } catch let refusal as ClaimVerdict.Refusal {
           let finding = claim.finding(of: refusal)
           throw ClaimRefused("\(finding.subject): \(finding.text)", hint: finding.hint ?? "")
+        }
+      },
+      functions: {
+        do {
+          return try await functions.install()
+        } catch let error as RedisError where error.isRetryable {
+          // The log tells of a server that is away once, not for each part of the worker.
+          throw SourceError(.unavailable, error.description)
         }
       },
       logger: logger)

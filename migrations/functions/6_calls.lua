@@ -1,0 +1,100 @@
+-- Reading.
+
+-- load: SESSION [MESSAGES]
+local function load(keys, args)
+  local call = open_call(keys, args[1])
+  local count = args[2]
+  if count and not find(count, '^%d+$') then invalid('messages', 'is not a number') end
+  local session = redis.call('HGETALL', keys[SESSION])
+  if #session == 0 then refuse('COLD ' .. call.session) end
+  local messages = count == '0' and {} or redis.call('LRANGE', keys[MESSAGES], count and '-' .. count or 0, -1)
+  return { session, redis.call('HGETALL', keys[CONTEXT]), redis.call('HGETALL', keys[TOOLS]), messages }
+end
+
+-- durable: SESSION ENTRY_ID
+local function durable(keys, args)
+  open_call(keys, args[1])
+  local id = args[2] or ''
+  local ms, no = match(id, '^(%d+)-(%d+)$')
+  local most = '18446744073709551615'
+  if not ms or find(id, '^0%d') or find(id, '-0%d') or above(ms, most) or above(no, most) then invalid('entry_id', 'is not an entry id') end
+  local values = redis.call('HMGET', keys[LANE], 'durable', 'rejected:' .. id)
+  if values[2] then return -2 end
+  if #redis.call('XRANGE', keys[CHANGES], id, id) == 0 then return -1 end
+  return values[1] and not follows(id, values[1]) and 1 or 0
+end
+
+-- For workers.
+
+-- evict: SESSION INSTALLATION IDLE_MS
+local function evict(keys, args)
+  local call = open_call(keys, args[1])
+  local idle = tonumber(args[3])
+  if not idle then invalid('idle_ms', 'is not a number') end
+  local lane = redis.call('HMGET', keys[LANE], 'installation', 'durable')
+  local session = redis.call('HMGET', keys[SESSION], 'seq', 'epoch', 'entry_id', 'incarnation', 'fresh')
+  if lane[1] ~= args[2] or not lane[2] or not session[1] or session[5] then return nil end
+  if follows(session[3], lane[2]) or now(call) - tonumber(match(session[3], '^%d+')) < idle then return nil end
+  local bytes = 0
+  for index = SESSION, IDS do
+    -- The user may lack the right to ask.
+    local size = redis.pcall('MEMORY', 'USAGE', keys[index])
+    if type(size) == 'number' then bytes = bytes + size end
+  end
+  redis.call('DEL', keys[SESSION], keys[CONTEXT], keys[MESSAGES], keys[TOOLS], keys[IDS])
+  return { tonumber(session[1]), tonumber(session[2]), session[3], session[4], bytes }
+end
+
+-- restore: SESSION INSTALLATION EXPECT FORCE NSESSION PAIRS... NCONTEXT PAIRS... NMESSAGES ELEMENTS... NTOOLS PAIRS... NIDS (ID ANSWER)...
+local function restore(keys, args)
+  open_call(keys, args[1])
+  local place, parts = 5, {}
+  for index, width in ipairs({ 2, 2, 1, 2, 2 }) do
+    local count = tonumber(match(args[place] or '', '^%d+$'))
+    if not count or place + count * width > #args then invalid('count', 'of part ' .. index .. ' is not the number of its items') end
+    parts[index] = {}
+    for i = place + 1, place + count * width do parts[index][i - place] = args[i] end
+    place = place + count * width + 1
+  end
+  if place <= #args then invalid('count', 'of part 5 is not the number of its items') end
+  local owner = redis.call('HGET', keys[LANE], 'installation')
+  if owner and owner ~= args[2] then refuse('OTHER ' .. owner) end
+  local held = redis.call('HMGET', keys[SESSION], 'seq', 'entry_id', 'fresh')
+  local is_expected = not held[1]
+  if args[3] ~= '-' then is_expected = held[1] and held[3] and held[2] == args[3] end
+  if not is_expected and args[4] ~= '1' then return 0 end
+  local ids = {}
+  for _, text in ipairs(parts[3]) do
+    local id = message_id(text)
+    local entry = match(text, '^{"entry_id":"([%d-]+)"')
+    if not entry then invalid('messages', 'hold an element that does not begin with its entry_id') end
+    for _, item in ipairs(id and { '@' .. id, entry } or {}) do ids[#ids + 1] = item end
+  end
+  local remembered = #parts[5] / 2
+  for i = 1, remembered do
+    local id, answer = parts[5][2 * i - 1], parts[5][2 * i]
+    for _, item in ipairs({ '=' .. id, i .. ' ' .. answer, '#' .. i, id }) do ids[#ids + 1] = item end
+  end
+  if remembered > 0 then
+    ids[#ids + 1] = 'next'
+    ids[#ids + 1] = decimal(remembered)
+  end
+  redis.call('DEL', keys[SESSION], keys[CONTEXT], keys[MESSAGES], keys[TOOLS], keys[IDS])
+  write('HSET', keys[SESSION], parts[1])
+  write('HSET', keys[CONTEXT], parts[2])
+  write('RPUSH', keys[MESSAGES], parts[3])
+  write('HSET', keys[TOOLS], parts[4])
+  write('HSET', keys[IDS], ids)
+  return 1
+end
+
+redis.register_function('{{library}}_append', guarded(append))
+redis.register_function('{{library}}_append_all', guarded(append_all))
+redis.register_function({ function_name = '{{library}}_load', callback = guarded(load), flags = { 'no-writes' } })
+redis.register_function({ function_name = '{{library}}_durable', callback = guarded(durable), flags = { 'no-writes' } })
+-- What frees memory must run on a server that has none left.
+redis.register_function({ function_name = '{{library}}_evict', callback = guarded(evict), flags = { 'allow-oom' } })
+redis.register_function('{{library}}_restore', guarded(restore))
+redis.register_function({
+  function_name = '{{library}}_version', callback = function() return VERSION end, flags = { 'no-writes' },
+})
