@@ -1,4 +1,4 @@
-package import TidemarkCore
+internal import TidemarkCore
 
 /// Keeps the function library installed on every server of a Redis: the one server, or every master of a Cluster. Replicas get it from their
 /// masters, but a new and empty server has none. Errors are ``RedisError``, and ``LibraryVerdict/Refusal``.
