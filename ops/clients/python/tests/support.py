@@ -1,0 +1,276 @@
+"""What the tests share: a private Redis with the function library, and a stand-in for the worker."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import inspect
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+import redis
+import redis.asyncio
+
+from tidemark_client import AsyncTidemark, Tidemark
+from tidemark_client.identity import Lane, partition
+
+ROOT = Path(__file__).resolve().parents[4]
+PARTITIONS = 4
+
+
+def library(prefix: str = "tidemark") -> str:
+    """Returns the function library as `migrate` loads it."""
+    parts = sorted((ROOT / "migrations" / "functions").glob("*.lua"))
+    return "".join(part.read_text() for part in parts).replace("{{library}}", prefix)
+
+
+def lane(session: str) -> Lane:
+    return Lane("tidemark", partition(session, PARTITIONS), session)
+
+
+def wait_until(what: str, condition: Callable[[], Any], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s in vain: {what}")
+        time.sleep(0.01)
+
+
+def _free_port() -> int:
+    """Returns a port below those that the system gives to connections, one of which could take it while the server is away."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def _die_with_parent() -> None:
+    """In the child: ends it with the thread that started it, so servers are started in the main thread only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+class RedisServer:
+    """A private server in a temporary folder. It keeps its port over `stop` and `start`, and the data that it saved."""
+
+    def __init__(self, *settings: str) -> None:
+        self.program = shutil.which("redis-server") or shutil.which("valkey-server")
+        if self.program is None:
+            raise unittest.SkipTest("neither redis-server nor valkey-server is installed")
+        self.folder = tempfile.mkdtemp(prefix="tidemark-python-")
+        self.port = _free_port()
+        self.settings = settings
+        self.start()
+
+    def start(self) -> None:
+        command = [str(self.program), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--save", "", *self.settings]
+        with open(f"{self.folder}/redis.log", "ab") as log:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent)
+        with redis.Redis(port=self.port) as client:
+            wait_until("Redis answers", lambda: _answers(client))
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def client(self, **settings: Any) -> "redis.Redis":
+        return redis.Redis(port=self.port, **settings)
+
+    def install(self) -> None:
+        """Does what `tidemark migrate` does in Redis."""
+        with self.client() as client:
+            client.hset("tidemark:config", "partitions", PARTITIONS)
+            client.execute_command("FUNCTION", "LOAD", "REPLACE", library())
+
+
+def _answers(client: Any) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+class FakeWorker:
+    """Publishes marks and restores sessions, as far as a client can see it. While `holds_marks` is set, nothing becomes durable."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self.holds_marks = threading.Event()
+        #: Sessions that are not in Redis, as `evict` took them.
+        self.evicted: Dict[str, Dict[str, Any]] = {}
+        #: Types of change that become dead letters, with the reason.
+        self.refused: Dict[str, str] = {}
+        self.restored: List[str] = []
+        self._client: Any = server.client()
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._ends.set()
+        self._thread.join()
+        self._client.close()
+
+    def evict(self, session: str) -> None:
+        """Takes a session out of Redis, to be put back on request."""
+        keys = lane(session).keys[2:]
+        self.evicted[session] = {key: self._client.dump(key) for key in keys}
+        self._client.delete(*keys)
+
+    def _work(self) -> None:
+        after: Dict[str, Any] = {}
+        for number in range(PARTITIONS):
+            for part in ("changes", "requests"):
+                after[f"tidemark:{{{number}}}:{part}"] = b"0-0"
+        while not self._ends.is_set():
+            try:
+                self._turn(after)
+            except redis.ConnectionError:  # a test cuts connections
+                continue
+
+    def _turn(self, after: Dict[str, Any]) -> None:
+        watched = {key: id for key, id in after.items() if not (self.holds_marks.is_set() and key.endswith("changes"))}
+        for key, entries in _streams(self._client.execute_command("XREAD", "BLOCK", 20, "STREAMS", *watched, *watched.values())):
+            for id, fields in entries:
+                after[key] = id
+                if key.endswith("requests"):
+                    self._restore(fields[b"session"].decode())
+                else:
+                    self._decide(key[: -len(":changes")], id, fields)
+
+    def _decide(self, base: str, id: bytes, fields: Dict[bytes, bytes]) -> None:
+        reason = self.refused.get(fields[b"type"].decode())
+        if reason:
+            self._client.hset(f"{base}:rejected", id, reason)
+            self._client.hset(f"{base}:lane", b"rejected:" + id, reason)
+        until = int(time.time() * 1000) + 10_000
+        self._client.hset(f"{base}:lane", mapping={"durable": id, "pressure": "ok", "pressure_until": until})
+        self._client.publish(f"{base}:durable", id)
+
+    def _restore(self, session: str) -> None:
+        key = lane(session).keys[2]
+        held = self.evicted.pop(session, None)
+        if held:
+            for name, dump in held.items():
+                if dump is not None:
+                    self._client.restore(name, 0, dump)
+        elif not self._client.exists(key):
+            self._client.hset(key, mapping={"seq": 0, "epoch": int(time.time() * 1000), "incarnation": "0", "status": "active"})
+        self._client.hdel(key, "fresh")
+        self.restored.append(session)
+
+
+def _streams(reply: Any) -> Any:
+    """Yields what XREAD read, however this version of redis-py shapes it."""
+    pairs = reply.items() if isinstance(reply, dict) else reply or []
+    for key, entries in pairs:
+        if entries and isinstance(entries[0], list) and entries[0] and isinstance(entries[0][0], (list, tuple)):
+            entries = entries[0]
+        shaped = []
+        for id, fields in entries:
+            shaped.append((id, fields if isinstance(fields, dict) else dict(zip(fields[::2], fields[1::2]))))
+        yield key.decode(), shaped
+
+
+class Awaited:
+    """Makes an asyncio object look like a blocking one, so that one test tries both shells."""
+
+    def __init__(self, target: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._target = target
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._target, name)
+        if callable(value):
+            return lambda *arguments, **named: self._finish(value(*arguments, **named))
+        return tuple(self._wrap(one) for one in value) if isinstance(value, tuple) else self._wrap(value)
+
+    def __enter__(self) -> Any:
+        self._loop.run_until_complete(self._target.__aenter__())
+        return self
+
+    def __exit__(self, *raised: Any) -> Any:
+        return self._loop.run_until_complete(self._target.__aexit__(*raised))
+
+    def _finish(self, result: Any) -> Any:
+        return self._wrap(self._loop.run_until_complete(result) if inspect.isawaitable(result) else result)
+
+    def _wrap(self, value: Any) -> Any:
+        return Awaited(value, self._loop) if type(value).__name__.startswith("Async") else value
+
+
+class ServerCase(unittest.TestCase):
+    """A test with a private Redis, the functions and the stand-in for the worker."""
+
+    server: RedisServer
+    worker: FakeWorker
+    redis: Any
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.server = RedisServer()
+        cls.addClassCleanup(cls.server.close)
+        cls.redis = cls.server.client(decode_responses=True)
+        cls.addClassCleanup(cls.redis.close)
+
+    def setUp(self) -> None:
+        self.redis.flushall()
+        self.server.install()
+        self.worker = FakeWorker(self.server)
+        self.addCleanup(self.worker.close)
+
+    def entries(self, session: str) -> Sequence[Any]:
+        """What stands in the session's lane, as pairs of an id and its fields."""
+        found: Sequence[Any] = self.redis.xrange(lane(session).stream)
+        return found
+
+
+def blocking(case: unittest.TestCase, server: RedisServer, **settings: Any) -> Any:
+    """Returns a blocking Tidemark; settings of the client are named `client_...`."""
+    client = server.client(**_client_settings(settings))
+    case.addCleanup(client.close)
+    return Tidemark(client, **settings)
+
+
+def awaiting(case: unittest.TestCase, server: RedisServer, **settings: Any) -> Any:
+    """Returns an asyncio Tidemark that looks like a blocking one."""
+    loop = asyncio.new_event_loop()
+    case.addCleanup(loop.close)
+    client = redis.asyncio.Redis(port=server.port, **_client_settings(settings))
+    case.addCleanup(lambda: loop.run_until_complete(client.aclose()))
+    return Awaited(AsyncTidemark(client, **settings), loop)
+
+
+def _client_settings(settings: Dict[str, Any]) -> Dict[str, Any]:
+    names = [name for name in settings if name.startswith("client_")]
+    return {name[len("client_"):]: settings.pop(name) for name in names}
+
+
+def worker_program() -> Optional[str]:
+    """Returns the path of `tidemark`, where it was built."""
+    for path in (os.environ.get("TIDEMARK_PROGRAM"), *(str(ROOT / ".build" / kind / "tidemark") for kind in ("debug", "release"))):
+        if path and os.access(path, os.X_OK):
+            return path
+    return None
