@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import inspect
 import os
-import random
-import shutil
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 import unittest
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import redis
 import redis.asyncio
@@ -26,6 +20,8 @@ from tidemark_client import AsyncTidemark, Tidemark
 from tidemark_client.identity import Lane, partition
 
 ROOT = Path(__file__).resolve().parents[4]
+sys.path.insert(0, str(ROOT / "ops" / "proof"))
+from servers import Redis  # noqa: E402
 PARTITIONS = 4
 
 
@@ -39,78 +35,26 @@ def lane(session: str) -> Lane:
     return Lane("tidemark", partition(session, PARTITIONS), session)
 
 
-def wait_until(what: str, condition: Callable[[], Any], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s in vain: {what}")
-        time.sleep(0.01)
+class RedisServer(Redis):  # type: ignore[misc]
+    """A private server in a temporary folder. It keeps its port over `kill` and `start`, and the data that it saved."""
 
-
-def _free_port() -> int:
-    """Returns a port below those that the system gives to connections, one of which could take it while the server is away."""
-    while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-
-
-def _die_with_parent() -> None:
-    """In the child: ends it with the thread that started it, so servers are started in the main thread only."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-class RedisServer:
-    """A private server in a temporary folder. It keeps its port over `stop` and `start`, and the data that it saved."""
-
-    def __init__(self, *settings: str) -> None:
-        self.program = shutil.which("redis-server") or shutil.which("valkey-server")
-        if self.program is None:
-            raise unittest.SkipTest("neither redis-server nor valkey-server is installed")
-        self.folder = tempfile.mkdtemp(prefix="tidemark-python-")
-        self.port = _free_port()
-        self.settings = settings
-        self.start()
-
-    def start(self) -> None:
-        command = [str(self.program), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--save", "", *self.settings]
-        with open(f"{self.folder}/redis.log", "ab") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=_die_with_parent)
-        with redis.Redis(port=self.port) as client:
-            wait_until("Redis answers", lambda: _answers(client))
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
+    def __init__(self) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="tidemark-python-")
+        super().__init__(self._temporary.name)
 
     def close(self) -> None:
-        self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        self.connection.close()
+        super().close()
+        self._temporary.cleanup()
 
     def client(self, **settings: Any) -> "redis.Redis":
-        return redis.Redis(port=self.port, **settings)
+        return redis.Redis(host="127.0.0.1", port=self.port, **settings)
 
     def install(self) -> None:
         """Does what `tidemark migrate` does in Redis."""
         with self.client() as client:
             client.hset("tidemark:config", "partitions", PARTITIONS)
             client.execute_command("FUNCTION", "LOAD", "REPLACE", library())
-
-
-def _answers(client: Any) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.RedisError:
-        return False
 
 
 class FakeWorker:
@@ -258,7 +202,7 @@ def awaiting(case: unittest.TestCase, server: RedisServer, **settings: Any) -> A
     """Returns an asyncio Tidemark that looks like a blocking one."""
     loop = asyncio.new_event_loop()
     case.addCleanup(loop.close)
-    client = redis.asyncio.Redis(port=server.port, **_client_settings(settings))
+    client = redis.asyncio.Redis(host="127.0.0.1", port=server.port, **_client_settings(settings))
     case.addCleanup(lambda: loop.run_until_complete(client.aclose()))
     return Awaited(AsyncTidemark(client, **settings), loop)
 

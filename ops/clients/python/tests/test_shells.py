@@ -6,7 +6,8 @@ import threading
 import unittest
 from typing import Any, List
 
-from support import ServerCase, awaiting, blocking, lane, wait_until
+from support import ServerCase, awaiting, blocking, lane
+from servers import wait_for
 from tidemark_client import (
     Busy, Cold, Conflict, DeadLetter, EventIdConflict, FunctionMissing, Invalid, Lost, NotConfigured, NotInTime, RawJSON, RestoreTimeout,
 )
@@ -168,7 +169,7 @@ class Shells:
             self.session.start()
             self.session.barrier(20)
             self.worker.holds_marks.set()
-            wait_until("the worker holds", lambda: not self.session.set("step", 1).durable())
+            wait_for("the worker holds", 30, lambda: not self.session.set("step", 1).durable())
             change = self.session.set("step", 2)
             with self.assertRaises(NotInTime) as raised:
                 change.barrier(0.2)
@@ -255,7 +256,7 @@ class Shells:
             self.session.start()
             self.session.barrier(20)
             self.worker.holds_marks.set()
-            wait_until("the worker holds", lambda: not self.session.set("step", 1).durable())
+            wait_for("the worker holds", 30, lambda: not self.session.set("step", 1).durable())
             with self.assertRaises(NotInTime):
                 with self.session.call("launch", durable=True, timeout=0.1):
                     self.fail("the effect began")
@@ -315,7 +316,7 @@ class Shells:
             self.session.start()
             self.worker.close()
             self.redis.save()
-            self.server.stop()
+            self.server.kill()
             written: List[Any] = []
             agent = threading.Thread(target=lambda: written.append(self.session.set("step", 1)))
             agent.start()
@@ -327,7 +328,7 @@ class Shells:
             self.session.start()
             self.session.barrier(20)
             self.worker.holds_marks.set()
-            wait_until("the worker holds", lambda: not self.session.set("step", 1).durable())
+            wait_for("the worker holds", 30, lambda: not self.session.set("step", 1).durable())
             change = self.session.set("step", 2)
 
             def cut() -> None:
