@@ -198,10 +198,18 @@ def blocking(case: unittest.TestCase, server: RedisServer, **settings: Any) -> A
     return Tidemark(client, **settings)
 
 
+def event_loop(case: unittest.TestCase) -> asyncio.AbstractEventLoop:
+    """Returns a loop for one test. It is made the current one, which clients for asyncio want of Python 3.9."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    case.addCleanup(loop.close)
+    case.addCleanup(asyncio.set_event_loop, None)
+    return loop
+
+
 def awaiting(case: unittest.TestCase, server: RedisServer, **settings: Any) -> Any:
     """Returns an asyncio Tidemark that looks like a blocking one."""
-    loop = asyncio.new_event_loop()
-    case.addCleanup(loop.close)
+    loop = event_loop(case)
     client = redis.asyncio.Redis(host="127.0.0.1", port=server.port, **_client_settings(settings))
     case.addCleanup(lambda: loop.run_until_complete(client.aclose()))
     return Awaited(AsyncTidemark(client, **settings), loop)

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, Dict
 from unittest import mock
 
+import redis
+
 import tidemark_client
-from support import ServerCase
+from support import ROOT, ServerCase
 
 PAGE = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -35,6 +37,15 @@ class Page(ServerCase):
             ["[4, 5]", "Oslo search ['Book me a train to Oslo', 'I look for trains.']", "hotel"])
         types = [fields["type"] for _, fields in self.entries("trip-42")]
         self.assertEqual(types[5:], ["tool.started", "tool.finished", "context.set", "tool.started", "tool.finished", "context.set"])
+
+    def test_the_example_of_the_main_page_runs(self) -> None:
+        (block,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        names: Dict[str, Any] = {
+            "os": os, "redis": redis, "Tidemark": tidemark_client.Tidemark, "book": lambda train, key: {"train": train, "key": key}}
+        printed = io.StringIO()
+        with mock.patch.dict(os.environ, {"TIDEMARK_REDIS_URL": self.server.url}), contextlib.redirect_stdout(printed):
+            exec(compile(block, "README.md", "exec"), names)
+        self.assertEqual(printed.getvalue(), "{'to': 'Oslo'} ()\n")
 
     def test_every_error_is_on_the_page(self) -> None:
         for name in vars(tidemark_client.errors):

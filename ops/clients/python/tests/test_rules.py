@@ -6,9 +6,10 @@ import math
 import unittest
 from datetime import datetime, timezone
 from decimal import Decimal
+from random import Random
 from typing import Any, Dict, List, Tuple
 
-from tidemark_client import Invalid, RawJSON
+from tidemark_client import Invalid, RawJSON, json_text
 from tidemark_client.entry import make
 
 DEEP: Any = []
@@ -88,6 +89,26 @@ class Rules(unittest.TestCase):
         self.assertEqual(self.json_problem(RawJSON("[" * 1000 + "]" * 1000)) or "", "" if not _is_shallow() else "is nested too deep")
         self.refuses("parts", "is not an array", "message.appended", parts={"a": 1})
         self.refuses("meta.k", "surrogate", "session.started", **{"meta.k": "\ud800"})
+
+    def test_the_quick_bound_of_printed_numbers_is_never_below_the_exact_length(self) -> None:
+        random = Random(20261127)
+
+        def digits(most: int) -> str:
+            return "".join(random.choice("0123456789") for _ in range(random.randint(1, most)))
+
+        for _ in range(5_000):
+            numbers = [
+                random.choice(["", "-"]) + random.choice(["0", f"1{digits(5)}"]) + random.choice(["", f".{digits(6)}"])
+                + random.choice(["", f"e{digits(3)}", f"E-{digits(4)}", f"e+{digits(2)}"])
+                for _ in range(random.randint(1, 4))
+            ]
+            shapes = [json_text.number(number) for number in numbers]
+            exact = sum(shape.printed_length for shape in shapes if shape)
+            bound = json_text._longest_print(f"[{','.join(numbers)}]")
+            if bound is None:
+                continue
+            self.assertGreaterEqual(bound, exact, numbers)
+            self.assertTrue(all(shape and shape.fits_numeric for shape in shapes), numbers)
 
     def test_numbers_are_those_that_postgres_can_hold(self) -> None:
         for tokens in (0, -1, (1 << 63) - 1, -(1 << 63), "007"):

@@ -6,7 +6,7 @@ import threading
 import unittest
 from typing import Any, List
 
-from support import ServerCase, awaiting, blocking, lane
+from support import ServerCase, awaiting, blocking, event_loop, lane
 from servers import wait_for
 from tidemark_client import (
     Busy, Cold, Conflict, DeadLetter, EventIdConflict, FunctionMissing, Invalid, Lost, NotConfigured, NotInTime, RawJSON, RestoreTimeout,
@@ -187,21 +187,22 @@ class Shells:
             self.assertTrue(change.durable())
             self.session.barrier(20)
 
-        def test_a_change_that_redis_lost_is_reported_once(self) -> None:
+        def test_changes_that_redis_lost_are_reported_once(self) -> None:
             self.session.start()
             self.session.barrier(20)
             self.worker.holds_marks.set()
-            lost = self.session.set("step", 1)
-            kept = self.session.set("step", 2)
-            self.redis.xdel(lane("s1").stream, lost.entry_id)
+            first, second = self.session.set("step", 1), self.session.set("step", 2)
+            kept = self.session.set("step", 3)
+            self.redis.xdel(lane("s1").stream, first.entry_id, second.entry_id)
             self.worker.holds_marks.clear()
             with self.assertRaises(Lost) as raised:
                 self.session.barrier(20)
-            self.assertEqual(raised.exception.entry_id, lost.entry_id)
+            self.assertEqual(raised.exception.entry_id, second.entry_id)
+            self.assertEqual([other.entry_id for other in raised.exception.others], [first.entry_id])
             self.session.barrier(20)
             kept.barrier(20)
             with self.assertRaises(Lost):
-                lost.durable()
+                first.durable()
 
         def test_a_dead_letter_is_reported_with_its_reason(self) -> None:
             self.worker.refused["robot.moved"] = "bad_json"
@@ -349,6 +350,7 @@ class BlockingShell(Shells.Tests):
         import redis.asyncio
         from tidemark_client import Tidemark
 
+        event_loop(self)
         client: Any = redis.asyncio.Redis()
         with self.assertRaisesRegex(TypeError, "AsyncTidemark"):
             Tidemark(client)

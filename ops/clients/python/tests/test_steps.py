@@ -97,6 +97,12 @@ class Played(unittest.TestCase):
         self.assertEqual(
             self.requests[2].words, ("XADD", f"tidemark:{{{partition('s', 4)}}}:requests", "*", "op", "restore", "session", "s"))
 
+    def test_the_barrier_of_a_session_leaves_out_what_may_be_trimmed(self) -> None:
+        session = self.session()
+        for entry_id in ("1000-0", "2000-0", "602000-0", "602000-1"):
+            session._unconfirmed.append(entry_id)
+        self.assertEqual(session._covered(), ["2000-0", "602000-0", "602000-1"])
+
     def test_refusals_become_errors_of_their_own(self) -> None:
         for text, error in (("CONFLICT 7", Conflict), ("CONFLICT event_id", EventIdConflict), ("COLD s", Cold)):
             with self.assertRaises(error):

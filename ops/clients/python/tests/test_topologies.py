@@ -13,7 +13,7 @@ import redis.asyncio
 import redis.asyncio.sentinel
 import redis.sentinel
 
-from support import PARTITIONS, Awaited, RedisServer, lane, library
+from support import PARTITIONS, Awaited, RedisServer, event_loop, lane, library
 from chaos.sentinel_redis import SERVICE, Sentinel as SentinelProcess
 from redis_cluster import SLOTS, slot_of, start_cluster
 from servers import wait_for
@@ -44,8 +44,7 @@ class Cluster(unittest.TestCase):
         return Tidemark(client)
 
     def awaiting(self) -> Any:
-        loop = asyncio.new_event_loop()
-        self.addCleanup(loop.close)
+        loop = event_loop(self)
         client = redis.asyncio.RedisCluster(host="127.0.0.1", port=self.nodes[0].port)
         self.addCleanup(lambda: loop.run_until_complete(client.aclose()))
         return Awaited(AsyncTidemark(client), loop)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Sequence
+from typing import List, Optional, Sequence
 
 from . import errors, state
 from .identity import Lane, position
@@ -36,9 +36,19 @@ class Barrier:
         self._is_subscribed = False
 
     def wait(self, entry_ids: Sequence[str]) -> Steps[None]:
-        """Waits until all of the entries are durable. The newest is waited for, the others are then only asked for."""
+        """Waits until all of the entries are decided: the newest is waited for, and then the others are only asked for.
+
+        Raises the first Lost or DeadLetter that it found, with all further ones as its `others`.
+        """
+        problems: List[errors.NotDurable] = []
         for entry_id in sorted(entry_ids, key=position, reverse=True):
-            yield from self._wait_for(entry_id)
+            try:
+                yield from self._wait_for(entry_id)
+            except (errors.Lost, errors.DeadLetter) as problem:
+                problems.append(problem)
+        if problems:
+            problems[0].others = tuple(problems[1:])
+            raise problems[0]
 
     def _wait_for(self, entry_id: str) -> Steps[None]:
         backoff = Backoff()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, TypedDict, Union, cast
 
 from . import json_text, rules
 from .errors import Invalid
 from .identity import new_id
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class Envelope(TypedDict, total=False):
@@ -101,7 +103,7 @@ def text_of(rule: rules.Rule, value: Any) -> str:
 def _milliseconds(moment: datetime) -> int:
     if moment.utcoffset() is None:
         raise Invalid("ts", "is a datetime without a time zone")
-    return int(moment.timestamp() * 1000)
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _expected(expect: Any) -> Optional[int]:

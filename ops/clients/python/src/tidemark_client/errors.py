@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Tuple
+
 
 class TidemarkError(Exception):
     """The base of all errors that this package raises."""
@@ -73,6 +75,8 @@ class NotDurable(TidemarkError):
     def __init__(self, entry_id: str, message: str) -> None:
         super().__init__(f"the entry {entry_id} {message}")
         self.entry_id = entry_id
+        #: What the same barrier found of other changes.
+        self.others: Tuple[NotDurable, ...] = ()
 
 
 class NotInTime(NotDurable, TimeoutError):

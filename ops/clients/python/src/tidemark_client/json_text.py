@@ -17,8 +17,9 @@ _ROOM_MOST = 64 << 20
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|[\[\]{}]', re.DOTALL)
-# Only a text with an exponent, or with a run of digits longer than a fraction may be, can hold a number that needs a closer look.
-_UNUSUAL_NUMBER = re.compile(r"[0-9][eE]|[0-9.]{16384}")
+_EXPONENT = re.compile(r"[0-9][eE]([+-]?[0-9]+)")
+# A number whose digits and exponent are all below this fits numeric on either side of the point.
+_SHORT = 8_000
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
 
 
@@ -85,6 +86,9 @@ class NumberRoom:
         self._limit = min(entry_bytes * _ROOM_GROWTH + _ROOM_SLACK, max(_ROOM_MOST, entry_bytes))
         self._taken = 0
 
+    def has(self, printed: int) -> bool:
+        return self._taken + printed <= self._limit
+
     def take(self, printed: int) -> None:
         self._taken += printed
         if self._taken > self._limit:
@@ -107,10 +111,9 @@ def encode(value: Any) -> str:
 def check_storable(text: str, room: NumberRoom) -> None:
     """Checks that jsonb can hold a text that is known to be JSON."""
     _check_escapes(text)
-    may_be_deep = text.count("[") + text.count("{") > MAX_DEPTH
-    if not may_be_deep and not _UNUSUAL_NUMBER.search(text):
-        # Numbers without an exponent print at most as many bytes as they were written with.
-        room.take(len(text))
+    longest_print = _longest_print(text)
+    if longest_print is not None and text.count("[") + text.count("{") <= MAX_DEPTH and room.has(longest_print):
+        room.take(longest_print)
         return
     depth = 0
     for match in _TOKEN.finditer(text):
@@ -128,6 +131,23 @@ def check_storable(text: str, room: NumberRoom) -> None:
             if not shape.fits_numeric:
                 raise Unstorable("has a number that numeric can't hold")
             room.take(shape.printed_length)
+
+
+def _longest_print(text: str) -> Optional[int]:
+    """Returns a bound of the bytes that the numbers of a text take when their digits are written out, found without looking at each of them.
+
+    Returns None where some number may be beyond numeric. What looks like a number within a string only makes the bound larger.
+    """
+    # A run of that many digits would hold one of these places.
+    if any(text[place] in "0123456789." for place in range(_SHORT, len(text), _SHORT)) and re.search(f"[0-9.]{{{_SHORT}}}", text):
+        return None
+    exponents = _EXPONENT.findall(text)
+    if not exponents:
+        return len(text)
+    if max(map(len, exponents)) > 5:
+        return None
+    sizes = [abs(int(exponent)) for exponent in exponents]
+    return None if max(sizes) > _SHORT else len(text) + sum(sizes) + len(sizes)
 
 
 def _require_json(text: Any) -> None:

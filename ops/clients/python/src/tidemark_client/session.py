@@ -10,7 +10,7 @@ from . import errors, rules, state
 from .barrier import Barrier, is_durable
 from .binding import operation
 from .entry import Entry
-from .identity import new_id
+from .identity import new_id, position
 from .installation import Backoff, Installation
 from .state import OpenCall, State
 from .steps import Command, Pause, Steps
@@ -25,8 +25,9 @@ ChangeT = TypeVar("ChangeT", bound="ChangeCore")
 TurnT = TypeVar("TurnT", bound="TurnCore[Any]")
 CallT = TypeVar("CallT", bound="CallCore[Any]")
 
-# A session's barrier covers as many changes as the function remembers event ids of.
+# What a session's barrier covers. Older changes may have been trimmed from the lane (`trim.keep`), where they look like lost ones.
 _MOST_UNCONFIRMED = 1_000
+_LONGEST_UNCONFIRMED_MILLISECONDS = 600_000
 # A request may be lost with its stream, so it is repeated while a session stays cold.
 _REQUEST_AGAIN_AFTER = 5.0
 
@@ -128,9 +129,10 @@ class SessionCore(Writes, Generic[ChangeT, TurnT, CallT]):
     def barrier(self, timeout: float = 30.0) -> Steps[None]:
         """Returns when all changes that this object wrote are committed in Postgres, and never before. Raises NotInTime, Lost, DeadLetter.
 
-        The changes that an earlier barrier confirmed, or reported, are not asked for again. At most the newest 1,000 are covered.
+        The changes that an earlier barrier confirmed, or reported, are not asked for again. Covered are the newest 1,000 changes, as far as
+        they are at most ten minutes older than the newest one.
         """
-        return (yield from self._wait_for(list(self._unconfirmed), timeout))
+        return (yield from self._wait_for(self._covered(), timeout))
 
     @operation
     def pressure(self) -> Steps[str]:
@@ -202,10 +204,18 @@ class SessionCore(Writes, Generic[ChangeT, TurnT, CallT]):
         lane = yield from self._lane()
         try:
             yield from Barrier(self._installation, lane, self.id, timeout).wait(entry_ids)
-        except (errors.Lost, errors.DeadLetter) as error:
-            self._forget([error.entry_id])
+        except errors.NotInTime:
+            raise
+        except errors.NotDurable:
+            self._forget(entry_ids)
             raise
         self._forget(entry_ids)
+
+    def _covered(self) -> List[str]:
+        if not self._unconfirmed:
+            return []
+        oldest = max(position(entry_id)[0] for entry_id in self._unconfirmed) - _LONGEST_UNCONFIRMED_MILLISECONDS
+        return [entry_id for entry_id in self._unconfirmed if position(entry_id)[0] >= oldest]
 
     def _forget(self, entry_ids: Sequence[str]) -> None:
         for entry_id in entry_ids:
