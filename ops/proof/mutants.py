@@ -16,9 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[2]
+# The package for agents in Python. Its mutants name modules of its tests, which run with the Python that `ops/clients/python/test` made.
+PYTHON_PACKAGE = "ops/clients/python"
+PYTHON = TREE / ".build" / "python" / "bin" / "python"
 # A mutant that only hangs its tests is not caught: nobody would learn from it what is wrong.
 PATIENCE = 300
-COUNTED = re.compile(r"Test run with (\d+) tests?")
+COUNTED = re.compile(r"(?:Test run with|Ran) (\d+) tests?")
+FAILED = re.compile(r"Test (.+?) (?:with .+? )?(?:failed|recorded an issue)|^(?:FAIL|ERROR): (\S+)", re.MULTILINE)
 
 
 @dataclass
@@ -27,6 +31,10 @@ class Mutant:
     breaks: str
     tests: str
     edits: list[dict]
+
+    @property
+    def is_python(self) -> bool:
+        return all(edit["file"].startswith(PYTHON_PACKAGE) for edit in self.edits)
 
 
 @dataclass
@@ -88,6 +96,11 @@ def build(tree: Path, scratch: Path) -> tuple[int, str]:
     return run(["swift", "build", "--build-tests", "--scratch-path", str(scratch)], tree)
 
 
+def test_python(tree: Path, tests: str) -> tuple[int, str]:
+    package = tree / PYTHON_PACKAGE
+    return run(["env", f"PYTHONPATH={package}/src", str(PYTHON), "-m", "unittest", *tests.split("|")], package / "tests", PATIENCE)
+
+
 def test(tree: Path, scratch: Path, tests: str) -> tuple[int, str]:
     command = ["swift", "test", "--skip-build", "--scratch-path", str(scratch), "--filter", tests]
     return run(command, tree, PATIENCE)
@@ -108,10 +121,13 @@ def judge(mutant: Mutant, tree: Path, scratch: Path) -> Result:
     except Stale as stale:
         return result("stale", str(stale))
     try:
-        code, output = build(tree, scratch)
-        if code != 0:
-            return result("not built", last_lines(output))
-        code, output = test(tree, scratch, mutant.tests)
+        if mutant.is_python:
+            code, output = test_python(tree, mutant.tests)
+        else:
+            code, output = build(tree, scratch)
+            if code != 0:
+                return result("not built", last_lines(output))
+            code, output = test(tree, scratch, mutant.tests)
     finally:
         for path, text in before.items():
             path.write_text(text)
@@ -120,7 +136,7 @@ def judge(mutant: Mutant, tree: Path, scratch: Path) -> Result:
     counted = COUNTED.search(output)
     if code == 0:
         return result("SURVIVED", f"{counted.group(1) if counted else 'no'} tests passed")
-    failed = re.findall(r"Test (.+?) (?:with .+? )?(?:failed|recorded an issue)", output)
+    failed = [swift or python for swift, python in FAILED.findall(output)]
     names = [name for name in dict.fromkeys(failed) if not name.startswith("run with")]
     return result("caught", names[0] if names else "a crash")
 
@@ -182,9 +198,14 @@ def list_all(mutants: list[Mutant], tree: Path) -> int:
 
 def run_all(mutants: list[Mutant], tree: Path, scratch: Path) -> int:
     print("the tree as it is: build and tests must be good")
-    code, output = build(tree, scratch)
-    if code == 0:
-        code, output = test(tree, scratch, "|".join(sorted({mutant.tests for mutant in mutants})))
+    code, output = 0, ""
+    swift, python = ("|".join(sorted({m.tests for m in mutants if m.is_python == is_python})) for is_python in (False, True))
+    if swift:
+        code, output = build(tree, scratch)
+        if code == 0:
+            code, output = test(tree, scratch, swift)
+    if code == 0 and python:
+        code, output = test_python(tree, python)
     if code != 0:
         print(last_lines(output, 40))
         return 1

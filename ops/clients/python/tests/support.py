@@ -80,8 +80,11 @@ class FakeWorker:
     def evict(self, session: str) -> None:
         """Takes a session out of Redis, to be put back on request."""
         keys = lane(session).keys[2:]
-        self.evicted[session] = {key: self._client.dump(key) for key in keys}
-        self._client.delete(*keys)
+        with self._client.pipeline(transaction=True) as step:
+            for key in keys:
+                step.dump(key)
+            step.delete(*keys)
+            self.evicted[session] = dict(zip(keys, step.execute()))
 
     def _work(self) -> None:
         after: Dict[str, Any] = {}
@@ -117,13 +120,15 @@ class FakeWorker:
         key = lane(session).keys[2]
         held = self.evicted.pop(session, None)
         if held:
-            for name, dump in held.items():
-                if dump is not None:
-                    self._client.restore(name, 0, dump)
+            with self._client.pipeline(transaction=True) as step:
+                for name, dump in held.items():
+                    if dump is not None:
+                        step.restore(name, 0, dump)
+                step.execute()
         elif not self._client.exists(key):
             self._client.hset(key, mapping={"seq": 0, "epoch": int(time.time() * 1000), "incarnation": "0", "status": "active"})
-        self._client.hdel(key, "fresh")
         self.restored.append(session)
+        self._client.hdel(key, "fresh")
 
 
 def _streams(reply: Any) -> Any:
