@@ -34,9 +34,10 @@ class Page(ServerCase):
         names["client"].close()
         self.assertEqual(
             printed.getvalue().splitlines(),
-            ["[4, 5]", "Oslo search ['Book me a train to Oslo', 'I look for trains.']", "hotel"])
+            ["[4, 5]", "Oslo reminded ['Book me a train to Oslo', 'I look for trains.']", "hotel"])
         types = [fields["type"] for _, fields in self.entries("trip-42")]
-        self.assertEqual(types[5:], ["tool.started", "tool.finished", "context.set", "tool.started", "tool.finished", "context.set"])
+        call = ["tool.started", "tool.finished"]
+        self.assertEqual(types[5:], [*call, *call, "context.set", "context.set", *call, "context.set"])
 
     def test_the_example_of_the_main_page_runs(self) -> None:
         (block,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)

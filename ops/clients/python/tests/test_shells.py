@@ -20,6 +20,10 @@ class Shells:
         def make(self, **settings: Any) -> Any:
             raise NotImplementedError
 
+        def target(self, call: Any) -> Any:
+            """Returns the package's own object."""
+            return getattr(call, "_target", call)
+
         def setUp(self) -> None:
             super().setUp()
             self.tidemark = self.make()
@@ -227,6 +231,18 @@ class Shells:
             self.assertEqual((last["status"], last["result"], last["cost"]), ("ok", '{"found":3}', "0.01"))
             with self.assertRaises(RuntimeError):
                 call.finish()
+
+        def test_a_turn_finishes_a_call_together_with_what_follows_from_it(self) -> None:
+            self.session.start()
+            with self.session.call("search") as call:
+                with self.assertRaises(Conflict):
+                    with self.session.turn(expect=1) as turn:
+                        turn.finish(self.target(call), "too late")
+                with self.session.turn() as turn:
+                    turn.finish(self.target(call), {"found": 3}, cost=1)
+                    turn.set("step", 2)
+            types = [fields["type"] for _, fields in self.entries("s1")]
+            self.assertEqual(types, ["session.started", "tool.started", "tool.finished", "context.set"])
 
         def test_a_call_ends_as_its_block_ends(self) -> None:
             self.session.start()

@@ -7,6 +7,7 @@ an asyncio object an awaitable of its result; type checkers see both.
 from __future__ import annotations
 
 import functools
+from types import MethodType
 from typing import TYPE_CHECKING, Any, Callable, Coroutine, Generic, TypeVar, overload
 
 from .entry import Entry
@@ -54,13 +55,13 @@ class operation(Generic[P, T]):
     @overload
     def __get__(self, instance: None, owner: object = None) -> Callable[..., Any]: ...
     def __get__(self, instance: Any, owner: object = None) -> Any:
-        body = self._body
         if instance is None:
-            return body
+            return self._body
+        body = MethodType(self._body, instance)
 
         @functools.wraps(body)
         def bound(*arguments: P.args, **named: P.kwargs) -> Any:
-            return instance._run(body(instance, *arguments, **named))
+            return instance._run(body(*arguments, **named))
 
         return bound
 
@@ -81,12 +82,12 @@ class change(Generic[P]):
     @overload
     def __get__(self, instance: None, owner: object = None) -> Callable[..., Any]: ...
     def __get__(self, instance: Any, owner: object = None) -> Any:
-        make = self._make
         if instance is None:
-            return make
+            return self._make
+        make = MethodType(self._make, instance)
 
         @functools.wraps(make)
         def bound(*arguments: P.args, **named: P.kwargs) -> Any:
-            return instance._take(make(instance, *arguments, **named))
+            return instance._take(make(*arguments, **named))
 
         return bound

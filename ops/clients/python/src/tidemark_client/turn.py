@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, List, Optional, Tuple, TypeVar
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Generic, List, Optional, Tuple, TypeVar, Union
 
 from .binding import operation
 from .entry import Entry
@@ -11,6 +12,7 @@ from .steps import Steps
 from .writes import Writes
 
 if TYPE_CHECKING:
+    from .call import CallCore
     from .session import ChangeCore, SessionCore
 
 ChangeT = TypeVar("ChangeT", bound="ChangeCore")
@@ -26,11 +28,21 @@ class TurnCore(Writes, Generic[ChangeT]):
         self._session = session
         self._expect = expect
         self._entries: List[Entry] = []
+        self._finished: List[CallCore[Any]] = []
 
     def _take(self, entry: Entry) -> Entry:
         if entry.expect is not None:
             raise Invalid("expect", "belongs to the turn as a whole: session.turn(expect=...)")
         self._entries.append(entry)
+        return entry
+
+    def finish(
+        self, call: CallCore[Any], result: Any = None, *, status: str = "ok", error: Optional[str] = None,
+        cost: Union[Decimal, int, float, str, None] = None, usage: Any = None,
+    ) -> Entry:
+        """Finishes a call together with the other changes, so that a crash can't leave its end without what follows from it."""
+        entry = self.tool_finished(call.call_id, status, result=result, error=error, cost=cost, usage=usage)
+        self._finished.append(call)
         return entry
 
     @operation
@@ -42,3 +54,5 @@ class TurnCore(Writes, Generic[ChangeT]):
     def _commit(self) -> Steps[None]:
         if self._entries:
             self.changes = tuple((yield from self._session._write_all(self._entries, self._expect)))
+        for call in self._finished:
+            call.is_finished = True
