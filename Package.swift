@@ -9,7 +9,10 @@ let settings: [SwiftSetting] = [
 
 let package = Package(
   name: "tidemark",
-  products: [.executable(name: "tidemark", targets: ["tidemark"])],
+  products: [
+    .executable(name: "tidemark", targets: ["tidemark"]),
+    .library(name: "TidemarkClient", targets: ["TidemarkClient"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -41,6 +44,7 @@ let package = Package(
         .embedInCode("0005_tool_calls.sql"),
         .embedInCode("0006_readers.sql"),
         .embedInCode("0007_installation.sql"),
+        .embedInCode("0008_hot_state.sql"),
         .embedInCode("functions/1_values.lua"),
         .embedInCode("functions/2_types.lua"),
         .embedInCode("functions/3_changes.lua"),
@@ -75,6 +79,8 @@ let package = Package(
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ],
       swiftSettings: settings),
+    // For agents in Swift.
+    .target(name: "TidemarkClient", dependencies: ["TidemarkCore", "TidemarkRedis"], swiftSettings: settings),
     .target(
       name: "TidemarkPostgres",
       dependencies: [
@@ -147,6 +153,7 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(name: "TidemarkCoreTests", dependencies: ["TidemarkCore", "TidemarkServers", "TidemarkTestKit"], swiftSettings: settings),
+    .testTarget(name: "TidemarkClientTests", dependencies: ["TidemarkClient", "TidemarkRedis"], swiftSettings: settings),
     .testTarget(name: "TidemarkConfigurationTests", dependencies: ["TidemarkConfiguration"], swiftSettings: settings),
     .testTarget(
       name: "TidemarkRedisTests",
@@ -174,7 +181,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "TidemarkCommandTests",
-      dependencies: ["TidemarkCore", "TidemarkServers", "TidemarkTestKit", "TidemarkPostgres", "TidemarkRedis", "tidemark"],
+      dependencies: [
+        "TidemarkClient", "TidemarkCore", "TidemarkServers", "TidemarkTestKit", "TidemarkPostgres", "TidemarkRedis", "tidemark",
+      ],
       swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

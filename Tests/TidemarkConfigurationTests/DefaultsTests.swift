@@ -75,7 +75,7 @@ private let sample = """
   }
 
   @Test func reloadableAreTheSectionsThatTheDocumentationPromises() {
-    let promised: Set = ["batch", "buffer", "retry", "trim", "snapshot", "reconcile", "pressure", "lanes", "retention"]
+    let promised: Set = ["batch", "buffer", "retry", "trim", "snapshot", "reconcile", "pressure", "lanes", "retention", "hot"]
     for key in ConfigurationSchema.keys {
       let section = key.path.split(separator: ".").first.map(String.init) ?? ""
       #expect(key.isReloadable == promised.contains(section), "\(key.path)")

@@ -8,23 +8,24 @@ import Testing
   /// Words of errors, options, table titles and HTTP methods that look like commands.
   private static let others: Set<String> = [
     "HEAD", "READONLY", "LANE", "WORKER", "DRAIN", "SETTING", "PREFIX", "COUNT", "BLOCK", "STREAMS", "EXECUTE",
+    "ENTRY", "STARTED",
   ]
 
   /// Returns every command in Swift and in scripts, with its subcommand if the source names it: `XINFO STREAM`.
   private static func commandsInSources() throws -> Set<String> {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     var commands: Set<String> = []
-    for target in ["TidemarkRedis", "TidemarkAdmin", "TidemarkEngine", "tidemark"] {
-      let folder = root.appending(path: "Sources/\(target)")
+    for path in ["Sources/TidemarkRedis", "Sources/TidemarkAdmin", "Sources/TidemarkEngine", "Sources/tidemark", "migrations/functions"] {
+      let folder = root.appending(path: path)
       for file in try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)).allObjects.compactMap({
         $0 as? URL
       })
-      where file.pathExtension == "swift" && !file.path.contains("/Rights/") {
+      where ["swift", "lua"].contains(file.pathExtension) && !file.path.contains("/Rights/") {
         let text = try String(contentsOf: file, encoding: .utf8)
         let swift = text.matches(of: /(?:\[|writer\.append\()"([A-Z_]{4,})"(?:, "([A-Z][A-Z-]+)")?/).map { ($0.1, $0.2) }
-        let lua = text.matches(of: /(?:call|fetch)\('([A-Z]+)'(?:, '([A-Z]+)')?/).map { ($0.1, $0.2) }
+        let lua = text.matches(of: /(?:call|fetch|write)\('([A-Z]+)'(?:, '([A-Z]+)')?/).map { ($0.1, $0.2) }
         for (name, second) in swift + lua where !others.contains(String(name)) {
-          let isContainer = ["CLIENT", "CLUSTER", "CONFIG", "FUNCTION", "PUBSUB", "SENTINEL", "XGROUP", "XINFO"].contains(name)
+          let isContainer = ["CLIENT", "CLUSTER", "CONFIG", "FUNCTION", "MEMORY", "PUBSUB", "SENTINEL", "XGROUP", "XINFO"].contains(name)
           commands.insert(isContainer ? ([name] + (second.map { [$0] } ?? [])).joined(separator: "|").lowercased() : name.lowercased())
         }
       }

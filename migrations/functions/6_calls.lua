@@ -26,23 +26,42 @@ end
 
 -- For workers.
 
+-- Returns the event ids that a session remembers, oldest first, each followed by its answer without its number.
+local function remembered(key)
+  local all, answers, ids = redis.call('HGETALL', key), {}, {}
+  for i = 1, #all, 2 do
+    local id = match(all[i], '^=(.*)$')
+    local number, answer = match(all[i + 1], '^(%d+) (.*)$')
+    if id and answer then answers[#answers + 1] = { tonumber(number), id, answer } end
+  end
+  table.sort(answers, function(a, b) return a[1] < b[1] end)
+  for _, answer in ipairs(answers) do
+    ids[#ids + 1] = answer[2]
+    ids[#ids + 1] = answer[3]
+  end
+  return ids
+end
+
 -- evict: SESSION INSTALLATION IDLE_MS
+-- Removes a session that is durable and idle, and returns where its numbering stood, and the event ids that it remembered.
 local function evict(keys, args)
   local call = open_call(keys, args[1])
   local idle = tonumber(args[3])
   if not idle then invalid('idle_ms', 'is not a number') end
   local lane = redis.call('HMGET', keys[LANE], 'installation', 'durable')
-  local session = redis.call('HMGET', keys[SESSION], 'seq', 'epoch', 'entry_id', 'incarnation', 'fresh')
-  if lane[1] ~= args[2] or not lane[2] or not session[1] or session[5] then return nil end
-  if follows(session[3], lane[2]) or now(call) - tonumber(match(session[3], '^%d+')) < idle then return nil end
+  local session = redis.call('HMGET', keys[SESSION], 'seq', 'epoch', 'entry_id', 'incarnation', 'restored_at')
+  if lane[1] ~= args[2] or not lane[2] or not session[1] then return nil end
+  local last = max(tonumber(match(session[3], '^%d+')), tonumber(session[5]) or 0)
+  if follows(session[3], lane[2]) or now(call) - last < idle then return nil end
   local bytes = 0
   for index = SESSION, IDS do
     -- The user may lack the right to ask.
     local size = redis.pcall('MEMORY', 'USAGE', keys[index])
     if type(size) == 'number' then bytes = bytes + size end
   end
+  local ids = remembered(keys[IDS])
   redis.call('DEL', keys[SESSION], keys[CONTEXT], keys[MESSAGES], keys[TOOLS], keys[IDS])
-  return { tonumber(session[1]), tonumber(session[2]), session[3], session[4], bytes }
+  return { tonumber(session[1]), tonumber(session[2]), session[3], session[4], bytes, ids }
 end
 
 -- restore: SESSION INSTALLATION EXPECT FORCE NSESSION PAIRS... NCONTEXT PAIRS... NMESSAGES ELEMENTS... NTOOLS PAIRS... NIDS (ID ANSWER)...
@@ -79,7 +98,9 @@ local function restore(keys, args)
     ids[#ids + 1] = 'next'
     ids[#ids + 1] = decimal(remembered)
   end
-  redis.call('DEL', keys[SESSION], keys[CONTEXT], keys[MESSAGES], keys[TOOLS], keys[IDS])
+  redis.call('DEL', keys[SESSION], keys[CONTEXT], keys[MESSAGES], keys[TOOLS])
+  -- A session that began in Redis anew goes on with the event ids that it remembers.
+  if args[3] == '-' then redis.call('DEL', keys[IDS]) end
   write('HSET', keys[SESSION], parts[1])
   write('HSET', keys[CONTEXT], parts[2])
   write('RPUSH', keys[MESSAGES], parts[3])

@@ -58,6 +58,14 @@ extension MetricCatalog {
   static let retentionDeleted = MetricDefinition(
     "retention_deleted_rows_total", .counter, labels: ["table"], of: .worker,
     "Rows that this worker has removed after their retention; event_ids includes those of earlier_event_ids.")
+  static let sessionsRestored = MetricDefinition(
+    "sessions_restored_total", .counter, of: .worker, "Sessions that this worker put back into Redis because an agent asked for them.")
+  static let sessionRestoreTime = MetricDefinition(
+    "session_restore_seconds", .histogram, .seconds, of: .worker, "The time from finding the request for a session to its restore.")
+  static let sessionsEvicted = MetricDefinition(
+    "sessions_evicted_total", .counter, of: .worker, "Sessions that this worker removed from Redis because they were durable and idle.")
+  static let sessionsEvictedBytes = MetricDefinition(
+    "sessions_evicted_bytes_total", .counter, of: .worker, "The bytes of memory that the evicted sessions took in Redis.")
   static let leaseChanges = MetricDefinition(
     "lease_changes_total", .counter, of: .worker, "Shards that this worker has acquired, lost or released.")
   static let divergences = MetricDefinition(
@@ -81,7 +89,8 @@ extension MetricCatalog {
 
   static let workers: [MetricDefinition] = [
     lanesByState, lagEntries, lagSeconds, commitLag, batchEntries, batchBytes, batchDuration, unknownTypes, retries, fenced, ledgerRewinds,
-    retentionDeleted, leaseChanges, bufferBytes, backpressure, deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError,
+    retentionDeleted, sessionsRestored, sessionRestoreTime, sessionsEvicted, sessionsEvictedBytes, leaseChanges, bufferBytes, backpressure,
+    deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError,
     redisUp, postgresUp, redisEvictionSafe, reloadSuccess, buildInfo, processCPU, processMemory, processVirtualMemory, processStart,
     processOpenFiles, processMaxOpenFiles,
   ]

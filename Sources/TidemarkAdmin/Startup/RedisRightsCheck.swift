@@ -24,6 +24,7 @@ struct RedisRightsCheck: Sendable {
     (.raisingIDs, .warning, "ids may be reused after a rewind"),
     (.doorbell, .warning, "with more than 64 lanes, changes are found only by the sweep, within a second"),
     (.functions, .warning, "the function library is not installed, so agents can't call it unless another user installs it"),
+    (.sessions, .warning, "sessions can't be restored, evicted or forked"),
     (.countingWorkers, .warning, "a claim on the prefix can't tell whether other workers are connected"),
     (.naming, .warning, "connections have no name in CLIENT LIST, so a claim on the prefix can't recognize workers"),
   ]

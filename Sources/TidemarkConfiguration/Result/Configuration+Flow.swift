@@ -79,4 +79,11 @@ extension Configuration {
     /// Reserved. Nil keeps messages forever.
     package var messages: Duration?
   }
+
+  /// How much of sessions stays in Redis.
+  package struct Hot: Equatable, Sendable {
+    package var messages = 200
+    /// The idle time after which a session leaves Redis; zero means never.
+    package var evictIdleAfter = Duration.zero
+  }
 }

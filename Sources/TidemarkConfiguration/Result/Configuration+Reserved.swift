@@ -12,10 +12,4 @@ extension Configuration {
     /// The largest number of sessions to compare per second.
     package var rate = 2000
   }
-
-  package struct Hot: Equatable, Sendable {
-    package var messages = 200
-    /// The idle time after which a session leaves Redis; zero means never.
-    package var evictIdleAfter = Duration.zero
-  }
 }

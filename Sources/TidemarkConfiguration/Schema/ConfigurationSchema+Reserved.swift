@@ -26,15 +26,4 @@ extension ConfigurationSchema {
         "reconcile.rate", \.reconcile.rate, .integer(1...1_000_000), later,
         "The largest number of sessions to compare per second."),
     ])
-
-  static let hot = Section(
-    "hot", "The state of sessions that stays in Redis.",
-    [
-      ConfigurationKey(
-        "hot.messages", \.hot.messages, .integer(0...100_000), [],
-        "The number of messages of a session that the function library keeps in Redis: the last ones that are visible."),
-      ConfigurationKey(
-        "hot.evict_idle_after", \.hot.evictIdleAfter, .duration(.zero...(.seconds(365 * 86_400))), .reserved,
-        "The time after which an idle, durable session leaves Redis. 0 means never."),
-    ])
 }

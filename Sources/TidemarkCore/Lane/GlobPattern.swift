@@ -110,4 +110,12 @@ package struct GlobPattern: Hashable, Sendable {
     isWellFormed = false
     return isInverted ? set.inverted : set
   }
+
+  /// Returns the pattern that matches exactly this text.
+  package static func escaped(_ text: String) -> String {
+    text.reduce(into: "") { pattern, character in
+      if "*?[]\\^".contains(character) { pattern.append("\\") }
+      pattern.append(character)
+    }
+  }
 }

@@ -41,6 +41,11 @@ package struct LaneCatalog: Sendable, Equatable {
   /// The names of the partitions' lanes, in the order of their numbers.
   package var partitionLanes: [String] { (0..<(partitions ?? 0)).map { keys.partition($0).changes } }
 
+  /// Returns the keys of a session's hot state; nil if the lanes of the partitions are off.
+  package func hotKeys(of session: String) -> SessionKeys? {
+    partitions.map { keys.partition(Int(CRC16.xmodem(session.utf8)) % $0).session(session) }
+  }
+
   /// The lanes that are known by name, whether or not their streams exist.
   package var namedLanes: [String] { items.filter { !$0.isPattern }.map(\.streams) + partitionLanes }
 

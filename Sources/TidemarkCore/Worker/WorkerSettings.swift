@@ -23,6 +23,8 @@ package struct WorkerSettings: Sendable {
   package var trim: TrimLimits
   package var pressure: PressureLimits
   package var functions: FunctionSettings
+  /// The time without a change after which a durable session leaves Redis; zero: never.
+  package var evictIdleAfter: Duration
   /// What a reload read and what waits for a restart, as people are told of it; nil: all that was read is in force.
   package var notInForce: String?
 
@@ -31,7 +33,7 @@ package struct WorkerSettings: Sendable {
     leaseTTL: Duration, checkpointInterval: Duration, retention: RetentionLimits, rewind: Rewind = .resume,
     trim: TrimLimits = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: []),
     pressure: PressureLimits = PressureLimits(slow: .seconds(5), stop: .seconds(60), memory: 0.8),
-    functions: FunctionSettings = FunctionSettings()
+    functions: FunctionSettings = FunctionSettings(), evictIdleAfter: Duration = .zero
   ) {
     self.flow = flow
     self.decode = decode
@@ -46,5 +48,6 @@ package struct WorkerSettings: Sendable {
     self.trim = trim
     self.pressure = pressure
     self.functions = functions
+    self.evictIdleAfter = evictIdleAfter
   }
 }

@@ -75,6 +75,7 @@ package struct WorkerState: Sendable {
     settings.pressure = new.pressure
     settings.functions = new.functions
     settings.retention = new.retention
+    settings.evictIdleAfter = new.evictIdleAfter
     settings.notInForce = new.notInForce
     scheduler.limits = new.flow
     revive(.all, now: now)

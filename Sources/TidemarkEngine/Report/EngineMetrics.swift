@@ -17,6 +17,10 @@ package struct EngineMetrics: Sendable {
   private let fencedTotal: Counter
   private let ledgerRewinds: Counter
   private let leaseChanges: Counter
+  private let restores: Counter
+  private let restoreTime: Recorder
+  private let evictions: Counter
+  private let evictedBytes: Counter
   private let unknownTypes = SharedUnknownTypes()
 
   package init(factory: any MetricsFactory) {
@@ -32,6 +36,10 @@ package struct EngineMetrics: Sendable {
     fencedTotal = Counter(label: "tidemark_fenced_total", dimensions: [], factory: factory)
     ledgerRewinds = Counter(label: "tidemark_ledger_rewinds_total", dimensions: [], factory: factory)
     leaseChanges = Counter(label: "tidemark_lease_changes_total", dimensions: [], factory: factory)
+    restores = Counter(label: "tidemark_sessions_restored_total", dimensions: [], factory: factory)
+    restoreTime = recorder("session_restore_seconds")
+    evictions = Counter(label: "tidemark_sessions_evicted_total", dimensions: [], factory: factory)
+    evictedBytes = Counter(label: "tidemark_sessions_evicted_bytes_total", dimensions: [], factory: factory)
     // A counter that first appears with its first count looks to a scraper as if it had always stood there.
     for reason in RejectionReason.allCases { _ = counter("dead_letters_total", [("reason", reason.rawValue)]) }
     for kind in Self.divergenceKinds { _ = counter("divergences_total", [("kind", kind)]) }
@@ -133,6 +141,18 @@ package struct EngineMetrics: Sendable {
   }
 
   func leasesChanged(_ count: Int) { leaseChanges.increment(by: count) }
+
+  /// Sessions were restored on request; `time` counts from when their requests were found.
+  func sessionsRestored(_ count: Int, _ time: Duration) {
+    guard count > 0 else { return }
+    restores.increment(by: count)
+    for _ in 0..<count { restoreTime.record(time.seconds) }
+  }
+
+  func sessionsEvicted(_ count: Int, bytes: Int) {
+    evictions.increment(by: count)
+    evictedBytes.increment(by: bytes)
+  }
 }
 
 /// Shared by all who count.

@@ -24,15 +24,18 @@ package struct Worker: Service {
   private let metrics: EngineMetrics
   private let claim: @Sendable (Bool) async throws -> Void
   private let functions: @Sendable () async throws -> [String]
+  private let hot: HotServices?
   private let logger: Logger
 
-  /// - Parameter claim: compares the installation's ids in both servers, and claims a Redis that bears none; throws ``ClaimRefused`` where they
-  ///   don't belong together. Its argument: marks were found that bear another id than the ledger's.
-  /// - Parameter functions: installs the function library where a server lacks it, and returns the addresses of these servers.
+  /// - Parameters:
+  ///   - claim: compares the installation's ids in both servers, and claims a Redis that bears none; throws ``ClaimRefused`` where they don't
+  ///     belong together. Its argument: marks were found that bear another id than the ledger's.
+  ///   - functions: installs the function library where a server lacks it, and returns the addresses of these servers.
+  ///   - hot: serves the hot state of sessions; nil: no requests are served, and nothing is evicted.
   package init(
     identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
     metrics: EngineMetrics, claim: @escaping @Sendable (Bool) async throws -> Void = { _ in },
-    functions: @escaping @Sendable () async throws -> [String] = { [] },
+    functions: @escaping @Sendable () async throws -> [String] = { [] }, hot: HotServices? = nil,
     clock: any WorkerClock = SystemClock(), logger: Logger
   ) {
     self.identity = identity
@@ -42,6 +45,7 @@ package struct Worker: Service {
     self.metrics = metrics
     self.claim = claim
     self.functions = functions
+    self.hot = hot
     self.logger = logger
     coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes, clock: clock, logger: logger)
   }
@@ -108,6 +112,14 @@ package struct Worker: Service {
         background.addTask { await retention.run() }
         background.addTask { await ledger.run() }
         background.addTask { await controls.run() }
+        if let hot {
+          background.addTask {
+            await RequestServer(services: hot, coordinator: coordinator, metrics: metrics, logger: logger).run()
+          }
+          background.addTask {
+            await SessionEvictor(services: hot, coordinator: coordinator, metrics: metrics, logger: logger).run()
+          }
+        }
         await flow(inspector, publisher, committers)
         background.cancelAll()
       }

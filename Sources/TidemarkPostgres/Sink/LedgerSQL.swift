@@ -51,6 +51,11 @@ struct LedgerSQL: Sendable {
   let installation: String
   let lockedInstallation: String
   let claim: String
+  let hotSessions: String
+  let sessionIDs: String
+  let recordEvicted: String
+  let takeEvicted: String
+  let forkChanges: String
 
   /// Columns of the audit trail in the order in which they are sent: the numbers and the digest, then the entry's cells.
   static let changeColumns: [(name: String, type: BinaryType)] = [
@@ -231,6 +236,33 @@ struct LedgerSQL: Sendable {
                WHERE k.owner IS NOT NULL AND (k.state, k.last_error, k.hint) IS DISTINCT FROM (w.state, w.error, w.hint)
                ORDER BY k.lane_id FOR NO KEY UPDATE OF k) AS n
        WHERE l.lane_id = n.lane_id
+      """
+    hotSessions = """
+      SELECT session_id, entry_ms, entry_no, session, context, messages, calls FROM \(schema).hot_sessions($1::text[], $2::integer)
+      """
+    sessionIDs = """
+      SELECT s.session_id FROM \(schema).sessions s
+       WHERE s.session_id > $1 AND ($2::text IS NULL OR s.agent_id = $2) AND ($3::text IS NULL OR s.user_id = $3)
+         AND ($4::text IS NULL OR s.tenant = $4) AND ($5::text IS NULL OR s.status = $5)
+       ORDER BY s.session_id LIMIT $6::bigint
+      """
+    recordEvicted = """
+      INSERT INTO \(schema).evicted_sessions (session_id, lane, incarnation, epoch, seq, entry_ms, entry_no, event_ids)
+      SELECT e.session_id, e.lane, e.incarnation, e.epoch, e.seq, e.entry_ms, e.entry_no, e.event_ids::text[]
+        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[])
+          AS e (session_id, lane, incarnation, epoch, seq, entry_ms, entry_no, event_ids)
+       ORDER BY e.session_id
+      ON CONFLICT (session_id) DO UPDATE SET
+        lane = excluded.lane, incarnation = excluded.incarnation, epoch = excluded.epoch, seq = excluded.seq,
+        entry_ms = excluded.entry_ms, entry_no = excluded.entry_no, event_ids = excluded.event_ids, evicted_at = now()
+      """
+    takeEvicted = """
+      DELETE FROM \(schema).evicted_sessions e WHERE e.session_id = ANY ($1::text[])
+      RETURNING e.session_id, e.lane, e.incarnation, e.epoch, e.seq, e.entry_ms, e.entry_no, e.event_ids
+      """
+    forkChanges = """
+      SELECT f.type, f.fields FROM \(schema).fork_changes($1, $2::bigint, $3::bigint, 2147483647) WITH ORDINALITY AS f (type, fields, place)
+       ORDER BY f.place
       """
     noteUnknownTypes = """
       INSERT INTO \(schema).unknown_types AS u (type, entries)

@@ -12,13 +12,7 @@ package struct FunctionLibrary: Sendable {
 
   package init(prefix: String) {
     self.prefix = prefix
-    name = String(
-      decoding: prefix.utf8.map { byte in
-        switch byte {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): byte
-        default: UInt8(ascii: "_")
-        }
-      }, as: UTF8.self)
+    name = KeyNames(prefix: prefix).functions
   }
 
   /// The code for FUNCTION LOAD. Its last line records the prefix, because several prefixes may have the same name.

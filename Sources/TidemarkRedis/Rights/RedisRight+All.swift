@@ -6,7 +6,7 @@ extension RedisRight {
 
   /// Every command that Tidemark uses, with every kind of key that it is used on.
   package static let all: [RedisRight] =
-    work + publishing + upkeep + connecting + [
+    work + publishing + upkeep + sessions + connecting + [
       // This right is needed only if INFO does not contain the policy.
       RedisRight("CONFIG GET maxmemory-policy", .askingForPolicy, trial: .none),
       RedisRight("XADD KEY * type t", .bench, .lane, trial: .none),
@@ -52,6 +52,17 @@ extension RedisRight {
     RedisRight("FUNCTION LOAD code", .functions, trial: .direct),
     RedisRight("CLIENT LIST TYPE normal", .countingWorkers, trial: .direct),
   ]
+
+  /// The commands that restore, evict and fork sessions. The functions of the library run with the rights of their caller.
+  private static let sessions: [RedisRight] =
+    [RedisRight("FCALL tidemark_check 0", .sessions, trial: .direct), RedisRight("SCAN 0 COUNT 1 TYPE hash", .sessions)]
+    + ["HGET KEY f", "HMGET KEY f", "HGETALL KEY", "HLEN KEY", "HSET KEY f v", "HDEL KEY f", "DEL KEY", "MEMORY USAGE KEY"]
+    .map { RedisRight($0, .sessions, .session) }
+    + [
+      "LLEN KEY", "LINDEX KEY 0", "LRANGE KEY 0 0", "LREM KEY 1 v", "LTRIM KEY 1 0", "LPOP KEY", "RPOP KEY", "RPUSH KEY v",
+    ].map { RedisRight($0, .sessions, .session) }
+    + ["XRANGE KEY \(end) \(end)", "XDEL KEY 0-1"].map { RedisRight($0, .sessions, .requests) }
+    + [RedisRight("XADD KEY * type t", .sessions, .lane)]
 
   private static let connecting: [RedisRight] =
     ["AUTH", "SELECT 0", "CLUSTER SLOTS", "ASKING", "SENTINEL GET-MASTER-ADDR-BY-NAME s"].map {

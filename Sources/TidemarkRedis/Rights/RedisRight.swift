@@ -4,7 +4,7 @@
 package struct RedisRight: Sendable, Hashable {
   /// The function that needs a command. A worker can't serve without the rights of `work`; all other functions are optional.
   package enum Purpose: Sendable, Hashable {
-    case work, publishing, trimming, mirroring, raisingIDs, discovery, doorbell, functions, countingWorkers, naming
+    case work, publishing, trimming, mirroring, raisingIDs, discovery, doorbell, functions, sessions, countingWorkers, naming
     /// The steps of a new connection: if one of them is refused, nothing can be reached.
     case connecting
     case askingForPolicy, bench
@@ -17,6 +17,8 @@ package struct RedisRight: Sendable, Hashable {
     case marks, rejected
     /// The hash of the marks of all other lanes, and the hash of the claim.
     case sharedMarks, claim
+    /// The keys of a session's hot state, and the stream of requests of its partition.
+    case session, requests
     /// The channel of a lane with a hash of its own.
     case channel
   }
@@ -47,7 +49,7 @@ package struct RedisRight: Sendable, Hashable {
   }
 
   private static let containers: Set<String> = [
-    "client", "cluster", "config", "function", "pubsub", "sentinel", "xgroup", "xinfo",
+    "client", "cluster", "config", "function", "memory", "pubsub", "sentinel", "xgroup", "xinfo",
   ]
 
   /// The command's name in ACL rules: `xread`, `xinfo|stream`.

@@ -118,6 +118,8 @@ package struct RedisRightsProbe: Sendable {
       case .lane: return names.map { Trial(right: right, name: $0, route: $0) }
       case .marks: return partitions.map { Trial(right: right, name: $0.marks, route: $0.changes) }
       case .rejected: return partitions.map { Trial(right: right, name: $0.rejected, route: $0.changes) }
+      case .session: return partitions.map { Trial(right: right, name: $0.session("tidemark-check").session, route: $0.changes) }
+      case .requests: return partitions.map { Trial(right: right, name: $0.requests, route: $0.changes) }
       case .channel: return partitions.map { Trial(right: right, name: $0.durableChannel, route: $0.changes) }
       case .sharedMarks: return [Trial(right: right, name: shared, route: shared)]
       case .claim: return [Trial(right: right, name: claim, route: claim)]

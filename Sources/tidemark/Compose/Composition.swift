@@ -88,7 +88,8 @@ struct Composition {
         slow: configuration.pressure.slow, stop: configuration.pressure.stop, memory: Double(configuration.pressure.memory) / 100),
       functions: FunctionSettings(
         isEnforced: configuration.pressure.enforce, hotMessages: configuration.hot.messages,
-        maxEntryBytes: configuration.limits.maxEntryBytes.bytes, maxFields: configuration.limits.maxFields))
+        maxEntryBytes: configuration.limits.maxEntryBytes.bytes, maxFields: configuration.limits.maxFields),
+      evictIdleAfter: configuration.hot.evictIdleAfter)
   }
 
   private var retentionLimits: RetentionLimits {
@@ -118,6 +119,20 @@ struct Composition {
 
   func makeDeadLetters() throws -> DeadLetterStore {
     try DeadLetterStore(sink: try makeSink(), schema: schema, routes: routes, limits: decodeLimits, lanes: lanes)
+  }
+
+  /// The hot state of sessions, over connections of its own.
+  func makeHotStore() -> RedisHotStore { RedisHotStore(redis, lanes: lanes, name: "tidemark-sessions") }
+
+  /// What a worker serves sessions with; nil where the lanes of the partitions are off. It has connections of its own, so that a large restore
+  /// delays neither leases nor marks.
+  func makeHotServices() throws -> HotServices? {
+    guard lanes.partitions != nil else { return nil }
+    return HotServices(store: makeHotStore(), ledger: try makeSink(), doorbell: makeSource())
+  }
+
+  func makeRestorer(_ sink: PostgresSink, _ store: RedisHotStore, for installation: InstallationID) -> SessionRestorer {
+    SessionRestorer(ledger: sink, store: store, lanes: lanes, installation: installation, messages: configuration.hot.messages)
   }
 
   func makeLaneStore() throws -> LaneStore { try LaneStore(sink: try makeSink(), schema: schema) }

@@ -1,6 +1,7 @@
 import Foundation
 import Testing
 import TidemarkCore
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkRedis

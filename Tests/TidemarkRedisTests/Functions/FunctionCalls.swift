@@ -1,4 +1,5 @@
 import TidemarkCore
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkRedis

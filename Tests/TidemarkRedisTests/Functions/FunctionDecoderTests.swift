@@ -1,5 +1,6 @@
 import Testing
 import TidemarkCore
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkRedis

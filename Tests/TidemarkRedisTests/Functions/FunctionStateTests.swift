@@ -1,5 +1,6 @@
 import Testing
 import TidemarkCore
+import TidemarkServers
 import TidemarkTestKit
 
 @testable import TidemarkRedis
@@ -46,7 +47,7 @@ struct FunctionStateTests {
     return try #require(try await functions.load("s")?.session["entry_id"])
   }
 
-  @Test("Only a session that is durable, idle and not fresh is evicted, by its own installation")
+  @Test("Only a session that is durable and idle is evicted, by its own installation, and its event ids are handed over")
   func evict() async throws {
     try await withFunctions { functions in
       let id = try await fill(functions)
@@ -62,13 +63,16 @@ struct FunctionStateTests {
       try await functions.command("HSET \(FunctionCalls.lane) durable \(id)")
       #expect(try await evict("3600000") == .null)
       #expect(try await evict(by: "other") == .null)
-      try await functions.command("HSET tidemark:{0}:session:s fresh 1")
+      // A session that was just restored is not idle, however old its last change is.
+      try await functions.command("HSET tidemark:{0}:session:s restored_at \(parts[0] + 3_600_000)")
       #expect(try await evict() == .null)
-      try await functions.command("HDEL tidemark:{0}:session:s fresh")
+      try await functions.command("HDEL tidemark:{0}:session:s restored_at")
       #expect(try await functions.load("s") == state)
       let answer = try #require(try await evict().elements)
       #expect(answer.prefix(4) == [.integer(5), .integer(Int64(state.session["epoch"] ?? "") ?? 0), .bulk(Array(id.utf8)), .bulk([48])])
       #expect((answer[4].number ?? 0) > 300)
+      #expect(answer[5].elements?.count == 2)
+      #expect(answer[5].elements?.first?.text == "e")
       #expect(try await functions.load("s") == nil)
       #expect(try await functions.command("KEYS tidemark:{0}:*:s").elements == [])
       #expect(try await evict() == .null)
@@ -166,7 +170,7 @@ struct FunctionStateTests {
       try await functions.command("CONFIG SET maxmemory 1")
       #expect(try await functions.append("s", "x").refusal?.hasPrefix("OOM") == true)
       #expect(try await functions.call("durable", "s", [.text(id)]).number == 1)
-      #expect(try await functions.call("evict", "s", ["ours", "0"]).elements?.count == 5)
+      #expect(try await functions.call("evict", "s", ["ours", "0"]).elements?.count == 6)
     }
   }
 }

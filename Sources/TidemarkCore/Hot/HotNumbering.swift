@@ -1,0 +1,49 @@
+/// A session that a worker removed from Redis because it was idle, and where its numbering stood.
+package struct EvictedSession: Sendable, Equatable {
+  package var id: String
+  package var lane: String
+  /// The incarnation of the lane when the session was evicted.
+  package var incarnation: Int64
+  package var epoch: Int64
+  package var seq: Int64
+  /// The session's last change.
+  package var entry: EntryID
+  /// The producers' ids that the function library remembers, each followed by its answer.
+  package var eventIDs: [String]
+
+  package init(
+    id: String, lane: String, incarnation: Int64, epoch: Int64, seq: Int64, entry: EntryID, eventIDs: [String] = []
+  ) {
+    self.id = id
+    self.lane = lane
+    self.incarnation = incarnation
+    self.epoch = epoch
+    self.seq = seq
+    self.entry = entry
+    self.eventIDs = eventIDs
+  }
+}
+
+/// How the changes of a restored session are numbered.
+///
+/// A pair of epoch and number is never used twice. So the numbering goes on only where it is certain that no change followed the one that the
+/// ledger knows.
+package enum HotNumbering: Sendable, Equatable {
+  /// The next change is the one after `seq`.
+  case goesOn(epoch: Int64, seq: Int64)
+  /// The next change is number 1 of an epoch that begins now.
+  case beginsAnew
+
+  /// - Parameters:
+  ///   - evicted: the record of the session's eviction; nil where it left Redis in another way.
+  ///   - latest: the latest change of the session in the ledger.
+  ///   - incarnation: the lane's present incarnation. In a later one than that of the eviction Redis may have lost changes. A session that is
+  ///     older than its lane's first mark has the incarnation 0, which the first one follows.
+  package init(after evicted: EvictedSession?, latest: EntryID, incarnation: Int64) {
+    guard let evicted, evicted.incarnation == incarnation || (evicted.incarnation, incarnation) == (0, 1), latest <= evicted.entry else {
+      self = .beginsAnew
+      return
+    }
+    self = .goesOn(epoch: evicted.epoch, seq: evicted.seq)
+  }
+}

@@ -1,0 +1,83 @@
+/// What became of the restore of a session.
+package enum RestoreOutcome: Sendable, Equatable {
+  /// The session is in Redis again. `isKnown` is false where the ledger knows nothing of it; it is empty then.
+  case restored(isKnown: Bool)
+  /// The session was in Redis, in a state that is at least as new.
+  case alreadyHot
+  /// The session changed in Redis while it was being restored, and was left alone. Another attempt may succeed.
+  case changedMeanwhile
+}
+
+/// What Redis has of a session.
+package enum HotPresence: Sendable, Equatable {
+  case absent
+  case hot
+  /// The session began in Redis while the ledger may know more of it. Its numbering there goes on.
+  case fresh(FreshSession)
+}
+
+/// Where a session stands that began in Redis anew.
+package struct FreshSession: Sendable, Equatable {
+  /// Its last change.
+  package var entry: EntryID
+  package var epoch: Int64
+  package var seq: Int64
+  /// The lane's incarnation when the numbering began.
+  package var incarnation: Int64
+
+  package init(entry: EntryID, epoch: Int64, seq: Int64, incarnation: Int64) {
+    self.entry = entry
+    self.epoch = epoch
+    self.seq = seq
+    self.incarnation = incarnation
+  }
+}
+
+/// What is written to Redis to restore a session.
+package struct HotRestore: Sendable, Equatable {
+  package var session: HotSession
+  package var numbering: HotNumbering
+  /// The lane's incarnation in which the numbering is valid.
+  package var incarnation: Int64
+  package var eventIDs: [String]
+  /// What must be in Redis; in another state it is newer, and stays.
+  package var expected: HotPresence
+  /// Whether a session that is in Redis is replaced whatever its state.
+  package var overwrites: Bool
+
+  package init(
+    session: HotSession, numbering: HotNumbering, incarnation: Int64, eventIDs: [String] = [], expected: HotPresence = .absent,
+    overwrites: Bool = false
+  ) {
+    self.session = session
+    self.numbering = numbering
+    self.incarnation = incarnation
+    self.eventIDs = eventIDs
+    self.expected = expected
+    self.overwrites = overwrites
+  }
+
+  /// Decides how a session is restored, from what each side knows of it.
+  ///
+  /// - Parameters:
+  ///   - known: its state in the ledger; without one, the session is made, empty.
+  ///   - evicted: the record of its eviction.
+  ///   - presence: what Redis has of it.
+  ///   - incarnation: the lane's present incarnation.
+  package init(
+    _ id: String, known: HotSession?, evicted: EvictedSession?, presence: HotPresence, incarnation: Int64, overwrites: Bool
+  ) {
+    var session = known ?? HotSession(id: id, fields: ["status", "active"])
+    guard case .fresh(let fresh) = presence else {
+      self.init(
+        session: session, numbering: HotNumbering(after: evicted, latest: session.entry, incarnation: incarnation),
+        incarnation: incarnation, eventIDs: evicted?.eventIDs ?? [], expected: presence, overwrites: overwrites)
+      return
+    }
+    // The session goes on in Redis: its numbers there, and the event ids that it remembers, stay.
+    session.entry = fresh.entry
+    self.init(
+      session: session, numbering: .goesOn(epoch: fresh.epoch, seq: fresh.seq), incarnation: fresh.incarnation, expected: presence,
+      overwrites: overwrites)
+  }
+}

@@ -1,0 +1,70 @@
+/// What agents ask workers for, as entries of the stream `PREFIX:{N}:requests`.
+package enum SessionRequest: Sendable, Equatable {
+  /// `op restore session S`: the session is not in Redis.
+  case restore(session: String)
+  /// `op fork session S as NEW [at ENTRY]`: a new session that begins with the state of another one.
+  case fork(session: String, new: String, at: EntryID?)
+  /// An entry that is no request; it is removed, and logged with this reason.
+  case invalid(String)
+
+  /// The time after which nobody waits for an answer any more.
+  package static let patience = Duration.seconds(60)
+
+  /// - Parameter fields: names and values alternating.
+  package init(fields: [String]) {
+    var values: [String: String] = [:]
+    for index in stride(from: 0, to: fields.count - 1, by: 2) { values[fields[index]] = fields[index + 1] }
+    guard let session = values["session"], (1...256).contains(session.utf8.count) else {
+      self = .invalid("the field session is missing, empty or longer than 256 bytes")
+      return
+    }
+    switch values["op"] {
+    case "restore": self = .restore(session: session)
+    case "fork":
+      guard let new = values["as"], (1...256).contains(new.utf8.count), new != session else {
+        self = .invalid("the field as is missing, or names no new session")
+        return
+      }
+      let entry = values["at"].map { EntryID($0) }
+      if case .some(nil) = entry {
+        self = .invalid("the field at is no entry id")
+      } else {
+        self = .fork(session: session, new: new, at: entry ?? nil)
+      }
+    default: self = .invalid("the field op is none of restore, fork")
+    }
+  }
+}
+
+/// Some requests of one lane, oldest first.
+package struct LaneRequests: Sendable, Equatable {
+  /// The partition's lane.
+  package var lane: String
+  package var entries: [(id: EntryID, request: SessionRequest)]
+
+  package init(lane: String, entries: [(id: EntryID, request: SessionRequest)]) {
+    self.lane = lane
+    self.entries = entries
+  }
+
+  package static func == (left: LaneRequests, right: LaneRequests) -> Bool {
+    left.lane == right.lane && left.entries.elementsEqual(right.entries, by: ==)
+  }
+
+  /// The sessions to restore, each once.
+  package var restores: [String] {
+    var seen: Set<String> = []
+    return entries.compactMap { entry in
+      guard case .restore(let session) = entry.request, seen.insert(session).inserted else { return nil }
+      return session
+    }
+  }
+
+  /// Removes the entries for which nobody waits any more at this time of Redis' clock, in Unix milliseconds, and returns them.
+  package mutating func removeExpired(now: UInt64) -> [EntryID] {
+    let oldest = now - min(now, UInt64(SessionRequest.patience.seconds * 1000))
+    let expired = entries.filter { $0.id.ms < oldest }.map(\.id)
+    entries.removeAll { $0.id.ms < oldest }
+    return expired
+  }
+}

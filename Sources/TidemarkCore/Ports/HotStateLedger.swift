@@ -1,0 +1,37 @@
+/// What the ledger knows of sessions for their hot state in Redis. All methods throw ``SinkError``. All but ``takeEvicted(_:)`` may be called
+/// again after they threw.
+package protocol HotStateLedger: Sendable {
+  /// Returns the hot state of those of these sessions that the ledger knows.
+  ///
+  /// - Parameter messages: the largest number of messages of a session.
+  func hotSessions(_ ids: [String], messages: Int) async throws -> [HotSession]
+
+  /// Returns some ids of known sessions in their order, after one of them.
+  func sessionIDs(_ filter: SessionFilter, after id: String, limit: Int) async throws -> [String]
+
+  /// Returns the changes that make a new session of what a session was after an entry; nil: as it is now. Empty for an unknown session.
+  func forkChanges(of session: String, at entry: EntryID?) async throws -> [SessionChange]
+
+  /// Records sessions that were evicted, each over an earlier record.
+  func recordEvicted(_ sessions: [EvictedSession]) async throws
+
+  /// Removes the records of the evictions of sessions, and returns them. It must come before the sessions are written to Redis: a record that
+  /// is there while its session is numbered on would lead to numbers that are used twice. Where the call or what follows fails, numbering
+  /// begins anew.
+  func takeEvicted(_ ids: [String]) async throws -> [EvictedSession]
+}
+
+/// Selects sessions. A condition that is nil selects all.
+package struct SessionFilter: Sendable, Equatable {
+  package var agent: String?
+  package var user: String?
+  package var tenant: String?
+  package var status: String?
+
+  package init(agent: String? = nil, user: String? = nil, tenant: String? = nil, status: String? = nil) {
+    self.agent = agent
+    self.user = user
+    self.tenant = tenant
+    self.status = status
+  }
+}

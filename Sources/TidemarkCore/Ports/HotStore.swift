@@ -1,0 +1,67 @@
+/// The hot state of sessions in Redis. All methods throw ``SourceError``, and all but ``add(_:to:)`` may be called again after they threw: what
+/// stands in Redis is compared in the same step in which it is changed.
+package protocol HotStore: Sendable {
+  /// Returns what Redis has of each session, in the order asked.
+  func presence(of sessions: [String]) async throws -> [HotPresence]
+
+  /// Writes sessions, each in one atomic step. Returns for each whether it was written; one that is there in another state than expected is
+  /// left alone.
+  ///
+  /// - Throws: also where the lane's keys bear another installation's id (``SourceError/Kind/otherInstallation(_:)``).
+  func restore(_ sessions: [HotRestore], for installation: InstallationID) async throws -> [Bool]
+
+  /// Returns the last id that the stream of each lane gave; nil where there is no stream.
+  func lastIDs(of lanes: [String]) async throws -> [EntryID?]
+
+  /// Appends changes of a session in one atomic step, all or none, through the function library. A repetition with the same event ids takes
+  /// effect once. Returns the id of the last change's entry.
+  ///
+  /// - Parameter expected: the number of the session's last change; nil: whatever it is.
+  /// - Throws: ``HotRefusal``, ``SourceError``.
+  func append(_ changes: [SessionChange], to session: String, expecting expected: Int64?) async throws -> EntryID
+
+  /// Adds a change to the stream of a session's lane, as a producer that does not use the function library does. A repetition adds it again.
+  /// Returns the entry's id.
+  func add(_ change: SessionChange, to session: String) async throws -> EntryID
+
+  /// Returns the oldest requests of these lanes that have any, and the time on Redis' clock in Unix milliseconds.
+  ///
+  /// - Parameter limit: the largest number of requests of a lane.
+  func requests(of lanes: [String], limit: Int) async throws -> (now: UInt64, requests: [LaneRequests])
+
+  /// Removes requests of a lane.
+  func removeRequests(_ ids: [EntryID], of lane: String) async throws
+
+  /// Returns some sessions that are in Redis, of any lane. A session that is there all the time is found once at least before `next` is nil.
+  ///
+  /// - Parameter place: where the call before ended; nil to begin.
+  func sessions(after place: HotPlace?, count: Int) async throws -> (sessions: [String], next: HotPlace?)
+
+  /// Removes those of these sessions that are durable and have not changed for `idle`, each in one atomic step that compares both. Returns the
+  /// removed ones, each with the bytes that its keys took.
+  func evict(_ sessions: [String], idleFor idle: Duration, for installation: InstallationID) async throws -> [(EvictedSession, bytes: Int)]
+}
+
+/// A place in the search for the sessions that are in Redis.
+package struct HotPlace: Sendable, Equatable {
+  /// The number of servers that are done.
+  package var server: Int
+  package var cursor: String
+
+  package init(server: Int, cursor: String) {
+    self.server = server
+    self.cursor = cursor
+  }
+}
+
+/// Why the function library refuses changes.
+package enum HotRefusal: Error, Sendable, Equatable {
+  /// The session is not in Redis.
+  case cold
+  /// The session's last change has this number.
+  case conflict(last: Int64)
+  /// The reason names the field.
+  case invalid(String)
+  /// Agents are asked to stop.
+  case stopped
+}

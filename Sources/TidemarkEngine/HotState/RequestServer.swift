@@ -1,0 +1,160 @@
+internal import Logging
+internal import Synchronization
+internal import TidemarkCore
+
+/// Does what agents ask for in the streams of requests of this worker's partitions: restores sessions, and forks them.
+///
+/// A request stays in its stream until it is done, so the next owner of the lane does what this worker leaves.
+struct RequestServer: Sendable {
+  /// The time between two looks at all streams. It covers a notification that was lost, and a server that notifies nobody.
+  static let sweep = Duration.seconds(1)
+  /// The longest time for which the requests of a lane wait for what the lane still holds. They are looked at again afterwards.
+  static let commitPatience = Duration.seconds(20)
+  private static let portion = 100
+
+  let services: HotServices
+  let coordinator: LaneCoordinator
+  let metrics: EngineMetrics
+  let logger: Logger
+  private let changed = ChangeSignal()
+  private let busy = BusyLanes()
+
+  init(services: HotServices, coordinator: LaneCoordinator, metrics: EngineMetrics, logger: Logger) {
+    self.services = services
+    self.coordinator = coordinator
+    self.metrics = metrics
+    self.logger = logger
+  }
+
+  /// Until cancelled.
+  func run() async {
+    await withTaskGroup { tasks in
+      tasks.addTask { await coordinator.forEachServer { await listen(on: $0) } }
+      tasks.addTask { await serve() }
+      await tasks.waitForAll()
+    }
+  }
+
+  private func listen(on server: LaneServer) async {
+    while !Task.isCancelled, await coordinator.servers.contains(server), await !coordinator.isDraining {
+      let lanes = await coordinator.settings.lanes
+      let names = lanes.partitionLanes.compactMap { lanes.markPlace(of: $0).keys?.requests }
+      do {
+        _ = try await services.doorbell.changedLanes(DoorbellPrefixes.covering(names), on: server)
+        changed.raise()
+      } catch {
+        // The sweep finds what comes meanwhile. What somebody must grant is granted seldom.
+        await coordinator.pause(for: coordinator.settings.retry.cap)
+      }
+    }
+  }
+
+  private func serve() async {
+    let failures = FailureLog<String>(
+      failing: "requests.waiting", recovered: "requests.current", clock: coordinator.clock, logger: logger)
+    await withDiscardingTaskGroup { tasks in
+      while !Task.isCancelled, await !coordinator.isDraining {
+        let seen = changed.generation
+        do {
+          let lanes = await coordinator.partitionLanes
+          let idle = lanes.filter { !busy.contains($0.key) }
+          if !idle.isEmpty {
+            let (now, requests) = try await services.store.requests(of: idle.keys.sorted(), limit: Self.portion)
+            for lane in requests {
+              guard let installation = idle[lane.lane] else { continue }
+              busy.insert(lane.lane)
+              tasks.addTask { await serve(lane, now: now, for: installation, failures) }
+            }
+          }
+          failures.succeeded()
+        } catch {
+          if !Task.isCancelled { failures.failed(error) }
+        }
+        await changed.wait(after: seen, until: coordinator.clock.now.advanced(by: Self.sweep), on: coordinator.clock)
+      }
+    }
+  }
+
+  private func serve(_ requests: LaneRequests, now: UInt64, for installation: InstallationID, _ failures: FailureLog<String>) async {
+    defer {
+      busy.remove(requests.lane)
+      changed.raise()
+    }
+    do {
+      try await serve(requests, now: now, for: installation)
+    } catch {
+      guard !Task.isCancelled else { return }
+      failures.failed(error)
+      await coordinator.pause(for: coordinator.settings.retry.base)
+    }
+  }
+
+  private func serve(_ all: LaneRequests, now: UInt64, for installation: InstallationID) async throws {
+    var requests = all
+    let (store, settings) = (services.store, await coordinator.settings)
+    let expired = requests.removeExpired(now: now)
+    try await store.removeRequests(expired, of: requests.lane)
+    let restorer = SessionRestorer(
+      ledger: services.ledger, store: store, lanes: settings.lanes, installation: installation, messages: settings.functions.hotMessages)
+    let start = coordinator.clock.now
+    var outcomes = try await restorer.restore(requests.restores, onlyEvicted: true)
+    // Whether a session that is there began anew is asked again below.
+    outcomes = outcomes.filter { $0.value != .alreadyHot }
+    let others = requests.restores.filter { outcomes[$0] == nil }
+    let needsCommits = !others.isEmpty || requests.entries.contains { if case .fork(_, _, nil) = $0.request { true } else { false } }
+    if needsCommits, !(try await waitForCommits(of: requests.lane, restorer)) { return }
+    outcomes.merge(try await restorer.restore(others, createsUnknown: true)) { $1 }
+    let restored = outcomes.values.count { if case .restored = $0 { true } else { false } }
+    metrics.sessionsRestored(restored, start.duration(to: coordinator.clock.now))
+    for entry in requests.entries { try await fork(entry.request, restorer) }
+    // A session that changed meanwhile is tried again.
+    let done = requests.entries.filter { entry in
+      guard case .restore(let session) = entry.request else { return true }
+      return outcomes[session] != .changedMeanwhile
+    }
+    try await store.removeRequests(done.map(\.id), of: requests.lane)
+  }
+
+  /// Waits until this worker has committed what the lane's stream holds now. Returns false where that takes too long.
+  private func waitForCommits(of lane: String, _ restorer: SessionRestorer) async throws -> Bool {
+    let ends = try await restorer.ends(of: [lane])
+    return await withTaskGroup(of: Bool.self) { group in
+      group.addTask {
+        await coordinator.caughtUp(with: ends)
+        return !Task.isCancelled
+      }
+      group.addTask {
+        try? await coordinator.clock.sleep(for: Self.commitPatience)
+        return false
+      }
+      defer { group.cancelAll() }
+      return await group.next() ?? false
+    }
+  }
+
+  private func fork(_ request: SessionRequest, _ restorer: SessionRestorer) async throws {
+    switch request {
+    case .restore: return
+    case .invalid(let reason):
+      logger.warning("request.invalid", metadata: ["reason": "\(reason)", "effect": "it is removed"])
+    case .fork(let session, let new, let entry):
+      do {
+        let outcome = try await SessionForker(ledger: services.ledger, store: services.store).fork(session, at: entry, as: new)
+        if outcome == .unknown {
+          logger.warning("fork.unknown", metadata: ["session": "\(session)", "effect": "nothing is forked"])
+        }
+      } catch let refusal as HotRefusal {
+        logger.warning("fork.refused", metadata: ["session": "\(new)", "reason": "\(refusal)"])
+      }
+    }
+  }
+}
+
+/// The lanes whose requests are being served.
+private final class BusyLanes: Sendable {
+  private let lanes = Mutex<Set<String>>([])
+
+  func contains(_ lane: String) -> Bool { lanes.withLock { $0.contains(lane) } }
+  func insert(_ lane: String) { lanes.withLock { _ = $0.insert(lane) } }
+  func remove(_ lane: String) { lanes.withLock { _ = $0.remove(lane) } }
+}

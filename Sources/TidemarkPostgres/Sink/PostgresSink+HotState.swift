@@ -1,0 +1,64 @@
+package import TidemarkCore
+
+extension PostgresSink: HotStateLedger {
+  package func hotSessions(_ ids: [String], messages: Int) async throws -> [HotSession] {
+    let result = try await query(sql.hotSessions, [.textArray(strings: ids), .integer(Int64(messages))])
+    return (0..<result.rowCount).compactMap { row in
+      result.string(row, "session_id").map { id in
+        HotSession(
+          id: id, entry: result.entryID(row) ?? .zero, fields: result.strings(row, "session") ?? [],
+          context: result.strings(row, "context") ?? [], messages: result.strings(row, "messages") ?? [],
+          calls: result.strings(row, "calls") ?? [])
+      }
+    }
+  }
+
+  package func sessionIDs(_ filter: SessionFilter, after id: String, limit: Int) async throws -> [String] {
+    let result = try await query(
+      sql.sessionIDs,
+      [
+        .string(id), .string(filter.agent), .string(filter.user), .string(filter.tenant), .string(filter.status), .integer(Int64(limit)),
+      ])
+    return (0..<result.rowCount).compactMap { result.string($0, "session_id") }
+  }
+
+  package func forkChanges(of session: String, at entry: EntryID?) async throws -> [SessionChange] {
+    let result = try await query(
+      sql.forkChanges, [.string(session), .integer(entry?.ledgerMS ?? .max), .integer(entry?.ledgerNo ?? .max)])
+    return (0..<result.rowCount).compactMap { row in
+      result.string(row, "type").map { SessionChange(type: $0, fields: result.strings(row, "fields") ?? []) }
+    }
+  }
+
+  package func recordEvicted(_ sessions: [EvictedSession]) async throws {
+    guard !sessions.isEmpty else { return }
+    try await query(
+      sql.recordEvicted,
+      [
+        .textArray(strings: sessions.map(\.id)), .textArray(strings: sessions.map(\.lane)), .integerArray(sessions.map(\.incarnation)),
+        .integerArray(sessions.map(\.epoch)), .integerArray(sessions.map(\.seq)), .integerArray(sessions.map(\.entry.ledgerMS)),
+        .integerArray(sessions.map(\.entry.ledgerNo)), .textArray(sessions.map { Self.arrayText($0.eventIDs) }),
+      ])
+  }
+
+  package func takeEvicted(_ ids: [String]) async throws -> [EvictedSession] {
+    guard !ids.isEmpty else { return [] }
+    let result = try await query(sql.takeEvicted, [.textArray(strings: ids)])
+    return (0..<result.rowCount).compactMap { row in
+      guard let id = result.string(row, "session_id"), let lane = result.string(row, "lane"),
+        let incarnation = result.int64(row, "incarnation"), let epoch = result.int64(row, "epoch"), let seq = result.int64(row, "seq"),
+        let entry = result.entryID(row)
+      else { return nil }
+      return EvictedSession(
+        id: id, lane: lane, incarnation: incarnation, epoch: epoch, seq: seq, entry: entry,
+        eventIDs: result.strings(row, "event_ids") ?? [])
+    }
+  }
+
+  /// The texts as a literal of an array, which is an element of another array.
+  private static func arrayText(_ texts: [String]) -> [UInt8] {
+    var literal = ArrayLiteral()
+    for text in texts { literal.append(text) }
+    return literal.finish()
+  }
+}

@@ -1,0 +1,32 @@
+package import TidemarkCore
+
+/// A call of the library's `append_all`.
+package enum AppendCall {
+  /// Returns the command.
+  ///
+  /// - Parameter expected: the number of the session's last change; nil: whatever it is.
+  package static func command(
+    _ changes: [SessionChange], session: String, expecting expected: Int64?, _ keys: SessionKeys, functions: String
+  ) -> [RedisArgument] {
+    var call: [RedisArgument] = ["FCALL", .text("\(functions)_append_all"), "7"]
+    call += keys.all.map { .text($0) }
+    call += [.text(session), .text(expected.map { "\($0)" } ?? "-"), .integer(Int64(changes.count))]
+    for change in changes {
+      call += [.text(change.type), .integer(Int64(change.fields.count / 2))]
+      call += change.fields.map { .text($0) }
+    }
+    return call
+  }
+
+  /// Returns the meaning of an error reply; nil for one that is not the function's own.
+  package static func refusal(_ message: String) -> HotRefusal? {
+    let words = message.split(separator: " ", maxSplits: 2)
+    switch words.first {
+    case "COLD": return .cold
+    case "CONFLICT": return words.dropFirst().first.flatMap { Int64($0) }.map { .conflict(last: $0) }
+    case "INVALID": return .invalid(message)
+    case "BUSY": return words.dropFirst().first == "stop" ? .stopped : nil
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,78 @@
+package import TidemarkCore
+
+/// What workers do for sessions: requests and evictions.
+extension RedisHotStore {
+  package func requests(of lanes: [String], limit: Int) async throws -> (now: UInt64, requests: [LaneRequests]) {
+    let streams = lanes.compactMap { lane in self.lanes.markPlace(of: lane).keys.map { (lane: lane, stream: $0.requests) } }
+    guard let first = streams.first else { return (0, []) }
+    return try await translating {
+      let now = try await time(beside: first.stream)
+      let commands = streams.map { place -> (key: String, command: [RedisArgument]) in
+        (place.stream, ["XRANGE", .text(place.stream), "-", "+", "COUNT", .integer(Int64(limit))])
+      }
+      let requests = try zip(streams, try await keyspace.pipeline(commands)).compactMap { place, reply -> LaneRequests? in
+        let entries = try (reply.orThrow().elements ?? []).compactMap { entry -> (id: EntryID, request: SessionRequest)? in
+          guard let parts = entry.elements, parts.count == 2, let id = parts[0].text.flatMap({ EntryID($0) }) else { return nil }
+          return (id, SessionRequest(fields: (parts[1].elements ?? []).map { $0.text ?? "" }))
+        }
+        return entries.isEmpty ? nil : LaneRequests(lane: place.lane, entries: entries)
+      }
+      return (UInt64(max(0, now)), requests)
+    }
+  }
+
+  package func removeRequests(_ ids: [EntryID], of lane: String) async throws {
+    guard !ids.isEmpty, let stream = lanes.markPlace(of: lane).keys?.requests else { return }
+    let command: [RedisArgument] = ["XDEL", .text(stream)] + ids.map { .text($0.description) }
+    try await translating { _ = try await keyspace.pipeline([(stream, command)])[0].orThrow() }
+  }
+
+  package func sessions(after place: HotPlace?, count: Int) async throws -> (sessions: [String], next: HotPlace?) {
+    try await translating {
+      let place = place ?? HotPlace(server: 0, cursor: "0")
+      let connections = try await keyspace.connections()
+      guard connections.indices.contains(place.server) else { return ([], nil) }
+      let pattern = GlobPattern.escaped(lanes.keys.prefix) + ":{*}:session:*"
+      let reply = try await connections[place.server].send(
+        ["SCAN", .text(place.cursor), "MATCH", .text(pattern), "COUNT", .integer(Int64(count)), "TYPE", "hash"]
+      ).orThrow()
+      guard let parts = reply.elements, parts.count == 2, let cursor = parts[0].text, let names = parts[1].elements else {
+        throw RedisError(.malformedReply, "the reply to SCAN is not a cursor and names")
+      }
+      let sessions = names.compactMap { $0.text.flatMap(session(ofKey:)) }
+      if cursor != "0" { return (sessions, HotPlace(server: place.server, cursor: cursor)) }
+      let isLast = place.server + 1 >= connections.count
+      return (sessions, isLast ? nil : HotPlace(server: place.server + 1, cursor: "0"))
+    }
+  }
+
+  /// The session whose hash has this name; nil for another key.
+  private func session(ofKey name: String) -> String? {
+    guard let range = name.firstRange(of: "}:session:") else { return nil }
+    let id = String(name[range.upperBound...])
+    return lanes.hotKeys(of: id)?.session == name ? id : nil
+  }
+
+  package func evict(
+    _ sessions: [String], idleFor idle: Duration, for installation: InstallationID
+  ) async throws -> [(EvictedSession, bytes: Int)] {
+    let places = try sessions.map { ($0, try keys(of: $0)) }
+    let milliseconds = Int64(idle.seconds * 1000)
+    let calls = places.map { id, keys -> (key: String, command: [RedisArgument]) in
+      let head: [RedisArgument] = ["FCALL", .text("\(lanes.keys.functions)_evict"), "7"]
+      let all: [RedisArgument] = keys.all.map { .text($0) }
+      return (keys.session, head + all + [.text(id), .text(installation.text), .integer(milliseconds)])
+    }
+    return try await translating {
+      try zip(places, try await keyspace.pipeline(calls)).compactMap { place, reply in
+        guard let parts = try reply.orThrow().elements, parts.count == 6, let seq = parts[0].number, let epoch = parts[1].number,
+          let entry = parts[2].text.flatMap({ EntryID($0) })
+        else { return nil }
+        let evicted = EvictedSession(
+          id: place.0, lane: place.1.partition.changes, incarnation: parts[3].number ?? 0, epoch: epoch, seq: seq, entry: entry,
+          eventIDs: (parts[5].elements ?? []).map { $0.text ?? "" })
+        return (evicted, Int(parts[4].number ?? 0))
+      }
+    }
+  }
+}

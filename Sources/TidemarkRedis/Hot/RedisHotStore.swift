@@ -1,0 +1,149 @@
+package import TidemarkCore
+
+/// The hot state of sessions in a Redis of any kind, through the installation's function library.
+///
+/// Connections are opened when they are needed; ``close()`` ends them. Safe to use from any task.
+package struct RedisHotStore: HotStore {
+  let configuration: RedisConfiguration
+  let keyspace: RedisKeyspace
+  let lanes: LaneCatalog
+
+  /// Connects nothing yet.
+  ///
+  /// - Parameter name: the name of its connections, which `CLIENT LIST` shows.
+  package init(_ configuration: RedisConfiguration, lanes: LaneCatalog, name: String) {
+    self.configuration = configuration
+    self.lanes = lanes
+    keyspace = RedisKeyspace(configuration, name: name)
+  }
+
+  package func close() async { await keyspace.close() }
+
+  package func presence(of sessions: [String]) async throws -> [HotPresence] {
+    let commands = try sessions.map { id -> (key: String, command: [RedisArgument]) in
+      let key = try keys(of: id).session
+      return (key, ["HMGET", .text(key), "entry_id", "fresh", "epoch", "seq", "incarnation"])
+    }
+    return try await translating {
+      try await keyspace.pipeline(commands).map { reply in
+        guard let values = try reply.orThrow().elements, values.count == 5 else {
+          throw RedisError(.malformedReply, "the reply to HMGET does not have 5 values")
+        }
+        guard let entry = values[0].text else { return .absent }
+        guard values[1].text != nil, let id = EntryID(entry), let epoch = values[2].number, let seq = values[3].number else { return .hot }
+        return .fresh(FreshSession(entry: id, epoch: epoch, seq: seq, incarnation: values[4].number ?? 0))
+      }
+    }
+  }
+
+  package func restore(_ sessions: [HotRestore], for installation: InstallationID) async throws -> [Bool] {
+    guard let first = sessions.first else { return [] }
+    let places = try sessions.map { try keys(of: $0.session.id) }
+    let anyKey = try keys(of: first.session.id).session
+    return try await translating {
+      let now = try await time(beside: anyKey)
+      let calls = zip(sessions, places).map { session, keys in
+        (key: keys.session, command: call(session, keys, installation, now: now))
+      }
+      return try zip(places, try await keyspace.pipeline(calls)).map { keys, reply in
+        if case .error(let message) = reply, message.hasPrefix("OTHER") {
+          throw SourceError(
+            .otherInstallation(keys.partition.changes),
+            "\(configuration.address): the lane \(keys.partition.changes) belongs to another installation")
+        }
+        return try reply.orThrow().number == 1
+      }
+    }
+  }
+
+  package func lastIDs(of lanes: [String]) async throws -> [EntryID?] {
+    let commands = lanes.map { (key: $0, command: ["XINFO", "STREAM", .text($0)] as [RedisArgument]) }
+    return try await translating {
+      try await keyspace.pipeline(commands).map { reply in
+        if case .error(let message) = reply, message.hasPrefix("ERR no such key") { return nil }
+        return try reply.orThrow()["last-generated-id"]?.text.flatMap { EntryID($0) }
+      }
+    }
+  }
+
+  package func append(_ changes: [SessionChange], to session: String, expecting expected: Int64?) async throws -> EntryID {
+    let keys = try keys(of: session)
+    let command = AppendCall.command(changes, session: session, expecting: expected, keys, functions: lanes.keys.functions)
+    return try await translating {
+      let reply = try await keyspace.pipeline([(keys.session, command)])[0]
+      if case .error(let message) = reply, let refusal = AppendCall.refusal(message) { throw refusal }
+      guard let last = try reply.orThrow().elements?.last?.elements, last.count == 3, let id = last[2].text.flatMap({ EntryID($0) }) else {
+        throw RedisError(.malformedReply, "the reply to append_all is not a list of answers")
+      }
+      return id
+    }
+  }
+
+  package func add(_ change: SessionChange, to session: String) async throws -> EntryID {
+    let lane = try keys(of: session).partition.changes
+    let command: [RedisArgument] = ["XADD", .text(lane), "*", "type", .text(change.type), "session", .text(session)]
+    let fields = change.fields.map { RedisArgument.text($0) }
+    return try await translating {
+      guard let id = try await keyspace.pipeline([(lane, command + fields)])[0].orThrow().text.flatMap({ EntryID($0) }) else {
+        throw RedisError(.malformedReply, "the reply to XADD is not an id")
+      }
+      return id
+    }
+  }
+
+  func time(beside key: String) async throws -> Int64 {
+    guard let parts = try await keyspace.pipeline([(key, ["TIME"])])[0].orThrow().elements, parts.count == 2,
+      let seconds = parts[0].number, let microseconds = parts[1].number
+    else { throw RedisError(.malformedReply, "the reply to TIME does not have 2 numbers") }
+    return seconds * 1000 + microseconds / 1000
+  }
+
+  /// A call of the library's `restore`: what it expects, then five parts, each with its number of items before it.
+  private func call(_ restore: HotRestore, _ keys: SessionKeys, _ installation: InstallationID, now: Int64) -> [RedisArgument] {
+    let session = restore.session
+    var fields = session.fields
+    // An epoch that begins now is later than every earlier one, also where the server's clock went back: each of them began before a change
+    // that the ledger knows, or was lost.
+    let (epoch, seq) =
+      switch restore.numbering {
+      case .goesOn(let epoch, let seq): (epoch, seq)
+      case .beginsAnew: (max(now, session.entry.ledgerMS + 1), 0)
+      }
+    fields += [
+      "seq", "\(seq)", "epoch", "\(epoch)", "incarnation", "\(restore.incarnation)", "entry_id", "\(session.entry)", "started_id",
+      "\(session.entry)", "restored_at", "\(now)",
+    ]
+    let expected =
+      switch restore.expected {
+      case .absent, .hot: "-"
+      case .fresh(let fresh): "\(fresh.entry)"
+      }
+    var call: [RedisArgument] = ["FCALL", .text("\(lanes.keys.functions)_restore"), "7"]
+    call += keys.all.map { .text($0) }
+    call += [.text(session.id), .text(installation.text), .text(expected), restore.overwrites ? "1" : "0"]
+    for (part, width) in [(fields, 2), (session.context, 2), (session.messages, 1), (session.calls, 2), (restore.eventIDs, 2)] {
+      call.append(.integer(Int64(part.count / width)))
+      call += part.map { .text($0) }
+    }
+    return call
+  }
+
+  func keys(of session: String) throws -> SessionKeys {
+    guard let keys = lanes.hotKeys(of: session) else {
+      throw SourceError(.misconfigured, "sessions have no hot state: state.enabled is false")
+    }
+    return keys
+  }
+
+  func translating<T>(_ body: () async throws -> T) async throws -> T {
+    do {
+      return try await body()
+    } catch let error as RedisError {
+      if error.message.hasPrefix("ERR Function not found") {
+        throw SourceError(
+          .misconfigured, "\(configuration.address) lacks the functions of \(lanes.keys.functions); run `tidemark migrate`")
+      }
+      throw SourceError(error, address: configuration.address)
+    }
+  }
+}
