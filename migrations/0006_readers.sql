@@ -240,18 +240,80 @@ BEGIN
   RETURN result;
 END $$;
 
--- A session's visible messages and its calls, in order.
-CREATE FUNCTION {{schema}}.transcript(session_id text)
+-- Calls that began and have not ended.
+CREATE VIEW {{schema}}.open_calls AS
+  SELECT t.session_id, t.call_id, t.attempt, t.tool, t.arguments, t.idempotency_key, t.started_at, now() - t.started_at AS age
+    FROM {{schema}}.tool_calls t WHERE t.status = 'started';
+
+-- The object without those of its own fields that are null. Unlike jsonb_strip_nulls it leaves what the fields hold as it is.
+CREATE FUNCTION {{schema}}.given_fields(object jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT coalesce(jsonb_object_agg(f.key, f.value), '{}') FROM jsonb_each(object) AS f WHERE jsonb_typeof(f.value) <> 'null'
+$$;
+
+-- A session's visible messages and its calls, in order. With `complete`, each call is there once, in the place of its first attempt and with
+-- its last result; a call without a result is answered as cancelled, because chat models refuse a call without an answer.
+CREATE FUNCTION {{schema}}.transcript(session_id text, complete boolean DEFAULT false)
 RETURNS TABLE (entry_ms bigint, entry_no bigint, lane_id integer, kind text, role text, content text, body jsonb, at timestamptz)
 LANGUAGE sql STABLE AS $$
   SELECT m.entry_ms, m.entry_no, m.lane_id, 'message', m.role, m.content,
-         jsonb_strip_nulls(jsonb_build_object('message_id', m.message_id, 'parent_id', m.parent_id, 'call_id', m.call_id,
+         {{schema}}.given_fields(jsonb_build_object('message_id', m.message_id, 'parent_id', m.parent_id, 'call_id', m.call_id,
            'parts', m.parts, 'model', m.model, 'tokens', m.tokens, 'usage', m.usage, 'meta', m.meta)), m.at
     FROM {{schema}}.messages m WHERE m.session_id = $1 AND m.removed_at IS NULL
   UNION ALL
   SELECT t.entry_ms, t.entry_no, t.lane_id, 'tool_call', NULL, NULL,
-         jsonb_strip_nulls(jsonb_build_object('call_id', t.call_id, 'attempt', t.attempt, 'tool', t.tool, 'arguments', t.arguments,
+         {{schema}}.given_fields(jsonb_build_object('call_id', t.call_id, 'attempt', t.attempt, 'tool', t.tool, 'arguments', t.arguments,
            'status', t.status, 'result', t.result, 'error', t.error, 'cost', t.cost)), coalesce(t.started_at, t.finished_at)
-    FROM {{schema}}.tool_calls t WHERE t.session_id = $1
+    FROM {{schema}}.tool_calls t WHERE t.session_id = $1 AND NOT complete
+  UNION ALL
+  SELECT f.entry_ms, f.entry_no, f.lane_id, 'tool_call', NULL, NULL,
+         {{schema}}.given_fields(jsonb_build_object('call_id', l.call_id, 'attempt', l.attempt, 'tool', coalesce(l.tool, f.tool),
+           'arguments', coalesce(l.arguments, f.arguments), 'status', CASE l.status WHEN 'started' THEN 'cancelled' ELSE l.status END,
+           'result', l.result, 'error', CASE l.status WHEN 'started' THEN 'the call never finished' ELSE l.error END, 'cost', l.cost)),
+         coalesce(f.started_at, f.finished_at)
+    FROM (SELECT DISTINCT ON (a.call_id) a.* FROM {{schema}}.tool_calls a
+           WHERE a.session_id = $1 AND complete ORDER BY a.call_id, a.attempt) AS f
+    JOIN (SELECT DISTINCT ON (a.call_id) a.* FROM {{schema}}.tool_calls a
+           WHERE a.session_id = $1 AND complete ORDER BY a.call_id, (a.status = 'started'), a.attempt DESC) AS l USING (call_id)
   ORDER BY 1, 2, 3
+$$;
+
+-- A session's changes in order, each with what it wrote. The audit trail has no index by session, because every change would pay for it: the
+-- part of the session's lane from its start on is read, or that of all lanes where several changed it.
+CREATE FUNCTION {{schema}}.history(session_id text)
+RETURNS TABLE (lane text, entry_ms bigint, entry_no bigint, seq bigint, epoch bigint, type text, actor text, trace text, at timestamptz,
+               committed_at timestamptz, body jsonb)
+LANGUAGE sql STABLE AS $$
+  SELECT l.lane, c.entry_ms, c.entry_no, c.seq, c.epoch, c.type, c.actor, c.trace, c.occurred_at, c.committed_at,
+         {{schema}}.given_fields(jsonb_build_object(
+           'message_id', m.message_id, 'role', m.role, 'content', m.content, 'parts', m.parts,
+           'key', x.key, 'kind', x.kind,
+           'call_id', t.call_id, 'attempt', t.attempt, 'tool', t.tool, 'arguments', t.arguments,
+           'status', t.status, 'result', t.result, 'error', t.error,
+           'label', o.label, 'score', o.score))
+           || CASE WHEN x.value IS NULL THEN '{}' ELSE jsonb_build_object('value', x.value) END || coalesce(c.fields, '{}')
+    FROM {{schema}}.sessions s
+    JOIN {{schema}}.change_log c
+      ON c.session_id = s.session_id AND (s.is_shared OR c.lane_id = s.first_lane)
+         -- The time of a change is at most a day after its entry.
+         AND c.entry_ms >= floor(extract(epoch FROM coalesce(s.started_at, '-infinity')) * 1000)::numeric - 86400000
+    JOIN {{schema}}.lanes l ON l.lane_id = c.lane_id
+    LEFT JOIN {{schema}}.messages m
+      ON c.type = 'message.appended' AND (m.session_id, m.entry_ms, m.entry_no, m.lane_id) = ($1, c.entry_ms, c.entry_no, c.lane_id)
+    LEFT JOIN {{schema}}.context_history x
+      ON c.type LIKE 'context.%' AND (x.session_id, x.entry_ms, x.entry_no, x.lane_id) = ($1, c.entry_ms, c.entry_no, c.lane_id)
+    LEFT JOIN {{schema}}.outcomes o
+      ON c.type = 'outcome.recorded' AND (o.session_id, o.entry_ms, o.entry_no, o.lane_id) = ($1, c.entry_ms, c.entry_no, c.lane_id)
+    LEFT JOIN LATERAL (
+      SELECT a.call_id, a.attempt, CASE WHEN c.type = 'tool.started' THEN a.tool END AS tool,
+             CASE WHEN c.type = 'tool.started' THEN a.arguments END AS arguments,
+             CASE WHEN c.type = 'tool.finished' THEN a.status END AS status, CASE WHEN c.type = 'tool.finished' THEN a.result END AS result,
+             CASE WHEN c.type = 'tool.finished' THEN a.error END AS error
+        FROM {{schema}}.tool_calls a
+       WHERE c.type LIKE 'tool.%' AND a.session_id = $1
+         AND ((a.entry_ms, a.entry_no, a.lane_id) = (c.entry_ms, c.entry_no, c.lane_id)
+              OR (a.finished_ms, a.finished_no, a.finished_lane) = (c.entry_ms, c.entry_no, c.lane_id))
+       LIMIT 1) AS t ON true
+   WHERE s.session_id = $1
+   ORDER BY c.entry_ms, c.entry_no, c.lane_id
 $$;

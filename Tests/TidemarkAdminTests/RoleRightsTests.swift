@@ -74,7 +74,7 @@ import TidemarkTestKit
         grant create on schema tide to \(worker); grant truncate, delete on tide.messages to \(worker);
         grant update (content) on tide.messages to \(reader); grant usage on sequence tide.gaps_id_seq to \(reader);
         grant execute on function tide.leave(text) to \(reader); revoke select on tide.lanes from \(reader);
-        revoke execute on function tide.transcript(text) from public;
+        revoke execute on function tide.transcript(text, boolean) from public;
         """, deadline: .seconds(60))
       #expect(
         try await setup.apply(roles) == [
@@ -84,7 +84,7 @@ import TidemarkTestKit
           "REVOKE UPDATE ON \"tide\".\"messages\" FROM \(reader)",
           "REVOKE EXECUTE ON FUNCTION tide.leave(text) FROM \(reader)",
           "GRANT SELECT ON \"tide\".\"lanes\" TO \(reader)",
-          "GRANT EXECUTE ON FUNCTION tide.transcript(text) TO \(reader)",
+          "GRANT EXECUTE ON FUNCTION tide.transcript(text, boolean) TO \(reader)",
         ])
       #expect(try await setup.apply(roles) == [])
     }

@@ -6,10 +6,11 @@ package enum SchemaRoles {
   /// The tables and views that a reader may select from, and the functions over them.
   private static let readable = [
     "sessions", "messages", "context", "context_history", "tool_calls", "outcomes", "changes", "snapshots", "checkpoints", "lanes",
-    "dead_letters", "gaps", "divergences",
+    "dead_letters", "gaps", "divergences", "open_calls",
   ]
   private static let readers = [
-    "state($1)", "state_at($1, $2::timestamptz)", "state_at_entry($1, $2)", "transcript($1)", "entry_id($1::bigint, $2::bigint)",
+    "state($1)", "state_at($1, $2::timestamptz)", "state_at_entry($1, $2)", "transcript($1, $2)", "history($1)",
+    "entry_id($1::bigint, $2::bigint)",
   ]
 
   /// Returns the statements of a worker and of an operator's commands.
@@ -20,6 +21,7 @@ package enum SchemaRoles {
       schema: schema, destinations: destinations,
       others: LedgerStatements.statements(of: try StatusSQL(schema: schema))
         + LedgerStatements.statements(of: try LaneSQL(schema: schema))
+        + LedgerStatements.statements(of: try SessionSQL(schema: schema))
         + LedgerStatements.statements(of: try DeadLetterSQL(schema: schema)))
   }
 

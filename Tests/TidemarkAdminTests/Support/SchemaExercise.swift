@@ -82,6 +82,14 @@ final class SchemaExercise {
       _ = try await lanes.pause([name], false)
       _ = try await lanes.retry([name])
     }
+    try await step("sessions") {
+      _ = try await sink.hotSessions([name], messages: 10)
+      _ = try await sink.sessionIDs(SessionFilter(), after: "", limit: 1)
+      _ = try await sink.forkChanges(of: name, at: nil)
+      try await sink.recordEvicted([EvictedSession(id: name, lane: name, incarnation: 1, epoch: 1, seq: 1, entry: .zero)])
+      try await sink.recordEvicted([EvictedSession(id: name, lane: name, incarnation: 1, epoch: 1, seq: 2, entry: .zero)])
+      _ = try await sink.takeEvicted([name])
+    }
     try await step("serving") { _ = try await sink.installation(askedBy: worker.name, within: .seconds(600)) }
     try await step("release") { try await sink.release(Array(0..<Shard.count), of: worker) }
     try await step("leave") { try await sink.leave(worker) }

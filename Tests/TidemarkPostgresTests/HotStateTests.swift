@@ -1,0 +1,150 @@
+import Testing
+import TidemarkCore
+import TidemarkServers
+import TidemarkTestKit
+
+@testable import TidemarkPostgres
+
+/// What the ledger gives back of sessions: their hot state, their history, their transcript, and what makes a fork of them.
+@Suite struct HotStateTests {
+  private static let changes: [(String, [(String, String)])] = [
+    ("session.started", [("agent", "a"), ("title", "T \"x\""), ("meta.k", #"{"b": null}"#)]),
+    ("message.appended", [("role", "user"), ("content", "first"), ("message_id", "m1"), ("note", "extra")]),
+    ("message.appended", [("role", "assistant"), ("parts", #"[{"type": "text", "cache": null}]"#)]),
+    ("context.set", [("key", "g"), ("value", #"{"a": null, "n": 12345678901234567}"#), ("kind", "goal")]),
+    ("context.set", [("key", "n"), ("value", "1")]),
+    ("context.set", [("key", "gone"), ("value", "1")]), ("context.removed", [("key", "gone")]),
+    ("tool.started", [("call_id", "c1"), ("tool", "search"), ("arguments", #"{"q": null}"#), ("idempotency_key", "k1")]),
+    ("tool.started", [("call_id", "c1"), ("tool", "search")]),
+    ("tool.started", [("call_id", "c2"), ("tool", "pay")]),
+    ("tool.finished", [("call_id", "c2"), ("status", "ok"), ("result", #"{"id": 1}"#)]),
+    ("message.removed", [("message_id", "m1")]),
+    ("message.appended", [("role", "user"), ("content", "last\nline")]),
+  ]
+  private static let entries = changes.enumerated().map { HandMade(UInt64($0 + 1) * 1_000, $1.0, "s", $1.1) }
+
+  private func withSession(_ body: (SinkFixture) async throws -> Void) async throws {
+    try await withSink { sink in
+      _ = try await sink.commit(Self.entries)
+      try await body(sink)
+    }
+  }
+
+  @Test func `the hot state is that of the tables, in the shape of the function library`() async throws {
+    try await withSession { sink in
+      let sessions = try await sink.sink.hotSessions(["s", "nobody"], messages: 10)
+      let session = try #require(sessions.first)
+      #expect(sessions.count == 1)
+      #expect(session.id == "s")
+      #expect(session.entry == EntryID(ms: 13_000, no: 0))
+      #expect(
+        session.fields == [
+          "status", "active", "agent", "a", "title", "T \"x\"", "meta.k", #"{"b": null}"#, "kind.g", "goal",
+        ])
+      #expect(session.context == ["g", #"{"a": null, "n": 12345678901234567}"#, "n", "1"])
+      #expect(
+        session.messages == [
+          #"{"entry_id":"3000-0","role":"assistant","parts":"[{\"type\": \"text\", \"cache\": null}]"}"#,
+          #"{"entry_id":"13000-0","role":"user","content":"last\nline"}"#,
+        ])
+      #expect(
+        session.calls == [
+          "c1",
+          #"{"entry_id":"8000-0","call_id":"c1","tool":"search","arguments":"{\"q\": null}","idempotency_key":"k1"}"# + "\n"
+            + #"{"entry_id":"9000-0","call_id":"c1","tool":"search"}"#,
+        ])
+      #expect(try await sink.sink.hotSessions(["s"], messages: 1).first?.messages.count == 1)
+    }
+  }
+
+  @Test func `fields that no type knows stay with their message`() async throws {
+    try await withSink { sink in
+      _ = try await sink.commit(Array(Self.entries.prefix(2)))
+      #expect(
+        try await sink.sink.hotSessions(["s"], messages: 10).first?.messages == [
+          #"{"entry_id":"2000-0","role":"user","content":"first","message_id":"m1","note":"extra"}"#
+        ])
+    }
+  }
+
+  @Test func `a null within JSON survives in transcript and history`() async throws {
+    try await withSession { sink in
+      let parts = try await sink.rows("select body -> 'parts' from tide.transcript('s') where role = 'assistant'")
+      #expect(parts == [[#"[{"type": "text", "cache": null}]"#]])
+      let value = try await sink.rows("select body from tide.history('s') where type = 'context.set' and body ->> 'key' = 'g'")
+      #expect(value == [[#"{"key": "g", "kind": "goal", "value": {"a": null, "n": 12345678901234567}}"#]])
+    }
+  }
+
+  @Test func `a complete transcript answers each call once`() async throws {
+    try await withSession { sink in
+      let query = "select body ->> 'call_id', body ->> 'attempt', body ->> 'status' from tide.transcript('s', complete => true)"
+      let complete = try await sink.rows("\(query) where kind = 'tool_call'")
+      #expect(complete == [["c1", "2", "cancelled"], ["c2", "1", "ok"]])
+      let all = try await sink.rows("select body ->> 'call_id', body ->> 'status' from tide.transcript('s') where kind = 'tool_call'")
+      #expect(all == [["c1", "started"], ["c1", "started"], ["c2", "ok"]])
+    }
+  }
+
+  @Test func `open calls are those that nothing ended`() async throws {
+    try await withSession { sink in
+      let open = try await sink.rows("select session_id, call_id, attempt, tool, idempotency_key from tide.open_calls order by attempt")
+      #expect(open == [["s", "c1", "1", "search", "k1"], ["s", "c1", "2", "search", nil]])
+    }
+  }
+
+  @Test func `a history has each change with what it wrote`() async throws {
+    try await withSession { sink in
+      let rows = try await sink.rows("select type, body ->> 'content', body ->> 'call_id', body ->> 'result' from tide.history('s')")
+      #expect(rows.map { $0[0] } == Self.changes.map(\.0))
+      #expect(rows[1][1] == "first")
+      #expect(rows[10] == ["tool.finished", nil, "c2", #"{"id": 1}"#])
+      #expect(try await sink.rows("select * from tide.history('nobody')") == [])
+    }
+  }
+
+  @Test func `what makes a fork is the state at the entry`() async throws {
+    try await withSession { sink in
+      let changes = try await sink.sink.forkChanges(of: "s", at: EntryID(ms: 10_000, no: 0))
+      #expect(
+        changes.map(\.type) == [
+          "session.started", "message.appended", "message.appended", "tool.started", "tool.finished", "tool.started", "tool.finished",
+          "tool.started", "tool.finished", "context.set", "context.set",
+        ])
+      #expect(changes.first?.fields == ["agent", "a", "title", "T \"x\"", "parent", "s", "meta.k", #"{"b": null}"#])
+      // The call that ended later was open at that entry.
+      #expect(changes[8].fields.prefix(4) == ["call_id", "c2", "status", "cancelled"])
+      #expect(changes[1].fields.prefix(4) == ["role", "user", "content", "first"])
+      let now = try await sink.sink.forkChanges(of: "s", at: nil)
+      #expect(now.filter { $0.type == "message.appended" }.map { $0.fields[1] } == ["assistant", "user"])
+      #expect(try await sink.sink.forkChanges(of: "nobody", at: nil) == [])
+      #expect(try await sink.sink.forkChanges(of: "s", at: EntryID(ms: 999, no: 0)).map(\.type) == ["session.started"])
+    }
+  }
+
+  @Test func `the record of an eviction is taken once`() async throws {
+    try await withSink { sink in
+      let evicted = EvictedSession(
+        id: "s", lane: "l", incarnation: 2, epoch: 5, seq: 6, entry: EntryID(ms: 7, no: 8), eventIDs: ["e\"1", "6 5 7-8 -"])
+      try await sink.sink.recordEvicted([evicted])
+      var later = evicted
+      later.seq = 9
+      try await sink.sink.recordEvicted([later])
+      #expect(try await sink.sink.takeEvicted(["s", "t"]) == [later])
+      #expect(try await sink.sink.takeEvicted(["s"]) == [])
+    }
+  }
+
+  @Test func `sessions are found page by page, by who they belong to`() async throws {
+    try await withSink { sink in
+      let owners = [("s1", "ann", "x"), ("s2", "bob", "x"), ("s3", "ann", "y")]
+      _ = try await sink.commit(
+        owners.enumerated().map { HandMade(UInt64($0 + 1), "session.started", $1.0, [("user", $1.1), ("tenant", $1.2)]) })
+      #expect(try await sink.sink.sessionIDs(SessionFilter(), after: "", limit: 2) == ["s1", "s2"])
+      #expect(try await sink.sink.sessionIDs(SessionFilter(), after: "s2", limit: 2) == ["s3"])
+      #expect(try await sink.sink.sessionIDs(SessionFilter(user: "ann"), after: "", limit: 9) == ["s1", "s3"])
+      #expect(try await sink.sink.sessionIDs(SessionFilter(user: "ann", tenant: "y"), after: "", limit: 9) == ["s3"])
+      #expect(try await sink.sink.sessionIDs(SessionFilter(status: "failed"), after: "", limit: 9) == [])
+    }
+  }
+}
