@@ -1,0 +1,117 @@
+internal import TidemarkCore
+internal import TidemarkRedis
+
+/// Writes and reads the state of agents' sessions through the function library in Redis.
+///
+/// A client holds a few connections, which are opened when they are needed; ``close()`` ends them. It needs no access to Postgres. Safe to use
+/// from any task.
+public final class TidemarkClient: Sendable {
+  /// The time for which a call waits for a worker to restore a session that is not in Redis.
+  public let restoreTimeout: Duration
+  let keys: KeyNames
+  let redis: RedisKeyspace
+  let marks: DurableMarks
+  private let partitions = PartitionCount()
+
+  /// Connects nothing yet.
+  ///
+  /// - Parameters:
+  ///   - url: as in `redis.url`: `redis://`, `rediss://`, `unix://`, Sentinels or a Cluster.
+  ///   - password: overrides the URL's, and so does `username`.
+  ///   - prefix: `redis.prefix` of the installation.
+  ///   - restoreTimeout: default 10 s.
+  /// - Throws: ``ClientError`` for a URL that can't be understood.
+  public init(
+    url: String, username: String? = nil, password: String? = nil, prefix: String = "tidemark", restoreTimeout: Duration = .seconds(10)
+  ) throws(ClientError) {
+    do {
+      let configuration = try RedisConfiguration(url: url, password: password, username: username)
+      keys = KeyNames(prefix: prefix)
+      redis = RedisKeyspace(configuration, name: "tidemark-client")
+      marks = DurableMarks(RedisKeyspace(configuration, name: "tidemark-client-marks"))
+      self.restoreTimeout = restoreTimeout
+    } catch {
+      throw ClientError(.unavailable, error.message)
+    }
+  }
+
+  /// Returns a session by its id, 1 to 256 bytes. Nothing is sent.
+  public func session(_ id: String) -> Session { Session(id: id, client: self) }
+
+  public func close() async {
+    await redis.close()
+    await marks.close()
+  }
+
+  /// The keys of a session. The number of partitions is asked once.
+  ///
+  /// - Throws: ``ClientError``.
+  func keys(of session: String) async throws -> SessionKeys {
+    guard (1...256).contains(session.utf8.count) else {
+      throw ClientError(.invalid(field: "session"), "the session's id has \(session.utf8.count) bytes; 1 to 256 are allowed")
+    }
+    let count = try await partitions.value {
+      let config = self.keys.config
+      guard let count = try await self.send(config, ["HGET", .text(config), "partitions"]).number, count > 0 else {
+        throw ClientError(.notInstalled, "\(config) names no number of partitions; run `tidemark migrate`")
+      }
+      return Int(count)
+    }
+    return keys.partition(Int(CRC16.xmodem(session.utf8)) % count).session(session)
+  }
+
+  /// Calls a function of the library about a session.
+  ///
+  /// - Throws: ``ClientError``.
+  func call(_ function: String, isReading: Bool = false, _ keys: SessionKeys, _ arguments: [RedisArgument]) async throws -> RedisReply {
+    let head: [RedisArgument] = [isReading ? "FCALL_RO" : "FCALL", .text("\(self.keys.functions)_\(function)"), "7"]
+    return try await send(keys.session, head + keys.all.map { .text($0) } + arguments)
+  }
+
+  func send(_ key: String, _ command: [RedisArgument]) async throws -> RedisReply {
+    do {
+      return try await redis.pipeline([(key, command)])[0].orThrow()
+    } catch let error as RedisError {
+      throw ClientError(error)
+    }
+  }
+}
+
+/// The number of partitions of an installation, which is fixed.
+private actor PartitionCount {
+  private var known: Int?
+
+  func value(_ ask: @Sendable () async throws -> Int) async throws -> Int {
+    if let known { return known }
+    let count = try await ask()
+    known = count
+    return count
+  }
+}
+
+extension ClientError {
+  /// The meaning of an error reply, as CONFLICT, INVALID, BUSY and COLD, or of a lost connection.
+  init(_ error: RedisError) {
+    let message = error.message
+    guard error.code == .server else {
+      self.init(.unavailable, error.description)
+      return
+    }
+    let words = message.split(separator: " ", maxSplits: 2)
+    switch words.first {
+    case "INVALID": self.init(.invalid(field: words.dropFirst().first.map { String($0.prefix { $0 != ":" }) } ?? ""), message)
+    case "CONFLICT" where words.dropFirst().first == "event_id":
+      self.init(.eventIDReused, "the event id was used for another change")
+    case "CONFLICT":
+      let last = words.dropFirst().first.flatMap { Int64($0) } ?? 0
+      self.init(.conflict(last: last), "the session's last change is number \(last)")
+    case "BUSY" where words.dropFirst().first == "stop":
+      self.init(.stopped, "agents are asked to stop: Postgres is behind, or Redis is nearly full")
+    case "COLD": self.init(.notRestored, "the session is not in Redis")
+    default:
+      let lacksFunctions = message.hasPrefix("ERR Function not found")
+      self.init(
+        lacksFunctions ? .notInstalled : .unavailable, lacksFunctions ? "Redis lacks the functions; run `tidemark migrate`" : message)
+    }
+  }
+}
