@@ -11,7 +11,7 @@ from typing import Any, List, Optional
 
 import redis
 
-from support import ROOT, library
+from support import ROOT
 from servers import Postgres, Redis, Worker
 from test_agreement import SEED, Inputs
 from tidemark_client import Invalid, Tidemark
@@ -48,8 +48,6 @@ class WithWorker(unittest.TestCase):
         migrated = cls.worker.command("migrate")
         if migrated.returncode != 0:
             raise RuntimeError(migrated.stderr)
-        if not cls.server.connection.call("FUNCTION", "LIST"):
-            cls.server.connection.call("FUNCTION", "LOAD", library())
         cls.worker.start()
         cls.addClassCleanup(cls.worker.close)
 
@@ -87,8 +85,6 @@ class WithWorker(unittest.TestCase):
             self.query("select string_agg(seq::text, ' ' order by no) from tidemark.changes where session_id = 's1'"), ["1 2 3 4 5"])
 
     def test_a_session_that_left_redis_comes_back(self) -> None:
-        if " restore " not in self.worker.command("--help").stdout:
-            self.skipTest("this worker restores no sessions yet")
         session = self.tidemark.session("away")
         session.start(agent="planner", title="T", meta={"a": 1.50})
         session.message("user", "hello", message_id="m1", meta={"n": 1})
@@ -107,6 +103,18 @@ class WithWorker(unittest.TestCase):
         change.barrier(60)
         # Redis had lost the session, so a new numbering begins: no pair of epoch and seq is used twice.
         self.assertGreater((change.epoch, change.seq), (before.epoch, before.seq))
+
+    def test_a_fork_begins_with_the_state_at_an_entry(self) -> None:
+        session = self.tidemark.session("original")
+        session.start(agent="planner")
+        point = session.message("user", "hello")
+        session.set("later", 1)
+        fork = self.tidemark.session(session.fork(at=point.entry_id, timeout=60))
+        state = fork.load(timeout=60)
+        self.assertEqual((state.agent, state.parent, dict(state.context)), ("planner", "original", {}))
+        self.assertEqual([message.fields["content"] for message in state.messages], ["hello"])
+        self.assertEqual(dict(self.tidemark.session(session.fork("fork-of-all", timeout=60)).load(timeout=60).context), {"later": 1})
+        self.assertEqual(session.load(timeout=60).seq, 3)
 
     def test_the_worker_accepts_what_the_client_accepts(self) -> None:
         session = self.tidemark.session("random")

@@ -126,6 +126,28 @@ class SessionCore(Writes, Generic[ChangeT, TurnT, CallT]):
         return (yield from (self._hot(attempt, timeout) if restore else attempt()))
 
     @operation
+    def fork(self, new: Optional[str] = None, *, at: Optional[str] = None, timeout: Optional[float] = None) -> Steps[str]:
+        """Makes a new session that begins with this one's state, and returns its id once it is in Redis. A worker does it.
+
+        `at` is the entry id of the last change to take over, such as `change.entry_id`; without it, all that was written. The new session has
+        the visible messages, the calls (open ones as cancelled) and the context; this session stays as it is.
+        """
+        name = f"{self.id}-{new_id()}" if new is None else new
+        rules.check_session(name)
+        lane = yield from self._lane()
+        there = (yield from self._installation.lane(name)).keys[2]
+        point = () if at is None else ("at", at)
+        words = ("XADD", lane.requests, "*", "op", "fork", "session", self.id, "as", name, *point)
+        yield from self._installation.send(Command(lane.requests, words))
+        seconds = self._installation.restore_timeout if timeout is None else timeout
+        deadline, backoff = self._installation.clock() + seconds, Backoff(first=0.004, longest=0.25)
+        while not int((yield from self._installation.send(Command(there, ("HLEN", there))))):
+            if self._installation.clock() >= deadline:
+                raise errors.RestoreTimeout(name, seconds, (yield from self._why_cold(lane)))
+            yield Pause(backoff.delay())
+        return name
+
+    @operation
     def barrier(self, timeout: float = 30.0) -> Steps[None]:
         """Returns when all changes that this object wrote are committed in Postgres, and never before. Raises NotInTime, Lost, DeadLetter.
 
