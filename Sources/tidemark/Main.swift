@@ -49,7 +49,10 @@ struct Tidemark: AsyncParsableCommand {
     commandName: "tidemark",
     abstract: "Replicates the state of long-running agents from Redis streams to PostgreSQL, exactly once and in order.",
     version: version,
-    subcommands: [Run.self, Dev.self, Migrate.self, Check.self, Status.self, Lanes.self, DeadLetters.self, Bench.self, Agents.self])
+    subcommands: [
+      Run.self, Dev.self, Migrate.self, Check.self, Status.self, Lanes.self, Restore.self, Snapshot.self, History.self,
+      Fork.self, Calls.self, DeadLetters.self, Bench.self, Agents.self,
+    ])
 
   /// Returns the command that a command line names, such as `tidemark dead-letters replay`, for the hint that points to its help.
   static func commandPath(_ arguments: [String]) -> String {

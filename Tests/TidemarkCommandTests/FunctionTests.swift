@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkServers
 import TidemarkTestKit
 
 /// The function library with the executable and real servers: it is installed, obeys the settings, and its changes reach Postgres.
@@ -16,13 +17,12 @@ import TidemarkTestKit
   @Test func migrateInstallsTheLibraryAndADryRunSaysWhere() async throws {
     try await withProduct(isMigrated: false) { product in
       let dry = try await product.run("migrate", "--dry-run")
-      #expect(
-        dry.standardError.contains("the function library tidemark, version 1, would be installed on redis://127.0.0.1:"), "\(dry.standardError)")
+      let library = "the function library tidemark, version 1,"
+      #expect(dry.standardError.contains("\(library) would be installed on redis://127.0.0.1:"), "\(dry.standardError)")
       #expect(try await product.redis.command("FUNCTION", "LIST") == "")
       let first = try await product.run("migrate")
       #expect(first.exitCode == 0)
-      #expect(
-        first.standardError.contains("the function library tidemark, version 1, was installed on redis://127.0.0.1:"), "\(first.standardError)")
+      #expect(first.standardError.contains("\(library) was installed on redis://127.0.0.1:"), "\(first.standardError)")
       #expect(try await product.redis.command("FCALL_RO", "tidemark_version", "0") == "1")
       for arguments in [["migrate"], ["migrate", "--dry-run"]] {
         let again = try await TidemarkProcess.run(arguments, environment: product.environment)

@@ -1,7 +1,7 @@
 /// Formats tables for a terminal.
-enum AlignedText {
+package enum AlignedText {
   /// Returns lines with columns as wide as their content and numbers aligned to the right.
-  static func lines(_ rows: [[String]], numeric: ClosedRange<Int>) -> [String] {
+  package static func lines(_ rows: [[String]], numeric: ClosedRange<Int>) -> [String] {
     let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
     return rows.map { row in
       var line = ""

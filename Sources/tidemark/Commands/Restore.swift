@@ -1,0 +1,79 @@
+import ArgumentParser
+import TidemarkAdmin
+import TidemarkConfiguration
+import TidemarkCore
+
+struct Restore: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Puts sessions back into Redis as PostgreSQL knows them.",
+    discussion: """
+      It first waits until a worker has committed what Redis still holds of the sessions' lanes. Sessions that are in Redis are left alone, \
+      so an interrupted restore may be started again.
+      """)
+
+  @OptionGroup var options: ConfigurationOptions
+  @Option(name: .long, help: "This session; may be given several times.") var session: [String] = []
+  @Flag(name: .long, help: "All sessions.") var all = false
+  @Option(name: .long, help: "All sessions of this user.") var user: String?
+  @Option(name: .long, help: "All sessions of this tenant.") var tenant: String?
+  @Option(name: .long, help: "All sessions of this agent.") var agent: String?
+  @Option(name: .long, help: "Only sessions with this status, such as active.") var status: String?
+  @Flag(name: .long, help: "Also replace sessions that are in Redis, whatever their state there.") var overwrite = false
+  @Flag(name: .long, help: "Only count what would be restored; changes nothing.") var dryRun = false
+  @Option(name: .long, help: "The largest number of sessions per second.") var rate: Int?
+  @Option(name: .long, help: "The time to wait for changes that are not committed yet.") var wait: SettingDuration = "30s"
+  @Flag(name: .long, help: "Print the result as JSON.") var json = false
+
+  func validate() throws {
+    guard session.isEmpty == (all || user != nil || tenant != nil || agent != nil) else {
+      throw ValidationError("give --session, or one or more of --user, --tenant and --agent, or --all")
+    }
+    guard session.isEmpty || status == nil else { throw ValidationError("--status: can't be combined with --session") }
+    guard !all || (user == nil && tenant == nil && agent == nil) else {
+      throw ValidationError("--all: can't be combined with --user, --tenant or --agent")
+    }
+    guard rate ?? 1 > 0 else { throw ValidationError("--rate: is not above 0") }
+    for id in session where !(1...256).contains(id.utf8.count) {
+      throw ValidationError("--session: is not 1 to 256 bytes long")
+    }
+  }
+
+  func run() async throws {
+    try await SessionTools.with(options) { tools in
+      let line = ProgressLine()
+      if !dryRun { try await waitForCommits(tools, line) }
+      let selection: RestoreRun.Selection =
+        session.isEmpty
+        ? .matching(SessionFilter(agent: agent, user: user, tenant: tenant, status: status)) : .named(Set(session).sorted())
+      let run = RestoreRun(restorer: tools.restorer, ledger: tools.sink, store: tools.store, rate: rate)
+      let tally = try await run.run(selection, overwrites: overwrite, isDryRun: dryRun) {
+        line.show("\($0.restored) restored, \($0.alreadyHot) already in Redis")
+      }
+      line.clear()
+      Console.print(json ? self.json(tally) : text(tally))
+      if tally.unknown > 0 { throw ExitCode(1) }
+    }
+  }
+
+  /// Without what Redis still holds of the sessions, the restore would put back the past.
+  private func waitForCommits(_ tools: SessionTools, _ line: ProgressLine) async throws {
+    let names = session.isEmpty ? tools.lanes.partitionLanes : Set(session.map { tools.lane(of: $0) }).sorted()
+    line.show("waiting for commits")
+    let behind = try await tools.wait.lanes(behind: try await tools.restorer.ends(of: names), within: wait.duration)
+    line.clear()
+    guard behind.isEmpty else {
+      throw CommandFailure.found(
+        "restore: \(behind.count) lane\(behind.count == 1 ? " has" : "s have") changes that are not committed yet, such as \(behind[0]); "
+          + "start a worker, or wait longer with --wait: nothing was restored")
+    }
+  }
+
+  private func text(_ tally: RestoreRun.Tally) -> String {
+    "\(tally.restored) \(dryRun ? "would be restored" : "restored"), \(tally.alreadyHot) already in Redis"
+      + (tally.unknown > 0 ? ", \(tally.unknown) unknown to PostgreSQL" : "")
+  }
+
+  private func json(_ tally: RestoreRun.Tally) -> String {
+    "{\"restored\": \(tally.restored), \"already_hot\": \(tally.alreadyHot), \"unknown\": \(tally.unknown), \"dry_run\": \(dryRun)}"
+  }
+}

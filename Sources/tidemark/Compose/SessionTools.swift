@@ -1,0 +1,94 @@
+import TidemarkAdmin
+import TidemarkCore
+import TidemarkEngine
+import TidemarkPostgres
+import TidemarkRedis
+
+/// What the commands about sessions share: both servers of one installation, whose claim was compared.
+struct SessionTools {
+  let lanes: LaneCatalog
+  let sink: PostgresSink
+  let store: RedisHotStore
+  let restorer: SessionRestorer
+  let sessions: SessionStore
+
+  var wait: CommitWait { CommitWait(ledger: sink) }
+  var writer: SessionWriter { SessionWriter(store: store, restorer: restorer) }
+  var forker: SessionForker { SessionForker(ledger: sink, store: store) }
+
+  func lane(of session: String) -> String { lanes.hotKeys(of: session)?.partition.changes ?? "" }
+
+  /// Runs `body` with the tools, and turns the errors of both servers into those of a command.
+  static func with(_ options: ConfigurationOptions, _ body: (SessionTools) async throws -> Void) async throws {
+    let composition = try Composition(try options.load())
+    guard composition.lanes.partitions != nil else {
+      throw CommandFailure.wrong("state.enabled: is false, so that no session has a state in Redis; set it to true")
+    }
+    let store = composition.makeHotStore()
+    do {
+      let sink = try composition.makeSink()
+      let installation = try await composition.confirmedInstallation(sink)
+      try await body(
+        SessionTools(
+          lanes: composition.lanes, sink: sink, store: store,
+          restorer: composition.makeRestorer(sink, store, for: installation), sessions: try composition.makeSessionStore(sink)))
+      await store.close()
+    } catch {
+      await store.close()
+      throw Self.failure(error)
+    }
+  }
+
+  private static func failure(_ error: any Error) -> any Error {
+    switch error {
+    case let error as SinkError: CommandFailure.found(error)
+    case let error as SourceError: CommandFailure.found("redis: \(error.description)")
+    case HotRefusal.cold: CommandFailure.found("redis: the session is not in Redis, and PostgreSQL does not know it")
+    case HotRefusal.conflict(let last): CommandFailure.found("redis: the session was changed meanwhile, to number \(last); try again")
+    case HotRefusal.invalid(let reason): CommandFailure.found("redis: the change is refused: \(reason)")
+    case HotRefusal.stopped:
+      CommandFailure.found("redis: writers are asked to stop (pressure.enforce); try again when `tidemark status` shows no pressure")
+    default: error
+    }
+  }
+
+  /// Throws unless the lanes of these entries are committed in time.
+  func waitForCommit(_ entry: EntryID, of session: String, within limit: Duration, _ what: String) async throws {
+    let behind = try await wait.lanes(behind: [lane(of: session): entry], within: limit)
+    guard behind.isEmpty else {
+      throw CommandFailure.found("\(what), and is not committed after \(limit.seconds) s; is a worker running?")
+    }
+  }
+}
+
+extension Composition {
+  /// The installation that both servers belong to. An emptied Redis is claimed for it again, as a worker does.
+  ///
+  /// - Throws: ``CommandFailure`` where the servers don't belong together.
+  func confirmedInstallation(_ sink: PostgresSink) async throws -> InstallationID {
+    let claim = makeClaim(sink)
+    // Where Redis was emptied, a worker that is connected to it restores the claim within a second.
+    var attempts = 4
+    while true {
+      do {
+        try await claim.confirm()
+        break
+      } catch is ClaimVerdict.Refusal where attempts > 1 {
+        attempts -= 1
+        try await SystemClock().sleep(for: .seconds(1))
+      } catch {
+        await claim.close()
+        throw CommandFailure.found(claim.finding(of: error).description)
+      }
+    }
+    await claim.close()
+    guard let installation = try await sink.installation(askedBy: nil, within: .zero) else {
+      throw CommandFailure.found("postgres.schema: the schema \(schema) has no installation; run `tidemark migrate`")
+    }
+    return installation.id
+  }
+
+  func makeSessionStore(_ sink: PostgresSink? = nil) throws -> SessionStore {
+    try SessionStore(sink: try sink ?? makeSink(), schema: schema)
+  }
+}

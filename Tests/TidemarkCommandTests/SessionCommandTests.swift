@@ -1,0 +1,234 @@
+import Foundation
+import Testing
+import TidemarkClient
+import TidemarkServers
+import TidemarkTestKit
+
+/// The way back, with the executable and real servers: restores, evictions, forks, histories, open calls and snapshots.
+@Suite(.serialized) struct SessionCommandTests {
+  private func withClient(
+    _ settings: [String: String] = [:], _ body: (Product, TidemarkClient) async throws -> Void
+  ) async throws {
+    try await withProduct(settings) { product in
+      let client = try TidemarkClient(url: product.redis.url, restoreTimeout: .seconds(120))
+      do {
+        try await body(product, client)
+      } catch {
+        await client.close()
+        throw error
+      }
+      await client.close()
+    }
+  }
+
+  /// Writes a session with something of everything and waits until it is durable. Returns its last entry.
+  @discardableResult
+  private func fill(_ session: Session) async throws -> Receipt {
+    let receipts = try await session.append([
+      .started(agent: "a", title: "T", meta: ["k": #"{"n": null}"#]), .message(role: "user", content: "hello", id: "m1"),
+      .set("goal", #"{"x": 12345678901234567}"#, kind: "goal"),
+      .callStarted("c1", tool: "search", arguments: #"{"q": 1}"#, idempotencyKey: "k1"),
+    ])
+    try await session.barrier(receipts[3], timeout: .seconds(120))
+    return receipts[3]
+  }
+
+  /// Runs a command.
+  private func tidemark(_ product: Product, _ arguments: String...) async throws -> TidemarkProcess.Outcome {
+    try await TidemarkProcess.run(arguments, environment: product.environment)
+  }
+
+  @Test func whatRedisLostIsPutBackAndIsNumberedAnew() async throws {
+    try await withClient { product, client in
+      let worker = try await product.startWorker()
+      let session = client.session("s")
+      let last = try await fill(session)
+      let before = try await session.load()
+      try await product.redis.command("FLUSHALL")
+      let dry = try await tidemark(product, "restore", "--all", "--dry-run", "--json")
+      #expect(dry.standardOutput == "{\"restored\": 1, \"already_hot\": 0, \"unknown\": 0, \"dry_run\": true}\n")
+      let restored = try await tidemark(product, "restore", "--all")
+      #expect(restored.standardOutput == "1 restored, 0 already in Redis\n", "\(restored)")
+      var state = try await session.load()
+      #expect(state.epoch > last.epoch)
+      #expect(state.seq == 0)
+      #expect(state.context == ["goal": #"{"x": 12345678901234567}"#])
+      #expect(state.kinds == before.kinds)
+      #expect(state.title == "T")
+      #expect(state.messages.map { $0["content"] } == ["hello"])
+      #expect(state.openCalls.map { $0["idempotency_key"] } == ["k1"])
+      let next = try await session.append(.message(role: "user", content: "again"), expecting: 0)
+      // Once the worker has noticed the loss, a later epoch begins.
+      #expect(next.seq == 1 && next.epoch >= state.epoch)
+      try await session.barrier(next, timeout: .seconds(120))
+      state = try await session.load()
+      // A restore leaves what is newer in Redis.
+      let again = try await tidemark(product, "restore", "--session", "s", "--session", "nobody")
+      #expect(again.exitCode == 1)
+      #expect(again.standardOutput == "0 restored, 1 already in Redis, 1 unknown to PostgreSQL\n")
+      #expect(try await session.load() == state)
+      let numbers = try await product.rows("select epoch, seq from tidemark.changes where session_id = 's' order by entry_ms, entry_no")
+      #expect(Set(numbers).count == 5)
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test func nothingIsRestoredBeforeItsLaneIsCommitted() async throws {
+    try await withClient { product, client in
+      let session = client.session("s")
+      let worker = try await product.startWorker()
+      try await fill(session)
+      #expect(try await worker.stop() == 0)
+      try await session.append(.set("goal", "2"))
+      try await product.redis.command("DEL", "tidemark:{0}:session:s")
+      let early = try await tidemark(product, "restore", "--session", "s", "--wait", "0s")
+      #expect(early.exitCode == 1)
+      #expect(early.standardError.contains("has changes that are not committed yet"), "\(early.standardError)")
+      #expect(try await product.redis.command("EXISTS", "tidemark:{0}:session:s") == "0")
+      let next = try await product.startWorker()
+      let outcome = try await tidemark(product, "restore", "--session", "s", "--wait", "120s")
+      #expect(outcome.exitCode == 0, "\(outcome)")
+      #expect(try await session.load().context == ["goal": "2"])
+      #expect(try await next.stop() == 0)
+    }
+  }
+
+  @Test func anIdleSessionLeavesRedisAndComesBackWithItsNumbers() async throws {
+    try await withClient(["hot.evict_idle_after": "500ms"]) { product, client in
+      let worker = try await product.startWorker()
+      let session = client.session("s")
+      let first = Change(type: "message.appended", fields: [("role", "user"), ("content", "once"), ("event_id", "e1")])
+      try await session.append(.started(agent: "a"))
+      let receipt = try await session.append(first)
+      try await waitUntil("the session is evicted") { try await product.redis.command("EXISTS", "tidemark:{0}:session:s") == "0" }
+      #expect(try await product.redis.command("KEYS", "tidemark:{0}:*:s") == "")
+      // The repetition of a change is known although the session was away, and the next one follows.
+      #expect(try await session.append(first) == receipt)
+      let next = try await session.append(.set("k", "1"), expecting: 2)
+      #expect(next.seq == 3 && next.epoch == receipt.epoch)
+      #expect(try await session.load().messages.map { $0["content"] } == ["once"])
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test func aSessionThatBeginsAnewGetsWhatPostgresKnowsOfIt() async throws {
+    try await withClient { product, client in
+      let worker = try await product.startWorker()
+      let session = client.session("s")
+      try await fill(session)
+      try await product.redis.command("FLUSHALL")
+      try await waitUntil("the worker noticed") { worker.standardError.contains("lane.replaced") }
+      try await session.append(.started(title: "new"))
+      let state = try await session.load()
+      #expect(state.title == "new" && state.agent == "a")
+      #expect(state.messages.count == 1 && state.context.count == 1 && state.seq == 1)
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test func aSessionThatNobodyKnowsIsMadeForTheWriterThatAsksForIt() async throws {
+    try await withClient { product, client in
+      let worker = try await product.startWorker()
+      let receipt = try await client.session("new").append(.message(role: "user", content: "first"))
+      #expect(receipt.seq == 1)
+      try await client.session("new").barrier(receipt, timeout: .seconds(120))
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test func withoutAWorkerAColdSessionIsReported() async throws {
+    try await withProduct { product in
+      let client = try TidemarkClient(url: product.redis.url, restoreTimeout: .milliseconds(300))
+      await #expect(throws: ClientError.self) { try await client.session("s").append(.set("k", "1")) }
+      await client.close()
+    }
+  }
+
+  @Test func aForkBeginsWithTheOthersStateAndLeavesItAlone() async throws {
+    try await withClient { product, client in
+      let worker = try await product.startWorker()
+      let session = client.session("s")
+      try await fill(session)
+      let point = try await session.append(.message(role: "assistant", content: "answer"))
+      let later = try await session.append([.set("goal", "9"), .removeMessage("m1")])
+      try await session.barrier(later[1], timeout: .seconds(120))
+      let before = try await session.load()
+      let outcome = try await tidemark(product, "fork", "--session", "s", "--at", point.entry, "--as", "s2")
+      #expect(outcome.standardOutput == "s2\n", "\(outcome)")
+      let fork = try await client.session("s2").load()
+      #expect(fork.parent == "s")
+      #expect(fork.context == ["goal": #"{"x": 12345678901234567}"#])
+      #expect(fork.messages.map { $0["content"] } == ["hello", "answer"])
+      #expect(fork.openCalls == [])
+      #expect(try await session.load() == before)
+      #expect(
+        try await product.value("select status from tidemark.tool_calls where session_id = 's2'") == "cancelled")
+      let again = try await tidemark(product, "fork", "--session", "s", "--as", "s2")
+      #expect(again.exitCode == 1 && again.standardError.contains("the session s2 exists"), "\(again)")
+      let unknown = try await tidemark(product, "fork", "--session", "nobody")
+      #expect(unknown.exitCode == 1 && unknown.standardError.contains("knows no session nobody"), "\(unknown)")
+      // Agents, who have no access to Postgres, ask a worker.
+      let asked = try await session.fork(as: "s3")
+      #expect(try await asked.load().messages.map { $0["content"] } == ["answer"])
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test func openCallsAreListedAndClosedInTheWayInWhichTheirSessionIsWritten() async throws {
+    try await withClient { product, client in
+      let worker = try await product.startWorker()
+      try await fill(client.session("s"))
+      try await product.add(["type": "tool.started", "session": "plain", "call_id": "p1", "tool": "pay"])
+      try await product.waitUntilCaughtUp()
+      let listed = try await tidemark(product, "calls", "list", "--json")
+      let calls = listed.standardOutput.split(separator: "\n")
+      #expect(calls.count == 2)
+      #expect(calls.first?.contains(#""call_id": "c1""#) == true && calls.first?.contains(#""arguments": {"q": 1}"#) == true, "\(listed)")
+      #expect(try await tidemark(product, "calls", "list", "--older", "1h").standardError == "no open calls\n")
+      let closed = try await tidemark(product, "calls", "close", "--all", "--because", "lost", "--wait", "120s")
+      #expect(closed.exitCode == 0 && closed.standardError == "2 closed\n", "\(closed)")
+      #expect(
+        try await product.rows("select session_id, status, error from tidemark.tool_calls order by 1") == [
+          "plain|cancelled|lost", "s|cancelled|lost",
+        ])
+      #expect(
+        try await product.rows("select session_id, seq from tidemark.changes where type = 'tool.finished' order by 1") == ["plain|", "s|5"])
+      #expect(try await client.session("s").load().openCalls == [])
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test func aHistoryAndASnapshotAreThereForTheAsking() async throws {
+    try await withClient { product, client in
+      let worker = try await product.startWorker()
+      try await fill(client.session("s"))
+      let text = try await tidemark(product, "history", "--session", "s")
+      let types = text.standardOutput.split(separator: "\n").dropFirst().map { $0.split(separator: " ")[3] }
+      #expect(types == ["session.started", "message.appended", "context.set", "tool.started"], "\(text)")
+      let json = try await tidemark(product, "history", "--session", "s", "--json", "--limit", "2")
+      #expect(json.standardOutput.split(separator: "\n").count == 2)
+      #expect(json.standardOutput.contains(#""content": {"key": "goal", "kind": "goal", "value": {"x": 12345678901234567}}"#), "\(json)")
+      let snapshot = try await tidemark(product, "snapshot", "--session", "s", "--reason", "before", "--wait", "120s")
+      #expect(snapshot.exitCode == 0, "\(snapshot)")
+      #expect(
+        try await product.value("select reason, state #>> '{context,goal,value,x}' from tidemark.snapshots") == "before|12345678901234567")
+      for command in [["history"], ["snapshot"]] {
+        let unknown = try await TidemarkProcess.run(command + ["--session", "nobody"], environment: product.environment)
+        #expect(unknown.exitCode == 1 && unknown.standardError.contains("knows no session nobody"), "\(unknown)")
+      }
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test(arguments: [
+    ["restore"], ["restore", "--all", "--session", "s"], ["restore", "--all", "--user", "u"], ["restore", "--session", ""],
+    ["restore", "--all", "--rate", "0"], ["restore", "--all", "--wait", "soon"], ["calls", "close"], ["calls", "close", "--call", "c"],
+    ["calls", "close", "--all", "--session", "s"], ["fork"], ["fork", "--session", "s", "--as", "s"],
+    ["fork", "--session", "s", "--at", "yesterday"], ["history"], ["history", "--session", "s", "--limit", "0"], ["snapshot"],
+  ])
+  func aWrongCommandLineIsRefusedBeforeAnyConnection(arguments: [String]) async throws {
+    let outcome = try await TidemarkProcess.run(arguments, environment: ["TIDEMARK_REDIS_URL": "redis://127.0.0.1:1"])
+    #expect(outcome.exitCode == 2)
+    #expect(outcome.standardError.split(separator: "\n").count == 1, "\(outcome.standardError)")
+  }
+}
