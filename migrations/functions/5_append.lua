@@ -64,6 +64,20 @@ local function number_changes(call, changes)
   end
 end
 
+-- Empties what is left of a session whose own hash is gone, as where Redis evicted that key alone. Nothing is written before all keys were
+-- read.
+local function clear_rest(call)
+  local length, names = redis.call('LLEN', call.keys[MESSAGES]), {}
+  for _, place in ipairs({ CONTEXT, TOOLS, IDS }) do
+    names[place] = {}
+    local values = redis.call('HGETALL', call.keys[place])
+    for i = 1, #values, 2 do names[place][(i + 1) / 2] = values[i] end
+  end
+  if length > 0 then redis.call('LTRIM', call.keys[MESSAGES], 1, 0) end
+  for place, found in pairs(names) do write('HDEL', call.keys[place], found) end
+  call.remembered = 0
+end
+
 local function remember(call, change)
   local key, id = call.keys[IDS], change.given.event_id
   local n = call.remembered + 1
@@ -95,6 +109,7 @@ local function append_changes(call, expect, changes)
   if first then
     begin_numbering(call, first, expect)
     number_changes(call, changes)
+    if call.is_new then clear_rest(call) end
   end
   local answers, last = {}, nil
   for index, change in ipairs(changes) do

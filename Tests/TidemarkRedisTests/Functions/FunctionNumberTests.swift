@@ -22,6 +22,24 @@ struct FunctionNumberTests {
     }
   }
 
+  @Test("A session that begins takes over nothing that an earlier one left")
+  func remains() async throws {
+    try await withFunctions { functions in
+      for change in [
+        "context.set key k value 1", "message.appended role user content a message_id m", "tool.started call_id c tool t", "x event_id e",
+      ] {
+        let words = change.split(separator: " ").map { String($0) }
+        try await functions.append("s", words[0], Array(words.dropFirst()))
+      }
+      try await functions.command("DEL tidemark:{0}:session:s")
+      #expect(try await functions.append("s", "session.started", "event_id f").change?.seq == 1)
+      let state = try #require(try await functions.load("s"))
+      #expect(state.context.isEmpty && state.tools.isEmpty && state.messages.isEmpty)
+      #expect(try await functions.append("s", "x", "event_id e").change?.seq == 2)
+      #expect(try await functions.command("HGET tidemark:{0}:ids:s next").number == 2)
+    }
+  }
+
   @Test("A change whose expected number is not the session's last one is refused")
   func expectation() async throws {
     try await withFunctions { functions in
