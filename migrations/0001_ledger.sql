@@ -157,8 +157,8 @@ CREATE VIEW {{schema}}.changes AS
     FROM {{schema}}.change_log c JOIN {{schema}}.lanes l USING (lane_id);
 
 -- The producers' ids of the last `dedupe.window`, each with the latest position at which it was applied and the digest of the change's content
--- there: of all fields but event_id, ts and trace, which a producer that repeats a change may write anew. By event_id first: ids that rise with
--- time (UUIDv7, ULID) append. There is no index by position: what is old is found by going over the table, page by page.
+-- there: of all fields but event_id, ts and trace, which a producer that repeats a change may write anew, and seq and epoch, which the function
+-- library gives anew. By event_id first: ids that rise with time (UUIDv7, ULID) append. There is no index by position: what is old is found by going over the table, page by page.
 CREATE TABLE {{schema}}.event_ids (
   event_id   text COLLATE "C" NOT NULL,
   session_id text COLLATE "C" NOT NULL,

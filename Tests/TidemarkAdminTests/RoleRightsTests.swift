@@ -84,7 +84,7 @@ import TidemarkTestKit
           "REVOKE UPDATE ON \"tide\".\"messages\" FROM \(reader)",
           "REVOKE EXECUTE ON FUNCTION tide.leave(text) FROM \(reader)",
           "GRANT SELECT ON \"tide\".\"lanes\" TO \(reader)",
-          "GRANT EXECUTE ON FUNCTION tide.transcript(text, boolean) TO \(reader)",
+          "GRANT EXECUTE ON FUNCTION tide.transcript(text,boolean) TO \(reader)",
         ])
       #expect(try await setup.apply(roles) == [])
     }

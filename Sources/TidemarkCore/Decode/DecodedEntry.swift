@@ -25,7 +25,7 @@ package struct DecodedEntry: Sendable {
   package var extras: [EntryBlock.Field] = []
   /// The digest over all fields.
   package var digest = ContentDigest.none
-  /// The digest over the content: all fields but `event_id`, `ts` and `trace`.
+  /// The digest over the content: all fields but `event_id`, `ts`, `trace`, `seq` and `epoch`.
   package var contentDigest = ContentDigest.none
 
   package init() {}

@@ -11,7 +11,7 @@ struct EntryHasher: ~Copyable {
   struct Digests {
     /// The digest over all fields. Two entries under one id are equal exactly when these digests are equal.
     var entry: ContentDigest
-    /// The digest over the content, which is all fields but `event_id`, `ts` and `trace`. Two entries with one `event_id` are the same
+    /// The digest over the content, which is all fields but those of ``FieldOrder/delivery``. Two entries with one `event_id` are the same
     /// change exactly when these digests are equal.
     var content: ContentDigest
   }

@@ -2,7 +2,8 @@
 struct FieldOrder: Sendable {
   /// The indices of the fields that are the entry's content.
   let content: [Int]
-  /// The indices of `event_id`, `trace` and `ts`, which a producer that repeats a change may write anew.
+  /// The indices of `event_id`, `trace` and `ts`, which a producer that repeats a change may write anew, and of `seq` and `epoch`, which the
+  /// function library gives anew to a change that it does not remember.
   let delivery: [Int]
 
   init(of fields: UnsafeBufferPointer<EntryBlock.Field>, _ bytes: UnsafeBufferPointer<UInt8>) {
@@ -13,7 +14,7 @@ struct FieldOrder: Sendable {
     }
     func isDelivery(_ place: Int) -> Bool {
       switch FieldNames.envelopeSlot(bytes, fields[place].name) {
-      case .eventID, .trace, .time: true
+      case .eventID, .trace, .time, .seq, .epoch: true
       default: false
       }
     }

@@ -33,7 +33,7 @@ class Evidence:
         return SimpleNamespace(
             **{name: record[name] for name in ("serial", "sent", "at", "lane", "id", "refused", "expect", "asked")},
             late=record.get("late", False), fields=named, flat=fields, session=named["session"], event=named.get("event_id"),
-            content=sorted((name, value) for name, value in fields if name not in ("event_id", "ts", "trace")),
+            content=sorted((name, value) for name, value in fields if name not in ("event_id", "ts", "trace", "seq", "epoch")),
             position=position(record["id"]) if record["id"] else None, rows=[], letters=[], seen=[], outcome=None)
 
     def _gather_families(self):
