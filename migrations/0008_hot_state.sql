@@ -21,9 +21,9 @@ CREATE TABLE {{schema}}.evicted_sessions (
 -- The fields of an entry as the function library keeps them in Redis: texts, also those that hold JSON.
 CREATE FUNCTION {{schema}}.hot_fields(known json, ext jsonb) RETURNS text
 LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN ext IS NULL OR ext = '{}' THEN k.fields
+  SELECT CASE WHEN ext IS NULL OR ext - ARRAY['entry_id', 'seq', 'epoch'] = '{}' THEN k.fields
               ELSE left(k.fields, -1) || ',' || (
-                SELECT string_agg(to_json(e.key)::text || ':' || to_json(e.value)::text, ',') FROM jsonb_each_text(ext) AS e) || '}' END
+                SELECT string_agg(to_json(e.key)::text || ':' || to_json(e.value)::text, ',') FROM jsonb_each_text(ext - ARRAY['entry_id', 'seq', 'epoch']) AS e) || '}' END
     FROM (SELECT json_strip_nulls(known)::text AS fields) AS k
 $$;
 
@@ -154,3 +154,62 @@ LANGUAGE sql STABLE AS $$
      WHERE NOT x.removed) AS c
    ORDER BY c.part, c.entry_ms, c.entry_no, c.step, c.name
 $$;
+
+-- The changes that bring a session back to what it was at a position, by going on from what it is: nothing of its past is lost. Calls that ended since stay ended; those that began since are cancelled; keys of `meta` that came since stay.
+CREATE FUNCTION {{schema}}.rewind_changes(session text, at_ms bigint, at_no bigint, at_lane integer)
+RETURNS TABLE (type text, fields text[])
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+  present jsonb := {{schema}}.session_at_position(session, NULL, 9223372036854775807, 9223372036854775807, 2147483647);
+  past jsonb := {{schema}}.session_at_position(session, NULL, at_ms, at_no, at_lane);
+  about text[];
+  hidden_since bigint;
+  shown_since bigint;
+BEGIN
+  about := {{schema}}.given_pairs(
+    'title', CASE WHEN past ->> 'title' IS DISTINCT FROM present ->> 'title' THEN coalesce(past ->> 'title', '') END,
+    'status', CASE WHEN past ->> 'status' <> present ->> 'status' THEN past ->> 'status' END)
+    || ARRAY(SELECT p.part FROM jsonb_each(past -> 'meta') AS m
+             CROSS JOIN LATERAL (VALUES (1, 'meta.' || m.key), (2, m.value::text)) AS p (place, part)
+             WHERE present #> ARRAY['meta', m.key] IS DISTINCT FROM m.value ORDER BY m.key, p.place);
+  IF cardinality(about) > 0 THEN
+    type := 'session.updated'; fields := about;
+    RETURN NEXT;
+  END IF;
+
+  SELECT count(*) FILTER (WHERE m.removed_ms IS NOT NULL AND v.was_visible), count(*) FILTER (WHERE m.removed_ms IS NULL AND NOT v.was_visible)
+    INTO hidden_since, shown_since
+    FROM {{schema}}.messages m
+   CROSS JOIN LATERAL (
+     SELECT (m.entry_ms, m.entry_no, m.lane_id) <= (at_ms, at_no, at_lane)
+            AND (m.removed_ms IS NULL OR (m.removed_ms, m.removed_no, m.removed_lane) > (at_ms, at_no, at_lane)) AS was_visible) AS v
+   WHERE m.session_id = session;
+  IF hidden_since = 0 THEN
+    -- What came since is at the end.
+    RETURN QUERY SELECT 'message.removed', ARRAY['last', '1'] FROM generate_series(1, shown_since);
+  ELSE
+    RETURN QUERY SELECT 'messages.cleared', '{}'::text[];
+    RETURN QUERY
+      SELECT f.type, f.fields FROM {{schema}}.fork_changes(session, at_ms, at_no, at_lane) WITH ORDINALITY AS f (type, fields, place)
+       WHERE f.type = 'message.appended' ORDER BY f.place;
+  END IF;
+
+  RETURN QUERY
+    SELECT 'tool.finished', ARRAY['call_id', t.call_id, 'status', 'cancelled', 'error', 'the session was taken back to an earlier state']
+      FROM {{schema}}.tool_calls t
+     WHERE t.session_id = session AND t.status = 'started' AND (t.entry_ms, t.entry_no, t.lane_id) > (at_ms, at_no, at_lane)
+     ORDER BY t.entry_ms, t.entry_no, t.lane_id;
+  RETURN QUERY
+    SELECT CASE WHEN p.key IS NULL THEN 'context.removed' ELSE 'context.set' END,
+           CASE WHEN p.key IS NULL THEN ARRAY['key', c.key] ELSE ARRAY['key', p.key, 'value', p.value::text, 'kind', p.kind] END
+      FROM (SELECT k.key, k.kind, k.value FROM {{schema}}.context k WHERE k.session_id = session) AS c
+      FULL JOIN (SELECT x.key, x.kind, x.value
+                   FROM (SELECT DISTINCT ON (h.key) h.key, h.kind, h.value, h.removed FROM {{schema}}.context_history h
+                          WHERE h.session_id = session AND (h.entry_ms, h.entry_no, h.lane_id) <= (at_ms, at_no, at_lane)
+                          ORDER BY h.key, h.entry_ms DESC, h.entry_no DESC, h.lane_id DESC) AS x
+                  WHERE NOT x.removed) AS p
+        ON c.key = p.key
+     WHERE (c.kind, c.value) IS DISTINCT FROM (p.kind, p.value)
+     ORDER BY coalesce(c.key, p.key);
+END $$;

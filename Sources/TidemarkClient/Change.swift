@@ -98,5 +98,10 @@ public struct Change: Sendable, Equatable {
 
   public static func snapshot(reason: String? = nil) -> Change { make("snapshot.requested", ["reason": reason]) }
 
+  /// Returns the change with the producer's own id: written twice with the same id, it takes effect once.
+  public func identified(by id: String) -> Change {
+    Change(type: type, fields: fields.filter { $0.name != "event_id" } + [(name: "event_id", value: id)])
+  }
+
   var eventID: String? { fields.first { $0.name == "event_id" }?.value }
 }

@@ -15,8 +15,8 @@ public struct Session: Sendable {
 
   /// Writes one change: updates the state in Redis, numbers it and appends it to the lane, in one atomic step.
   ///
-  /// A change without `event_id` gets one, so that it is written once even where the connection is lost and the call is repeated. A session that
-  /// is not in Redis is restored first.
+  /// A change without `event_id` gets one, so that it is written once even where the connection is lost and the call is repeated. To repeat it by
+  /// yourself after an error, give it one with ``Change/identified(by:)``. A session that is not in Redis is restored first.
   ///
   /// - Parameter expecting: the number of the session's last change; nil writes whatever it is.
   /// - Throws: ``ClientError``.
@@ -49,19 +49,24 @@ public struct Session: Sendable {
     return receipts
   }
 
-  /// Reads the state. A session that is not in Redis is restored by a worker first; so is one that began anew while Postgres knows more of it.
+  /// Reads the state. A session that is not in Redis is restored by a worker first; so is one that began anew while Postgres knows more of it. Where
+  /// no worker does that in time, the state of the latter is returned with ``SessionState/isFresh``.
   ///
   /// - Parameter messages: the number of messages; nil for all that Redis keeps.
   /// - Throws: ``ClientError``.
   public func load(messages: Int? = nil) async throws -> SessionState {
     let keys = try await client.keys(of: id)
     let arguments: [RedisArgument] = [.text(id)] + (messages.map { [.integer(Int64($0))] } ?? [])
-    let state = try await hot(keys) { try SessionState(try await client.call("load", isReading: true, keys, arguments)) }
+    func read() async throws -> SessionState { try SessionState(try await client.call("load", isReading: true, keys, arguments)) }
+    let state = try await hot(keys) { try await read() }
     guard state.isFresh else { return state }
-    try await requestRestore(keys)
-    return try await waitForRestore { () async throws -> SessionState? in
-      let state = try SessionState(try await client.call("load", isReading: true, keys, arguments))
-      return state.isFresh ? nil : state
+    do {
+      return try await waitForWorker(asking: { try await requestRestore(keys) }) {
+        let state = try await read()
+        return state.isFresh ? nil : state
+      }
+    } catch let error as ClientError where error.code == .notRestored {
+      return try await read()
     }
   }
 
@@ -71,7 +76,14 @@ public struct Session: Sendable {
   public func barrier(_ receipt: Receipt, timeout: Duration = .seconds(10)) async throws {
     let keys = try await client.keys(of: id)
     try await client.marks.wait(keys.partition.durableChannel, timeout: timeout) {
-      switch try await client.call("durable", isReading: true, keys, [.text(id), .text(receipt.entry)]).number {
+      let answer: Int64?
+      do {
+        answer = try await client.call("durable", isReading: true, keys, [.text(id), .text(receipt.entry)]).number
+      } catch let error as ClientError where error.code == .unavailable {
+        // Redis may be back before the deadline.
+        return false
+      }
+      switch answer {
       case 1: return true
       case -1: throw ClientError(.lost, "the entry \(receipt.entry) is not in Redis: it was lost, or is durable and trimmed")
       case -2:
@@ -84,12 +96,18 @@ public struct Session: Sendable {
     }
   }
 
-  /// Repeats a call whose connection was lost: event ids make sure that it takes effect once.
+  /// Repeats a call whose connection was lost, for ``TidemarkClient/retryTimeout``: event ids make sure that it takes effect once.
   private func repeated<T>(_ call: () async throws -> T) async throws -> T {
-    do {
-      return try await call()
-    } catch let error as ClientError where error.code == .unavailable {
-      return try await call()
+    let clock = ContinuousClock()
+    let deadline = clock.now.advanced(by: client.retryTimeout)
+    var pause = Duration.milliseconds(20)
+    while true {
+      do {
+        return try await call()
+      } catch let error as ClientError where error.code == .unavailable && clock.now < deadline {
+        try await clock.sleep(for: pause)
+        pause = min(pause * 2, .seconds(1))
+      }
     }
   }
 
@@ -98,27 +116,35 @@ public struct Session: Sendable {
     do {
       return try await call()
     } catch let error as ClientError where error.code == .notRestored {
-      try await requestRestore(keys)
-      return try await waitForRestore {
+      return try await waitForWorker(asking: { try await requestRestore(keys) }) {
         do { return try await call() } catch let error as ClientError where error.code == .notRestored { return nil }
       }
     }
   }
 
   private func requestRestore(_ keys: SessionKeys) async throws {
-    let stream = keys.partition.requests
-    _ = try await client.send(stream, ["XADD", .text(stream), "*", "op", "restore", "session", .text(id)])
+    try await ask(keys, ["op", "restore", "session", .text(id)])
   }
 
-  /// Asks until the session is there: a worker restores it and can't tell this client.
-  func waitForRestore<T>(_ attempt: () async throws -> T?) async throws -> T {
+  func ask(_ keys: SessionKeys, _ request: [RedisArgument]) async throws {
+    let stream = keys.partition.requests
+    _ = try await client.send(stream, ["XADD", .text(stream), "*"] + request)
+  }
+
+  /// Asks a worker for something, again every few seconds, because Redis may lose the request, and looks until it is done: nothing announces it.
+  func waitForWorker<T>(asking request: () async throws -> Void, _ attempt: () async throws -> T?) async throws -> T {
     let clock = ContinuousClock()
     let deadline = clock.now.advanced(by: client.restoreTimeout)
-    var pause = Duration.milliseconds(5)
+    var (pause, next) = (Duration.milliseconds(5), clock.now)
     while true {
+      if clock.now >= next {
+        try await request()
+        next = clock.now.advanced(by: .seconds(5))
+      }
       if let result = try await attempt() { return result }
       guard clock.now < deadline else {
-        throw ClientError(.notRestored, "no worker restored the session within \(client.restoreTimeout); is one running for its lane?")
+        throw ClientError(
+          .notRestored, "no worker did what was asked within \(client.restoreTimeout); is one running for the session's lane?")
       }
       try await clock.sleep(for: pause)
       pause = min(pause * 2, .milliseconds(250))

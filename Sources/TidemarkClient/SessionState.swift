@@ -22,8 +22,8 @@ public struct SessionState: Sendable, Equatable {
   public var messages: [Fields]
   /// Calls that began and have not ended, in the order in which they began: `call_id`, `tool`, `arguments`, `idempotency_key`.
   public var openCalls: [Fields]
-  /// Whether the session began in Redis while Postgres may know more of it.
-  var isFresh: Bool
+  /// Whether the session began in Redis while Postgres may know more of it, and no worker has completed it yet.
+  public var isFresh: Bool
 
   init(session: [String: String], context: [String: String], calls: [String: String], messages: [String]) {
     func isNumber(_ name: String) -> Int64 { session[name].flatMap { Int64($0) } ?? 0 }

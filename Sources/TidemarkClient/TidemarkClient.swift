@@ -8,6 +8,8 @@ internal import TidemarkRedis
 public final class TidemarkClient: Sendable {
   /// The time for which a call waits for a worker to restore a session that is not in Redis.
   public let restoreTimeout: Duration
+  /// The time for which a call is repeated while Redis can't be reached.
+  public let retryTimeout: Duration
   let keys: KeyNames
   let redis: RedisKeyspace
   let marks: DurableMarks
@@ -20,9 +22,11 @@ public final class TidemarkClient: Sendable {
   ///   - password: overrides the URL's, and so does `username`.
   ///   - prefix: `redis.prefix` of the installation.
   ///   - restoreTimeout: default 10 s.
+  ///   - retryTimeout: default 10 s.
   /// - Throws: ``ClientError`` for a URL that can't be understood.
   public init(
-    url: String, username: String? = nil, password: String? = nil, prefix: String = "tidemark", restoreTimeout: Duration = .seconds(10)
+    url: String, username: String? = nil, password: String? = nil, prefix: String = "tidemark", restoreTimeout: Duration = .seconds(10),
+    retryTimeout: Duration = .seconds(10)
   ) throws(ClientError) {
     do {
       let configuration = try RedisConfiguration(url: url, password: password, username: username)
@@ -30,6 +34,7 @@ public final class TidemarkClient: Sendable {
       redis = RedisKeyspace(configuration, name: "tidemark-client")
       marks = DurableMarks(RedisKeyspace(configuration, name: "tidemark-client-marks"))
       self.restoreTimeout = restoreTimeout
+      self.retryTimeout = retryTimeout
     } catch {
       throw ClientError(.unavailable, error.message)
     }

@@ -46,7 +46,9 @@ import TidemarkTestKit
       let before = try await session.load()
       try await product.redis.command("FLUSHALL")
       let dry = try await tidemark(product, "restore", "--all", "--dry-run", "--json")
-      #expect(dry.standardOutput == "{\"restored\": 1, \"already_hot\": 0, \"unknown\": 0, \"dry_run\": true}\n")
+      #expect(
+        dry.standardOutput
+          == "{\"restored\": 1, \"already_hot\": 0, \"changed_meanwhile\": 0, \"unknown\": 0, \"refused\": 0, \"dry_run\": true}\n")
       let restored = try await tidemark(product, "restore", "--all")
       #expect(restored.standardOutput == "1 restored, 0 already in Redis\n", "\(restored)")
       var state = try await session.load()
@@ -170,6 +172,35 @@ import TidemarkTestKit
       // Agents, who have no access to Postgres, ask a worker.
       let asked = try await session.fork(as: "s3")
       #expect(try await asked.load().messages.map { $0["content"] } == ["answer"])
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test func aSessionIsTakenBackToAnEarlierStateInBothStores() async throws {
+    try await withClient { product, client in
+      let worker = try await product.startWorker()
+      let session = client.session("s")
+      let point = try await fill(session)
+      let later = try await session.append([
+        .set("goal", "9"), .removeMessage("m1"), .set("more", "1"), .updated(title: "U"), .callStarted("c2", tool: "pay"),
+      ])
+      try await session.barrier(later[4], timeout: .seconds(120))
+      let refused = try await tidemark(product, "restore", "--session", "s", "--at", point.entry)
+      #expect(refused.standardOutput == "0 restored, 1 already in Redis\n", "\(refused)")
+      let outcome = try await tidemark(product, "restore", "--session", "s", "--at", point.entry, "--overwrite")
+      #expect(outcome.standardOutput == "1 restored, 0 already in Redis\n", "\(outcome)")
+      let state = try await session.load()
+      #expect(state.context == ["goal": #"{"x": 12345678901234567}"#] && state.title == "T")
+      #expect(state.messages.map { $0["content"] } == ["hello"])
+      #expect(state.openCalls.map { $0["call_id"] } == ["c1"])
+      try await product.waitUntilCaughtUp()
+      #expect(
+        try await product.value("select tidemark.state('s') -> 'context' = tidemark.state_at_entry('s', '\(point.entry)') -> 'context'")
+          == "t")
+      #expect(try await product.value("select string_agg(content, ',') from tidemark.messages where removed_at is null") == "hello")
+      #expect(try await product.value("select count(*) from tidemark.context_history where key = 'goal'") == "3")
+      let early = try await tidemark(product, "restore", "--session", "s", "--at", "2020-01-01T00:00:00Z", "--overwrite")
+      #expect(early.exitCode == 1 && early.standardOutput.contains("1 unknown to PostgreSQL"), "\(early)")
       #expect(try await worker.stop() == 0)
     }
   }

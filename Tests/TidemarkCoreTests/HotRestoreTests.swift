@@ -41,7 +41,7 @@ import TidemarkCore
   }
 
   @Test func `what is in Redis is replaced only where that is wanted`() {
-    #expect(!restore(presence: .hot).overwrites)
-    #expect(restore(presence: .hot, overwrites: true).overwrites)
+    #expect(!restore(presence: .hot(seq: 1)).overwrites)
+    #expect(restore(presence: .hot(seq: 1), overwrites: true).overwrites)
   }
 }

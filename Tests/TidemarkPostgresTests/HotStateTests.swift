@@ -122,6 +122,26 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `what takes a session back goes on from what it is`() async throws {
+    try await withSession { sink in
+      // Up to the start of c2: what came later is undone, and what was hidden since comes back in its order.
+      let back = try await sink.sink.rewindChanges(of: "s", to: EntryID(ms: 10_000, no: 0))
+      #expect(back.map(\.type) == ["messages.cleared", "message.appended", "message.appended"])
+      #expect(back[1].fields.prefix(6) == ["role", "user", "content", "first", "message_id", "m1"])
+      // Up to the first message: nothing that was visible then is hidden until the removal of it.
+      let early = try await sink.sink.rewindChanges(of: "s", to: EntryID(ms: 6_000, no: 0))
+      #expect(
+        early.map { [$0.type] + $0.fields.prefix(2) }.suffix(3) == [
+          ["tool.finished", "call_id", "c1"], ["tool.finished", "call_id", "c1"], ["context.set", "key", "gone"],
+        ])
+      let before = try await sink.sink.rewindChanges(of: "s", to: EntryID(ms: 12_500, no: 0))
+      #expect(before.map(\.type) == ["message.removed"])
+      #expect(try await sink.sink.rewindChanges(of: "s", to: EntryID(ms: 13_000, no: 0)) == [])
+      #expect(try await sink.sink.begunSessions(["s", "t"], by: EntryID(ms: 1_000, no: 0)) == ["s"])
+      #expect(try await sink.sink.begunSessions(["s"], by: EntryID(ms: 999, no: 0)) == [])
+    }
+  }
+
   @Test func `the record of an eviction is taken once`() async throws {
     try await withSink { sink in
       let evicted = EvictedSession(

@@ -134,7 +134,7 @@ import TidemarkTestKit
       func canonical(_ change: Applied, delivery: Bool) -> String {
         var hex: [UInt8] = []
         for (name, value) in change.fields.sorted(by: { Array($0.key.utf8).lexicographicallyPrecedes(Array($1.key.utf8)) })
-        where ["event_id", "trace", "ts"].contains(name) == delivery {
+        where ["epoch", "event_id", "seq", "trace", "ts"].contains(name) == delivery {
           for part in [name, value] {
             withUnsafeBytes(of: UInt32(part.utf8.count).littleEndian) { Hex.append($0, to: &hex) }
             Hex.append(part.utf8, to: &hex)

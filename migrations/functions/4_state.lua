@@ -15,7 +15,7 @@ local function element(change)
   local n = 7
   for i = change.first, change.last, 2 do
     local name = change.args[i]
-    if change.given[name] and not UNSHOWN[name] then
+    if change.given[name] and not UNSHOWN[name] and name ~= 'entry_id' then
       parts[n + 1], parts[n + 2] = member(name, change.kind.fields[name]), encode(change.args[i + 1])
       n = n + 2
     end
@@ -26,8 +26,9 @@ end
 
 -- Returns the message id of an element. Within a text each quote has a backslash before it, so the pattern finds nothing but the member.
 local function message_id(text)
-  local id = match(text, ',"message_id":"([^"\\]*)"')
-  return id or (find(text, ',"message_id":"', 1, true) and cjson.decode(text).message_id)
+  -- A plain search first: a pattern would be tried at every byte of a long text.
+  local place = find(text, ',"message_id":"', 1, true)
+  return place and (match(text, '^,"message_id":"([^"\\]*)"', place) or cjson.decode(text).message_id)
 end
 
 -- Forgets the message of an element that left the list. No other element has its id.

@@ -26,6 +26,9 @@ end
 
 -- For workers.
 
+-- The milliseconds after which what a worker has read of a session is too old to be put back.
+local STALE = 5000
+
 -- Returns the event ids that a session remembers, oldest first, each followed by its answer without its number.
 local function remembered(key)
   local all, answers, ids = redis.call('HGETALL', key), {}, {}
@@ -64,10 +67,12 @@ local function evict(keys, args)
   return { tonumber(session[1]), tonumber(session[2]), session[3], session[4], bytes, ids }
 end
 
--- restore: SESSION INSTALLATION EXPECT FORCE NSESSION PAIRS... NCONTEXT PAIRS... NMESSAGES ELEMENTS... NTOOLS PAIRS... NIDS (ID ANSWER)...
+-- restore: SESSION INSTALLATION EXPECT FORCE READ_AT NSESSION PAIRS... NCONTEXT PAIRS... NMESSAGES ELEMENTS... NTOOLS PAIRS... NIDS (ID ANSWER)...
 local function restore(keys, args)
-  open_call(keys, args[1])
-  local place, parts = 5, {}
+  local call = open_call(keys, args[1])
+  local read_at = tonumber(args[5])
+  if not read_at then invalid('read_at', 'is not a number') end
+  local place, parts = 6, {}
   for index, width in ipairs({ 2, 2, 1, 2, 2 }) do
     local count = tonumber(match(args[place] or '', '^%d+$'))
     if not count or place + count * width > #args then invalid('count', 'of part ' .. index .. ' is not the number of its items') end
@@ -78,10 +83,12 @@ local function restore(keys, args)
   if place <= #args then invalid('count', 'of part 5 is not the number of its items') end
   local owner = redis.call('HGET', keys[LANE], 'installation')
   if owner and owner ~= args[2] then refuse('OTHER ' .. owner) end
-  local held = redis.call('HMGET', keys[SESSION], 'seq', 'entry_id', 'fresh')
+  local held = redis.call('HMGET', keys[SESSION], 'seq', 'entry_id', 'fresh', 'epoch')
   local is_expected = not held[1]
   if args[3] ~= '-' then is_expected = held[1] and held[3] and held[2] == args[3] end
   if not is_expected and args[4] ~= '1' then return 0 end
+  -- Since then the session may have come back, changed, and left again.
+  if now(call) - read_at > STALE then return 0 end
   local ids = {}
   for _, text in ipairs(parts[3]) do
     local id = message_id(text)
@@ -102,6 +109,11 @@ local function restore(keys, args)
   -- A session that began in Redis anew goes on with the event ids that it remembers.
   if args[3] == '-' then redis.call('DEL', keys[IDS]) end
   write('HSET', keys[SESSION], parts[1])
+  if held[1] and not is_expected then
+    -- The numbers that were in use here may go beyond those that the worker knows.
+    local given = redis.call('HGET', keys[SESSION], 'epoch')
+    redis.call('HSET', keys[SESSION], 'seq', '0', 'epoch', decimal(max(tonumber(given) or 0, (tonumber(held[4]) or 0) + 1)))
+  end
   write('HSET', keys[CONTEXT], parts[2])
   write('RPUSH', keys[MESSAGES], parts[3])
   write('HSET', keys[TOOLS], parts[4])

@@ -10,10 +10,15 @@ package struct RestoreRun: Sendable {
     package var restored = 0
     /// Sessions that were in Redis already.
     package var alreadyHot = 0
-    /// Sessions that were named and that the ledger does not know.
+    /// Sessions that the ledger does not know, or that began after the point to restore.
     package var unknown = 0
+    /// Sessions that were written to at the same time, and left alone.
+    package var changedMeanwhile = 0
+    /// Sessions that Redis refused to write, and why it refused the last of them.
+    package var refused = 0
+    package var lastRefusal: SourceError?
 
-    package var count: Int { restored + alreadyHot + unknown }
+    package var count: Int { restored + alreadyHot + unknown + changedMeanwhile + refused }
   }
 
   /// The sessions of a run.
@@ -26,18 +31,28 @@ package struct RestoreRun: Sendable {
   static let page = 500
 
   private let restorer: SessionRestorer
+  private let rewinder: SessionRewinder
   private let ledger: any HotStateLedger
   private let store: any HotStore
   private let clock: any WorkerClock
   private let rate: Int?
+  private let overwrites: Bool
+  private let point: EntryID?
 
-  /// - Parameter rate: sessions per second at most; nil without a limit.
+  /// - Parameters:
+  ///   - overwrites: whether sessions that are in Redis are replaced, too.
+  ///   - point: the last entry of the state to restore; nil: the state as it is. A session that began later is left out.
+  ///   - rate: sessions per second at most; nil without a limit.
   package init(
-    restorer: SessionRestorer, ledger: any HotStateLedger, store: any HotStore, rate: Int?, clock: any WorkerClock = SystemClock()
+    restorer: SessionRestorer, ledger: any HotStateLedger, store: any HotStore, overwrites: Bool = false, at point: EntryID? = nil,
+    rate: Int? = nil, clock: any WorkerClock = SystemClock()
   ) {
     self.restorer = restorer
+    rewinder = SessionRewinder(ledger: ledger, store: store)
     self.ledger = ledger
     self.store = store
+    self.overwrites = overwrites
+    self.point = point
     self.rate = rate
     self.clock = clock
   }
@@ -46,35 +61,33 @@ package struct RestoreRun: Sendable {
   ///
   /// - Parameters:
   ///   - isDryRun: only counts what would be done.
+  ///   - waitForCommits: waits until the ledger has what Redis holds of these sessions at the moment; called before sessions that are in Redis are
+  ///     taken back to an earlier state.
   ///   - progress: is called after each page.
-  /// - Throws: ``SourceError``, ``SinkError``, `CancellationError`; what was restored stays.
+  /// - Throws: ``HotRefusal``, ``SourceError``, ``SinkError``, `CancellationError`, what `waitForCommits` throws; what was restored stays.
   package func run(
-    _ selection: Selection, overwrites: Bool, isDryRun: Bool, progress: (Tally) -> Void
+    _ selection: Selection, isDryRun: Bool, waitForCommits: ([String]) async throws -> Void, progress: (Tally) -> Void
   ) async throws -> Tally {
     var tally = Tally()
     let start = clock.now
-    var pages = Pages(selection, ledger)
-    while let ids = try await pages.next() {
+    var pages = Pages(selection, ledger, size: min(Self.page, rate ?? Self.page))
+    while let all = try await pages.next() {
+      var ids = all
+      if let point {
+        let begun = Set(try await ledger.begunSessions(all, by: point).map { SessionKey($0) })
+        ids = all.filter { begun.contains(SessionKey($0)) }
+        tally.unknown += all.count - ids.count
+        if !overwrites {
+          // Whatever is in Redis is newer than an earlier state, also what began there anew.
+          let absent = zip(ids, try await store.presence(of: ids).presences).filter { $0.1 == .absent }.map(\.0)
+          tally.alreadyHot += ids.count - absent.count
+          ids = absent
+        }
+      }
       if isDryRun {
-        let known = Set(try await ledger.hotSessions(ids, messages: 0).map(\.id))
-        for (id, presence) in zip(ids, try await store.presence(of: ids)) {
-          if presence == .hot, !overwrites {
-            tally.alreadyHot += 1
-          } else if known.contains(id) {
-            tally.restored += 1
-          } else {
-            tally.unknown += 1
-          }
-        }
+        try await count(ids, &tally)
       } else {
-        let outcomes = try await restorer.restore(ids, overwrites: overwrites)
-        for id in ids {
-          switch outcomes[id] {
-          case .restored: tally.restored += 1
-          case .alreadyHot, .changedMeanwhile: tally.alreadyHot += 1
-          case nil: tally.unknown += 1
-          }
-        }
+        try await restore(ids, &tally, waitForCommits)
       }
       progress(tally)
       if let rate { try await clock.sleep(until: start.advanced(by: .seconds(tally.count) / rate)) }
@@ -82,24 +95,69 @@ package struct RestoreRun: Sendable {
     return tally
   }
 
+  private func count(_ ids: [String], _ tally: inout Tally) async throws {
+    let known = Set(try await ledger.hotSessions(ids, messages: 0).map { SessionKey($0.id) })
+    for (id, presence) in zip(ids, try await store.presence(of: ids).presences) {
+      if case .hot = presence, !overwrites {
+        tally.alreadyHot += 1
+      } else if known.contains(SessionKey(id)) {
+        tally.restored += 1
+      } else {
+        tally.unknown += 1
+      }
+    }
+  }
+
+  private func restore(_ ids: [String], _ tally: inout Tally, _ waitForCommits: ([String]) async throws -> Void) async throws {
+    // A session that is in Redis is taken back from there.
+    let outcomes = try await restorer.restore(ids, overwrites: overwrites && point == nil)
+    for outcome in outcomes {
+      switch outcome {
+      case .restored: tally.restored += 1
+      case .alreadyHot: tally.alreadyHot += 1
+      case .changedMeanwhile: tally.changedMeanwhile += 1
+      case .refused(let error):
+        tally.refused += 1
+        tally.lastRefusal = error
+      case nil: tally.unknown += 1
+      }
+    }
+    guard let point else { return }
+    let wanted = ids.indices.filter { place in
+      if case .restored = outcomes[place] { true } else { overwrites && outcomes[place] == .alreadyHot }
+    }
+    // The numbers first: whatever comes after them is noticed.
+    let presences = try await store.presence(of: wanted.map { ids[$0] }).presences
+    try await waitForCommits(wanted.map { ids[$0] })
+    for (place, presence) in zip(wanted, presences) {
+      guard case .hot(let seq) = presence else { continue }
+      let isRewound = try await rewinder.rewind(ids[place], to: point, expecting: seq) != .changedMeanwhile
+      guard outcomes[place] == .alreadyHot else { continue }
+      tally.alreadyHot -= 1
+      if isRewound { tally.restored += 1 } else { tally.changedMeanwhile += 1 }
+    }
+  }
+
   /// The ids of the selected sessions, page by page.
   private struct Pages {
     private let selection: Selection
     private let ledger: any HotStateLedger
+    private let size: Int
     private var last = ""
     private var done = 0
 
-    init(_ selection: Selection, _ ledger: any HotStateLedger) {
+    init(_ selection: Selection, _ ledger: any HotStateLedger, size: Int) {
       self.selection = selection
       self.ledger = ledger
+      self.size = size
     }
 
     /// Nil: there are no more.
     mutating func next() async throws -> [String]? {
       let ids: [String]
       switch selection {
-      case .named(let names): ids = Array(names.dropFirst(done).prefix(RestoreRun.page))
-      case .matching(let filter): ids = try await ledger.sessionIDs(filter, after: last, limit: RestoreRun.page)
+      case .named(let names): ids = Array(names.dropFirst(done).prefix(size))
+      case .matching(let filter): ids = try await ledger.sessionIDs(filter, after: last, limit: size)
       }
       guard let end = ids.last else { return nil }
       last = end

@@ -6,12 +6,15 @@ package enum RestoreOutcome: Sendable, Equatable {
   case alreadyHot
   /// The session changed in Redis while it was being restored, and was left alone. Another attempt may succeed.
   case changedMeanwhile
+  /// Redis refused to write the session.
+  case refused(SourceError)
 }
 
 /// What Redis has of a session.
 package enum HotPresence: Sendable, Equatable {
   case absent
-  case hot
+  /// The session is in Redis; its last change there has this number.
+  case hot(seq: Int64)
   /// The session began in Redis while the ledger may know more of it. Its numbering there goes on.
   case fresh(FreshSession)
 }
@@ -44,10 +47,12 @@ package struct HotRestore: Sendable, Equatable {
   package var expected: HotPresence
   /// Whether a session that is in Redis is replaced whatever its state.
   package var overwrites: Bool
+  /// When Redis was asked for the session's presence, on its clock in Unix milliseconds. A restore that comes much later may put back the past.
+  package var readAt: Int64
 
   package init(
     session: HotSession, numbering: HotNumbering, incarnation: Int64, eventIDs: [String] = [], expected: HotPresence = .absent,
-    overwrites: Bool = false
+    overwrites: Bool = false, readAt: Int64 = .max
   ) {
     self.session = session
     self.numbering = numbering
@@ -55,6 +60,7 @@ package struct HotRestore: Sendable, Equatable {
     self.eventIDs = eventIDs
     self.expected = expected
     self.overwrites = overwrites
+    self.readAt = readAt
   }
 
   /// Decides how a session is restored, from what each side knows of it.
@@ -65,19 +71,21 @@ package struct HotRestore: Sendable, Equatable {
   ///   - presence: what Redis has of it.
   ///   - incarnation: the lane's present incarnation.
   package init(
-    _ id: String, known: HotSession?, evicted: EvictedSession?, presence: HotPresence, incarnation: Int64, overwrites: Bool
+    _ id: String, known: HotSession?, evicted: EvictedSession?, presence: HotPresence, incarnation: Int64, overwrites: Bool,
+    readAt: Int64 = .max
   ) {
     var session = known ?? HotSession(id: id, fields: ["status", "active"])
     guard case .fresh(let fresh) = presence else {
       self.init(
         session: session, numbering: HotNumbering(after: evicted, latest: session.entry, incarnation: incarnation),
-        incarnation: incarnation, eventIDs: evicted?.eventIDs ?? [], expected: presence, overwrites: overwrites)
+        incarnation: incarnation, eventIDs: evicted?.eventIDs ?? [], expected: presence, overwrites: overwrites,
+        readAt: readAt)
       return
     }
     // The session goes on in Redis: its numbers there, and the event ids that it remembers, stay.
     session.entry = fresh.entry
     self.init(
       session: session, numbering: .goesOn(epoch: fresh.epoch, seq: fresh.seq), incarnation: fresh.incarnation, expected: presence,
-      overwrites: overwrites)
+      overwrites: overwrites, readAt: readAt)
   }
 }

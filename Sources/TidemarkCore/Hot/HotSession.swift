@@ -24,4 +24,14 @@ package struct HotSession: Sendable, Equatable {
     self.messages = messages
     self.calls = calls
   }
+
+  /// The number of bytes of all texts.
+  package var byteCount: Int { [fields, context, messages, calls].joined().reduce(0) { $0 + $1.utf8.count } }
+}
+
+/// A session's id as it is compared by both servers: byte by byte. Texts of Swift that look alike are equal whatever their bytes.
+package struct SessionKey: Hashable, Sendable {
+  private let bytes: [UInt8]
+
+  package init(_ id: String) { bytes = Array(id.utf8) }
 }

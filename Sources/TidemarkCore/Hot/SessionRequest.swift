@@ -14,14 +14,14 @@ package enum SessionRequest: Sendable, Equatable {
   package init(fields: [String]) {
     var values: [String: String] = [:]
     for index in stride(from: 0, to: fields.count - 1, by: 2) { values[fields[index]] = fields[index + 1] }
-    guard let session = values["session"], (1...256).contains(session.utf8.count) else {
-      self = .invalid("the field session is missing, empty or longer than 256 bytes")
+    guard let session = values["session"], Self.isID(session) else {
+      self = .invalid("the field session is missing, empty, longer than 256 bytes, or holds NUL")
       return
     }
     switch values["op"] {
     case "restore": self = .restore(session: session)
     case "fork":
-      guard let new = values["as"], (1...256).contains(new.utf8.count), new != session else {
+      guard let new = values["as"], Self.isID(new), SessionKey(new) != SessionKey(session) else {
         self = .invalid("the field as is missing, or names no new session")
         return
       }
@@ -34,6 +34,8 @@ package enum SessionRequest: Sendable, Equatable {
     default: self = .invalid("the field op is none of restore, fork")
     }
   }
+
+  private static func isID(_ text: String) -> Bool { (1...256).contains(text.utf8.count) && !text.utf8.contains(0) }
 }
 
 /// Some requests of one lane, oldest first.
@@ -53,11 +55,20 @@ package struct LaneRequests: Sendable, Equatable {
 
   /// The sessions to restore, each once.
   package var restores: [String] {
-    var seen: Set<String> = []
+    var seen: Set<SessionKey> = []
     return entries.compactMap { entry in
-      guard case .restore(let session) = entry.request, seen.insert(session).inserted else { return nil }
+      guard case .restore(let session) = entry.request, seen.insert(SessionKey(session)).inserted else { return nil }
       return session
     }
+  }
+
+  /// The last entry that a fork takes over; the largest id where one takes over all that there is; nil without forks. An agent asks for a fork
+  /// at an entry that it has just written, so what the ledger knows may be older.
+  package var lastForked: EntryID? {
+    entries.compactMap { entry in
+      guard case .fork(_, _, let last) = entry.request else { return nil }
+      return last ?? EntryID(ms: .max, no: .max)
+    }.max()
   }
 
   /// Removes the entries for which nobody waits any more at this time of Redis' clock, in Unix milliseconds, and returns them.

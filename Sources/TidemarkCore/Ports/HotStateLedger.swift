@@ -12,6 +12,12 @@ package protocol HotStateLedger: Sendable {
   /// Returns the changes that make a new session of what a session was after an entry; nil: as it is now. Empty for an unknown session.
   func forkChanges(of session: String, at entry: EntryID?) async throws -> [SessionChange]
 
+  /// Returns those of these sessions that had begun at the time of an entry.
+  func begunSessions(_ ids: [String], by entry: EntryID) async throws -> [String]
+
+  /// Returns the changes that bring a session back to what it was after an entry, by going on from what the ledger has of it.
+  func rewindChanges(of session: String, to entry: EntryID) async throws -> [SessionChange]
+
   /// Records sessions that were evicted, each over an earlier record.
   func recordEvicted(_ sessions: [EvictedSession]) async throws
 

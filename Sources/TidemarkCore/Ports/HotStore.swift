@@ -1,14 +1,14 @@
 /// The hot state of sessions in Redis. All methods throw ``SourceError``, and all but ``add(_:to:)`` may be called again after they threw: what
 /// stands in Redis is compared in the same step in which it is changed.
 package protocol HotStore: Sendable {
-  /// Returns what Redis has of each session, in the order asked.
-  func presence(of sessions: [String]) async throws -> [HotPresence]
+  /// Returns what Redis has of each session, in the order asked, and a time on its clock before it was asked, in Unix milliseconds.
+  func presence(of sessions: [String]) async throws -> (readAt: Int64, presences: [HotPresence])
 
-  /// Writes sessions, each in one atomic step. Returns for each whether it was written; one that is there in another state than expected is
-  /// left alone.
+  /// Writes sessions, each in one atomic step. Returns for each whether it was written, or why Redis refuses it; one that is there in another
+  /// state than expected is left alone, and so is one of which ``HotRestore/readAt`` is long ago.
   ///
   /// - Throws: also where the lane's keys bear another installation's id (``SourceError/Kind/otherInstallation(_:)``).
-  func restore(_ sessions: [HotRestore], for installation: InstallationID) async throws -> [Bool]
+  func restore(_ sessions: [HotRestore], for installation: InstallationID) async throws -> [Result<Bool, SourceError>]
 
   /// Returns the last id that the stream of each lane gave; nil where there is no stream.
   func lastIDs(of lanes: [String]) async throws -> [EntryID?]
@@ -38,7 +38,7 @@ package protocol HotStore: Sendable {
   func sessions(after place: HotPlace?, count: Int) async throws -> (sessions: [String], next: HotPlace?)
 
   /// Removes those of these sessions that are durable and have not changed for `idle`, each in one atomic step that compares both. Returns the
-  /// removed ones, each with the bytes that its keys took.
+  /// removed ones, each with the bytes that its keys took. A session that Redis refuses to remove is left out.
   func evict(_ sessions: [String], idleFor idle: Duration, for installation: InstallationID) async throws -> [(EvictedSession, bytes: Int)]
 }
 
@@ -62,6 +62,8 @@ package enum HotRefusal: Error, Sendable, Equatable {
   case conflict(last: Int64)
   /// The reason names the field.
   case invalid(String)
+  /// A change's event id was used for another change.
+  case eventIDReused
   /// Agents are asked to stop.
   case stopped
 }

@@ -97,27 +97,30 @@ struct RequestServer: Sendable {
     let restorer = SessionRestorer(
       ledger: services.ledger, store: store, lanes: settings.lanes, installation: installation, messages: settings.functions.hotMessages)
     let start = coordinator.clock.now
-    var outcomes = try await restorer.restore(requests.restores, onlyEvicted: true)
+    let evicted = try await restorer.restore(requests.restores, onlyEvicted: true)
     // Whether a session that is there began anew is asked again below.
-    outcomes = outcomes.filter { $0.value != .alreadyHot }
-    let others = requests.restores.filter { outcomes[$0] == nil }
-    let needsCommits = !others.isEmpty || requests.entries.contains { if case .fork(_, _, nil) = $0.request { true } else { false } }
-    if needsCommits, !(try await waitForCommits(of: requests.lane, restorer)) { return }
-    outcomes.merge(try await restorer.restore(others, createsUnknown: true)) { $1 }
-    let restored = outcomes.values.count { if case .restored = $0 { true } else { false } }
+    let others = zip(requests.restores, evicted).filter { $0.1 == nil || $0.1 == .alreadyHot }.map(\.0)
+    let needed = others.isEmpty ? requests.lastForked : EntryID(ms: .max, no: .max)
+    if let needed, !(try await waitForCommits(of: requests.lane, through: needed, restorer)) { return }
+    let outcomes = zip(others, try await restorer.restore(others, createsUnknown: true))
+    let restored = (evicted + outcomes.map(\.1)).count { if case .restored = $0 { true } else { false } }
     metrics.sessionsRestored(restored, start.duration(to: coordinator.clock.now))
-    for entry in requests.entries { try await fork(entry.request, restorer) }
+    for case (let session, .refused(let error)?) in outcomes {
+      logger.warning("restore.refused", metadata: ["session": "\(session)", "reason": "\(error)"])
+    }
+    for entry in requests.entries { try await fork(entry.request) }
     // A session that changed meanwhile is tried again.
+    let again = Set(outcomes.filter { $0.1 == .changedMeanwhile }.map { SessionKey($0.0) })
     let done = requests.entries.filter { entry in
       guard case .restore(let session) = entry.request else { return true }
-      return outcomes[session] != .changedMeanwhile
+      return !again.contains(SessionKey(session))
     }
     try await store.removeRequests(done.map(\.id), of: requests.lane)
   }
 
-  /// Waits until this worker has committed what the lane's stream holds now. Returns false where that takes too long.
-  private func waitForCommits(of lane: String, _ restorer: SessionRestorer) async throws -> Bool {
-    let ends = try await restorer.ends(of: [lane])
+  /// Waits until this worker has committed what the lane's stream holds now, up to an entry. Returns false where that takes too long.
+  private func waitForCommits(of lane: String, through entry: EntryID, _ restorer: SessionRestorer) async throws -> Bool {
+    let ends = try await restorer.ends(of: [lane]).mapValues { min($0, entry) }
     return await withTaskGroup(of: Bool.self) { group in
       group.addTask {
         await coordinator.caughtUp(with: ends)
@@ -132,7 +135,7 @@ struct RequestServer: Sendable {
     }
   }
 
-  private func fork(_ request: SessionRequest, _ restorer: SessionRestorer) async throws {
+  private func fork(_ request: SessionRequest) async throws {
     switch request {
     case .restore: return
     case .invalid(let reason):
@@ -140,8 +143,10 @@ struct RequestServer: Sendable {
     case .fork(let session, let new, let entry):
       do {
         let outcome = try await SessionForker(ledger: services.ledger, store: services.store).fork(session, at: entry, as: new)
-        if outcome == .unknown {
-          logger.warning("fork.unknown", metadata: ["session": "\(session)", "effect": "nothing is forked"])
+        switch outcome {
+        case .forked: break
+        case .unknown: logger.warning("fork.refused", metadata: ["session": "\(session)", "reason": "Postgres does not know the session"])
+        case .exists: logger.warning("fork.refused", metadata: ["session": "\(new)", "reason": "a session of this name exists"])
         }
       } catch let refusal as HotRefusal {
         logger.warning("fork.refused", metadata: ["session": "\(new)", "reason": "\(refusal)"])

@@ -12,8 +12,10 @@ package struct SessionForker: Sendable {
     case exists
   }
 
-  /// The number of changes that are written at once.
-  private static let portion = 200
+  /// The field that is written last, so that it tells a whole fork from one under way.
+  package static let mark = "meta.fork"
+  /// The number of changes that are written in one atomic step, and their bytes.
+  private static let portion = (changes: 2_000, bytes: 8 << 20)
 
   private let ledger: any HotStateLedger
   private let store: any HotStore
@@ -23,25 +25,42 @@ package struct SessionForker: Sendable {
     self.store = store
   }
 
-  /// A fork that was interrupted may be repeated: each change has an event id that follows from the new session's name and its number.
+  /// A fork that was interrupted may be repeated: each change has an event id that follows from its number.
   ///
   /// - Parameter entry: the last entry that the new session takes over; nil: all that is committed.
   /// - Throws: ``HotRefusal``, ``SourceError``, ``SinkError``.
   package func fork(_ session: String, at entry: EntryID?, as new: String) async throws -> Outcome {
-    let changes = try await ledger.forkChanges(of: session, at: entry)
+    var changes = try await ledger.forkChanges(of: session, at: entry)
     guard !changes.isEmpty else { return .unknown }
-    guard try await ledger.hotSessions([new], messages: 0).isEmpty else { return .exists }
+    if let known = try await ledger.hotSessions([new], messages: 0).first, !Self.isPart(known, of: session) { return .exists }
+    changes.append(SessionChange(type: "session.updated", fields: [Self.mark, entry.map { "\"\($0)\"" } ?? "true"]))
     var last = EntryID.zero
-    for start in stride(from: 0, to: changes.count, by: Self.portion) {
-      let portion = (start..<min(start + Self.portion, changes.count)).map { index in
-        SessionChange(type: changes[index].type, fields: changes[index].fields + ["event_id", "fork-\(index + 1)"])
+    var done = 0
+    while done < changes.count {
+      var portion: [SessionChange] = []
+      var bytes = 0
+      while done + portion.count < changes.count, portion.count < Self.portion.changes, portion.isEmpty || bytes < Self.portion.bytes {
+        var change = changes[done + portion.count]
+        change.fields += ["event_id", "fork-\(done + portion.count + 1)"]
+        bytes += change.fields.reduce(0) { $0 + $1.utf8.count }
+        portion.append(change)
       }
       do {
-        last = try await store.append(portion, to: new, expecting: Int64(start))
+        last = try await store.append(portion, to: new, expecting: Int64(done))
       } catch HotRefusal.conflict {
         return .exists
+      } catch HotRefusal.eventIDReused {
+        return .exists
       }
+      done += portion.count
     }
     return .forked(changes: changes.count, last: last)
+  }
+
+  /// Whether a session is what an interrupted fork of another one has left.
+  private static func isPart(_ known: HotSession, of session: String) -> Bool {
+    let pairs = stride(from: 0, to: known.fields.count - 1, by: 2).map { (known.fields[$0], known.fields[$0 + 1]) }
+    let isOfSession = pairs.contains { $0.0 == "parent" && SessionKey($0.1) == SessionKey(session) }
+    return isOfSession && !pairs.contains { $0.0 == mark }
   }
 }

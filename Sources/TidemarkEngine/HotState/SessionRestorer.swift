@@ -36,45 +36,76 @@ package struct SessionRestorer: Sendable {
   ///   - overwrites: whether sessions that are in Redis are replaced, too.
   ///   - createsUnknown: whether a session of which the ledger knows nothing is made, empty.
   ///   - onlyEvicted: leaves all others alone. Of a session that a worker evicted the ledger has everything, whatever its lane still holds.
-  /// - Returns: the outcome of each session; a session that is unknown and not made has none.
+  /// - Returns: the outcome of each session, in the order given; nil for one that is unknown and not made.
   /// - Throws: ``SourceError``, ``SinkError``; some sessions may be restored then, and the call may be repeated.
   package func restore(
     _ ids: [String], overwrites: Bool = false, createsUnknown: Bool = false, onlyEvicted: Bool = false
-  ) async throws -> [String: RestoreOutcome] {
-    var outcomes: [String: RestoreOutcome] = [:]
-    var presences: [String: HotPresence] = [:]
-    for (id, presence) in zip(ids, try await store.presence(of: ids)) {
-      if presence == .hot, !overwrites { outcomes[id] = .alreadyHot } else { presences[id] = presence }
-    }
-    let wanted = ids.filter { id in
-      guard let presence = presences[id] else { return false }
-      return !onlyEvicted || presence == .absent
-    }
-    guard !wanted.isEmpty else { return outcomes }
-    // The records of evictions end here, whatever follows: see ``HotStateLedger/takeEvicted(_:)``.
-    let evicted = Dictionary(try await ledger.takeEvicted(wanted).map { ($0.id, $0) }) { $1 }
-    if onlyEvicted, evicted.isEmpty { return outcomes }
-    let known = Dictionary(try await ledger.hotSessions(wanted, messages: messages).map { ($0.id, $0) }) { $1 }
-    let incarnations = try await incarnations(of: wanted)
-    let restores = wanted.compactMap { id -> HotRestore? in
-      guard known[id] != nil || createsUnknown else { return nil }
-      let restore = HotRestore(
-        id, known: known[id], evicted: evicted[id], presence: presences[id] ?? .absent, incarnation: incarnations[id, default: 0],
-        overwrites: overwrites)
-      return onlyEvicted && restore.numbering == .beginsAnew ? nil : restore
-    }
-    for (restore, isWritten) in zip(restores, try await store.restore(restores, for: installation)) {
-      let id = restore.session.id
-      outcomes[id] = isWritten ? .restored(isKnown: known[id] != nil) : .changedMeanwhile
+  ) async throws -> [RestoreOutcome?] {
+    var outcomes: [RestoreOutcome?] = []
+    var batch = Self.batch.upperBound
+    while outcomes.count < ids.count {
+      let part = Array(ids[outcomes.count..<min(outcomes.count + batch, ids.count)])
+      let (found, bytes) = try await restoreBatch(part, overwrites, createsUnknown, onlyEvicted)
+      outcomes += found
+      // Large sessions go in smaller batches: a batch is held in memory, and sent at once.
+      batch = min(max(batch * Self.batchBytes / max(bytes, 1), Self.batch.lowerBound), Self.batch.upperBound)
     }
     return outcomes
   }
 
-  /// The present incarnation of each session's lane.
-  private func incarnations(of ids: [String]) async throws -> [String: Int64] {
-    let laneOfSession = Dictionary(ids.compactMap { id in lanes.hotKeys(of: id).map { (id, $0.partition.changes) } }) { $1 }
-    let records = try await ledger.lanes(named: Set(laneOfSession.values).sorted())
-    let incarnations = Dictionary(records.map { ($0.name, $0.incarnation) }) { $1 }
-    return laneOfSession.compactMapValues { incarnations[$0] }
+  private static let batch = 1...100
+  private static let batchBytes = 4 << 20
+
+  private func restoreBatch(
+    _ ids: [String], _ overwrites: Bool, _ createsUnknown: Bool, _ onlyEvicted: Bool
+  ) async throws -> (outcomes: [RestoreOutcome?], bytes: Int) {
+    let (readAt, presences) = try await store.presence(of: ids)
+    var outcomes: [RestoreOutcome?] = presences.map { if case .hot = $0, !overwrites { .alreadyHot } else { nil } }
+    let wanted = ids.indices.filter { outcomes[$0] == nil && (!onlyEvicted || presences[$0] == .absent) }
+    guard !wanted.isEmpty else { return (outcomes, 0) }
+    let names = wanted.map { ids[$0] }
+    // The records of evictions end here, whatever follows: see ``HotStateLedger/takeEvicted(_:)``.
+    let evicted = Dictionary(try await ledger.takeEvicted(names).map { (SessionKey($0.id), $0) }) { $1 }
+    if onlyEvicted, evicted.isEmpty { return (outcomes, 0) }
+    // The cursors before the sessions: what is committed by then is in what is read.
+    let records = try await records(of: names)
+    let known = Dictionary(try await ledger.hotSessions(names, messages: messages).map { (SessionKey($0.id), $0) }) { $1 }
+    var restores: [(place: Int, restore: HotRestore)] = []
+    var left: [EvictedSession] = []
+    for place in wanted {
+      let key = SessionKey(ids[place])
+      let record = lanes.hotKeys(of: ids[place]).flatMap { records[$0.partition.changes] }
+      if case .fresh(let fresh) = presences[place], (record?.cursor.position ?? .zero) < fresh.entry {
+        outcomes[place] = .changedMeanwhile
+        continue
+      }
+      guard known[key] != nil || createsUnknown else { continue }
+      let restore = HotRestore(
+        ids[place], known: known[key], evicted: evicted[key], presence: presences[place], incarnation: record?.incarnation ?? 0,
+        overwrites: overwrites, readAt: readAt)
+      if onlyEvicted, restore.numbering == .beginsAnew {
+        if let evicted = evicted[key] { left.append(evicted) }
+      } else {
+        restores.append((place, restore))
+      }
+    }
+    for ((place, restore), result) in zip(restores, try await store.restore(restores.map(\.restore), for: installation)) {
+      switch result {
+      case .success(true): outcomes[place] = .restored(isKnown: known[SessionKey(ids[place])] != nil)
+      case .success(false): outcomes[place] = .changedMeanwhile
+      case .failure(let error):
+        outcomes[place] = .refused(error)
+        // Redis refused it, so the session is as it was.
+        if let evicted = evicted[SessionKey(restore.session.id)] { left.append(evicted) }
+      }
+    }
+    try await ledger.recordEvicted(left)
+    return (outcomes, restores.reduce(0) { $0 + $1.restore.session.byteCount })
+  }
+
+  /// The records of the lanes of these sessions, by the lane's name.
+  private func records(of ids: [String]) async throws -> [String: LaneRecord] {
+    let names = Set(ids.compactMap { lanes.hotKeys(of: $0)?.partition.changes }).sorted()
+    return Dictionary(try await ledger.lanes(named: names).map { ($0.name, $0) }) { $1 }
   }
 }

@@ -56,6 +56,8 @@ struct LedgerSQL: Sendable {
   let recordEvicted: String
   let takeEvicted: String
   let forkChanges: String
+  let begunSessions: String
+  let rewindChanges: String
 
   /// Columns of the audit trail in the order in which they are sent: the numbers and the digest, then the entry's cells.
   static let changeColumns: [(name: String, type: BinaryType)] = [
@@ -263,6 +265,15 @@ struct LedgerSQL: Sendable {
     forkChanges = """
       SELECT f.type, f.fields FROM \(schema).fork_changes($1, $2::bigint, $3::bigint, 2147483647) WITH ORDINALITY AS f (type, fields, place)
        ORDER BY f.place
+      """
+    begunSessions = """
+      SELECT s.session_id FROM \(schema).sessions s
+       WHERE s.session_id = ANY ($1::text[]) AND s.started_at <= to_timestamp($2::double precision / 1000)
+      """
+    rewindChanges = """
+      SELECT r.type, r.fields
+        FROM \(schema).rewind_changes($1, $2::bigint, $3::bigint, 2147483647) WITH ORDINALITY AS r (type, fields, place)
+       ORDER BY r.place
       """
     noteUnknownTypes = """
       INSERT INTO \(schema).unknown_types AS u (type, entries)

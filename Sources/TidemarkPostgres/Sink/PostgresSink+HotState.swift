@@ -23,11 +23,24 @@ extension PostgresSink: HotStateLedger {
   }
 
   package func forkChanges(of session: String, at entry: EntryID?) async throws -> [SessionChange] {
+    try await changes(sql.forkChanges, session, entry)
+  }
+
+  package func rewindChanges(of session: String, to entry: EntryID) async throws -> [SessionChange] {
+    try await changes(sql.rewindChanges, session, entry)
+  }
+
+  private func changes(_ statement: String, _ session: String, _ entry: EntryID?) async throws -> [SessionChange] {
     let result = try await query(
-      sql.forkChanges, [.string(session), .integer(entry?.ledgerMS ?? .max), .integer(entry?.ledgerNo ?? .max)])
+      statement, [.string(session), .integer(entry?.ledgerMS ?? .max), .integer(entry?.ledgerNo ?? .max)])
     return (0..<result.rowCount).compactMap { row in
       result.string(row, "type").map { SessionChange(type: $0, fields: result.strings(row, "fields") ?? []) }
     }
+  }
+
+  package func begunSessions(_ ids: [String], by entry: EntryID) async throws -> [String] {
+    let result = try await query(sql.begunSessions, [.textArray(strings: ids), .string("\(entry.ledgerMS)")])
+    return (0..<result.rowCount).compactMap { result.string($0, "session_id") }
   }
 
   package func recordEvicted(_ sessions: [EvictedSession]) async throws {

@@ -23,6 +23,7 @@ package enum AppendCall {
     let words = message.split(separator: " ", maxSplits: 2)
     switch words.first {
     case "COLD": return .cold
+    case "CONFLICT" where words.dropFirst().first == "event_id": return .eventIDReused
     case "CONFLICT": return words.dropFirst().first.flatMap { Int64($0) }.map { .conflict(last: $0) }
     case "INVALID": return .invalid(message)
     case "BUSY": return words.dropFirst().first == "stop" ? .stopped : nil

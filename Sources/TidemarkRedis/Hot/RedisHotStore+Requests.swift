@@ -64,8 +64,11 @@ extension RedisHotStore {
       return (keys.session, head + all + [.text(id), .text(installation.text), .integer(milliseconds)])
     }
     return try await translating {
-      try zip(places, try await keyspace.pipeline(calls)).compactMap { place, reply in
-        guard let parts = try reply.orThrow().elements, parts.count == 6, let seq = parts[0].number, let epoch = parts[1].number,
+      let replies = try await keyspace.pipeline(calls)
+      if let first = replies.first, replies.allSatisfy({ if case .error = $0 { true } else { false } }) { _ = try first.orThrow() }
+      return zip(places, replies).compactMap { place, reply in
+        // The others are removed by now, and have to be recorded whatever becomes of one.
+        guard let parts = reply.elements, parts.count == 6, let seq = parts[0].number, let epoch = parts[1].number,
           let entry = parts[2].text.flatMap({ EntryID($0) })
         else { return nil }
         let evicted = EvictedSession(

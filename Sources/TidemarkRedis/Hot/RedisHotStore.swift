@@ -19,24 +19,31 @@ package struct RedisHotStore: HotStore {
 
   package func close() async { await keyspace.close() }
 
-  package func presence(of sessions: [String]) async throws -> [HotPresence] {
+  package func presence(of sessions: [String]) async throws -> (readAt: Int64, presences: [HotPresence]) {
+    guard let first = sessions.first else { return (0, []) }
     let commands = try sessions.map { id -> (key: String, command: [RedisArgument]) in
       let key = try keys(of: id).session
       return (key, ["HMGET", .text(key), "entry_id", "fresh", "epoch", "seq", "incarnation"])
     }
+    let anyKey = try keys(of: first).session
     return try await translating {
-      try await keyspace.pipeline(commands).map { reply in
+      let readAt = try await time(beside: anyKey)
+      let presences = try await keyspace.pipeline(commands).map { reply -> HotPresence in
+        // A key of another type is nobody's session, and stays as it is.
+        if case .error(let message) = reply, ServerErrorClass.concernsKey(message) { return .hot(seq: 0) }
         guard let values = try reply.orThrow().elements, values.count == 5 else {
           throw RedisError(.malformedReply, "the reply to HMGET does not have 5 values")
         }
         guard let entry = values[0].text else { return .absent }
-        guard values[1].text != nil, let id = EntryID(entry), let epoch = values[2].number, let seq = values[3].number else { return .hot }
+        let seq = values[3].number ?? 0
+        guard values[1].text != nil, let id = EntryID(entry), let epoch = values[2].number else { return .hot(seq: seq) }
         return .fresh(FreshSession(entry: id, epoch: epoch, seq: seq, incarnation: values[4].number ?? 0))
       }
+      return (readAt, presences)
     }
   }
 
-  package func restore(_ sessions: [HotRestore], for installation: InstallationID) async throws -> [Bool] {
+  package func restore(_ sessions: [HotRestore], for installation: InstallationID) async throws -> [Result<Bool, SourceError>] {
     guard let first = sessions.first else { return [] }
     let places = try sessions.map { try keys(of: $0.session.id) }
     let anyKey = try keys(of: first.session.id).session
@@ -46,15 +53,19 @@ package struct RedisHotStore: HotStore {
         (key: keys.session, command: call(session, keys, installation, now: now))
       }
       return try zip(places, try await keyspace.pipeline(calls)).map { keys, reply in
-        if case .error(let message) = reply, message.hasPrefix("OTHER") {
+        guard case .error(let message) = reply else { return .success(reply.number == 1) }
+        if message.hasPrefix("OTHER") {
           throw SourceError(
             .otherInstallation(keys.partition.changes),
             "\(configuration.address): the lane \(keys.partition.changes) belongs to another installation")
         }
-        return try reply.orThrow().number == 1
+        if Self.lacksFunctions(message) { throw RedisError(.server, message) }
+        return .failure(SourceError(RedisError(.server, message), address: configuration.address))
       }
     }
   }
+
+  private static func lacksFunctions(_ message: String) -> Bool { message.hasPrefix("ERR Function not found") }
 
   package func lastIDs(of lanes: [String]) async throws -> [EntryID?] {
     let commands = lanes.map { (key: $0, command: ["XINFO", "STREAM", .text($0)] as [RedisArgument]) }
@@ -120,7 +131,7 @@ package struct RedisHotStore: HotStore {
       }
     var call: [RedisArgument] = ["FCALL", .text("\(lanes.keys.functions)_restore"), "7"]
     call += keys.all.map { .text($0) }
-    call += [.text(session.id), .text(installation.text), .text(expected), restore.overwrites ? "1" : "0"]
+    call += [.text(session.id), .text(installation.text), .text(expected), restore.overwrites ? "1" : "0", .integer(restore.readAt)]
     for (part, width) in [(fields, 2), (session.context, 2), (session.messages, 1), (session.calls, 2), (restore.eventIDs, 2)] {
       call.append(.integer(Int64(part.count / width)))
       call += part.map { .text($0) }
@@ -139,7 +150,7 @@ package struct RedisHotStore: HotStore {
     do {
       return try await body()
     } catch let error as RedisError {
-      if error.message.hasPrefix("ERR Function not found") {
+      if Self.lacksFunctions(error.message) {
         throw SourceError(
           .misconfigured, "\(configuration.address) lacks the functions of \(lanes.keys.functions); run `tidemark migrate`")
       }

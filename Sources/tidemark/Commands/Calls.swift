@@ -12,10 +12,10 @@ struct Calls: AsyncParsableCommand {
   struct Filter: ParsableArguments {
     @Option(name: .long, help: "Only calls of this session.") var session: String?
     @Option(name: .long, help: "Only calls that have been open for at least this time, such as 10m.") var older: SettingDuration = "0s"
-    @Option(name: .long, help: "The largest number of calls.") var limit = 1_000
+    @Option(name: .long, help: "The largest number of calls. Default: 1000 are listed, all are closed.") var limit: Int?
 
     func validate() throws {
-      guard limit > 0 else { throw ValidationError("--limit: is not above 0") }
+      guard limit ?? 1 > 0 else { throw ValidationError("--limit: is not above 0") }
     }
   }
 
@@ -29,7 +29,7 @@ struct Calls: AsyncParsableCommand {
       do {
         let store = try Composition(try options.load()).makeSessionStore()
         let calls = try await store.openCalls(
-          session: filter.session, call: nil, older: filter.older.duration, limit: filter.limit)
+          session: filter.session, call: nil, older: filter.older.duration, limit: filter.limit ?? 1_000)
         if json {
           for call in calls { Console.print(SessionText.json(call)) }
           return
@@ -68,21 +68,46 @@ struct Calls: AsyncParsableCommand {
 
     func run() async throws {
       try await SessionTools.with(options) { tools in
-        let calls = try await tools.sessions.openCalls(
-          session: filter.session, call: call, older: filter.older.duration, limit: filter.limit)
+        func open() async throws -> [SessionStore.OpenCall] {
+          try await tools.sessions.openCalls(
+            session: filter.session, call: call, older: filter.older.duration, limit: filter.limit ?? Int(Int32.max))
+        }
+        // A call may have ended in Redis, and not in Postgres yet. The numbers of the sessions first: what comes later is noticed.
+        let sessions = Set(try await open().map { SessionKey($0.session) })
+        let names = try await open().map(\.session)
+        var numbers: [SessionKey: Int64] = [:]
+        for (name, presence) in zip(names, try await tools.store.presence(of: names).presences) {
+          switch presence {
+          case .absent: break
+          case .hot(let seq): numbers[SessionKey(name)] = seq
+          case .fresh(let fresh): numbers[SessionKey(name)] = fresh.seq
+          }
+        }
+        try await tools.waitForCommits(of: Set(names.map { tools.lane(of: $0) }).sorted(), within: wait.duration)
         var entries: [String: EntryID] = [:]
-        for call in calls {
+        var (closed, left) = (0, 0)
+        for call in try await open() where sessions.contains(SessionKey(call.session)) {
           let change = SessionChange(
             type: "tool.finished", fields: ["call_id", call.call, "status", "cancelled", "error", because])
-          let entry = try await tools.writer.write(change, to: call.session, isNumbered: call.isNumbered)
-          entries[tools.lane(of: call.session)] = entry
-          Console.print("\(ForeignText.line(call.session))  \(ForeignText.line(call.call))  \(entry)")
+          let key = SessionKey(call.session)
+          do {
+            let entry = try await tools.writer(within: wait.duration).write(
+              change, to: call.session, isNumbered: call.isNumbered, expecting: numbers[key])
+            if let number = numbers[key] { numbers[key] = number + 1 }
+            entries[tools.lane(of: call.session)] = entry
+            closed += 1
+            Console.print("\(ForeignText.line(call.session))  \(ForeignText.line(call.call))  \(entry)")
+          } catch HotRefusal.conflict {
+            left += 1
+            Console.note("\(ForeignText.line(call.session)) changed meanwhile: its call \(ForeignText.line(call.call)) is left alone")
+          }
         }
         let behind = try await tools.wait.lanes(behind: entries, within: wait.duration)
         guard behind.isEmpty else {
           throw CommandFailure.found("calls: the calls are closed in Redis, and not committed yet; is a worker running?")
         }
-        Console.note("\(calls.count) closed")
+        Console.note("\(closed) closed")
+        if left > 0 { throw ExitCode(1) }
       }
     }
   }

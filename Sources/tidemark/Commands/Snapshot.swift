@@ -17,7 +17,7 @@ struct Snapshot: AsyncParsableCommand {
         throw CommandFailure.found("snapshot: PostgreSQL knows no session \(session)")
       }
       let change = SessionChange(type: "snapshot.requested", fields: reason.map { ["reason", $0] } ?? [])
-      let entry = try await tools.writer.write(change, to: session, isNumbered: isNumbered)
+      let entry = try await tools.writer(within: wait.duration).write(change, to: session, isNumbered: isNumbered)
       try await tools.waitForCommit(entry, of: session, within: wait.duration, "the snapshot is requested as entry \(entry)")
       Console.print("\(session)  \(entry)")
     }

@@ -13,7 +13,12 @@ struct SessionTools {
   let sessions: SessionStore
 
   var wait: CommitWait { CommitWait(ledger: sink) }
-  var writer: SessionWriter { SessionWriter(store: store, restorer: restorer) }
+
+  /// - Parameter limit: the time to wait for commits before a session is restored.
+  func writer(within limit: Duration) -> SessionWriter {
+    SessionWriter(store: store, restorer: restorer) { try await waitForCommits(of: [lane(of: $0)], within: limit) }
+  }
+
   var forker: SessionForker { SessionForker(ledger: sink, store: store) }
 
   func lane(of session: String) -> String { lanes.hotKeys(of: session)?.partition.changes ?? "" }
@@ -46,10 +51,20 @@ struct SessionTools {
     case HotRefusal.cold: CommandFailure.found("redis: the session is not in Redis, and PostgreSQL does not know it")
     case HotRefusal.conflict(let last): CommandFailure.found("redis: the session was changed meanwhile, to number \(last); try again")
     case HotRefusal.invalid(let reason): CommandFailure.found("redis: the change is refused: \(reason)")
+    case HotRefusal.eventIDReused: CommandFailure.found("redis: the change's event id was used for another change")
     case HotRefusal.stopped:
       CommandFailure.found("redis: writers are asked to stop (pressure.enforce); try again when `tidemark status` shows no pressure")
     default: error
     }
+  }
+
+  /// Throws unless the ledger has what the streams of these lanes hold, in time.
+  func waitForCommits(of lanes: [String], within limit: Duration) async throws {
+    let behind = try await wait.lanes(behind: try await restorer.ends(of: lanes), within: limit)
+    guard let first = behind.first else { return }
+    throw CommandFailure.found(
+      "\(behind.count) lane\(behind.count == 1 ? " has" : "s have") changes that are not committed yet, such as \(first); start a worker, or "
+        + "wait longer with --wait: nothing more was written")
   }
 
   /// Throws unless the lanes of these entries are committed in time.

@@ -125,7 +125,8 @@ import TidemarkTestKit
           }
           let evicted = try await agent.call("evict", "s", ["ours", "0"])
           #expect(evicted.refusal?.contains("can't run this command") == true || evicted.refusal?.hasPrefix("NOPERM") == true, "\(evicted)")
-          let session = ["ours", "-", "1", "2", "seq", "1", "epoch", "1", "0", "0", "0", "0"].map { RedisArgument.text($0) }
+          let words = ["ours", "-", "1", "9999999999999", "2", "seq", "1", "epoch", "1", "0", "0", "0", "0"]
+          let session = words.map { RedisArgument.text($0) }
           let restored = try await agent.call("restore", "s", session)
           #expect(
             restored.refusal?.contains("can't run this command") == true || restored.refusal?.hasPrefix("NOPERM") == true, "\(restored)")

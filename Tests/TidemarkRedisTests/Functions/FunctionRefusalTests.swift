@@ -170,9 +170,13 @@ struct FunctionRefusalTests {
         ("append_all", ["-", "1", "x", "0", "y", "0"], "count: is less than the number of changes"),
         ("load", ["many"], "messages: is not a number"), ("load", ["-1"], "messages: is not a number"),
         ("durable", [], "entry_id: is not an entry id"), ("evict", ["i"], "idle_ms: is not a number"),
-        ("restore", ["i", "-", "0", "1"], "count: of part 1 is not the number of its items"),
-        ("restore", ["i", "-", "0", "0", "0", "0", "0", "0", "x"], "count: of part 5 is not the number of its items"),
-        ("restore", ["i", "-", "1", "0", "0", "1", "{}", "0", "0"], "messages: hold an element that does not begin with its entry_id"),
+        ("restore", ["i", "-", "0", "now", "0", "0", "0", "0", "0"], "read_at: is not a number"),
+        ("restore", ["i", "-", "0", "9999999999999", "1"], "count: of part 1 is not the number of its items"),
+        ("restore", ["i", "-", "0", "9999999999999", "0", "0", "0", "0", "0", "x"], "count: of part 5 is not the number of its items"),
+        (
+          "restore", ["i", "-", "1", "9999999999999", "0", "0", "1", "{}", "0", "0"],
+          "messages: hold an element that does not begin with its entry_id"
+        ),
       ]
       for (function, arguments, refusal) in calls {
         #expect(try await functions.call(function, "s", arguments).refusal == "INVALID \(refusal)", "\(function) \(arguments)")

@@ -81,13 +81,14 @@ struct FunctionStateTests {
 
   /// The arguments of a restore of one session with something of everything.
   private static func restored(
-    expect: String = "-", force: String = "0", installation: String = "ours", seq: String = "7", entryID: String = "1-7"
+    expect: String = "-", force: String = "0", installation: String = "ours", seq: String = "7", entryID: String = "1-7",
+    readAt: String = "9999999999999"
   ) -> [RedisArgument] {
     let session = ["seq", seq, "epoch", "5", "incarnation", "0", "entry_id", entryID, "status", "active", "kind.k", "goal"]
     let messages = [
       #"{"entry_id":"1-1","role":"user","content":"one","message_id":"m1"}"#, #"{"entry_id":"1-2","role":"user","content":"two"}"#,
     ]
-    var arguments = [installation, expect, force, "6"] + session
+    var arguments = [installation, expect, force, readAt, "6"] + session
     arguments += ["1", "k", "[ ]"]
     arguments += ["2"] + messages
     arguments += ["1", "c", #"{"entry_id":"1-3","call_id":"c","tool":"t"}"#]
@@ -119,7 +120,9 @@ struct FunctionStateTests {
   @Test("A session that Postgres knows nothing of is restored empty, and is hot then")
   func empty() async throws {
     try await withFunctions(started: []) { functions in
-      let arguments = "ours - 0 3 seq 0 epoch 9 incarnation 0 0 0 0 0".split(separator: " ").map { RedisArgument.text(String($0)) }
+      let arguments = "ours - 0 9999999999999 3 seq 0 epoch 9 incarnation 0 0 0 0 0".split(separator: " ").map {
+        RedisArgument.text(String($0))
+      }
       #expect(try await functions.call("restore", "s", arguments).number == 1)
       let change = try #require(try await functions.append("s", "messages.cleared", expect: "0").change)
       #expect(change.seq == 1 && change.epoch == 9)
@@ -142,8 +145,22 @@ struct FunctionStateTests {
       #expect(try await functions.load("s")?.session["seq"] == "7")
       // It is not fresh any more.
       #expect(try await functions.call("restore", "s", Self.restored(expect: "1-7", seq: "3")).number == 0)
+      let held = try #require(try await functions.load("s")?.session["epoch"].flatMap { Int64($0) })
       #expect(try await functions.call("restore", "s", Self.restored(force: "1", seq: "3")).number == 1)
-      #expect(try await functions.load("s")?.session["seq"] == "3")
+      // The numbers that were in use are not used again.
+      let forced = try #require(try await functions.load("s")?.session)
+      #expect(forced["seq"] == "0" && forced["epoch"].flatMap { Int64($0) } == held + 1)
+    }
+  }
+
+  @Test("What a worker read of a session long ago is not put back")
+  func staleRestore() async throws {
+    try await withFunctions(started: []) { functions in
+      try await functions.command("HSET \(FunctionCalls.lane) installation ours")
+      let time = try #require(try await functions.command("TIME").elements?.first?.number) * 1_000
+      #expect(try await functions.call("restore", "s", Self.restored(readAt: "\(time - 7_000)")).number == 0)
+      #expect(try await functions.load("s") == nil)
+      #expect(try await functions.call("restore", "s", Self.restored()).number == 1)
     }
   }
 
@@ -151,7 +168,7 @@ struct FunctionStateTests {
   func large() async throws {
     try await withFunctions(started: []) { functions in
       let count = 20_000
-      var arguments: [String] = ["ours", "-", "0", "2", "seq", "1", "epoch", "1", "\(count)"]
+      var arguments: [String] = ["ours", "-", "0", "9999999999999", "2", "seq", "1", "epoch", "1", "\(count)"]
       for number in 0..<count { arguments += ["k\(number)", "\(number)"] }
       arguments += ["\(count)"] + (0..<count).map { #"{"entry_id":"1-\#($0)","message_id":"m\#($0)"}"# } + ["0", "0"]
       #expect(try await functions.call("restore", "s", arguments.map { .text($0) }).number == 1)

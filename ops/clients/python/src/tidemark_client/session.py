@@ -136,14 +136,20 @@ class SessionCore(Writes, Generic[ChangeT, TurnT, CallT]):
         rules.check_session(name)
         lane = yield from self._lane()
         there = (yield from self._installation.lane(name)).keys[2]
+        if int((yield from self._installation.send(Command(there, ("HLEN", there))))):
+            raise errors.Invalid("new", "is a session that is in Redis")
         point = () if at is None else ("at", at)
         words = ("XADD", lane.requests, "*", "op", "fork", "session", self.id, "as", name, *point)
-        yield from self._installation.send(Command(lane.requests, words))
         seconds = self._installation.restore_timeout if timeout is None else timeout
-        deadline, backoff = self._installation.clock() + seconds, Backoff(first=0.004, longest=0.25)
-        while not int((yield from self._installation.send(Command(there, ("HLEN", there))))):
-            if self._installation.clock() >= deadline:
+        clock = self._installation.clock
+        deadline, ask_at, backoff = clock() + seconds, clock(), Backoff(first=0.004, longest=0.25)
+        # The mark is the last field that a worker writes.
+        while (yield from self._installation.send(Command(there, ("HGET", there, "meta.fork")))) is None:
+            if clock() >= deadline:
                 raise errors.RestoreTimeout(name, seconds, (yield from self._why_cold(lane)))
+            if clock() >= ask_at:
+                yield from self._installation.send(Command(lane.requests, words))
+                ask_at = clock() + _REQUEST_AGAIN_AFTER
             yield Pause(backoff.delay())
         return name
 
