@@ -790,6 +790,9 @@ BEGIN
                     row_value[7]::timestamptz, row_value[8]::jsonb);
         END IF;
       END LOOP;
+      IF sessions[i] IS NOT NULL THEN
+        PERFORM {{schema}}.note_late_change(sessions[i], lanes[i], entry_mss[i], entry_nos[i]);
+      END IF;
       next_no := next_no + 1;
     EXCEPTION WHEN OTHERS THEN
       IF coalesce(isolated_states -> SQLSTATE, isolated_states -> left(SQLSTATE, 2), isolated_states -> '')::boolean IS NOT TRUE THEN

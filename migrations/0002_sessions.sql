@@ -26,7 +26,9 @@ CREATE TABLE {{schema}}.sessions (
   set_at     jsonb NOT NULL DEFAULT '{}',
   -- The lane of its first change, and whether it was changed by another one, too: then entries may arrive behind those that hid them.
   first_lane integer,
-  is_shared  boolean NOT NULL DEFAULT false
+  is_shared  boolean NOT NULL DEFAULT false,
+  -- When a change was last applied to it behind later ones of its lane; at first when the row was made.
+  late_at    timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- Whoever deletes sessions, by hand or otherwise: the next change of each makes its row again.
@@ -64,6 +66,19 @@ BEGIN
            WHERE NOT k.is_shared AND k.first_lane IS DISTINCT FROM n.lane_id
            ORDER BY k.session_id FOR NO KEY UPDATE OF k) AS n
    WHERE s.session_id = n.session_id;
+END $$;
+
+-- Records that a change was applied to a session behind others of its lane, if it was: the lane had passed the entry before.
+CREATE FUNCTION {{schema}}.note_late_change(session text, of_lane integer, ms bigint, no bigint) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  IF EXISTS (SELECT FROM {{schema}}.lanes l
+              WHERE l.lane_id = of_lane
+                AND ((l.entry_ms < 0, l.entry_ms, l.entry_no < 0, l.entry_no) >= (false, ms, false, no)
+                     OR (l.furthest_ms < 0, l.furthest_ms, l.furthest_no < 0, l.furthest_no) >= (false, ms, false, no))) THEN
+    -- Never the same twice, even within a transaction.
+    UPDATE {{schema}}.sessions s SET late_at = greatest(clock_timestamp(), s.late_at + interval '1 microsecond') WHERE s.session_id = session;
+  END IF;
 END $$;
 
 -- What one session.* change sets, by the names of its fields. What else its `fields` hold nobody knows: `ext`.

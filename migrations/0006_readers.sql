@@ -28,6 +28,8 @@ CREATE TABLE {{schema}}.snapshots (
   digest     bytea NOT NULL,
   -- The transaction that took it.
   taken_by   xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  -- The session's `late_at` before the state was read. While the session still has the same, nothing was applied late to it since.
+  late_at    timestamptz,
   PRIMARY KEY (session_id, entry_ms, entry_no, lane_id)
 );
 
@@ -161,9 +163,11 @@ LANGUAGE sql STABLE AS $$
   SELECT {{schema}}.state_at_position($1, floor(extract(epoch FROM $2) * 1000)::bigint, 9223372036854775807, 2147483647) - 'entry_id'
 $$;
 
--- The latest snapshot that this transaction took of a session at an earlier entry of a lane, for the exact path. Whatever another transaction
--- took may lack what was applied late since then; so may one's own where the lane has passed the entry already: replays come in any order.
-CREATE FUNCTION {{schema}}.snapshot_before(session text, before_ms bigint, before_no bigint, before_lane integer) RETURNS {{schema}}.snapshots
+-- The latest snapshot of a session at an earlier entry of a lane, if the session's state can be read on from it: NULL where something was
+-- applied late to the session since `late_at` was read. Into a session of several lanes entries come behind those of another lane at any time;
+-- of such a session only what this transaction took counts, whose entries of this lane are all there.
+CREATE FUNCTION {{schema}}.snapshot_before(
+  session text, late_at timestamptz, before_ms bigint, before_no bigint, before_lane integer) RETURNS {{schema}}.snapshots
 LANGUAGE plpgsql
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
 DECLARE
@@ -172,22 +176,24 @@ BEGIN
   SELECT * INTO latest FROM {{schema}}.snapshots s
    WHERE s.session_id = session AND s.lane_id = before_lane AND (s.entry_ms, s.entry_no) < (before_ms, before_no)
    ORDER BY s.entry_ms DESC, s.entry_no DESC, s.lane_id DESC LIMIT 1;
+  IF latest.late_at IS DISTINCT FROM late_at THEN RETURN NULL; END IF;
   IF latest.taken_by <> pg_current_xact_id()
-     OR EXISTS (SELECT FROM {{schema}}.lanes l WHERE l.lane_id = before_lane
-                   AND (l.entry_ms < 0, l.entry_ms, l.entry_no < 0, l.entry_no) >= (false, before_ms, false, before_no)) THEN
+     AND NOT EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = session AND NOT s.is_shared) THEN
     RETURN NULL;
   END IF;
   RETURN latest;
 END $$;
 
--- Snapshots of a session in one transaction continue from one another: its past is read once.
+-- A snapshot continues from the one before it, so that it costs what changed in between, however long the session is.
 CREATE FUNCTION {{schema}}.take_snapshots(
   session_ids text[], entry_mss bigint[], entry_nos bigint[], lane_ids integer[], seqs bigint[], reasons text[], ats timestamptz[])
 RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   wanted record;
+  known_late_at timestamptz;
   base {{schema}}.snapshots;
+  taken {{schema}}.snapshots;
   calls {{schema}}.tool_calls[];
   state jsonb;
 BEGIN
@@ -197,7 +203,9 @@ BEGIN
      ORDER BY session_id, entry_ms, entry_no, lane_id
   LOOP
     IF base.session_id IS DISTINCT FROM wanted.session_id THEN
-      base := {{schema}}.snapshot_before(wanted.session_id, wanted.entry_ms, wanted.entry_no, wanted.lane_id);
+      -- Before anything else is read of the session: what is applied late meanwhile must not count as known.
+      known_late_at := (SELECT s.late_at FROM {{schema}}.sessions s WHERE s.session_id = wanted.session_id);
+      base := {{schema}}.snapshot_before(wanted.session_id, known_late_at, wanted.entry_ms, wanted.entry_no, wanted.lane_id);
       calls := ARRAY(
         SELECT t FROM {{schema}}.tool_calls t
          WHERE t.session_id = wanted.session_id AND t.started_at IS NOT NULL
@@ -205,11 +213,81 @@ BEGIN
                 OR (t.finished_ms, t.finished_no, t.finished_lane) > (wanted.entry_ms, wanted.entry_no, wanted.lane_id)));
     END IF;
     state := {{schema}}.state_since(wanted.session_id, base, calls, wanted.entry_ms, wanted.entry_no, wanted.lane_id);
-    INSERT INTO {{schema}}.snapshots (session_id, entry_ms, entry_no, lane_id, seq, reason, taken_at, state, digest)
+    INSERT INTO {{schema}}.snapshots (session_id, entry_ms, entry_no, lane_id, seq, reason, taken_at, state, digest, late_at)
     VALUES (wanted.session_id, wanted.entry_ms, wanted.entry_no, wanted.lane_id, wanted.seq, wanted.reason, wanted.at, state,
-            sha256(convert_to(state::text, 'UTF8')))
-    RETURNING * INTO base;
+            sha256(convert_to(state::text, 'UTF8')), known_late_at)
+    -- Two workers may want it, of which one has lost the lane without knowing.
+    ON CONFLICT DO NOTHING
+    RETURNING * INTO taken;
+    base := taken;
   END LOOP;
+END $$;
+
+-- How far the changes of each lane are counted towards snapshots: all up to here are in a snapshot of their session. Whoever owns the lane
+-- next counts on from here.
+CREATE TABLE {{schema}}.snapshot_progress (
+  lane_id  integer PRIMARY KEY,
+  entry_ms bigint NOT NULL,
+  entry_no bigint NOT NULL
+) WITH (fillfactor = 50);
+
+-- The sessions to which the next changes of a lane belong, at most `piece` changes. `changes` are those after the last one of them that has a
+-- snapshot of its own, which only the types in `triggers` have; `is_taken` says that there is one. The first is the first of these changes.
+CREATE FUNCTION {{schema}}.changed_sessions(of_lane integer, after_ms bigint, after_no bigint, triggers text[], piece integer)
+RETURNS TABLE (session_id text, total bigint, changes bigint, is_taken boolean, first_ms bigint, first_no bigint, last_ms bigint, last_no bigint)
+LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET enable_mergejoin = off AS $$
+#variable_conflict use_column
+DECLARE
+  -- The changes, each at its place in all four.
+  ids text[];
+  mss bigint[];
+  nos bigint[];
+  are_triggers boolean[];
+BEGIN
+  SELECT array_agg(c.session_id), array_agg(c.entry_ms), array_agg(c.entry_no), array_agg(c.type = ANY (triggers))
+    INTO ids, mss, nos, are_triggers
+    FROM (SELECT l.session_id, l.entry_ms, l.entry_no, l.type FROM {{schema}}.change_log l
+           WHERE l.lane_id = of_lane AND (l.entry_ms, l.entry_no) > (after_ms, after_no)
+           ORDER BY l.entry_ms, l.entry_no LIMIT piece) AS c;
+  RETURN QUERY
+  WITH taken AS MATERIALIZED (
+    SELECT c.session_id, max(c.place) AS place
+      FROM unnest(ids, are_triggers) WITH ORDINALITY AS c (session_id, is_trigger, place)
+      JOIN {{schema}}.snapshots s
+        ON (s.session_id, s.entry_ms, s.entry_no, s.lane_id) = (c.session_id, mss[c.place], nos[c.place], of_lane)
+     WHERE c.is_trigger GROUP BY c.session_id),
+  counted AS (
+    SELECT c.session_id, count(*) AS total, count(*) FILTER (WHERE t.place IS NULL OR c.place > t.place) AS changes,
+           t.place IS NOT NULL AS is_taken, min(c.place) FILTER (WHERE t.place IS NULL OR c.place > t.place) AS first_place,
+           max(c.place) AS last_place
+      FROM unnest(ids) WITH ORDINALITY AS c (session_id, place) LEFT JOIN taken t ON t.session_id = c.session_id
+     GROUP BY c.session_id, t.place)
+  SELECT c.session_id, c.total, c.changes, c.is_taken, mss[c.first_place], nos[c.first_place], mss[c.last_place], nos[c.last_place]
+    FROM counted c;
+END $$;
+
+-- Takes snapshots at entries of lanes that are committed; leaves sessions out that have one at the entry or a later one, or are gone.
+-- Returns how many it took.
+CREATE FUNCTION {{schema}}.take_due_snapshots(
+  session_ids text[], entry_mss bigint[], entry_nos bigint[], lane_ids integer[], reasons text[]) RETURNS bigint
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+  due record;
+BEGIN
+  SELECT count(*) AS number, array_agg(d.session_id) AS session_ids, array_agg(d.entry_ms) AS entry_mss, array_agg(d.entry_no) AS entry_nos,
+         array_agg(d.lane_id) AS lane_ids, array_agg(c.seq) AS seqs, array_agg(d.reason) AS reasons, array_agg(now()) AS ats
+    INTO due
+    FROM unnest(session_ids, entry_mss, entry_nos, lane_ids, reasons) AS d (session_id, entry_ms, entry_no, lane_id, reason)
+    JOIN {{schema}}.change_log c ON (c.lane_id, c.entry_ms, c.entry_no) = (d.lane_id, d.entry_ms, d.entry_no)
+   WHERE EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = d.session_id)
+     AND NOT EXISTS (SELECT FROM {{schema}}.snapshots s
+                      WHERE s.session_id = d.session_id AND s.lane_id = d.lane_id AND (s.entry_ms, s.entry_no) >= (d.entry_ms, d.entry_no));
+  IF due.number > 0 THEN
+    PERFORM {{schema}}.take_snapshots(
+      due.session_ids, due.entry_mss, due.entry_nos, due.lane_ids, due.seqs, due.reasons, due.ats);
+  END IF;
+  RETURN due.number;
 END $$;
 
 -- Removes of each session all snapshots but the `kept` newest by position. A piece is so many rows that are looked at, in the order of the key,

@@ -95,6 +95,16 @@ import TidemarkTestKit
           array[now()])) from generate_series(20000, \(19_999 + changes)) g
         """, once: 3 * past),
     Scenario(
+      name: "snapshots after an earlier one",
+      before: [
+        messages(past), hides(past / 2, from: 10_000, "last"),
+        """
+        insert into tide.context_history (session_id, entry_ms, entry_no, lane_id, key, kind, value, removed, at)
+        select 's', g, 0, 1, 'k' || g % 7, 'note', '1', false, now() from generate_series(1, \(past)) g
+        """, snapshots(15_000),
+      ],
+      changes: messages(changes, from: 20_000) + "; " + snapshots(20_000), bound: 20),
+    Scenario(
       name: "clearings of what is cleared", before: [messages(past), hides(1, from: 10_000, "clear")],
       changes: hides(changes, from: 10_001, "clear")),
     Scenario(

@@ -134,7 +134,8 @@ struct SinkFixture {
     var tables: [String: [[String?]]] = [:]
     let without = [
       "lanes": "- 'updated_at' - 'since' - 'fence'", "change_log": "- 'committed_at'", "dead_letters": "- 'at'",
-      "divergences": "- 'found_at'", "message_hides": "- 'found_by'", "snapshots": "- 'taken_by'",
+      "divergences": "- 'found_at'", "message_hides": "- 'found_by'", "sessions": "- 'late_at'",
+      "snapshots": "- 'taken_by' - 'late_at'",
     ]
     for table in [
       "lanes", "change_log", "event_ids", "dead_letters", "divergences", "gaps", "sessions", "messages", "message_hides", "context",
