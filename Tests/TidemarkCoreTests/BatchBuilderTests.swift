@@ -240,6 +240,19 @@ import Testing
     #expect(builder.finish().entries.map(\.isMisrouted) == [false, true, false])
   }
 
+  @Test func `changes of the types that have snapshots get one each, and no others do`() {
+    let policy = SnapshotPolicy(types: ["session.ended", "plan.approved", "snapshot.requested"])
+    let batch = ChangeBatch.of(
+      numbered([
+        change("session.ended"), change("plan.approved"), change("plan.made"), change("messages.cleared"), change("snapshot.requested"),
+      ]), snapshotTypes: policy.types)
+    let snapshots = batch.rowSets.first { $0.destination.name == "take_snapshots" }
+    let reasons = (0..<(snapshots?.rowCount ?? 0)).map { row in snapshots.flatMap { batch.text($0.cell(row: row, column: 5)) } }
+    // A request has a row of its own.
+    #expect(reasons == ["session.ended", "plan.approved", nil])
+    #expect(snapshots?.entries == [0, 1, 4])
+  }
+
   @Test func `entries of a batch belong to their own lane and block`() {
     let first = EntryBlock.of(numbered([change("a"), change("b")]))
     let second = EntryBlock.of([(EntryID(ms: 3, no: 0), change("c"))])

@@ -81,17 +81,18 @@ extension ChangeBatch {
   /// Returns a batch of one lane.
   static func of(
     _ entries: [(id: EntryID, fields: [RawField])], record: LaneRecord = .named("lane"), maxEntryBytes: Int = 1 << 20,
-    replacesNUL: Bool = false, partition: SessionPartition? = nil
+    replacesNUL: Bool = false, partition: SessionPartition? = nil, snapshotTypes: Set<String> = []
   ) -> ChangeBatch {
-    of([(record, entries)], maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL, partition: partition)
+    of([(record, entries)], maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL, partition: partition, snapshotTypes: snapshotTypes)
   }
 
   static func of(
     _ lanes: [(record: LaneRecord, entries: [(id: EntryID, fields: [RawField])])], maxEntryBytes: Int = 1 << 20,
-    replacesNUL: Bool = false, partition: SessionPartition? = nil
+    replacesNUL: Bool = false, partition: SessionPartition? = nil, snapshotTypes: Set<String> = []
   ) -> ChangeBatch {
     var builder = BatchBuilder(
-      routes: RouteTable.builtIn, limits: EntryDecoder.Limits(maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL))
+      routes: RouteTable.builtIn, limits: EntryDecoder.Limits(maxEntryBytes: maxEntryBytes, replacesNUL: replacesNUL),
+      snapshotTypes: snapshotTypes)
     for (record, entries) in lanes { builder.append(lane: record, partition: partition, [EntryBlock.of(entries).chunk()]) }
     return builder.finish()
   }

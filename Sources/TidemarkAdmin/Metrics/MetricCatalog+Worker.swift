@@ -66,6 +66,12 @@ extension MetricCatalog {
     "sessions_evicted_total", .counter, of: .worker, "Sessions that this worker removed from Redis because they were durable and idle.")
   static let sessionsEvictedBytes = MetricDefinition(
     "sessions_evicted_bytes_total", .counter, of: .worker, "The bytes of memory that the evicted sessions took in Redis.")
+  static let snapshotsTaken = MetricDefinition(
+    "snapshots_taken_total", .counter, of: .worker,
+    "Snapshots that this worker took in the background because sessions had changed, without those of snapshot.on and on request.")
+  static let snapshotsPending = MetricDefinition(
+    "snapshot_sessions_pending", .gauge, of: .worker,
+    "Sessions of this worker's lanes that have changes which are in no snapshot, as far as they are counted; about 100000 at most.")
   static let leaseChanges = MetricDefinition(
     "lease_changes_total", .counter, of: .worker, "Shards that this worker has acquired, lost or released.")
   static let divergences = MetricDefinition(
@@ -89,7 +95,8 @@ extension MetricCatalog {
 
   static let workers: [MetricDefinition] = [
     lanesByState, lagEntries, lagSeconds, commitLag, batchEntries, batchBytes, batchDuration, unknownTypes, retries, fenced, ledgerRewinds,
-    retentionDeleted, sessionsRestored, sessionRestoreTime, sessionsEvicted, sessionsEvictedBytes, leaseChanges, bufferBytes, backpressure,
+    retentionDeleted, sessionsRestored, sessionRestoreTime, sessionsEvicted, sessionsEvictedBytes, snapshotsTaken,
+    snapshotsPending, leaseChanges, bufferBytes, backpressure,
     deadLetters, divergences, deadLettersOpen, gapsOpen, accountingError,
     redisUp, postgresUp, redisEvictionSafe, reloadSuccess, buildInfo, processCPU, processMemory, processVirtualMemory, processStart,
     processOpenFiles, processMaxOpenFiles,

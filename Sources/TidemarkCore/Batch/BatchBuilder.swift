@@ -4,6 +4,7 @@
 package struct BatchBuilder: ~Copyable {
   let routes: RouteTable
   let maxEntryBytes: Int
+  private let snapshotTypes: SnapshotTypes
   private var decoder: EntryDecoder
   private(set) var decoded = DecodedEntry()
   private var batch: ChangeBatch
@@ -12,13 +13,18 @@ package struct BatchBuilder: ~Copyable {
   private var laneID = Cell.null
   /// The partition whose sessions belong to the lane whose entries are being added; nil if every session may.
   private var partition: SessionPartition?
+  /// Whether the entry that is being added gets a snapshot.
+  private var isForSnapshot = false
   /// The checksum of each session of the batch.
   private var checksums: [UInt16] = []
 
-  /// - Parameter entryCount: the number of entries to expect, where that is known. Room for as many rows is reserved in each destination;
-  ///   growing step by step would copy every row once more.
-  package init(routes: RouteTable, limits: EntryDecoder.Limits, entryCount: Int = 0) {
+  /// - Parameters:
+  ///   - entryCount: the number of entries to expect, where that is known. Room for as many rows is reserved in each destination;
+  ///     growing step by step would copy every row once more.
+  ///   - snapshotTypes: the types of changes that get a snapshot in their own transaction.
+  package init(routes: RouteTable, limits: EntryDecoder.Limits, entryCount: Int = 0, snapshotTypes: Set<String> = []) {
     self.routes = routes
+    self.snapshotTypes = SnapshotTypes(snapshotTypes, in: routes.catalog)
     maxEntryBytes = limits.maxEntryBytes
     decoder = EntryDecoder(catalog: routes.catalog, limits: limits)
     batch = ChangeBatch(destinations: routes.destinations)
@@ -66,6 +72,7 @@ package struct BatchBuilder: ~Copyable {
     var entry = BatchEntry(lane: lane, id: source.id, block: batch.blocks.count - 1, indexInBlock: index, disposition: .apply)
     do throws(Rejection) {
       try decoder.decode(source, of: block, into: &decoded)
+      isForSnapshot = snapshotTypes.contains(decoded, block)
       if decoded.isEphemeral { entry.disposition = .ephemeral } else { try makeRoom(source, block) }
     } catch {
       entry.disposition = .rejected(error)
@@ -142,7 +149,7 @@ package struct BatchBuilder: ~Copyable {
   func takes(_ route: RouteTable.CompiledRoute) -> Bool {
     if let with = route.with, decoded.values[with] == nil { return false }
     if let without = route.without, decoded.values[without] != nil { return false }
-    return true
+    return !route.isForSnapshots || isForSnapshot
   }
 
   /// Reserves exactly `bytes` more bytes for values that are made. Growing by halves would take several times a large entry's size.

@@ -138,5 +138,6 @@ package enum BuiltInRoutes {
     Route(
       ["snapshot.requested"], into: snapshots,
       [.session, .entryMilliseconds, .entryNumber, .laneID, .seq, .field("reason"), .time]),
+    Route(nil, isForSnapshots: true, into: snapshots, [.session, .entryMilliseconds, .entryNumber, .laneID, .seq, .type, .time]),
   ]
 }

@@ -29,14 +29,20 @@ package struct Route: Sendable {
   /// A field that the change must have. `without` is one that it must not have.
   package var with: String?
   package var without: String?
+  /// Whether the route takes only changes of the types that get a snapshot in their own transaction: see ``SnapshotPolicy/types``.
+  package var isForSnapshots: Bool
   package var into: Destination
   /// The source of each column of the destination, in its order.
   package var sources: [Source]
 
-  package init(_ types: [String]?, with: String? = nil, without: String? = nil, into: Destination, _ sources: [Source]) {
+  package init(
+    _ types: [String]?, with: String? = nil, without: String? = nil, isForSnapshots: Bool = false, into: Destination,
+    _ sources: [Source]
+  ) {
     self.types = types
     self.with = with
     self.without = without
+    self.isForSnapshots = isForSnapshots
     self.into = into
     self.sources = sources
   }

@@ -35,7 +35,7 @@ struct RouteCompiler {
     }
     return RouteTable.CompiledRoute(
       destination: Self.index(route.into, in: &destinations), with: try slot(route.with, of: route, for: type),
-      without: try slot(route.without, of: route, for: type), sources: sources)
+      without: try slot(route.without, of: route, for: type), isForSnapshots: route.isForSnapshots, sources: sources)
   }
 
   private mutating func compile(

@@ -31,6 +31,7 @@ package struct RouteTable: Sendable {
     var destination: Int
     var with: Int?
     var without: Int?
+    var isForSnapshots: Bool
     var sources: [CompiledSource]
   }
 

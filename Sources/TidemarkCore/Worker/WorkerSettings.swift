@@ -19,6 +19,7 @@ package struct WorkerSettings: Sendable {
   package var leaseTTL: Duration
   package var checkpointInterval: Duration
   package var retention: RetentionLimits
+  package var snapshots: SnapshotPolicy
   package var rewind: Rewind
   package var trim: TrimLimits
   package var pressure: PressureLimits
@@ -33,7 +34,8 @@ package struct WorkerSettings: Sendable {
     leaseTTL: Duration, checkpointInterval: Duration, retention: RetentionLimits, rewind: Rewind = .resume,
     trim: TrimLimits = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: []),
     pressure: PressureLimits = PressureLimits(slow: .seconds(5), stop: .seconds(60), memory: 0.8),
-    functions: FunctionSettings = FunctionSettings(), evictIdleAfter: Duration = .zero
+    functions: FunctionSettings = FunctionSettings(), evictIdleAfter: Duration = .zero,
+    snapshots: SnapshotPolicy = SnapshotPolicy()
   ) {
     self.flow = flow
     self.decode = decode
@@ -49,5 +51,6 @@ package struct WorkerSettings: Sendable {
     self.pressure = pressure
     self.functions = functions
     self.evictIdleAfter = evictIdleAfter
+    self.snapshots = snapshots
   }
 }

@@ -3,4 +3,12 @@ extension WorkerState {
   package var partitionLanes: [String: InstallationID] {
     scheduler.lanes.filter { $0.value.profile.partition != nil && !$0.value.isClosing }.mapValues(\.record.installation)
   }
+
+  /// Where the owned lanes stand in the ledger, by their numbers there.
+  package var committedLanes: [Int32: CommittedLane] {
+    let owned = scheduler.lanes.values.filter { !$0.isClosing }.map { lane in
+      (lane.record.laneID, CommittedLane(position: lane.record.cursor.position, incarnation: lane.record.incarnation))
+    }
+    return Dictionary(owned) { $1 }
+  }
 }

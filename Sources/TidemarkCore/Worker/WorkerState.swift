@@ -76,6 +76,7 @@ package struct WorkerState: Sendable {
     settings.functions = new.functions
     settings.retention = new.retention
     settings.evictIdleAfter = new.evictIdleAfter
+    settings.snapshots = new.snapshots
     settings.notInForce = new.notInForce
     scheduler.limits = new.flow
     revive(.all, now: now)

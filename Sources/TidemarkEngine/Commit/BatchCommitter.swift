@@ -134,7 +134,8 @@ struct BatchCommitter: Sendable {
   private func build(_ step: CommitPlan.Step, _ settings: WorkerSettings) -> ChangeBatch {
     let start = coordinator.clock.now
     let entryCount = step.parts.reduce(0) { $0 + $1.entryCount }
-    var builder = BatchBuilder(routes: routes, limits: settings.decode, entryCount: entryCount)
+    var builder = BatchBuilder(
+      routes: routes, limits: settings.decode, entryCount: entryCount, snapshotTypes: settings.snapshots.types)
     for part in step.parts { builder.append(lane: part.record, partition: part.profile.partition, part.chunks, gaps: part.gaps) }
     var batch = builder.finish()
     if !step.deadLettered.isEmpty {
@@ -147,7 +148,8 @@ struct BatchCommitter: Sendable {
 
   /// Tries what follows in a lane as if the lane stood there already, to see whether its entries pass.
   private func dryRun(_ part: Part, at record: LaneRecord, _ settings: WorkerSettings) async {
-    var builder = BatchBuilder(routes: routes, limits: settings.decode, entryCount: part.entryCount)
+    var builder = BatchBuilder(
+      routes: routes, limits: settings.decode, entryCount: part.entryCount, snapshotTypes: settings.snapshots.types)
     builder.append(lane: record, partition: part.profile.partition, part.chunks)
     if (try? await writer.dryRun(builder.finish())) == true { await coordinator.perform { state, _ in state.dryRunPassed() } }
   }

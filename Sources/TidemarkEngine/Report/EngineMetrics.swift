@@ -21,6 +21,8 @@ package struct EngineMetrics: Sendable {
   private let restoreTime: Recorder
   private let evictions: Counter
   private let evictedBytes: Counter
+  private let snapshots: Counter
+  private let pendingSnapshots: Gauge
   private let unknownTypes = SharedUnknownTypes()
 
   package init(factory: any MetricsFactory) {
@@ -40,6 +42,8 @@ package struct EngineMetrics: Sendable {
     restoreTime = recorder("session_restore_seconds")
     evictions = Counter(label: "tidemark_sessions_evicted_total", dimensions: [], factory: factory)
     evictedBytes = Counter(label: "tidemark_sessions_evicted_bytes_total", dimensions: [], factory: factory)
+    snapshots = Counter(label: "tidemark_snapshots_taken_total", dimensions: [], factory: factory)
+    pendingSnapshots = Gauge(label: "tidemark_snapshot_sessions_pending", dimensions: [], factory: factory)
     // A counter that first appears with its first count looks to a scraper as if it had always stood there.
     for reason in RejectionReason.allCases { _ = counter("dead_letters_total", [("reason", reason.rawValue)]) }
     for kind in Self.divergenceKinds { _ = counter("divergences_total", [("kind", kind)]) }
@@ -148,6 +152,11 @@ package struct EngineMetrics: Sendable {
     restores.increment(by: count)
     for _ in 0..<count { restoreTime.record(time.seconds) }
   }
+
+  /// Snapshots of sessions that changed were taken in the background.
+  func snapshotsTaken(_ count: Int) { snapshots.increment(by: count) }
+
+  func snapshotsPending(_ sessions: Int) { pendingSnapshots.record(sessions) }
 
   func sessionsEvicted(_ count: Int, bytes: Int) {
     evictions.increment(by: count)

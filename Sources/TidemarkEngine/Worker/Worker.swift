@@ -25,6 +25,7 @@ package struct Worker: Service {
   private let claim: @Sendable (Bool) async throws -> Void
   private let functions: @Sendable () async throws -> [String]
   private let hot: HotServices?
+  private let snapshots: (any SnapshotLedger)?
   private let logger: Logger
 
   /// - Parameters:
@@ -32,11 +33,12 @@ package struct Worker: Service {
   ///     belong together. Its argument: marks were found that bear another id than the ledger's.
   ///   - functions: installs the function library where a server lacks it, and returns the addresses of these servers.
   ///   - hot: serves the hot state of sessions; nil: no requests are served, and nothing is evicted.
+  ///   - snapshots: takes snapshots of sessions that changed; nil: only changes get snapshots, each in its own transaction.
   package init(
     identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
     metrics: EngineMetrics, claim: @escaping @Sendable (Bool) async throws -> Void = { _ in },
     functions: @escaping @Sendable () async throws -> [String] = { [] }, hot: HotServices? = nil,
-    clock: any WorkerClock = SystemClock(), logger: Logger
+    snapshots: (any SnapshotLedger)? = nil, clock: any WorkerClock = SystemClock(), logger: Logger
   ) {
     self.identity = identity
     self.source = source
@@ -46,6 +48,7 @@ package struct Worker: Service {
     self.claim = claim
     self.functions = functions
     self.hot = hot
+    self.snapshots = snapshots
     self.logger = logger
     coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes, clock: clock, logger: logger)
   }
@@ -112,6 +115,11 @@ package struct Worker: Service {
         background.addTask { await retention.run() }
         background.addTask { await ledger.run() }
         background.addTask { await controls.run() }
+        if let snapshots {
+          background.addTask {
+            await SnapshotTaker(ledger: snapshots, coordinator: coordinator, metrics: metrics, logger: logger).run()
+          }
+        }
         if let hot {
           background.addTask {
             await RequestServer(services: hot, coordinator: coordinator, metrics: metrics, logger: logger).run()

@@ -58,6 +58,10 @@ struct LedgerSQL: Sendable {
   let forkChanges: String
   let begunSessions: String
   let rewindChanges: String
+  let snapshotProgress: String
+  let recordSnapshotProgress: String
+  let changedSessions: String
+  let takeDueSnapshots: String
 
   /// Columns of the audit trail in the order in which they are sent: the numbers and the digest, then the entry's cells.
   static let changeColumns: [(name: String, type: BinaryType)] = [
@@ -274,6 +278,19 @@ struct LedgerSQL: Sendable {
       SELECT r.type, r.fields
         FROM \(schema).rewind_changes($1, $2::bigint, $3::bigint, 2147483647) WITH ORDINALITY AS r (type, fields, place)
        ORDER BY r.place
+      """
+    snapshotProgress = "SELECT lane_id, entry_ms, entry_no FROM \(schema).snapshot_progress WHERE lane_id = ANY ($1::integer[])"
+    recordSnapshotProgress = """
+      INSERT INTO \(schema).snapshot_progress (lane_id, entry_ms, entry_no)
+      SELECT * FROM unnest(\(Self.parameters(["integer", "bigint", "bigint"]))) AS p (lane_id, entry_ms, entry_no) ORDER BY p.lane_id
+      ON CONFLICT (lane_id) DO UPDATE SET entry_ms = excluded.entry_ms, entry_no = excluded.entry_no
+      """
+    changedSessions = """
+      SELECT session_id, total, changes, is_taken, first_ms, first_no, last_ms, last_no
+        FROM \(schema).changed_sessions($1::integer, $2::bigint, $3::bigint, $4::text[], $5::integer)
+      """
+    takeDueSnapshots = """
+      SELECT \(schema).take_due_snapshots(\(Self.parameters(["text", "bigint", "bigint", "integer", "text"]))) AS taken
       """
     noteUnknownTypes = """
       INSERT INTO \(schema).unknown_types AS u (type, entries)

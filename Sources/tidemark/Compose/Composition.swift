@@ -89,7 +89,9 @@ struct Composition {
       functions: FunctionSettings(
         isEnforced: configuration.pressure.enforce, hotMessages: configuration.hot.messages,
         maxEntryBytes: configuration.limits.maxEntryBytes.bytes, maxFields: configuration.limits.maxFields),
-      evictIdleAfter: configuration.hot.evictIdleAfter)
+      evictIdleAfter: configuration.hot.evictIdleAfter,
+      snapshots: SnapshotPolicy(
+        everyChanges: configuration.snapshot.everyChanges, every: configuration.snapshot.every, types: configuration.snapshot.on))
   }
 
   private var retentionLimits: RetentionLimits {

@@ -58,7 +58,7 @@ final class Runtime: Sendable {
           throw SourceError(.unavailable, error.description)
         }
       },
-      hot: try composition.makeHotServices(), logger: logger)
+      hot: try composition.makeHotServices(), snapshots: sink, logger: logger)
     do {
       http = try AdminSettings(loaded.configuration.http).map { [composition, worker, logger] settings in
         AdminServer(

@@ -77,6 +77,14 @@ final class SchemaExercise {
         repeat { place = try await sink.remove(rule, from: place, rows: 1_000).next } while place != nil
       }
     }
+    try await step("snapshots") {
+      guard let lane = try await sink.lanes(named: [name]).first else { return }
+      let sessions = try await sink.changedSessions(of: lane.laneID, after: .zero, types: ["snapshot.requested"], rows: 1_000)
+      _ = try await sink.takeSnapshots(
+        sessions.map { SnapshotOrder(lane: lane.laneID, session: $0.session ?? "", entry: $0.last, reason: .time) })
+      try await sink.recordSnapshotProgress([lane.laneID: .zero])
+      _ = try await sink.snapshotProgress(of: [lane.laneID])
+    }
     try await step("lanes") {
       _ = try await lanes.pause([name], true)
       _ = try await lanes.pause([name], false)
