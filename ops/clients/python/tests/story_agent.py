@@ -1,6 +1,7 @@
 """An agent with two tools, for `test_story.py`: it works through a plan, and may be killed at any moment.
 
 usage: story_agent.py REDIS_URL SESSION WORLD STEPS; the environment's KILL_AT names the command of Redis at which the process is killed.
+An agent for `test_whole_story.py` is killed when so many of its intents were written: KILL_AT is `intent 3`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from tidemark_client import Call, Tidemark
 class Mortal(redis.Redis):
     """Kills its process by SIGKILL at a command: before it is sent (`7`), or when its answer has come (`7+`)."""
 
-    sent = 0
+    sent = intents = 0
 
     def execute_command(self, *words: Any, **options: Any) -> Any:
         Mortal.sent += 1
@@ -26,7 +27,8 @@ class Mortal(redis.Redis):
         if kill_at == str(Mortal.sent):
             os.kill(os.getpid(), signal.SIGKILL)
         answer: Any = super().execute_command(*words, **options)  # type: ignore[no-untyped-call, unused-ignore]
-        if kill_at == f"{Mortal.sent}+":
+        Mortal.intents += "tool.started" in words
+        if kill_at == f"{Mortal.sent}+" or ("tool.started" in words and kill_at == f"intent {Mortal.intents}"):
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 

@@ -21,7 +21,8 @@ from tidemark_client.identity import Lane, partition
 
 ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT / "ops" / "proof"))
-from servers import Redis  # noqa: E402
+from servers import Postgres, Redis, Worker  # noqa: E402
+
 PARTITIONS = 4
 
 
@@ -231,3 +232,44 @@ def worker_program() -> Optional[str]:
         if path and os.access(path, os.X_OK):
             return path
     return None
+
+
+@unittest.skipIf(worker_program() is None, "tidemark is not built: swift build --product tidemark")
+class WorkerCase(unittest.TestCase):
+    """A test with a private Redis, a private PostgreSQL and a real worker."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        folder = tempfile.TemporaryDirectory(prefix="tidemark-python-")
+        # The user that Postgres runs as must reach its folder.
+        os.chmod(folder.name, 0o755)
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = folder.name
+        cls.server = Redis(f"{folder.name}/redis")
+        cls.addClassCleanup(cls.server.close)
+        cls.addClassCleanup(cls.server.connection.close)
+        cls.postgres = Postgres(f"{folder.name}/postgres")
+        cls.addClassCleanup(cls.postgres.close)
+        cls.worker = Worker(
+            worker_program(), folder.name,
+            {"TIDEMARK_REDIS_URL": cls.server.url, "TIDEMARK_POSTGRES_URL": cls.postgres.url, "TIDEMARK_HTTP_LISTEN": "off"})
+        migrated = cls.worker.command("migrate")
+        if migrated.returncode != 0:
+            raise RuntimeError(migrated.stderr)
+        cls.worker.start()
+        cls.addClassCleanup(cls.worker.close)
+
+    folder: str
+    server: Any
+    postgres: Any
+    worker: Any
+
+    def setUp(self) -> None:
+        client = redis.Redis.from_url(self.server.url)
+        self.addCleanup(client.close)
+        self.redis: Any = client
+        self.tidemark = Tidemark(client)
+
+    def query(self, sql: str) -> List[str]:
+        rows: List[str] = self.postgres.query(sql)
+        return rows

@@ -269,6 +269,20 @@ class Shells:
                 call.finish("done")
             self.assertEqual(self.session.load().open_calls, ())
 
+        def test_a_call_that_came_back_from_postgres_is_durable_although_redis_lost_its_entry(self) -> None:
+            self.session.start()
+            began = self.session.tool_started("c1", "book", {})
+            self.session.barrier(20)
+            self.redis.delete(lane("s1").stream)
+            (open_call,) = self.session.load().open_calls
+            with self.assertRaises(Lost):
+                with self.session.resume(open_call, durable=True, timeout=20):
+                    self.fail("the effect began")
+            self.redis.hset(lane("s1").keys[2], mapping={"restored_at": began.entry_id.split("-")[0], "started_id": began.entry_id})
+            (open_call,) = self.session.load().open_calls
+            with self.session.resume(open_call, durable=True, timeout=20) as call:
+                call.finish("done")
+
         def test_a_durable_call_that_is_not_durable_in_time_is_not_made(self) -> None:
             self.session.start()
             self.session.barrier(20)

@@ -3,68 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import tempfile
 import unittest
-from typing import Any, List, Optional
+from typing import Any
 
-import redis
-
-from support import ROOT
-from servers import Postgres, Redis, Worker
+from support import WorkerCase
 from test_agreement import SEED, Inputs
-from tidemark_client import Invalid, Tidemark
+from tidemark_client import Invalid
 from tidemark_client.entry import make
 from tidemark_client.identity import Lane, partition
-
-
-def program() -> Optional[str]:
-    """Returns the path of `tidemark`, where it was built."""
-    paths = (str(ROOT / ".build" / kind / "tidemark") for kind in ("debug", "release"))
-    return next((path for path in paths if os.access(path, os.X_OK)), None)
 
 
 def lane_of(session: Any) -> Lane:
     return Lane("tidemark", partition(session.id, 16), session.id)
 
 
-@unittest.skipIf(program() is None, "tidemark is not built: swift build --product tidemark")
-class WithWorker(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="tidemark-python-")
-        # The user that Postgres runs as must reach its folder.
-        os.chmod(folder.name, 0o755)
-        cls.addClassCleanup(folder.cleanup)
-        cls.server = Redis(f"{folder.name}/redis")
-        cls.addClassCleanup(cls.server.close)
-        cls.addClassCleanup(cls.server.connection.close)
-        cls.postgres = Postgres(f"{folder.name}/postgres")
-        cls.addClassCleanup(cls.postgres.close)
-        cls.worker = Worker(
-            program(), folder.name,
-            {"TIDEMARK_REDIS_URL": cls.server.url, "TIDEMARK_POSTGRES_URL": cls.postgres.url, "TIDEMARK_HTTP_LISTEN": "off"})
-        migrated = cls.worker.command("migrate")
-        if migrated.returncode != 0:
-            raise RuntimeError(migrated.stderr)
-        cls.worker.start()
-        cls.addClassCleanup(cls.worker.close)
-
-    server: Any
-    postgres: Any
-    worker: Any
-
-    def setUp(self) -> None:
-        client = redis.Redis.from_url(self.server.url)
-        self.addCleanup(client.close)
-        self.redis: Any = client
-        self.tidemark = Tidemark(client)
-
-    def query(self, sql: str) -> List[str]:
-        rows: List[str] = self.postgres.query(sql)
-        return rows
-
+class WithWorker(WorkerCase):
     def test_what_the_barrier_confirmed_is_in_postgres(self) -> None:
         session = self.tidemark.session("s1")
         session.start(agent="planner", title="T", meta={"a": [1, None]})

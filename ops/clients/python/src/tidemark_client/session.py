@@ -99,8 +99,10 @@ class SessionCore(Writes, Generic[ChangeT, TurnT, CallT]):
 
     def resume(self, call: OpenCall, *, durable: bool = False, timeout: float = 30.0) -> CallT:
         """A call that an earlier process began, as a `with` block like that of `call`. Its intent is written already."""
+        # The beginning of a restored call is committed, and Redis, which may have lost its entry, can't confirm it.
+        entry_id = None if call.is_restored else call.entry_id
         return self._call_class(
-            self, call.tool, call.arguments, call.call_id, call.idempotency_key or "", durable, timeout, is_open=True, entry_id=call.entry_id)
+            self, call.tool, call.arguments, call.call_id, call.idempotency_key or "", durable, timeout, is_open=True, entry_id=entry_id)
 
     @operation
     def load(self, messages: Optional[int] = None, *, restore: bool = True, timeout: Optional[float] = None) -> Steps[State]:

@@ -111,6 +111,9 @@ class Message(_Written):
 class OpenCall(_Written):
     """A tool call that began and has no end. Whether it had its effect is not known: ask the tool, by the idempotency key."""
 
+    #: Whether the call came back from Postgres, where its beginning is committed. Redis may not have its entry any more.
+    is_restored: bool = False
+
     @property
     def call_id(self) -> str:
         return self.fields["call_id"]
@@ -159,8 +162,11 @@ class State:
 def parse(session_id: str, reply: Sequence[Any]) -> State:
     """Returns the state that the function `load` answered."""
     session, texts, tools = (_pairs(part) for part in reply[:3])
-    calls = [OpenCall(json.loads(line)) for attempts in tools.values() for line in attempts.split("\n") if line]
-    calls.sort(key=lambda call: tuple(int(number) for number in call.entry_id.split("-")))
+    found = [json.loads(line) for attempts in tools.values() for line in attempts.split("\n") if line]
+    # A restore notes the last entry that it brought back.
+    restored = _order(session["started_id"]) if "restored_at" in session else (0, 0)
+    calls = [OpenCall(fields, is_restored=_order(fields["entry_id"]) <= restored) for fields in found]
+    calls.sort(key=lambda call: _order(call.entry_id))
     return State(
         session_id=session_id,
         seq=int(session.get("seq") or 0),
@@ -192,6 +198,11 @@ def _pairs(flat: Sequence[Any]) -> Dict[str, str]:
 
 def _below(prefix: str, pairs: Mapping[str, str]) -> Dict[str, str]:
     return {name[len(prefix):]: value for name, value in pairs.items() if name.startswith(prefix)}
+
+
+def _order(entry_id: str) -> Tuple[int, ...]:
+    """Returns an entry's id as two numbers, which is how ids compare."""
+    return tuple(int(number) for number in entry_id.split("-"))
 
 
 def _integer(text: Optional[str]) -> Optional[int]:
