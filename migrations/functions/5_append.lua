@@ -30,22 +30,26 @@ local function earlier_answers(call, changes)
   return seen > 0 and answers
 end
 
+-- Returns whether a numbering ended, because Redis may have lost changes of the session since. A lane's first incarnation is no such case: a
+-- session may be older than the lane's first mark. That session only takes the incarnation over.
+local function has_ended(incarnation, present) return incarnation ~= present and not (incarnation == '0' and present == '1') end
+
 -- Finds the number before the first change. Refuses where the session is not in Redis, or is elsewhere than expected.
 local function begin_numbering(call, first, expect)
   local values = redis.call('HMGET', call.keys[SESSION], 'seq', 'epoch', 'incarnation')
   local seq = tonumber(values[1])
   if not seq and first.type ~= 'session.started' then refuse('COLD ' .. call.session) end
-  if expect ~= '-' and tonumber(expect) ~= (seq or 0) then refuse('CONFLICT ' .. decimal(seq or 0)) end
-  call.seq, call.epoch, call.is_new = seq or 0, tonumber(values[2]), not seq
-  call.begins_epoch = values[3] ~= call.incarnation
+  call.epoch, call.is_new, call.begins_epoch = tonumber(values[2]), not seq, values[3] ~= call.incarnation
+  local ended = seq and has_ended(values[3], call.incarnation)
+  -- What is expected is compared with the numbering that the change gets: the last number of the one that ended may come again in it.
+  call.seq = ended and 0 or seq or 0
+  if expect ~= '-' and tonumber(expect) ~= call.seq then refuse('CONFLICT ' .. decimal(call.seq)) end
   if call.is_new then
     -- The mark tells the time, too, where the clock went back.
     local mark = redis.call('HGET', call.keys[LANE], 'durable')
     call.epoch = max(now(call), tonumber(match(mark or '', '^(%d+)-') or 0))
-  elseif call.begins_epoch and not (values[3] == '0' and call.incarnation == '1') then
-    -- Redis may have lost changes of the session since. A lane's first incarnation is no such case: a session may be older than the lane's
-    -- first mark. That session only takes the incarnation over.
-    call.seq, call.epoch = 0, max(now(call), call.epoch + 1)
+  elseif ended then
+    call.epoch = max(now(call), call.epoch + 1)
   end
 end
 

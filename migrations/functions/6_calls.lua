@@ -1,5 +1,15 @@
 -- Reading.
 
+-- Shows 0 as the last number of a session whose next change begins an epoch: that is what its writer must expect.
+local function show_numbering(session, present)
+  local place, incarnation
+  for i = 1, #session, 2 do
+    if session[i] == 'seq' then place = i + 1 end
+    if session[i] == 'incarnation' then incarnation = session[i + 1] end
+  end
+  if place and has_ended(incarnation, present) then session[place] = '0' end
+end
+
 -- load: SESSION [MESSAGES]
 local function load(keys, args)
   local call = open_call(keys, args[1])
@@ -7,6 +17,7 @@ local function load(keys, args)
   if count and not find(count, '^%d+$') then invalid('messages', 'is not a number') end
   local session = redis.call('HGETALL', keys[SESSION])
   if #session == 0 then refuse('COLD ' .. call.session) end
+  show_numbering(session, redis.call('HGET', keys[LANE], 'incarnation') or '0')
   local messages = count == '0' and {} or redis.call('LRANGE', keys[MESSAGES], count and '-' .. count or 0, -1)
   return { session, redis.call('HGETALL', keys[CONTEXT]), redis.call('HGETALL', keys[TOOLS]), messages }
 end
@@ -96,18 +107,25 @@ local function restore(keys, args)
     if not entry then invalid('messages', 'hold an element that does not begin with its entry_id') end
     for _, item in ipairs(id and { '@' .. id, entry } or {}) do ids[#ids + 1] = item end
   end
-  local remembered = #parts[5] / 2
-  for i = 1, remembered do
-    local id, answer = parts[5][2 * i - 1], parts[5][2 * i]
-    for _, item in ipairs({ '=' .. id, i .. ' ' .. answer, '#' .. i, id }) do ids[#ids + 1] = item end
+  -- A session that began in Redis anew goes on with the event ids that it remembers, which are later than those of before.
+  local later = args[3] ~= '-' and remembered(keys[IDS]) or {}
+  local is_later, answers = {}, {}
+  for i = 1, #later, 2 do is_later[later[i]] = true end
+  for _, known in ipairs({ parts[5], later }) do
+    for i = 1, #known, 2 do
+      if known == later or not is_later[known[i]] then answers[#answers + 1] = { known[i], known[i + 1] } end
+    end
   end
-  if remembered > 0 then
+  local first = max(0, #answers - REMEMBERED)
+  for n = 1, #answers - first do
+    local id, answer = answers[first + n][1], answers[first + n][2]
+    for _, item in ipairs({ '=' .. id, decimal(n) .. ' ' .. answer, '#' .. decimal(n), id }) do ids[#ids + 1] = item end
+  end
+  if #answers > 0 then
     ids[#ids + 1] = 'next'
-    ids[#ids + 1] = decimal(remembered)
+    ids[#ids + 1] = decimal(#answers - first)
   end
-  redis.call('DEL', keys[SESSION], keys[CONTEXT], keys[MESSAGES], keys[TOOLS])
-  -- A session that began in Redis anew goes on with the event ids that it remembers.
-  if args[3] == '-' then redis.call('DEL', keys[IDS]) end
+  redis.call('DEL', keys[SESSION], keys[CONTEXT], keys[MESSAGES], keys[TOOLS], keys[IDS])
   write('HSET', keys[SESSION], parts[1])
   if held[1] and not is_expected then
     -- The numbers that were in use here may go beyond those that the worker knows.

@@ -82,10 +82,10 @@ package struct HotRestore: Sendable, Equatable {
         readAt: readAt)
       return
     }
-    // The session goes on in Redis: its numbers there, and the event ids that it remembers, stay.
+    // The session goes on in Redis: its numbers there, and the event ids that it remembers, stay, behind those of before its eviction.
     session.entry = fresh.entry
     self.init(
-      session: session, numbering: .goesOn(epoch: fresh.epoch, seq: fresh.seq), incarnation: fresh.incarnation, expected: presence,
-      overwrites: overwrites, readAt: readAt)
+      session: session, numbering: .goesOn(epoch: fresh.epoch, seq: fresh.seq), incarnation: fresh.incarnation,
+      eventIDs: evicted?.eventIDs ?? [], expected: presence, overwrites: overwrites, readAt: readAt)
   }
 }

@@ -164,6 +164,20 @@ struct FunctionStateTests {
     }
   }
 
+  @Test("A session that began anew remembers the event ids from before its eviction, and its own behind them")
+  func idsOfBefore() async throws {
+    try await withFunctions { functions in
+      try await functions.command("HSET \(FunctionCalls.lane) installation ours")
+      let own = try #require(try await functions.append("s", "x", "event_id g").change)
+      let again = try #require(try await functions.append("s", "x", "event_id f").change)
+      #expect(try await functions.call("restore", "s", Self.restored(expect: again.entryID)).number == 1)
+      #expect(try #require(try await functions.append("s", "x", "event_id g").change) == own)
+      #expect(try #require(try await functions.append("s", "x", "event_id f").change) == again)
+      #expect(try await functions.append("s", "x", "event_id e").refusal == "CONFLICT event_id")
+      #expect(try await functions.command("HMGET tidemark:{0}:ids:s #1 #2 #3 next").elements?.map(\.text) == ["e", "g", "f", "3"])
+    }
+  }
+
   @Test("A restore of thousands of values is one step")
   func large() async throws {
     try await withFunctions(started: []) { functions in
