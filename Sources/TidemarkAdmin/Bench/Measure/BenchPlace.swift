@@ -130,8 +130,20 @@ package struct BenchPlace: Sendable {
     await connection.rollback()
     // The keys are removed first: while the marked schema exists, a second attempt knows that the keys are the benchmark's.
     for reply in try await redis.pipeline(keys.map { ($0, ["UNLINK", .text($0)]) }) { _ = try reply.orThrow() }
-    try await connection.script("DROP SCHEMA IF EXISTS \(try PostgresIdentifier.quoted(schema)) CASCADE", deadline: .seconds(120))
+    let drop = "DROP SCHEMA IF EXISTS \(try PostgresIdentifier.quoted(schema)) CASCADE"
+    for _ in 0..<Self.attempts {
+      do {
+        return try await connection.script(drop, deadline: .seconds(120))
+      } catch let error as PostgresError where error.sqlstate == "40P01" {
+        // A worker that died a moment ago still has a transaction, which ends by itself.
+        await connection.rollback()
+      }
+    }
+    try await connection.script(drop, deadline: .seconds(120))
   }
+
+  /// The number of times that a deadlock is survived.
+  private static let attempts = 3
 
   /// Writes all dirty pages with CHECKPOINT, so that no measurement pays for the previous one. Skipped if the role has no right to it.
   func settle(_ connection: PostgresConnection) async throws {
