@@ -32,7 +32,7 @@ $$;
 CREATE FUNCTION {{schema}}.hot_sessions(session_ids text[], message_limit integer)
 RETURNS TABLE (session_id text, entry_ms bigint, entry_no bigint, session text[], context text[], messages text[], calls text[])
 LANGUAGE plpgsql STABLE
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
@@ -60,11 +60,20 @@ BEGIN
    CROSS JOIN LATERAL (
      SELECT coalesce(array_agg(r.element ORDER BY r.entry_ms, r.entry_no, r.lane_id), '{}') AS elements,
             max(ARRAY[r.entry_ms, r.entry_no, r.lane_id]) AS latest
-       FROM (SELECT v.entry_ms, v.entry_no, v.lane_id, {{schema}}.hot_fields(
-                      json_build_object(
-                        'entry_id', {{schema}}.entry_id(v.entry_ms, v.entry_no), 'seq', v.seq::text, 'role', v.role, 'content', v.content,
-                        'parts', v.parts::text, 'message_id', v.message_id, 'parent_id', v.parent_id, 'call_id', v.call_id,
-                        'model', v.model, 'tokens', v.tokens::text, 'usage', v.usage::text, 'meta', v.meta::text), v.ext) AS element
+       -- Written out, because a restore spends most of its time here: json_build_object with hot_fields takes three times as long.
+       FROM (SELECT v.entry_ms, v.entry_no, v.lane_id,
+                    '{"entry_id":"'
+                      || CASE WHEN v.entry_ms >= 0 AND v.entry_no >= 0 THEN v.entry_ms || '-' || v.entry_no
+                              ELSE {{schema}}.entry_id(v.entry_ms, v.entry_no) END || '"'
+                      || coalesce(',"seq":"' || v.seq || '"', '') || coalesce(',"role":' || to_json(v.role), '')
+                      || coalesce(',"content":' || to_json(v.content), '') || coalesce(',"parts":' || to_json(v.parts::text), '')
+                      || coalesce(',"message_id":' || to_json(v.message_id), '') || coalesce(',"parent_id":' || to_json(v.parent_id), '')
+                      || coalesce(',"call_id":' || to_json(v.call_id), '') || coalesce(',"model":' || to_json(v.model), '')
+                      || coalesce(',"tokens":"' || v.tokens || '"', '') || coalesce(',"usage":' || to_json(v.usage::text), '')
+                      || coalesce(',"meta":' || to_json(v.meta::text), '')
+                      || CASE WHEN v.ext <> '{}' THEN coalesce((
+                           SELECT string_agg(',' || to_json(e.key) || ':' || to_json(e.value), '' ORDER BY e.key)
+                             FROM jsonb_each_text(v.ext - ARRAY['entry_id', 'seq', 'epoch']) AS e), '') ELSE '' END || '}' AS element
                FROM {{schema}}.messages v
               WHERE v.session_id = wanted.session_id AND v.removed_at IS NULL
               ORDER BY v.entry_ms DESC, v.entry_no DESC, v.lane_id DESC LIMIT message_limit) AS r) AS m

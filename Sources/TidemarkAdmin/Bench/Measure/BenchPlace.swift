@@ -133,7 +133,8 @@ package struct BenchPlace: Sendable {
     let drop = "DROP SCHEMA IF EXISTS \(try PostgresIdentifier.quoted(schema)) CASCADE"
     for _ in 0..<Self.attempts {
       do {
-        return try await connection.script(drop, deadline: .seconds(120))
+        try await connection.script(drop, deadline: .seconds(120))
+        return
       } catch let error as PostgresError where error.sqlstate == "40P01" {
         // A worker that died a moment ago still has a transaction, which ends by itself.
         await connection.rollback()
