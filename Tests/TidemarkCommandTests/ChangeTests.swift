@@ -67,7 +67,8 @@ import TidemarkTestKit
       #expect(try await product.rows("select label, score, scorer, meta from tidemark.outcomes") == ["good|0.5|judge|3"])
       #expect(
         try await product.rows(
-          "select reason, state -> 'context' -> 'goal' -> 'value', state -> 'messages' -> 'count' from tidemark.snapshots")
+          "select reason, state -> 'context' -> 'goal' -> 'value', state -> 'messages' -> 'count' from tidemark.snapshots where reason = 'now'"
+        )
           == [#"now|{"to": "Rome"}|1"#])
       #expect(
         try await product.rows("select type, fields from tidemark.changes where type like 'custom%' or event_id = 'e-1' order by no") == [

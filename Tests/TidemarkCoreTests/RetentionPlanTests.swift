@@ -163,17 +163,18 @@ import Testing
       Issue.record("it sweeps")
       return
     }
-    // Event ids are due at this moment; the other tables a while later.
-    #expect(moment == scene.now + .seconds(3_590))
-    scene.now += .seconds(3_600)
-    #expect(scene.next() == .find(.eventIDs))
-    _ = scene.found(.eventIDs([0..<1]))
+    // What is due waits for the worker that is responsible, and that may be this one again.
+    #expect(moment == scene.now + .seconds(5))
+    #expect(scene.next() == .find(.checkpoints))
+    _ = scene.found(Self.checkpoints)
     _ = scene.removed(1, next: "a")
     _ = scene.next(false)
     scene.now += .seconds(3_600)
-    #expect(scene.act() == .find(.eventIDs))
-    _ = scene.found(.eventIDs([0..<1]))
-    #expect(scene.act() == .remove(.eventIDs([0..<1]), from: nil, rows: 10_000))
+    // The sweep that was interrupted is given up; the other tables come first, and then its own turn again.
+    guard case .find = scene.act() else {
+      Issue.record("no sweep begins")
+      return
+    }
   }
 
   @Test func `no sweep begins where there is nothing to remove`() {

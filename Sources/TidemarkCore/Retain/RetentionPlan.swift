@@ -29,6 +29,8 @@ package struct RetentionPlan: Sendable {
   static let fewestRows = 10
   /// The delay between a worker's start and its first sweep, because a worker has more urgent work at first.
   static let firstWait = Duration.seconds(10)
+  /// The delay after which a worker that does not sweep looks again whether it has to.
+  static let unresponsibleWait = Duration.seconds(5)
   static let longestPause = Duration.seconds(20)
 
   private var limits: RetentionLimits
@@ -62,8 +64,8 @@ package struct RetentionPlan: Sendable {
   package mutating func next(now: ContinuousClock.Instant, isResponsible: Bool) -> Action {
     guard isResponsible else {
       sweep = nil
-      for (table, moment) in due where moment <= now { due[table] = now + limits.interval(of: table) }
-      return .wait(until: earliest.moment)
+      // What is due stays due: a worker may lose the shard for a moment, and then nobody has swept in between.
+      return .wait(until: max(earliest.moment, now + Self.unresponsibleWait))
     }
     if now < pauseEnd { return .wait(until: pauseEnd) }
     if let sweep { return .remove(sweep.rule, from: sweep.place, rows: rows(of: sweep.rule.table)) }
