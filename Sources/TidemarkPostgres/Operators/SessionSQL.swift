@@ -7,9 +7,7 @@ struct SessionSQL: Sendable {
   /// Throws ``PostgresError`` for a schema name that can't be quoted.
   init(schema name: String) throws {
     let schema = try PostgresIdentifier.quoted(name)
-    func time(_ expression: String) -> String {
-      "to_char(\(expression) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
-    }
+    let time = StatusSQL.time
     history = """
       SELECT h.lane, \(schema).entry_id(h.entry_ms, h.entry_no) AS entry, h.seq, h.epoch, h.type, h.actor, \(time("h.at")) AS at,
              h.body::text AS body

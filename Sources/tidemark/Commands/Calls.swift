@@ -73,8 +73,8 @@ struct Calls: AsyncParsableCommand {
             session: filter.session, call: call, older: filter.older.duration, limit: filter.limit ?? Int(Int32.max))
         }
         // A call may have ended in Redis, and not in Postgres yet. The numbers of the sessions first: what comes later is noticed.
-        let sessions = Set(try await open().map { SessionKey($0.session) })
         let names = try await open().map(\.session)
+        let sessions = Set(names.map { SessionKey($0) })
         var numbers: [SessionKey: Int64] = [:]
         for (name, presence) in zip(names, try await tools.store.presence(of: names).presences) {
           switch presence {
