@@ -9,8 +9,6 @@ package struct EvictionPlan: Sendable {
     case search(after: HotPlace?)
   }
 
-  /// The shares of a search: pages follow one another after nineteen times the time that a page took.
-  private static let pauses = 19
   /// A session is evicted this share of its idle time late, at most, and not more than a minute.
   private static let share = 4
   private static let interval = Duration.milliseconds(250)...Duration.seconds(60)
@@ -31,7 +29,7 @@ package struct EvictionPlan: Sendable {
   /// Records a page. `next` is nil where it was the last one.
   package mutating func searched(next: HotPlace?, idle: Duration, took time: Duration, now: ContinuousClock.Instant) {
     place = next
-    let pause = time * Self.pauses
+    let pause = time * BackgroundPace.pauses
     due = now.advanced(by: next == nil ? max(pause, Self.wait(idle)) : min(pause, Self.interval.upperBound))
   }
 

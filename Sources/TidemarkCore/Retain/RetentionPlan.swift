@@ -24,14 +24,11 @@ package struct RetentionPlan: Sendable {
     var place: RetentionPlace?
   }
 
-  /// The time that a piece should take.
-  static let target = Duration.milliseconds(50)
   static let fewestRows = 10
   /// The delay between a worker's start and its first sweep, because a worker has more urgent work at first.
   static let firstWait = Duration.seconds(10)
   /// The delay after which a worker that does not sweep looks again whether it has to.
   static let unresponsibleWait = Duration.seconds(5)
-  static let longestPause = Duration.seconds(20)
 
   private var limits: RetentionLimits
   private var due: [RetentionTable: ContinuousClock.Instant] = [:]
@@ -64,7 +61,7 @@ package struct RetentionPlan: Sendable {
   package mutating func next(now: ContinuousClock.Instant, isResponsible: Bool) -> Action {
     guard isResponsible else {
       sweep = nil
-      // What is due stays due: a worker may lose the shard for a moment, and then nobody has swept in between.
+      // The times stay as they are, because a worker may lose the shard for a moment in which no other worker sweeps.
       return .wait(until: max(earliest.moment, now + Self.unresponsibleWait))
     }
     if now < pauseEnd { return .wait(until: pauseEnd) }
@@ -85,13 +82,8 @@ package struct RetentionPlan: Sendable {
   package mutating func removed(_ piece: RetentionPiece, took time: Duration, now: ContinuousClock.Instant) -> Sweep? {
     guard var current = sweep else { return nil }
     let table = current.rule.table
-    let size = rows(of: table)
-    if time > Self.target {
-      rows[table] = max(Self.fewestRows, size / 2)
-    } else if time < Self.target / 2 {
-      rows[table] = min(Self.mostRows(of: table), size * 2)
-    }
-    pauseEnd = now + min(time * Self.pauses(of: table), Self.longestPause)
+    rows[table] = BackgroundPace.size(after: rows(of: table), thatTook: time, within: Self.fewestRows...Self.mostRows(of: table))
+    pauseEnd = now + BackgroundPace.pause(after: time, times: Self.pauses(of: table))
     current.removed += piece.removed
     current.place = piece.next
     guard piece.next == nil else {
@@ -123,7 +115,7 @@ package struct RetentionPlan: Sendable {
   /// Returns the most rows of one piece; for event ids, about the number of rows that are read.
   static func mostRows(of table: RetentionTable) -> Int { table == .eventIDs ? 10_000 : 1_000 }
 
-  /// Returns the pause after a piece as a multiple of the time that the piece took: nineteen times, so that the work takes a twentieth of
-  /// one backend's time. Event ids come as fast as changes do, so they get half of it.
-  private static func pauses(of table: RetentionTable) -> Int { table == .eventIDs ? 1 : 19 }
+  /// Returns the pause after a piece as a multiple of the time that the piece took. Event ids come as fast as changes do, so they get half
+  /// of one backend's time.
+  private static func pauses(of table: RetentionTable) -> Int { table == .eventIDs ? 1 : BackgroundPace.pauses }
 }

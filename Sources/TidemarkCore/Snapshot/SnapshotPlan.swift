@@ -19,15 +19,11 @@ package struct SnapshotPlan: Sendable {
     case record([Int32: EntryID])
   }
 
-  /// The time that one request should take.
-  static let target = Duration.milliseconds(50)
   /// The most changes of one count, and the most snapshots of one request.
   static let mostRows = 5_000
   static let mostOrders = 100
   /// The first request has few: snapshots of long sessions that never had one take longer, and leases are renewed over the same connection.
   static let firstOrders = 10
-  static let pauses = 19
-  static let longestPause = Duration.seconds(20)
   /// The time between two looks at lanes that moved, between two records of the progress, and after a failure.
   static let interval = Duration.seconds(1)
   static let recordInterval = Duration.seconds(10)
@@ -59,8 +55,8 @@ package struct SnapshotPlan: Sendable {
   private let limit: Int
   private var lanes: [Int32: Lane] = [:]
   private var pending: [Key: Pending] = [:]
-  /// Sessions that have enough changes, and all sessions in the order in which they began to wait. A key may be there without its session:
-  /// whoever takes it from here compares.
+  /// Sessions that have enough changes, and all sessions in the order in which they began to wait. A key may stay here after its session got
+  /// a snapshot, so ``takeDue(now:)`` compares it with the pending sessions.
   private var full: [Key] = []
   /// Sessions whose snapshots failed together with others.
   private var retries: [Key] = []
@@ -137,8 +133,8 @@ package struct SnapshotPlan: Sendable {
   package mutating func counted(
     _ sessions: [ChangedSession], of id: Int32, rows asked: Int, took time: Duration, now: ContinuousClock.Instant
   ) {
-    rows = Self.size(after: rows, thatTook: time, within: 100...Self.mostRows)
-    pauseEnd = now + min(time * Self.pauses, Self.longestPause)
+    rows = BackgroundPace.size(after: rows, thatTook: time, within: 100...Self.mostRows)
+    pauseEnd = now + BackgroundPace.pause(after: time)
     guard let lane = lanes[id], let counted = lane.counted else { return }
     for session in sessions { count(session, of: id, now: now) }
     let isWhole = sessions.reduce(0) { $0 + $1.total } >= asked
@@ -166,8 +162,8 @@ package struct SnapshotPlan: Sendable {
 
   /// Records that snapshots were taken.
   package mutating func taken(_ taken: [SnapshotOrder], took time: Duration, now: ContinuousClock.Instant) {
-    orders = Self.size(after: orders, thatTook: time, within: 1...Self.mostOrders)
-    pauseEnd = now + min(time * Self.pauses, Self.longestPause)
+    orders = BackgroundPace.size(after: orders, thatTook: time, within: 1...Self.mostOrders)
+    pauseEnd = now + BackgroundPace.pause(after: time)
     for order in taken { pending[Key(lane: order.lane, session: order.session)] = nil }
   }
 
@@ -195,12 +191,6 @@ package struct SnapshotPlan: Sendable {
   /// Records a failure of another request.
   package mutating func failed(now: ContinuousClock.Instant) {
     pauseEnd = now + Self.failurePause
-  }
-
-  /// The size of the next request after one of `size` that took this time.
-  private static func size(after size: Int, thatTook time: Duration, within range: ClosedRange<Int>) -> Int {
-    if time > target { return max(range.lowerBound, size / 2) }
-    return time < target / 2 ? min(range.upperBound, size * 2) : size
   }
 
   /// The next sessions that are due. They stay pending until their snapshots are taken.
