@@ -3,7 +3,7 @@ public struct SessionState: Sendable, Equatable {
   /// A message or an open call: the fields of its entry by name.
   public typealias Fields = [String: String]
 
-  /// The number of the last change; pass it as `expecting` to write only if nobody else wrote since.
+  /// The number of the last change. Pass it as `expecting` to write only if no other writer has changed the session since.
   public var seq: Int64
   public var epoch: Int64
   public var status: String
@@ -26,13 +26,13 @@ public struct SessionState: Sendable, Equatable {
   public var isFresh: Bool
 
   init(session: [String: String], context: [String: String], calls: [String: String], messages: [String]) {
-    func isNumber(_ name: String) -> Int64 { session[name].flatMap { Int64($0) } ?? 0 }
+    func number(_ name: String) -> Int64 { session[name].flatMap { Int64($0) } ?? 0 }
     func prefixed(_ prefix: String) -> [String: String] {
       Dictionary(
         session.filter { $0.key.hasPrefix(prefix) }.map { (String($0.key.dropFirst(prefix.count)), $0.value) }, uniquingKeysWith: { $1 })
     }
-    seq = isNumber("seq")
-    epoch = isNumber("epoch")
+    seq = number("seq")
+    epoch = number("epoch")
     status = session["status"] ?? "active"
     (agent, user, tenant) = (session["agent"], session["user"], session["tenant"])
     (title, parent) = (session["title"], session["parent"])

@@ -1,4 +1,4 @@
-/// What became of the restore of a session.
+/// The outcome of the restore of one session.
 package enum RestoreOutcome: Sendable, Equatable {
   /// The session is in Redis again. `isKnown` is false where the ledger knows nothing of it; it is empty then.
   case restored(isKnown: Bool)
@@ -21,7 +21,7 @@ package enum HotPresence: Sendable, Equatable {
 
 /// Where a session stands that began in Redis anew.
 package struct FreshSession: Sendable, Equatable {
-  /// Its last change.
+  /// The entry of the session's last change.
   package var entry: EntryID
   package var epoch: Int64
   package var seq: Int64

@@ -7,7 +7,7 @@ package enum SessionRequest: Sendable, Equatable {
   /// An entry that is no request; it is removed, and logged with this reason.
   case invalid(String)
 
-  /// The time after which nobody waits for an answer any more.
+  /// The time for which an agent waits for an answer; an older request is removed unanswered.
   package static let patience = Duration.seconds(60)
 
   /// - Parameter fields: names and values alternating.
@@ -71,7 +71,8 @@ package struct LaneRequests: Sendable, Equatable {
     }.max()
   }
 
-  /// Removes the entries for which nobody waits any more at this time of Redis' clock, in Unix milliseconds, and returns them.
+  /// Removes the entries that are older than ``SessionRequest/patience`` at `now`, the time of Redis' clock in Unix milliseconds. Returns their
+  /// ids.
   package mutating func removeExpired(now: UInt64) -> [EntryID] {
     let oldest = now - min(now, UInt64(SessionRequest.patience.seconds * 1000))
     let expired = entries.filter { $0.id.ms < oldest }.map(\.id)

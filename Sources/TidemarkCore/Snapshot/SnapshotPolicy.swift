@@ -1,4 +1,4 @@
-/// When sessions get snapshots that nobody requested.
+/// The rule by which workers take snapshots of sessions without a request.
 package struct SnapshotPolicy: Sendable, Equatable {
   /// The number of changes of a session after which it gets a snapshot.
   package var everyChanges: Int

@@ -28,7 +28,7 @@ package struct WorkerSignals: OptionSet, Sendable, Hashable {
   package static let claim = Self(rawValue: 1 << 9)
   /// The task that removes old rows: other limits are in force.
   package static let retention = Self(rawValue: 1 << 10)
-  /// Whoever backs off: a drain began.
+  /// Every task that backs off: a drain began.
   package static let drain = Self(rawValue: 1 << 11)
 
   /// The number of signals.

@@ -24,7 +24,7 @@ extension WorkerState {
   /// Shards on their way to other workers.
   package struct HandOver: Sendable {
     let shards: [Int]
-    /// The fencing tokens under which the shards are served again if the hand-over is given up.
+    /// The fencing token of each shard. A hand-over that is given up serves the shards again under these tokens.
     let tokens: [Int: Int64]
   }
 
