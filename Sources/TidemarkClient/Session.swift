@@ -167,8 +167,7 @@ extension SessionState {
     }
     func texts(_ part: Int) -> [String] { (parts[part].elements ?? []).map { $0.text ?? "" } }
     func pairs(_ part: Int) -> [String: String] {
-      let texts = texts(part)
-      return Dictionary(stride(from: 0, to: texts.count - 1, by: 2).map { (texts[$0], texts[$0 + 1]) }, uniquingKeysWith: { $1 })
+      Dictionary(texts(part).alternatingPairs.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
     }
     self.init(session: pairs(0), context: pairs(1), calls: pairs(2), messages: texts(3))
   }

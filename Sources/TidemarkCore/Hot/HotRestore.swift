@@ -17,6 +17,15 @@ package enum HotPresence: Sendable, Equatable {
   case hot(seq: Int64)
   /// The session began in Redis while the ledger may know more of it. Its numbering there goes on.
   case fresh(FreshSession)
+
+  /// The number of the session's last change; nil for a session that is not in Redis.
+  package var seq: Int64? {
+    switch self {
+    case .absent: nil
+    case .hot(let seq): seq
+    case .fresh(let fresh): fresh.seq
+    }
+  }
 }
 
 /// Where a session stands that began in Redis anew.

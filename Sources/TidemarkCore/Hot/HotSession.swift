@@ -34,4 +34,7 @@ package struct SessionKey: Hashable, Sendable {
   private let bytes: [UInt8]
 
   package init(_ id: String) { bytes = Array(id.utf8) }
+
+  /// The lengths, in bytes, that a session's id may have.
+  package static let lengths = 1...ChangeCatalog.sessionLimit
 }

@@ -12,8 +12,7 @@ package enum SessionRequest: Sendable, Equatable {
 
   /// - Parameter fields: names and values alternating.
   package init(fields: [String]) {
-    var values: [String: String] = [:]
-    for index in stride(from: 0, to: fields.count - 1, by: 2) { values[fields[index]] = fields[index + 1] }
+    let values = Dictionary(fields.alternatingPairs.map { ($0.name, $0.value) }) { $1 }
     guard let session = values["session"], Self.isID(session) else {
       self = .invalid("the field session is missing, empty, longer than 256 bytes, or holds NUL")
       return
@@ -35,7 +34,7 @@ package enum SessionRequest: Sendable, Equatable {
     }
   }
 
-  private static func isID(_ text: String) -> Bool { (1...256).contains(text.utf8.count) && !text.utf8.contains(0) }
+  private static func isID(_ text: String) -> Bool { SessionKey.lengths.contains(text.utf8.count) && !text.utf8.contains(0) }
 }
 
 /// Some requests of one lane, oldest first.

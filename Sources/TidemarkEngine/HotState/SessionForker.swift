@@ -59,8 +59,8 @@ package struct SessionForker: Sendable {
 
   /// Whether a session is what an interrupted fork of another one has left.
   private static func isPart(_ known: HotSession, of session: String) -> Bool {
-    let pairs = stride(from: 0, to: known.fields.count - 1, by: 2).map { (known.fields[$0], known.fields[$0 + 1]) }
-    let isOfSession = pairs.contains { $0.0 == "parent" && SessionKey($0.1) == SessionKey(session) }
-    return isOfSession && !pairs.contains { $0.0 == mark }
+    let pairs = known.fields.alternatingPairs
+    let isOfSession = pairs.contains { $0.name == "parent" && SessionKey($0.value) == SessionKey(session) }
+    return isOfSession && !pairs.contains { $0.name == mark }
   }
 }

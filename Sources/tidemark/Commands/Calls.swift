@@ -77,13 +77,9 @@ struct Calls: AsyncParsableCommand {
         let sessions = Set(names.map { SessionKey($0) })
         var numbers: [SessionKey: Int64] = [:]
         for (name, presence) in zip(names, try await tools.store.presence(of: names).presences) {
-          switch presence {
-          case .absent: break
-          case .hot(let seq): numbers[SessionKey(name)] = seq
-          case .fresh(let fresh): numbers[SessionKey(name)] = fresh.seq
-          }
+          numbers[SessionKey(name)] = presence.seq
         }
-        try await tools.waitForCommits(of: Set(names.map { tools.lane(of: $0) }).sorted(), within: wait.duration)
+        try await tools.waitForCommits(of: tools.lanes(of: names), within: wait.duration)
         var entries: [String: EntryID] = [:]
         var (closed, left) = (0, 0)
         for call in try await open() where sessions.contains(SessionKey(call.session)) {

@@ -38,7 +38,7 @@ enum DeadLetterText {
       "resolved    \(letter.resolvedAt.map { "\($0), \(letter.resolution ?? "")" } ?? "no")",
       letter.isComplete ? "fields" : "fields (the first bytes of each)",
     ].map { ForeignText.escaped($0) }
-    for (name, value) in fields(letter) { lines.append("  \(shown(name)): \(shown(value))") }
+    for (name, value) in letter.raw.alternatingPairs { lines.append("  \(shown(name)): \(shown(value))") }
     return lines.joined(separator: "\n")
   }
 
@@ -75,7 +75,7 @@ enum DeadLetterText {
       var rawComplete: Bool
       var fields: [Field]?
     }
-    let parts = fields(letter).map { name, value in
+    let parts = letter.raw.alternatingPairs.map { name, value in
       Field(
         name: String(validating: name, as: UTF8.self), nameBase64: base64(name), value: String(validating: value, as: UTF8.self),
         valueBase64: base64(value))
@@ -87,10 +87,6 @@ enum DeadLetterText {
       detail: letter.detail, sqlstate: letter.sqlstate, at: letter.at, resolvedAt: letter.resolvedAt, resolution: letter.resolution,
       rawComplete: letter.isComplete, fields: letter.raw.isEmpty ? nil : parts)
     return ForeignText.json(String(decoding: try encoder.encode(row), as: UTF8.self))
-  }
-
-  private static func fields(_ letter: DeadLetter) -> [([UInt8], [UInt8])] {
-    stride(from: 0, to: letter.raw.count - 1, by: 2).map { (letter.raw[$0], letter.raw[$0 + 1]) }
   }
 
   private static func base64(_ bytes: [UInt8]) -> String? {

@@ -19,7 +19,7 @@ struct Fork: AsyncParsableCommand {
   @Option(name: .long, help: "The time to wait for commits.") var wait: SettingDuration = "30s"
 
   func validate() throws {
-    if let name, !(1...256).contains(name.utf8.count) { throw ValidationError("--as: is not 1 to 256 bytes long") }
+    if let name, !SessionKey.lengths.contains(name.utf8.count) { throw ValidationError("--as: is not 1 to 256 bytes long") }
     guard name != session else { throw ValidationError("--as: is the session itself") }
   }
 

@@ -37,7 +37,7 @@ struct Restore: AsyncParsableCommand {
       throw ValidationError("--all: can't be combined with --user, --tenant or --agent")
     }
     guard rate ?? 1 > 0 else { throw ValidationError("--rate: is not above 0") }
-    for id in session where !(1...256).contains(id.utf8.count) {
+    for id in session where !SessionKey.lengths.contains(id.utf8.count) {
       throw ValidationError("--session: is not 1 to 256 bytes long")
     }
   }
@@ -52,7 +52,7 @@ struct Restore: AsyncParsableCommand {
       let run = RestoreRun(
         restorer: tools.restorer, ledger: tools.sink, store: tools.store, overwrites: overwrite, at: at?.entry, rate: rate)
       let tally = try await run.run(selection, isDryRun: dryRun) { sessions in
-        try await tools.waitForCommits(of: Set(sessions.map { tools.lane(of: $0) }).sorted(), within: wait.duration)
+        try await tools.waitForCommits(of: tools.lanes(of: sessions), within: wait.duration)
       } progress: {
         line.show("\($0.restored) restored, \($0.alreadyHot) already in Redis")
       }
@@ -64,7 +64,7 @@ struct Restore: AsyncParsableCommand {
 
   /// Without what Redis still holds of the sessions, the restore would put back the past.
   private func waitForCommits(_ tools: SessionTools, _ line: ProgressLine) async throws {
-    let lanes = session.isEmpty ? tools.lanes.partitionLanes : Set(session.map { tools.lane(of: $0) }).sorted()
+    let lanes = session.isEmpty ? tools.lanes.partitionLanes : tools.lanes(of: session)
     line.show("waiting for commits")
     try await tools.waitForCommits(of: lanes, within: wait.duration)
     line.clear()

@@ -21,6 +21,8 @@ struct SessionTools {
 
   var forker: SessionForker { SessionForker(ledger: sink, store: store) }
 
+  func lanes(of sessions: [String]) -> [String] { Set(sessions.map { lane(of: $0) }).sorted() }
+
   func lane(of session: String) -> String { lanes.hotKeys(of: session)?.partition.changes ?? "" }
 
   /// Runs `body` with the tools, and turns the errors of both servers into those of a command.
