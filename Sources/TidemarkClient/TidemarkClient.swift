@@ -52,7 +52,7 @@ public final class TidemarkClient: Sendable {
   ///
   /// - Throws: ``ClientError``.
   func keys(of session: String) async throws -> SessionKeys {
-    guard (1...256).contains(session.utf8.count) else {
+    guard SessionKey.lengths.contains(session.utf8.count) else {
       throw ClientError(.invalid(field: "session"), "the session's id has \(session.utf8.count) bytes; 1 to 256 are allowed")
     }
     let count = try await partitions.value {
@@ -69,8 +69,8 @@ public final class TidemarkClient: Sendable {
   ///
   /// - Throws: ``ClientError``.
   func call(_ function: String, isReading: Bool = false, _ keys: SessionKeys, _ arguments: [RedisArgument]) async throws -> RedisReply {
-    let head: [RedisArgument] = [isReading ? "FCALL_RO" : "FCALL", .text("\(self.keys.functions)_\(function)"), "7"]
-    return try await send(keys.session, head + keys.all.map { .text($0) } + arguments)
+    try await send(
+      keys.session, FunctionCall.command(function, of: self.keys.functions, isReading: isReading, keys, arguments))
   }
 
   func send(_ key: String, _ command: [RedisArgument]) async throws -> RedisReply {
@@ -97,26 +97,21 @@ private actor PartitionCount {
 extension ClientError {
   /// The meaning of an error reply, as CONFLICT, INVALID, BUSY and COLD, or of a lost connection.
   init(_ error: RedisError) {
-    let message = error.message
     guard error.code == .server else {
       self.init(.unavailable, error.description)
       return
     }
-    let words = message.split(separator: " ", maxSplits: 2)
-    switch words.first {
-    case "INVALID": self.init(.invalid(field: words.dropFirst().first.map { String($0.prefix { $0 != ":" }) } ?? ""), message)
-    case "CONFLICT" where words.dropFirst().first == "event_id":
-      self.init(.eventIDReused, "the event id was used for another change")
-    case "CONFLICT":
-      let last = words.dropFirst().first.flatMap { Int64($0) } ?? 0
-      self.init(.conflict(last: last), "the session's last change is number \(last)")
-    case "BUSY" where words.dropFirst().first == "stop":
-      self.init(.stopped, "agents are asked to stop: Postgres is behind, or Redis is nearly full")
-    case "COLD": self.init(.notRestored, "the session is not in Redis")
-    default:
-      let lacksFunctions = message.hasPrefix("ERR Function not found")
-      self.init(
-        lacksFunctions ? .notInstalled : .unavailable, lacksFunctions ? "Redis lacks the functions; run `tidemark migrate`" : message)
+    switch AppendCall.refusal(error.message) {
+    case .invalid(let message):
+      // The word after INVALID is the field's name.
+      let field = message.split(separator: " ", maxSplits: 2).dropFirst().first.map { String($0.prefix { $0 != ":" }) }
+      self.init(.invalid(field: field ?? ""), message)
+    case .eventIDReused: self.init(.eventIDReused, "the event id was used for another change")
+    case .conflict(let last): self.init(.conflict(last: last), "the session's last change is number \(last)")
+    case .stopped: self.init(.stopped, "agents are asked to stop: Postgres is behind, or Redis is nearly full")
+    case .cold: self.init(.notRestored, "the session is not in Redis")
+    case nil where error.isOfMissingFunction: self.init(.notInstalled, "Redis lacks the functions; run `tidemark migrate`")
+    case nil: self.init(.unavailable, error.message)
     }
   }
 }

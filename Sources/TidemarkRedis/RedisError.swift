@@ -59,6 +59,9 @@ package struct RedisError: Error, Sendable, CustomStringConvertible, CustomDebug
     }
   }
 
+  /// Whether the server lacks a function that was called.
+  package var isOfMissingFunction: Bool { code == .server && message.hasPrefix("ERR Function not found") }
+
   package var description: String { ForeignText.line(message + (hint.map { "; \($0)" } ?? "")) }
 
   package var debugDescription: String {

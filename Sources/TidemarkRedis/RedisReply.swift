@@ -37,6 +37,14 @@ package enum RedisReply: Sendable, Hashable {
     return nil
   }
 
+  /// Returns the Unix milliseconds of a reply to `TIME`.
+  func clockMilliseconds() throws(RedisError) -> UInt64 {
+    guard let parts = try orThrow().elements, parts.count == 2, let seconds = parts[0].number, let micros = parts[1].number else {
+      throw RedisError(.malformedReply, "the reply to TIME is not two numbers")
+    }
+    return UInt64(max(0, seconds)) * 1000 + UInt64(max(0, micros)) / 1000
+  }
+
   /// Returns the reply; throws if it is an error of the server.
   package func orThrow(file: String = #fileID, line: Int = #line) throws(RedisError) -> RedisReply {
     if case .error(let message) = self { throw RedisError(.server, message, file: file, line: line) }

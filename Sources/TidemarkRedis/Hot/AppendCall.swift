@@ -8,14 +8,12 @@ package enum AppendCall {
   package static func command(
     _ changes: [SessionChange], session: String, expecting expected: Int64?, _ keys: SessionKeys, functions: String
   ) -> [RedisArgument] {
-    var call: [RedisArgument] = ["FCALL", .text("\(functions)_append_all"), "7"]
-    call += keys.all.map { .text($0) }
-    call += [.text(session), .text(expected.map { "\($0)" } ?? "-"), .integer(Int64(changes.count))]
+    var arguments: [RedisArgument] = [.text(session), .text(expected.map { "\($0)" } ?? "-"), .integer(Int64(changes.count))]
     for change in changes {
-      call += [.text(change.type), .integer(Int64(change.fields.count / 2))]
-      call += change.fields.map { .text($0) }
+      arguments += [.text(change.type), .integer(Int64(change.fields.count / 2))]
+      arguments += change.fields.map { .text($0) }
     }
-    return call
+    return FunctionCall.command("append_all", of: functions, keys, arguments)
   }
 
   /// Returns the meaning of an error reply; nil for one that is not the function's own.

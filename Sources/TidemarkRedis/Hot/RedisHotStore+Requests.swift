@@ -59,9 +59,8 @@ extension RedisHotStore {
     let places = try sessions.map { ($0, try keys(of: $0)) }
     let milliseconds = Int64(idle.seconds * 1000)
     let calls = places.map { id, keys -> (key: String, command: [RedisArgument]) in
-      let head: [RedisArgument] = ["FCALL", .text("\(lanes.keys.functions)_evict"), "7"]
-      let all: [RedisArgument] = keys.all.map { .text($0) }
-      return (keys.session, head + all + [.text(id), .text(installation.text), .integer(milliseconds)])
+      let arguments: [RedisArgument] = [.text(id), .text(installation.text), .integer(milliseconds)]
+      return (keys.session, FunctionCall.command("evict", of: lanes.keys.functions, keys, arguments))
     }
     return try await translating {
       let replies = try await keyspace.pipeline(calls)

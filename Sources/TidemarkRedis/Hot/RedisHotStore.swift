@@ -59,13 +59,12 @@ package struct RedisHotStore: HotStore {
             .otherInstallation(keys.partition.changes),
             "\(configuration.address): the lane \(keys.partition.changes) belongs to another installation")
         }
-        if Self.lacksFunctions(message) { throw RedisError(.server, message) }
-        return .failure(SourceError(RedisError(.server, message), address: configuration.address))
+        let error = RedisError(.server, message)
+        if error.isOfMissingFunction { throw error }
+        return .failure(SourceError(error, address: configuration.address))
       }
     }
   }
-
-  private static func lacksFunctions(_ message: String) -> Bool { message.hasPrefix("ERR Function not found") }
 
   package func lastIDs(of lanes: [String]) async throws -> [EntryID?] {
     let commands = lanes.map { (key: $0, command: ["XINFO", "STREAM", .text($0)] as [RedisArgument]) }
@@ -103,10 +102,7 @@ package struct RedisHotStore: HotStore {
   }
 
   func time(beside key: String) async throws -> Int64 {
-    guard let parts = try await keyspace.pipeline([(key, ["TIME"])])[0].orThrow().elements, parts.count == 2,
-      let seconds = parts[0].number, let microseconds = parts[1].number
-    else { throw RedisError(.malformedReply, "the reply to TIME does not have 2 numbers") }
-    return seconds * 1000 + microseconds / 1000
+    Int64(clamping: try await keyspace.pipeline([(key, ["TIME"])])[0].clockMilliseconds())
   }
 
   /// A call of the library's `restore`: what it expects, then five parts, each with its number of items before it.
@@ -129,14 +125,14 @@ package struct RedisHotStore: HotStore {
       case .absent, .hot: "-"
       case .fresh(let fresh): "\(fresh.entry)"
       }
-    var call: [RedisArgument] = ["FCALL", .text("\(lanes.keys.functions)_restore"), "7"]
-    call += keys.all.map { .text($0) }
-    call += [.text(session.id), .text(installation.text), .text(expected), restore.overwrites ? "1" : "0", .integer(restore.readAt)]
+    var arguments: [RedisArgument] = [
+      .text(session.id), .text(installation.text), .text(expected), restore.overwrites ? "1" : "0", .integer(restore.readAt),
+    ]
     for (part, width) in [(fields, 2), (session.context, 2), (session.messages, 1), (session.calls, 2), (restore.eventIDs, 2)] {
-      call.append(.integer(Int64(part.count / width)))
-      call += part.map { .text($0) }
+      arguments.append(.integer(Int64(part.count / width)))
+      arguments += part.map { .text($0) }
     }
-    return call
+    return FunctionCall.command("restore", of: lanes.keys.functions, keys, arguments)
   }
 
   func keys(of session: String) throws -> SessionKeys {
@@ -150,7 +146,7 @@ package struct RedisHotStore: HotStore {
     do {
       return try await body()
     } catch let error as RedisError {
-      if Self.lacksFunctions(error.message) {
+      if error.isOfMissingFunction {
         throw SourceError(
           .misconfigured, "\(configuration.address) lacks the functions of \(lanes.keys.functions); run `tidemark migrate`")
       }

@@ -55,11 +55,7 @@ package struct RedisInspector: Sendable {
 
   /// Returns the server's clock in Unix milliseconds.
   package func currentMilliseconds() async throws -> UInt64 {
-    let reply = try await connection.send(["TIME"]).orThrow()
-    guard let parts = reply.elements, parts.count == 2, let seconds = parts[0].number, let micros = parts[1].number else {
-      throw RedisError(.malformedReply, "the reply to TIME is not two numbers")
-    }
-    return UInt64(max(0, seconds)) * 1000 + UInt64(max(0, micros)) / 1000
+    try await connection.send(["TIME"]).clockMilliseconds()
   }
 
   /// Returns the difference between the server's clock and the given clock in milliseconds. `now` is read before and after, and the middle
