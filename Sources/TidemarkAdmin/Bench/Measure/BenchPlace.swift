@@ -131,20 +131,18 @@ package struct BenchPlace: Sendable {
     // The keys are removed first: while the marked schema exists, a second attempt knows that the keys are the benchmark's.
     for reply in try await redis.pipeline(keys.map { ($0, ["UNLINK", .text($0)]) }) { _ = try reply.orThrow() }
     let drop = "DROP SCHEMA IF EXISTS \(try PostgresIdentifier.quoted(schema)) CASCADE"
-    for _ in 0..<Self.attempts {
+    var attempts = 4
+    while true {
       do {
         try await connection.script(drop, deadline: .seconds(120))
         return
-      } catch let error as PostgresError where error.sqlstate == "40P01" {
+      } catch let error as PostgresError where error.sqlstate == "40P01" && attempts > 1 {
         // A worker that died a moment ago still has a transaction, which ends by itself.
+        attempts -= 1
         await connection.rollback()
       }
     }
-    try await connection.script(drop, deadline: .seconds(120))
   }
-
-  /// The number of times that a deadlock is survived.
-  private static let attempts = 3
 
   /// Writes all dirty pages with CHECKPOINT, so that no measurement pays for the previous one. Skipped if the role has no right to it.
   func settle(_ connection: PostgresConnection) async throws {
