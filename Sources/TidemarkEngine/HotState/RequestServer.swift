@@ -1,5 +1,4 @@
 internal import Logging
-internal import Synchronization
 internal import TidemarkCore
 
 /// Does what agents ask for in the streams of requests of this worker's partitions: restores sessions, and forks them.
@@ -17,7 +16,6 @@ struct RequestServer: Sendable {
   let metrics: EngineMetrics
   let logger: Logger
   private let changed = ChangeSignal()
-  private let busy = BusyLanes()
 
   init(services: HotServices, coordinator: LaneCoordinator, metrics: EngineMetrics, logger: Logger) {
     self.services = services
@@ -52,18 +50,19 @@ struct RequestServer: Sendable {
   private func serve() async {
     let failures = FailureLog<String>(
       failing: "requests.waiting", recovered: "requests.current", clock: coordinator.clock, logger: logger)
+    let turns = ExclusiveTurns<String>()
     await withDiscardingTaskGroup { tasks in
       while !Task.isCancelled, await !coordinator.isDraining {
         let seen = changed.generation
         do {
           let lanes = await coordinator.partitionLanes
-          let idle = lanes.filter { !busy.contains($0.key) }
+          let idle = turns.idle(of: lanes.keys.sorted())
           if !idle.isEmpty {
-            let (now, requests) = try await services.store.requests(of: idle.keys.sorted(), limit: Self.portion)
+            let (now, requests) = try await services.store.requests(of: idle, limit: Self.portion)
             for lane in requests {
-              guard let installation = idle[lane.lane] else { continue }
-              busy.insert(lane.lane)
-              tasks.addTask { await serve(lane, now: now, for: installation, failures) }
+              guard let installation = lanes[lane.lane] else { continue }
+              _ = turns.begin(
+                lane.lane, in: &tasks, { await serve(lane, now: now, for: installation, failures) }, ended: { changed.raise() })
             }
           }
           failures.succeeded()
@@ -76,10 +75,6 @@ struct RequestServer: Sendable {
   }
 
   private func serve(_ requests: LaneRequests, now: UInt64, for installation: InstallationID, _ failures: FailureLog<String>) async {
-    defer {
-      busy.remove(requests.lane)
-      changed.raise()
-    }
     do {
       try await serve(requests, now: now, for: installation)
     } catch {
@@ -153,13 +148,4 @@ struct RequestServer: Sendable {
       }
     }
   }
-}
-
-/// The lanes whose requests are being served.
-private final class BusyLanes: Sendable {
-  private let lanes = Mutex<Set<String>>([])
-
-  func contains(_ lane: String) -> Bool { lanes.withLock { $0.contains(lane) } }
-  func insert(_ lane: String) { lanes.withLock { _ = $0.insert(lane) } }
-  func remove(_ lane: String) { lanes.withLock { _ = $0.remove(lane) } }
 }

@@ -40,11 +40,11 @@ struct LaneObserver: Sendable {
   static let portion = 2_000
 
   func run() async {
-    let turns = ServerTurns()
+    let turns = ExclusiveTurns<LaneServer>()
     await withDiscardingTaskGroup { await run(turns, &$0) }
   }
 
-  private func run(_ turns: ServerTurns, _ group: inout DiscardingTaskGroup) async {
+  private func run(_ turns: ExclusiveTurns<LaneServer>, _ group: inout DiscardingTaskGroup) async {
     var checkpointDue = coordinator.clock.now
     var noted: [String: Noted] = [:]
     while !Task.isCancelled {
@@ -69,7 +69,7 @@ struct LaneObserver: Sendable {
     reports.saySummary(isLast: true)
   }
 
-  private func measure(_ turns: ServerTurns, _ group: inout DiscardingTaskGroup) async {
+  private func measure(_ turns: ExclusiveTurns<LaneServer>, _ group: inout DiscardingTaskGroup) async {
     let lanes = await coordinator.perform { $0.lanesToMeasure(now: $1.now) }
     guard !lanes.isEmpty else { return }
     do {

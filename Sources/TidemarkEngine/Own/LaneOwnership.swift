@@ -16,13 +16,13 @@ struct LaneOwnership: Sendable {
 
   /// Until cancelled. What failed is tried again with the next discovery.
   func run() async {
-    let turns = ServerTurns()
+    let turns = ExclusiveTurns<LaneServer>()
     let trouble = FailureLog<LaneServer?>(
       failing: "ownership.waiting", recovered: "ownership.current", clock: coordinator.clock, logger: logger)
     await withDiscardingTaskGroup { await run(turns, trouble, &$0) }
   }
 
-  private func run(_ turns: ServerTurns, _ trouble: FailureLog<LaneServer?>, _ group: inout DiscardingTaskGroup) async {
+  private func run(_ turns: ExclusiveTurns<LaneServer>, _ trouble: FailureLog<LaneServer?>, _ group: inout DiscardingTaskGroup) async {
     while !Task.isCancelled {
       let seen = coordinator.signals[.ownership].generation
       let settings = await coordinator.settings
@@ -41,7 +41,7 @@ struct LaneOwnership: Sendable {
 
   /// Owns every lane of our shards that we don't own yet: new ones, and those that were fenced off while the lease stayed ours.
   private func takeUp(
-    _ settings: WorkerSettings, _ turns: ServerTurns, _ trouble: FailureLog<LaneServer?>, _ group: inout DiscardingTaskGroup
+    _ settings: WorkerSettings, _ turns: ExclusiveTurns<LaneServer>, _ trouble: FailureLog<LaneServer?>, _ group: inout DiscardingTaskGroup
   ) async throws {
     guard await !coordinator.isDraining else { return }
     try await recall()

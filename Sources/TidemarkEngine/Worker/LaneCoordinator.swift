@@ -154,7 +154,7 @@ package actor LaneCoordinator {
   /// Runs `body` once for each server that holds lanes, as they become known, and returns when all have returned. A body must end when
   /// reading ends, and when its server is forgotten.
   nonisolated func forEachServer(_ body: @escaping @Sendable (LaneServer) async -> Void) async {
-    let turns = ServerTurns()
+    let turns = ExclusiveTurns<LaneServer>()
     await withDiscardingTaskGroup { group in
       while let server = await idleServer(turns) {
         // The server may be known again by the time its body ends.
@@ -164,10 +164,10 @@ package actor LaneCoordinator {
   }
 
   /// Returns the next server without a body; nil once reading is over.
-  private func idleServer(_ turns: ServerTurns) async -> LaneServer? {
+  private func idleServer(_ turns: ExclusiveTurns<LaneServer>) async -> LaneServer? {
     while !Task.isCancelled, !state.isDraining {
       let seen = signals[.population].generation
-      if let server = turns.firstIdle(of: state.servers) { return server }
+      if let server = turns.idle(of: state.servers).first { return server }
       await signals[.population].wait(after: seen)
     }
     return nil
