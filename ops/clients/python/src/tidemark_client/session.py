@@ -136,24 +136,18 @@ class SessionCore(Writes, Generic[ChangeT, TurnT, CallT]):
         """
         name = f"{self.id}-{new_id()}" if new is None else new
         rules.check_session(name)
-        lane = yield from self._lane()
         there = (yield from self._installation.lane(name)).keys[2]
         if int((yield from self._installation.send(Command(there, ("HLEN", there))))):
             raise errors.Invalid("new", "is a session that is in Redis")
         point = () if at is None else ("at", at)
-        words = ("XADD", lane.requests, "*", "op", "fork", "session", self.id, "as", name, *point)
-        seconds = self._installation.restore_timeout if timeout is None else timeout
-        clock = self._installation.clock
-        deadline, ask_at, backoff = clock() + seconds, clock(), Backoff(first=0.004, longest=0.25)
-        # The mark is the last field that a worker writes.
-        while (yield from self._installation.send(Command(there, ("HGET", there, "meta.fork")))) is None:
-            if clock() >= deadline:
-                raise errors.RestoreTimeout(name, seconds, (yield from self._why_cold(lane)))
-            if clock() >= ask_at:
-                yield from self._installation.send(Command(lane.requests, words))
-                ask_at = clock() + _REQUEST_AGAIN_AFTER
-            yield Pause(backoff.delay())
-        return name
+
+        def attempt() -> Steps[str]:
+            # The mark is the last field that a worker writes.
+            if (yield from self._installation.send(Command(there, ("HGET", there, "meta.fork")))) is None:
+                raise errors.Cold(name)
+            return name
+
+        return (yield from self._asking_worker(attempt, name, ("op", "fork", "session", self.id, "as", name, *point), timeout))
 
     @operation
     def barrier(self, timeout: float = 30.0) -> Steps[None]:
@@ -204,9 +198,15 @@ class SessionCore(Writes, Generic[ChangeT, TurnT, CallT]):
         return change
 
     def _hot(self, attempt: Callable[[], Steps[T]], timeout: Optional[float] = None) -> Steps[T]:
-        """Runs an attempt, and where the session is cold asks a worker to restore it and tries again until it is hot.
+        """Runs an attempt, and where the session is cold asks a worker to restore it and tries again until it is hot."""
+        return self._asking_worker(attempt, self.id, ("op", "restore", "session", self.id), timeout)
 
-        Nothing announces that a session was restored, so the attempt itself is repeated, at growing intervals.
+    def _asking_worker(
+        self, attempt: Callable[[], Steps[T]], session: str, request: Sequence[str], timeout: Optional[float]
+    ) -> Steps[T]:
+        """Runs an attempt, and while it raises Cold sends a request for `session` to the workers and tries again.
+
+        Nothing announces that a request is done, so the attempt itself is repeated, at growing intervals.
         """
         seconds = self._installation.restore_timeout if timeout is None else timeout
         clock = self._installation.clock
@@ -217,10 +217,9 @@ class SessionCore(Writes, Generic[ChangeT, TurnT, CallT]):
             except errors.Cold:
                 lane = yield from self._lane()
                 if clock() >= deadline:
-                    raise errors.RestoreTimeout(self.id, seconds, (yield from self._why_cold(lane))) from None
+                    raise errors.RestoreTimeout(session, seconds, (yield from self._why_cold(lane))) from None
                 if clock() >= ask_at:
-                    words = ("XADD", lane.requests, "*", "op", "restore", "session", self.id)
-                    yield from self._installation.send(Command(lane.requests, words))
+                    yield from self._installation.send(Command(lane.requests, ("XADD", lane.requests, "*", *request)))
                     ask_at = clock() + _REQUEST_AGAIN_AFTER
                 yield Pause(min(backoff.delay(), max(deadline - clock(), 0)))
 
