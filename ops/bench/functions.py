@@ -17,23 +17,23 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "ops" / "proof"))
 
+import hot.calls  # noqa: E402
 from resp import encode  # noqa: E402
 from servers import Redis  # noqa: E402
 
 TEXT = "Could you summarise the report that I sent yesterday, please? It is about the figures of the third quarter and their causes."
 SESSIONS = 200
+PARTITIONS = 1
 PIPELINED = 64
 
 
 def keys(session: str) -> list[str]:
-    """The keys of a session, in the order in which functions declare them."""
-    base = "tidemark:{0}:"
-    return [base + "changes", base + "lane"] + [f"{base}{kind}:{session}" for kind in ("session", "context", "messages", "tools", "ids")]
+    return hot.calls.keys_of(session, PARTITIONS)
 
 
-def fcall(function: str, session: str, *arguments: str, reads: bool = False) -> list[str]:
+def fcall(function: str, session: str, *arguments: str) -> list[str]:
     """The words of a call."""
-    return ["FCALL_RO" if reads else "FCALL", f"tidemark_{function}", "7", *keys(session), session, *arguments]
+    return hot.calls.fcall(function, session, *arguments, partitions=PARTITIONS)
 
 
 def message(number: int) -> list[str]:
@@ -84,8 +84,8 @@ CONTENDERS = {
     "four append": (lambda n, s: [fcall("append", s, *e) for e in calls(n)], 4),
     "append_all of 4": (lambda n, s: [fcall("append_all", s, "-", "4", *turn(n))], 4),
     "HGETALL of the session": (lambda n, s: [["HGETALL", keys(s)[2]]], 1),
-    "load, 10 messages": (lambda n, s: [fcall("load", s, "10", reads=True)], 1),
-    "durable": (lambda n, s: [fcall("durable", s, "1-1", reads=True)], 1),
+    "load, 10 messages": (lambda n, s: [fcall("load", s, "10")], 1),
+    "durable": (lambda n, s: [fcall("durable", s, "1-1")], 1),
 }
 BASES = {"append_all of 4": "four XADD", "four append": "four XADD", "load, 10 messages": "HGETALL of the session", "durable": "HGETALL of the session"}
 

@@ -154,10 +154,6 @@ def cold_loads(bench: Bench, sessions: list[str]) -> dict[str, float]:
     return quantiles(times)
 
 
-def hot_count(bench: Bench) -> int:
-    return sum(1 for session in range(bench.filled) if bench.redis.connection.call("EXISTS", keys(name(session))[2]))
-
-
 def loads(bench: Bench, options: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Loads while a worker runs, with what was restored before hot; then those that Redis lost, then those that a worker evicted."""
     rng = random.Random(1)
