@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TidemarkRedis
 import TidemarkServers
 import TidemarkTestKit
 
@@ -17,13 +18,13 @@ import TidemarkTestKit
   @Test func migrateInstallsTheLibraryAndADryRunSaysWhere() async throws {
     try await withProduct(isMigrated: false) { product in
       let dry = try await product.run("migrate", "--dry-run")
-      let library = "the function library tidemark, version 1,"
+      let library = "the function library tidemark, version \(FunctionLibrary.version),"
       #expect(dry.standardError.contains("\(library) would be installed on redis://127.0.0.1:"), "\(dry.standardError)")
       #expect(try await product.redis.command("FUNCTION", "LIST") == "")
       let first = try await product.run("migrate")
       #expect(first.exitCode == 0)
       #expect(first.standardError.contains("\(library) was installed on redis://127.0.0.1:"), "\(first.standardError)")
-      #expect(try await product.redis.command("FCALL_RO", "tidemark_version", "0") == "1")
+      #expect(try await product.redis.command("FCALL_RO", "tidemark_version", "0") == "\(FunctionLibrary.version)")
       for arguments in [["migrate"], ["migrate", "--dry-run"]] {
         let again = try await TidemarkProcess.run(arguments, environment: product.environment)
         #expect(again.standardError.contains("\(library) is up to date"), "\(again.standardError)")
@@ -46,13 +47,13 @@ import TidemarkTestKit
       try await product.redis.command("FUNCTION", "FLUSH")
       let worker = try await product.startWorker()
       try await waitUntil("the library is there") {
-        (try? await product.redis.command("FCALL_RO", "tidemark_version", "0")) == "1"
+        (try? await product.redis.command("FCALL_RO", "tidemark_version", "0")) == "\(FunctionLibrary.version)"
       }
       try await worker.waitForOutput("functions.installed")
       // A server that took the place of the old one comes without functions.
       try await product.redis.command("FUNCTION", "FLUSH")
       try await waitUntil("the library is there again") {
-        (try? await product.redis.command("FCALL_RO", "tidemark_version", "0")) == "1"
+        (try? await product.redis.command("FCALL_RO", "tidemark_version", "0")) == "\(FunctionLibrary.version)"
       }
       #expect(try await worker.stop() == 0)
     }
@@ -115,7 +116,7 @@ import TidemarkTestKit
       }
       #expect(answers[0].hasPrefix("1\n") && answers[1].hasPrefix("2\n") && answers[2].hasPrefix("3\n"))
       #expect(answers[3].contains("researcher") && answers[3].contains("\"content\":\"Hello\""))
-      #expect(answers[4].hasPrefix("-1") && answers[5].hasPrefix("1"))
+      #expect(answers[4].hasPrefix("-1") && answers[5].hasPrefix("\(FunctionLibrary.version)"))
     }
   }
 

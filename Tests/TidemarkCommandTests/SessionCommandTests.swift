@@ -1,6 +1,8 @@
 import Foundation
+import Logging
 import Testing
 import TidemarkClient
+import TidemarkPostgres
 import TidemarkServers
 import TidemarkTestKit
 
@@ -85,13 +87,38 @@ import TidemarkTestKit
       try await product.redis.command("DEL", "tidemark:{0}:session:s")
       let early = try await tidemark(product, "restore", "--session", "s", "--wait", "0s")
       #expect(early.exitCode == 1)
-      #expect(early.standardError.contains("has changes that are not committed yet"), "\(early.standardError)")
+      #expect(early.standardError.contains("are not committed yet"), "\(early.standardError)")
       #expect(try await product.redis.command("EXISTS", "tidemark:{0}:session:s") == "0")
       let next = try await product.startWorker()
       let outcome = try await tidemark(product, "restore", "--session", "s", "--wait", "120s")
       #expect(outcome.exitCode == 0, "\(outcome)")
       #expect(try await session.load().context == ["goal": "2"])
       #expect(try await next.stop() == 0)
+    }
+  }
+
+  /// The worker has read a change that it can't commit, and then Redis loses everything.
+  @Test func whatAWorkerStillHoldsIsCommittedBeforeASessionComesBack() async throws {
+    try await withClient { product, client in
+      let worker = try await product.startWorker()
+      let session = client.session("s")
+      try await fill(session)
+      let blocker = try PostgresConnection(
+        configuration: PostgresConfiguration(url: product.postgres.url), logger: Logger(label: "test"))
+      try await blocker.connect(deadline: .seconds(60))
+      try await blocker.script("begin; lock table tidemark.context in access exclusive mode", deadline: .seconds(60))
+      try await session.append(.set("goal", "2"))
+      try await product.waitFor("1", "select count(*) from pg_locks where relation = 'tidemark.context'::regclass and not granted")
+      try await product.redis.command("FLUSHALL")
+      let early = try await tidemark(product, "restore", "--all", "--wait", "0s")
+      #expect(early.exitCode == 1)
+      #expect(early.standardError.contains("has not begun its next incarnation"), "\(early.standardError)")
+      async let state = session.load()
+      try await waitUntil("the worker is asked") { try await product.redis.command("EXISTS", "tidemark:{0}:requests") == "1" }
+      try await blocker.script("rollback", deadline: .seconds(60))
+      await blocker.close()
+      #expect(try await state.context == ["goal": "2"])
+      #expect(try await worker.stop() == 0)
     }
   }
 

@@ -7,9 +7,17 @@ import TidemarkCore
     id: "s", lane: "l", incarnation: 2, epoch: 5, seq: 6, entry: EntryID(ms: 10, no: 0), eventIDs: ["e", "6 5 10-0 -"])
 
   private func restore(
-    known: HotSession? = known, evicted: EvictedSession? = nil, presence: HotPresence = .absent, overwrites: Bool = false
+    known: HotSession? = known, evicted: EvictedSession? = nil, presence: HotPresence = .absent, overwrites: Bool = false,
+    lane: LaneRecord? = lane(), isServed: Bool = true
   ) -> HotRestore {
-    HotRestore("s", known: known, evicted: evicted, presence: presence, incarnation: 2, overwrites: overwrites)
+    HotRestore(
+      "s", known: known, evicted: evicted, presence: presence, lane: lane, isServed: isServed, overwrites: overwrites)
+  }
+
+  private static func lane(incarnation: Int64 = 2) -> LaneRecord {
+    LaneRecord(
+      laneID: 1, name: "l", shard: 0, fence: 1, incarnation: incarnation, cursor: LaneCursor(position: .zero, appliedNo: 0, seal: []),
+      ordinal: 0, baseline: 0, owner: "me")
   }
 
   @Test func `an evicted session comes back with its numbers and event ids`() {
@@ -39,6 +47,14 @@ import TidemarkCore
     let restore = restore(known: nil)
     #expect(restore.session == HotSession(id: "s", fields: ["status", "active"]))
     #expect(restore.numbering == .beginsAnew)
+  }
+
+  @Test func `a lane's mark is needed where a worker may still commit what it read before a loss`() {
+    #expect(restore().needsMark)
+    #expect(!restore(isServed: false).needsMark)
+    #expect(!restore(lane: nil).needsMark)
+    // Nothing was ever read of such a lane, and it has no mark.
+    #expect(!restore(lane: Self.lane(incarnation: 1)).needsMark)
   }
 
   @Test func `what is in Redis is replaced only where that is wanted`() {

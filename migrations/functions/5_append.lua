@@ -30,20 +30,35 @@ local function earlier_answers(call, changes)
   return seen > 0 and answers
 end
 
--- Returns whether a numbering ended, because Redis may have lost changes of the session since. A lane's first incarnation is no such case: a
--- session may be older than the lane's first mark. That session only takes the incarnation over.
-local function has_ended(incarnation, present) return incarnation ~= present and not (incarnation == '0' and present == '1') end
+-- Returns whether a session's numbering ended, because Redis may have lost changes of it since, and whether Redis may have it in an older
+-- state than Postgres.
+--
+-- A lane's first incarnation ends none: a session may be older than the lane's first mark, and only takes the incarnation over. A session of
+-- another history lost nothing if it came with a slot of a Cluster, to a server that was there before the session's last change and that
+-- was never promoted.
+local function has_ended(call, incarnation, history, entry_id)
+  local present = call.history
+  local is_other = history and history ~= '' and present.name ~= '' and history ~= present.name
+  local is_older = is_other and (present.is_promoted or tonumber(match(entry_id or '', '^%d+') or 0) < present.started_at)
+  local is_later = incarnation ~= call.incarnation and not (incarnation == '0' and call.incarnation == '1')
+  return is_older or is_later, is_older
+end
 
 -- Finds the number before the first change. Refuses where the session is not in Redis, or is elsewhere than expected.
 local function begin_numbering(call, first, expect)
-  local values = redis.call('HMGET', call.keys[SESSION], 'seq', 'epoch', 'incarnation')
+  local values = redis.call('HMGET', call.keys[SESSION], 'seq', 'epoch', 'incarnation', 'history', 'entry_id')
   local seq = tonumber(values[1])
   if not seq and first.type ~= 'session.started' then refuse('COLD ' .. call.session) end
-  call.epoch, call.is_new, call.begins_epoch = tonumber(values[2]), not seq, values[3] ~= call.incarnation
-  local ended = seq and has_ended(values[3], call.incarnation)
+  call.history = current_history(call)
+  call.epoch, call.is_new = tonumber(values[2]), not seq
+  call.is_stamped = values[3] == call.incarnation and (values[4] or '') == call.history.name
+  local ended, is_older = false, false
+  if seq then ended, is_older = has_ended(call, values[3], values[4], values[5]) end
   -- What is expected is compared with the numbering that the change gets: the last number of the one that ended may come again in it.
   call.seq = ended and 0 or seq or 0
   if expect ~= '-' and tonumber(expect) ~= call.seq then refuse('CONFLICT ' .. decimal(call.seq)) end
+  -- Postgres may know more of the session than Redis.
+  call.is_fresh = call.is_new or is_older
   if call.is_new then
     -- The mark tells the time, too, where the clock went back.
     local mark = redis.call('HGET', call.keys[LANE], 'durable')
@@ -127,8 +142,12 @@ local function append_changes(call, expect, changes)
   end
   if last then
     redis.call('HSET', call.keys[SESSION], 'seq', last.seq, 'entry_id', last.id)
-    if call.begins_epoch then redis.call('HSET', call.keys[SESSION], 'epoch', last.epoch, 'incarnation', call.incarnation) end
-    if call.is_new then redis.call('HSET', call.keys[SESSION], 'started_id', first.id, 'fresh', '1') end
+    if not call.is_stamped then
+      redis.call('HSET', call.keys[SESSION], 'epoch', last.epoch, 'incarnation', call.incarnation)
+      if call.history.name ~= '' then redis.call('HSET', call.keys[SESSION], 'history', call.history.name) end
+    end
+    if call.is_new then redis.call('HSET', call.keys[SESSION], 'started_id', first.id) end
+    if call.is_fresh then redis.call('HSET', call.keys[SESSION], 'fresh', '1') end
   end
   return answers
 end

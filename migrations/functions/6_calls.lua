@@ -1,13 +1,23 @@
 -- Reading.
 
--- Shows 0 as the last number of a session whose next change begins an epoch: that is what its writer must expect.
-local function show_numbering(session, present)
-  local place, incarnation
-  for i = 1, #session, 2 do
-    if session[i] == 'seq' then place = i + 1 end
-    if session[i] == 'incarnation' then incarnation = session[i + 1] end
+-- Reads what decides whether a numbering ended: the lane's present incarnation, and the history.
+local function read_present(call)
+  call.incarnation = redis.call('HGET', call.keys[LANE], 'incarnation') or '0'
+  call.history = current_history(call)
+end
+
+-- Shows 0 as the last number of a session whose next change begins an epoch, because that is what its writer must expect. Shows it as
+-- fresh where Postgres may know more of it.
+local function show_numbering(call, session)
+  local places = {}
+  for i = 1, #session, 2 do places[session[i]] = i + 1 end
+  if not places.seq then return end
+  local ended, is_older = has_ended(call, session[places.incarnation], session[places.history], session[places.entry_id])
+  if ended then session[places.seq] = '0' end
+  if is_older and not places.fresh then
+    session[#session + 1] = 'fresh'
+    session[#session + 1] = '1'
   end
-  if place and has_ended(incarnation, present) then session[place] = '0' end
 end
 
 -- load: SESSION [MESSAGES]
@@ -17,7 +27,8 @@ local function load(keys, args)
   if count and not find(count, '^%d+$') then invalid('messages', 'is not a number') end
   local session = redis.call('HGETALL', keys[SESSION])
   if #session == 0 then refuse('COLD ' .. call.session) end
-  show_numbering(session, redis.call('HGET', keys[LANE], 'incarnation') or '0')
+  read_present(call)
+  show_numbering(call, session)
   local messages = count == '0' and {} or redis.call('LRANGE', keys[MESSAGES], count and '-' .. count or 0, -1)
   return { session, redis.call('HGETALL', keys[CONTEXT]), redis.call('HGETALL', keys[TOOLS]), messages }
 end
@@ -36,6 +47,19 @@ local function durable(keys, args)
 end
 
 -- For workers.
+
+-- presence: SESSION
+-- Returns where a session stands: its last entry, whether Postgres may know more of it, epoch, last number and incarnation; nil where it is
+-- not in Redis.
+local function presence(keys, args)
+  local call = open_call(keys, args[1])
+  local values = redis.call('HMGET', keys[SESSION], 'entry_id', 'fresh', 'epoch', 'seq', 'incarnation', 'history')
+  if not values[4] then return nil end
+  read_present(call)
+  local ended, is_older = has_ended(call, values[5], values[6], values[1])
+  local seq = ended and 0 or tonumber(values[4])
+  return { values[1], (values[2] or is_older) and 1 or 0, tonumber(values[3]), seq, tonumber(values[5]) }
+end
 
 -- The milliseconds after which what a worker has read of a session is too old to be put back.
 local STALE = 5000
@@ -63,7 +87,7 @@ local function evict(keys, args)
   local idle = tonumber(args[3])
   if not idle then invalid('idle_ms', 'is not a number') end
   local lane = redis.call('HMGET', keys[LANE], 'installation', 'durable')
-  local session = redis.call('HMGET', keys[SESSION], 'seq', 'epoch', 'entry_id', 'incarnation', 'restored_at')
+  local session = redis.call('HMGET', keys[SESSION], 'seq', 'epoch', 'entry_id', 'incarnation', 'restored_at', 'history')
   if lane[1] ~= args[2] or not lane[2] or not session[1] then return nil end
   local last = max(tonumber(match(session[3], '^%d+')), tonumber(session[5]) or 0)
   if follows(session[3], lane[2]) or now(call) - last < idle then return nil end
@@ -74,11 +98,28 @@ local function evict(keys, args)
     if type(size) == 'number' then bytes = bytes + size end
   end
   local ids = remembered(keys[IDS])
+  read_present(call)
+  local seq, epoch = tonumber(session[1]), tonumber(session[2])
+  local _, is_older = has_ended(call, session[4], session[6], session[3])
+  -- The numbers that follow here may be in use elsewhere.
+  if is_older then seq, epoch = 0, max(now(call), epoch + 1) end
   redis.call('DEL', keys[SESSION], keys[CONTEXT], keys[MESSAGES], keys[TOOLS], keys[IDS])
-  return { tonumber(session[1]), tonumber(session[2]), session[3], session[4], bytes, ids }
+  return { seq, epoch, session[3], session[4], bytes, ids }
 end
 
--- restore: SESSION INSTALLATION EXPECT FORCE READ_AT NSESSION PAIRS... NCONTEXT PAIRS... NMESSAGES ELEMENTS... NTOOLS PAIRS... NIDS (ID ANSWER)...
+-- Returns the value that follows a name in a list of names and values.
+local function value_of(list, name)
+  for i = 1, #list, 2 do
+    if list[i] == name then return list[i + 1] end
+  end
+end
+
+-- The flags of a restore: replace what is there; write only where the lane bears the mark of the session's incarnation.
+local OVERWRITES, NEEDS_MARK = 1, 2
+-- The answers of a restore.
+local WRITTEN, CHANGED, UNMARKED = 1, 0, -1
+
+-- restore: SESSION INSTALLATION EXPECT FLAGS READ_AT NSESSION PAIRS... NCONTEXT PAIRS... NMESSAGES ELEMENTS... NTOOLS PAIRS... NIDS (ID ANSWER)...
 local function restore(keys, args)
   local call = open_call(keys, args[1])
   local read_at = tonumber(args[5])
@@ -94,12 +135,20 @@ local function restore(keys, args)
   if place <= #args then invalid('count', 'of part 5 is not the number of its items') end
   local owner = redis.call('HGET', keys[LANE], 'installation')
   if owner and owner ~= args[2] then refuse('OTHER ' .. owner) end
-  local held = redis.call('HMGET', keys[SESSION], 'seq', 'entry_id', 'fresh', 'epoch')
+  local flags = tonumber(match(args[4] or '', '^[0-3]$'))
+  if not flags then invalid('flags', 'is not a number from 0 to 3') end
+  local overwrites, needs_mark = flags % 2 == OVERWRITES, flags >= NEEDS_MARK
+  local held = redis.call('HMGET', keys[SESSION], 'seq', 'entry_id', 'fresh', 'epoch', 'incarnation', 'history')
+  read_present(call)
+  local ended, is_older = false, false
+  if held[1] then ended, is_older = has_ended(call, held[5], held[6], held[2]) end
   local is_expected = not held[1]
-  if args[3] ~= '-' then is_expected = held[1] and held[3] and held[2] == args[3] end
-  if not is_expected and args[4] ~= '1' then return 0 end
+  if args[3] ~= '-' then is_expected = held[1] and (held[3] or is_older) and held[2] == args[3] end
+  if not is_expected and not overwrites then return CHANGED end
   -- Since then the session may have come back, changed, and left again.
-  if now(call) - read_at > STALE then return 0 end
+  if now(call) - read_at > STALE then return CHANGED end
+  -- Where Redis lost its data, a worker may still commit what it had read before. It sets the next mark afterwards.
+  if needs_mark and args[3] == '-' and call.incarnation ~= value_of(parts[1], 'incarnation') then return UNMARKED end
   local ids = {}
   for _, text in ipairs(parts[3]) do
     local id = message_id(text)
@@ -127,21 +176,25 @@ local function restore(keys, args)
   end
   redis.call('DEL', keys[SESSION], keys[CONTEXT], keys[MESSAGES], keys[TOOLS], keys[IDS])
   write('HSET', keys[SESSION], parts[1])
-  if held[1] and not is_expected then
+  if call.history.name ~= '' then redis.call('HSET', keys[SESSION], 'history', call.history.name) end
+  if held[1] and (not is_expected or is_older) then
     -- The numbers that were in use here may go beyond those that the worker knows.
-    local given = redis.call('HGET', keys[SESSION], 'epoch')
-    redis.call('HSET', keys[SESSION], 'seq', '0', 'epoch', decimal(max(tonumber(given) or 0, (tonumber(held[4]) or 0) + 1)))
+    local given = tonumber(value_of(parts[1], 'epoch')) or 0
+    local epoch = max(is_older and now(call) or 0, given, (tonumber(held[4]) or 0) + 1)
+    redis.call('HSET', keys[SESSION], 'seq', '0', 'epoch', decimal(epoch))
+    if is_older then redis.call('HSET', keys[SESSION], 'incarnation', call.incarnation) end
   end
   write('HSET', keys[CONTEXT], parts[2])
   write('RPUSH', keys[MESSAGES], parts[3])
   write('HSET', keys[TOOLS], parts[4])
   write('HSET', keys[IDS], ids)
-  return 1
+  return WRITTEN
 end
 
 redis.register_function('{{library}}_append', guarded(append))
 redis.register_function('{{library}}_append_all', guarded(append_all))
 redis.register_function({ function_name = '{{library}}_load', callback = guarded(load), flags = { 'no-writes' } })
+redis.register_function({ function_name = '{{library}}_presence', callback = guarded(presence), flags = { 'no-writes' } })
 redis.register_function({ function_name = '{{library}}_durable', callback = guarded(durable), flags = { 'no-writes' } })
 -- What frees memory must run on a server that has none left.
 redis.register_function({ function_name = '{{library}}_evict', callback = guarded(evict), flags = { 'allow-oom' } })

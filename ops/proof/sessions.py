@@ -185,6 +185,9 @@ def judge(options, seed, site):
     site.calm()
     spared = findings.repeated_after_loss
     as_they_were = compare_hot(site.redis, site.postgres, verdict, HOT_MESSAGES, is_restored=False, spared=spared)
+    # Those that are fresh are completed, and those that are not there come back; what is there and whole stays.
+    site.restore()
+    completed = compare_hot(site.redis, site.postgres, verdict, HOT_MESSAGES, is_restored=False, spared=spared, is_complete=True)
     changes = read_changes(site.postgres)
     lost = compare_writes(findings, site.flushes, changes, verdict)
     made, partial = compare_forks(site.postgres, findings, verdict)
@@ -202,7 +205,8 @@ def judge(options, seed, site):
     print("\ncalls")
     table([*sorted(findings.counts.items()), ("longest wait for a cold session, ms", round(findings.longest_cold * 1000))])
     print("\ncompared")
-    table([("sessions, hot as they were", as_they_were), ("sessions, restored after FLUSHALL", restored), ("changes in Postgres", len(changes)),
+    table([("sessions, hot as they were", as_they_were), ("sessions, completed by restore", completed),
+           ("sessions, restored after FLUSHALL", restored), ("changes in Postgres", len(changes)),
            ("changes that Redis lost", lost), ("sessions with repeats after a loss", len(spared)), ("forks", made), ("forks of which Redis lost a part", partial)])
     print_differences(verdict)
     print("\nPASSED" if verdict.is_clean else f"\nFAILED: --seed {seed}")

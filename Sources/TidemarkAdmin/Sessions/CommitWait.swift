@@ -3,7 +3,7 @@ package import TidemarkCore
 /// Waits for commits that a worker in another process makes.
 package struct CommitWait: Sendable {
   /// Another process can only be asked for its progress; this is the pause between two questions.
-  private static let pause = Duration.milliseconds(100)
+  static let pause = Duration.milliseconds(100)
 
   private let ledger: any LaneLedger
   private let clock: any WorkerClock

@@ -56,12 +56,24 @@ package struct HotRestore: Sendable, Equatable {
   package var expected: HotPresence
   /// Whether a session that is in Redis is replaced whatever its state.
   package var overwrites: Bool
+  /// Whether the session is written only if the lane bears a mark of the incarnation. Where Redis lost its data, a worker that serves the lane
+  /// may still commit what it had read before; it sets the mark of the next incarnation afterwards.
+  package var needsMark: Bool
   /// When Redis was asked for the session's presence, on its clock in Unix milliseconds. A restore that comes much later may put back the past.
   package var readAt: Int64
 
+  /// What a restore came to in Redis.
+  package enum Outcome: Int64, Sendable, Equatable {
+    case written = 1
+    /// The session is there in another state than expected, or it was asked for long ago. It is left alone.
+    case changed = 0
+    /// The lane does not bear the mark that is needed, and the session is not there. Nothing is written.
+    case unmarked = -1
+  }
+
   package init(
     session: HotSession, numbering: HotNumbering, incarnation: Int64, eventIDs: [String] = [], expected: HotPresence = .absent,
-    overwrites: Bool = false, readAt: Int64 = .max
+    overwrites: Bool = false, needsMark: Bool = false, readAt: Int64 = .max
   ) {
     self.session = session
     self.numbering = numbering
@@ -69,6 +81,7 @@ package struct HotRestore: Sendable, Equatable {
     self.eventIDs = eventIDs
     self.expected = expected
     self.overwrites = overwrites
+    self.needsMark = needsMark
     self.readAt = readAt
   }
 
@@ -78,16 +91,19 @@ package struct HotRestore: Sendable, Equatable {
   ///   - known: its state in the ledger; without one, the session is made, empty.
   ///   - evicted: the record of its eviction.
   ///   - presence: what Redis has of it.
-  ///   - incarnation: the lane's present incarnation.
+  ///   - lane: the session's lane in the ledger; nil where it does not know the lane.
+  ///   - isServed: whether a worker serves the lane.
   package init(
-    _ id: String, known: HotSession?, evicted: EvictedSession?, presence: HotPresence, incarnation: Int64, overwrites: Bool,
-    readAt: Int64 = .max
+    _ id: String, known: HotSession?, evicted: EvictedSession?, presence: HotPresence, lane: LaneRecord?, isServed: Bool,
+    overwrites: Bool, readAt: Int64 = .max
   ) {
+    let incarnation = lane?.incarnation ?? 0
+    let needsMark = isServed && lane?.hasMark == true
     var session = known ?? HotSession(id: id, fields: ["status", "active"])
     guard case .fresh(let fresh) = presence else {
       self.init(
         session: session, numbering: HotNumbering(after: evicted, latest: session.entry, incarnation: incarnation),
-        incarnation: incarnation, eventIDs: evicted?.eventIDs ?? [], expected: presence, overwrites: overwrites,
+        incarnation: incarnation, eventIDs: evicted?.eventIDs ?? [], expected: presence, overwrites: overwrites, needsMark: needsMark,
         readAt: readAt)
       return
     }

@@ -9,6 +9,9 @@ package protocol HotStateLedger: Sendable {
   /// Returns some ids of known sessions in their order, after one of them.
   func sessionIDs(_ filter: SessionFilter, after id: String, limit: Int) async throws -> [String]
 
+  /// Returns those of these lanes whose shards a worker holds.
+  func servedLanes(_ lanes: [String]) async throws -> Set<String>
+
   /// Returns the changes that make a new session of what a session was after an entry; nil: as it is now. Empty for an unknown session.
   func forkChanges(of session: String, at entry: EntryID?) async throws -> [SessionChange]
 

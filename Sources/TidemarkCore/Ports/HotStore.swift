@@ -4,14 +4,13 @@ package protocol HotStore: Sendable {
   /// Returns what Redis has of each session, in the order asked, and a time on its clock before it was asked, in Unix milliseconds.
   func presence(of sessions: [String]) async throws -> (readAt: Int64, presences: [HotPresence])
 
-  /// Writes sessions, each in one atomic step. Returns for each whether it was written, or why Redis refuses it; one that is there in another
-  /// state than expected is left alone, and so is one of which ``HotRestore/readAt`` is long ago.
+  /// Writes sessions, each in one atomic step. Returns for each whether it was written, or why Redis refuses it.
   ///
   /// - Throws: also where the lane's keys bear another installation's id (``SourceError/Kind/otherInstallation(_:)``).
-  func restore(_ sessions: [HotRestore], for installation: InstallationID) async throws -> [Result<Bool, SourceError>]
+  func restore(_ sessions: [HotRestore], for installation: InstallationID) async throws -> [Result<HotRestore.Outcome, SourceError>]
 
-  /// Returns the last id that the stream of each lane gave; nil where there is no stream.
-  func lastIDs(of lanes: [String]) async throws -> [EntryID?]
+  /// Returns where these lanes stand in Redis, in the order asked.
+  func lanes(named names: [String]) async throws -> [HotLane]
 
   /// Appends changes of a session in one atomic step, all or none, through the function library. A repetition with the same event ids takes
   /// effect once. Returns the id of the last change's entry.

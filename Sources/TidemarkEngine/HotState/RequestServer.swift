@@ -96,7 +96,7 @@ struct RequestServer: Sendable {
     // Whether a session that is there began anew is asked again below.
     let others = zip(requests.restores, evicted).filter { $0.1 == nil || $0.1 == .alreadyHot }.map(\.0)
     let needed = others.isEmpty ? requests.lastForked : EntryID(ms: .max, no: .max)
-    if let needed, !(try await waitForCommits(of: requests.lane, through: needed, restorer)) { return }
+    if let needed, !(try await waitForCommits(of: requests.lane, through: needed)) { return }
     let outcomes = zip(others, try await restorer.restore(others, createsUnknown: true))
     let restored = (evicted + outcomes.map(\.1)).count { if case .restored = $0 { true } else { false } }
     metrics.sessionsRestored(restored, start.duration(to: coordinator.clock.now))
@@ -113,14 +113,13 @@ struct RequestServer: Sendable {
     try await store.removeRequests(done.map(\.id), of: requests.lane)
   }
 
-  /// Waits until this worker has committed what the lane's stream holds now, up to an entry. Returns false where that takes too long.
-  private func waitForCommits(of lane: String, through entry: EntryID, _ restorer: SessionRestorer) async throws -> Bool {
-    let ends = try await restorer.ends(of: [lane]).mapValues { min($0, entry) }
+  /// Waits until this worker has committed what the lane's stream holds now, and what was read of it, up to an entry. Returns false where that
+  /// takes too long, and where the stream turns out to be another one than that which was read.
+  private func waitForCommits(of lane: String, through entry: EntryID) async throws -> Bool {
+    let end = try await services.store.lanes(named: [lane])[0].end
+    let goals = await coordinator.perform { state, _ in state.commitGoals([lane: end], through: entry) }
     return await withTaskGroup(of: Bool.self) { group in
-      group.addTask {
-        await coordinator.caughtUp(with: ends)
-        return !Task.isCancelled
-      }
+      group.addTask { await coordinator.reaches(goals) }
       group.addTask {
         try? await coordinator.clock.sleep(for: Self.commitPatience)
         return false

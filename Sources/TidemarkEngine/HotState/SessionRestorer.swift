@@ -2,7 +2,8 @@ package import TidemarkCore
 
 /// Puts sessions back into Redis as the ledger knows them.
 ///
-/// The ledger must have committed what Redis still holds of a session before, or the restore would put back the past: see ``ends(of:)``.
+/// The ledger must have committed what Redis still holds of a session before, or the restore would put back the past: see
+/// ``RestoreReadiness`` and ``CommitGoals``.
 package struct SessionRestorer: Sendable {
   private let ledger: any HotStateLedger & LaneLedger
   private let store: any HotStore
@@ -19,15 +20,6 @@ package struct SessionRestorer: Sendable {
     self.lanes = lanes
     self.installation = installation
     self.messages = messages
-  }
-
-  /// The last entry of each of these lanes that has a stream. Once the ledger has committed them, its sessions are as new as Redis.
-  ///
-  /// - Throws: ``SourceError``.
-  package func ends(of lanes: [String]) async throws -> [String: EntryID] {
-    var ends: [String: EntryID] = [:]
-    for (lane, end) in zip(lanes, try await store.lastIDs(of: lanes)) { ends[lane] = end }
-    return ends
   }
 
   /// Restores sessions that are not in Redis, and those that began there anew while the ledger knows more of them.
@@ -69,6 +61,7 @@ package struct SessionRestorer: Sendable {
     if onlyEvicted, evicted.isEmpty { return (outcomes, 0) }
     // The cursors before the sessions: what is committed by then is in what is read.
     let records = try await records(of: names)
+    let served = try await ledger.servedLanes(records.keys.sorted())
     let known = Dictionary(try await ledger.hotSessions(names, messages: messages).map { (SessionKey($0.id), $0) }) { $1 }
     var restores: [(place: Int, restore: HotRestore)] = []
     var left: [EvictedSession] = []
@@ -77,12 +70,14 @@ package struct SessionRestorer: Sendable {
       let record = lanes.hotKeys(of: ids[place]).flatMap { records[$0.partition.changes] }
       if case .fresh(let fresh) = presences[place], (record?.cursor.position ?? .zero) < fresh.entry {
         outcomes[place] = .changedMeanwhile
+        // The session is numbered in another epoch since, so the record stays true.
+        if let evicted = evicted[key] { left.append(evicted) }
         continue
       }
       guard known[key] != nil || createsUnknown else { continue }
       let restore = HotRestore(
-        ids[place], known: known[key], evicted: evicted[key], presence: presences[place], incarnation: record?.incarnation ?? 0,
-        overwrites: overwrites, readAt: readAt)
+        ids[place], known: known[key], evicted: evicted[key], presence: presences[place], lane: record,
+        isServed: record.map { served.contains($0.name) } ?? false, overwrites: overwrites, readAt: readAt)
       if onlyEvicted, restore.numbering == .beginsAnew {
         if let evicted = evicted[key] { left.append(evicted) }
       } else {
@@ -91,13 +86,17 @@ package struct SessionRestorer: Sendable {
     }
     for ((place, restore), result) in zip(restores, try await store.restore(restores.map(\.restore), for: installation)) {
       switch result {
-      case .success(true): outcomes[place] = .restored(isKnown: known[SessionKey(ids[place])] != nil)
-      case .success(false): outcomes[place] = .changedMeanwhile
-      case .failure(let error):
-        outcomes[place] = .refused(error)
-        // Redis refused it, so the session is as it was.
-        if let evicted = evicted[SessionKey(restore.session.id)] { left.append(evicted) }
+      case .success(.written):
+        outcomes[place] = .restored(isKnown: known[SessionKey(ids[place])] != nil)
+        continue
+      case .success(.changed):
+        outcomes[place] = .changedMeanwhile
+        continue
+      case .success(.unmarked): outcomes[place] = .changedMeanwhile
+      case .failure(let error): outcomes[place] = .refused(error)
       }
+      // Redis wrote nothing, so the session is as it was.
+      if let evicted = evicted[SessionKey(restore.session.id)] { left.append(evicted) }
     }
     try await ledger.recordEvicted(left)
     return (outcomes, restores.reduce(0) { $0 + $1.restore.session.byteCount })

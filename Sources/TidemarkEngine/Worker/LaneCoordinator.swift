@@ -140,13 +140,17 @@ package actor LaneCoordinator {
     }
   }
 
-  /// Returns once every lane's cursor is at least at its entry, or when the task is cancelled.
-  package func caughtUp(with entries: [String: EntryID]) async {
+  /// Returns whether the goals were reached, once they are, or mean nothing any more, or when the task is cancelled.
+  package func reaches(_ goals: CommitGoals) async -> Bool {
     while !Task.isCancelled {
       let seen = signals[.advanced].generation
-      if entries.allSatisfy({ (state.scheduler.lanes[$0.key]?.record.cursor.position ?? .zero) >= $0.value }) { return }
-      await signals[.advanced].wait(after: seen)
+      switch state.progress(towards: goals) {
+      case .reached: return true
+      case .void: return false
+      case .underWay: await signals[.advanced].wait(after: seen)
+      }
     }
+    return false
   }
 
   // Servers

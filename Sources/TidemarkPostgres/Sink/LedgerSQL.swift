@@ -57,6 +57,7 @@ struct LedgerSQL: Sendable {
   let takeEvicted: String
   let forkChanges: String
   let begunSessions: String
+  let servedLanes: String
   let rewindChanges: String
   let snapshotProgress: String
   let recordSnapshotProgress: String
@@ -273,6 +274,10 @@ struct LedgerSQL: Sendable {
     begunSessions = """
       SELECT s.session_id FROM \(schema).sessions s
        WHERE s.session_id = ANY ($1::text[]) AND s.started_at <= to_timestamp($2::double precision / 1000)
+      """
+    servedLanes = """
+      SELECT l.lane FROM \(schema).lanes l JOIN \(schema).leases s ON s.shard = l.shard
+       WHERE l.lane = ANY ($1::text[]) AND s.worker IS NOT NULL AND s.expires_at > clock_timestamp()
       """
     rewindChanges = """
       SELECT r.type, r.fields

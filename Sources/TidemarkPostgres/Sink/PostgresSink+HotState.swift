@@ -22,6 +22,11 @@ extension PostgresSink: HotStateLedger {
     return (0..<result.rowCount).compactMap { result.string($0, "session_id") }
   }
 
+  package func servedLanes(_ lanes: [String]) async throws -> Set<String> {
+    let result = try await query(sql.servedLanes, [.textArray(strings: lanes)])
+    return Set((0..<result.rowCount).compactMap { result.string($0, "lane") })
+  }
+
   package func forkChanges(of session: String, at entry: EntryID?) async throws -> [SessionChange] {
     try await changes(sql.forkChanges, session, entry)
   }

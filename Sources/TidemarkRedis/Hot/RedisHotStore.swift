@@ -22,8 +22,8 @@ package struct RedisHotStore: HotStore {
   package func presence(of sessions: [String]) async throws -> (readAt: Int64, presences: [HotPresence]) {
     guard let first = sessions.first else { return (0, []) }
     let commands = try sessions.map { id -> (key: String, command: [RedisArgument]) in
-      let key = try keys(of: id).session
-      return (key, ["HMGET", .text(key), "entry_id", "fresh", "epoch", "seq", "incarnation"])
+      let keys = try keys(of: id)
+      return (keys.session, FunctionCall.command("presence", of: lanes.keys.functions, isReading: true, keys, [.text(id)]))
     }
     let anyKey = try keys(of: first).session
     return try await translating {
@@ -31,19 +31,19 @@ package struct RedisHotStore: HotStore {
       let presences = try await keyspace.pipeline(commands).map { reply -> HotPresence in
         // A key of another type is nobody's session, and stays as it is.
         if case .error(let message) = reply, ServerErrorClass.concernsKey(message) { return .hot(seq: 0) }
-        guard let values = try reply.orThrow().elements, values.count == 5 else {
-          throw RedisError(.malformedReply, "the reply to HMGET does not have 5 values")
-        }
-        guard let entry = values[0].text else { return .absent }
+        guard let values = try reply.orThrow().elements, values.count == 5 else { return .absent }
         let seq = values[3].number ?? 0
-        guard values[1].text != nil, let id = EntryID(entry), let epoch = values[2].number else { return .hot(seq: seq) }
+        guard values[1].number == 1, let id = values[0].text.flatMap({ EntryID($0) }), let epoch = values[2].number else {
+          return .hot(seq: seq)
+        }
         return .fresh(FreshSession(entry: id, epoch: epoch, seq: seq, incarnation: values[4].number ?? 0))
       }
       return (readAt, presences)
     }
   }
 
-  package func restore(_ sessions: [HotRestore], for installation: InstallationID) async throws -> [Result<Bool, SourceError>] {
+  package func restore(_ sessions: [HotRestore], for installation: InstallationID) async throws -> [Result<HotRestore.Outcome, SourceError>]
+  {
     guard let first = sessions.first else { return [] }
     let places = try sessions.map { try keys(of: $0.session.id) }
     let anyKey = try keys(of: first.session.id).session
@@ -53,7 +53,12 @@ package struct RedisHotStore: HotStore {
         (key: keys.session, command: call(session, keys, installation, now: now))
       }
       return try zip(places, try await keyspace.pipeline(calls)).map { keys, reply in
-        guard case .error(let message) = reply else { return .success(reply.number == 1) }
+        guard case .error(let message) = reply else {
+          guard let outcome = reply.number.flatMap({ HotRestore.Outcome(rawValue: $0) }) else {
+            throw RedisError(.malformedReply, "the reply to restore is none of its answers")
+          }
+          return .success(outcome)
+        }
         if message.hasPrefix("OTHER") {
           throw SourceError(
             .otherInstallation(keys.partition.changes),
@@ -66,12 +71,18 @@ package struct RedisHotStore: HotStore {
     }
   }
 
-  package func lastIDs(of lanes: [String]) async throws -> [EntryID?] {
-    let commands = lanes.map { (key: $0, command: ["XINFO", "STREAM", .text($0)] as [RedisArgument]) }
+  package func lanes(named names: [String]) async throws -> [HotLane] {
+    let streams = names.map { (key: $0, command: ["XINFO", "STREAM", .text($0)] as [RedisArgument]) }
+    let marks = names.map { lane -> (key: String, command: [RedisArgument]) in
+      let hash = lanes.markPlace(of: lane).hash
+      return (hash, ["HGET", .text(hash), "incarnation"])
+    }
     return try await translating {
-      try await keyspace.pipeline(commands).map { reply in
-        if case .error(let message) = reply, message.hasPrefix("ERR no such key") { return nil }
-        return try reply.orThrow()["last-generated-id"]?.text.flatMap { EntryID($0) }
+      let replies = try await keyspace.pipeline(streams + marks)
+      return try zip(replies.prefix(names.count), replies.suffix(names.count)).map { stream, mark in
+        let incarnation = try mark.orThrow().number ?? mark.orThrow().text.flatMap { Int64($0) }
+        if case .error(let message) = stream, message.hasPrefix("ERR no such key") { return HotLane(end: nil, incarnation: incarnation) }
+        return HotLane(end: try stream.orThrow()["last-generated-id"]?.text.flatMap { EntryID($0) }, incarnation: incarnation)
       }
     }
   }
@@ -126,7 +137,8 @@ package struct RedisHotStore: HotStore {
       case .fresh(let fresh): "\(fresh.entry)"
       }
     var arguments: [RedisArgument] = [
-      .text(session.id), .text(installation.text), .text(expected), restore.overwrites ? "1" : "0", .integer(restore.readAt),
+      .text(session.id), .text(installation.text), .text(expected), .integer((restore.overwrites ? 1 : 0) + (restore.needsMark ? 2 : 0)),
+      .integer(restore.readAt),
     ]
     for (part, width) in [(fields, 2), (session.context, 2), (session.messages, 1), (session.calls, 2), (restore.eventIDs, 2)] {
       arguments.append(.integer(Int64(part.count / width)))

@@ -26,12 +26,7 @@ struct Fork: AsyncParsableCommand {
   func run() async throws {
     try await SessionTools.with(options) { tools in
       // What the session has in Redis belongs to its state, as far as the fork goes.
-      let ends = try await tools.restorer.ends(of: [tools.lane(of: session)]).mapValues { min($0, at?.entry ?? $0) }
-      let behind = try await tools.wait.lanes(behind: ends, within: wait.duration)
-      guard behind.isEmpty else {
-        throw CommandFailure.found(
-          "fork: \(behind[0]) has changes that are not committed yet; start a worker, or give an earlier point with --at")
-      }
+      try await tools.waitForCommits(of: [tools.lane(of: session)], through: at?.entry, within: wait.duration)
       let new = name ?? "\(session)-fork-\(UUID().uuidString.prefix(8).lowercased())"
       switch try await tools.forker.fork(session, at: at?.entry, as: new) {
       case .unknown: throw CommandFailure.found("fork: PostgreSQL knows no session \(session)\(at == nil ? "" : " at that point")")

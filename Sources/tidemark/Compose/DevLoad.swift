@@ -21,11 +21,9 @@ struct DevLoad: Service {
       if agents == nil, let duration { try? await Task.sleep(for: duration) }
       guard !Task.isCancelled else { return }
       let last = try await source.inspect(lanes.names.map { ExpectedStream(asking: $0) })
-      await coordinator.caughtUp(
-        with: Dictionary(
-          uniqueKeysWithValues: zip(lanes.names, last).compactMap { name, seen in
-            seen.observed?.stream.map { (name, $0.lastGeneratedID) }
-          }))
+      let ends = Dictionary(uniqueKeysWithValues: zip(lanes.names, last).map { ($0, $1.observed?.stream?.lastGeneratedID) })
+      let goals = await coordinator.perform { state, _ in state.commitGoals(ends) }
+      _ = await coordinator.reaches(goals)
     }
   }
 }

@@ -61,12 +61,22 @@ struct SessionTools {
   }
 
   /// Throws unless the ledger has what the streams of these lanes hold, in time.
-  func waitForCommits(of lanes: [String], within limit: Duration) async throws {
-    let behind = try await wait.lanes(behind: try await restorer.ends(of: lanes), within: limit)
-    guard let first = behind.first else { return }
-    throw CommandFailure.found(
-      "\(behind.count) lane\(behind.count == 1 ? " has" : "s have") changes that are not committed yet, such as \(first); start a worker, or "
-        + "wait longer with --wait: nothing more was written")
+  ///
+  /// - Parameter last: the last entry that must be committed; nil: all.
+  func waitForCommits(of lanes: [String], through last: EntryID? = nil, within limit: Duration) async throws {
+    let unready = try await RestoreWait(ledger: sink, store: store).unready(lanes, through: last, within: limit)
+    guard let first = unready.first else { return }
+    let count = unready.count == 1 ? "1 lane is" : "\(unready.count) lanes are"
+    let (reason, remedy) =
+      switch first.readiness {
+      case .replaced:
+        (
+          "Redis lost the stream of \(first.lane), and the worker that serves it has not begun its next incarnation",
+          "look at `tidemark status`, or wait longer with --wait"
+        )
+      case .uncommitted, .ready: ("changes of \(first.lane) are not committed yet", "start a worker, or wait longer with --wait")
+      }
+    throw CommandFailure.found("\(count) behind Redis, as \(reason); \(remedy): nothing more was written")
   }
 
   /// Throws unless the lanes of these entries are committed in time.

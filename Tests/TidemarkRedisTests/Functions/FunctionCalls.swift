@@ -21,7 +21,7 @@ struct FunctionCalls: Sendable {
   static let lane = "tidemark:{0}:lane"
 
   func call(_ function: String, _ session: String, _ arguments: [RedisArgument]) async throws -> RedisReply {
-    let isReading = ["load", "durable"].contains(function)
+    let isReading = ["load", "durable", "presence"].contains(function)
     return try await connection.send(
       [isReading ? "FCALL_RO" : "FCALL", .text("\(library.name)_\(function)"), "7"] + Self.keys(Array(session.utf8)) + [.text(session)]
         + arguments)
@@ -55,6 +55,14 @@ struct FunctionCalls: Sendable {
   @discardableResult
   func command(_ words: String) async throws -> RedisReply {
     try await connection.send(words.split(separator: " ").map { .text(String($0)) }).orThrow()
+  }
+
+  /// Gives the server's data another history, as a promotion of a replica does, and makes the library forget the one that it remembers for
+  /// a moment.
+  func beginHistory() async throws {
+    try await command("REPLICAOF 127.0.0.1 1")
+    try await command("REPLICAOF NO ONE")
+    _ = try await connection.send(["FUNCTION", "LOAD", "REPLACE", .text(library.source)]).orThrow()
   }
 
   /// Returns the names and values of the lane's entries, each in one line.

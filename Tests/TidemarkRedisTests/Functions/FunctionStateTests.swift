@@ -80,15 +80,15 @@ struct FunctionStateTests {
   }
 
   /// The arguments of a restore of one session with something of everything.
-  private static func restored(
-    expect: String = "-", force: String = "0", installation: String = "ours", seq: String = "7", entryID: String = "1-7",
+  static func restored(
+    expect: String = "-", flags: String = "0", installation: String = "ours", seq: String = "7", entryID: String = "1-7",
     readAt: String = "9999999999999"
   ) -> [RedisArgument] {
     let session = ["seq", seq, "epoch", "5", "incarnation", "0", "entry_id", entryID, "status", "active", "kind.k", "goal"]
     let messages = [
       #"{"entry_id":"1-1","role":"user","content":"one","message_id":"m1"}"#, #"{"entry_id":"1-2","role":"user","content":"two"}"#,
     ]
-    var arguments = [installation, expect, force, readAt, "6"] + session
+    var arguments = [installation, expect, flags, readAt, "6"] + session
     arguments += ["1", "k", "[ ]"]
     arguments += ["2"] + messages
     arguments += ["1", "c", #"{"entry_id":"1-3","call_id":"c","tool":"t"}"#]
@@ -146,7 +146,7 @@ struct FunctionStateTests {
       // It is not fresh any more.
       #expect(try await functions.call("restore", "s", Self.restored(expect: "1-7", seq: "3")).number == 0)
       let held = try #require(try await functions.load("s")?.session["epoch"].flatMap { Int64($0) })
-      #expect(try await functions.call("restore", "s", Self.restored(force: "1", seq: "3")).number == 1)
+      #expect(try await functions.call("restore", "s", Self.restored(flags: "1", seq: "3")).number == 1)
       // The numbers that were in use are not used again.
       let forced = try #require(try await functions.load("s")?.session)
       #expect(forced["seq"] == "0" && forced["epoch"].flatMap { Int64($0) } == held + 1)
@@ -161,6 +161,22 @@ struct FunctionStateTests {
       #expect(try await functions.call("restore", "s", Self.restored(readAt: "\(time - 7_000)")).number == 0)
       #expect(try await functions.load("s") == nil)
       #expect(try await functions.call("restore", "s", Self.restored()).number == 1)
+    }
+  }
+
+  @Test("Where it is wanted, a session is written only under the mark of its incarnation")
+  func mark() async throws {
+    try await withFunctions(started: []) { functions in
+      try await functions.command("HSET \(FunctionCalls.lane) installation ours incarnation 1")
+      let before = try await functions.everything()
+      for flags in ["2", "3"] {
+        #expect(try await functions.call("restore", "s", Self.restored(flags: flags)).number == -1)
+      }
+      #expect(try await functions.everything() == before)
+      try await functions.command("HSET \(FunctionCalls.lane) incarnation 0")
+      #expect(try await functions.call("restore", "s", Self.restored(flags: "2")).number == 1)
+      #expect(try await functions.call("restore", "s", Self.restored(flags: "2")).number == 0)
+      #expect(try await functions.call("restore", "t", Self.restored(flags: "4")).refusal == "INVALID flags: is not a number from 0 to 3")
     }
   }
 

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 
-from hot.calls import keys_of
+from hot.calls import fcall, keys_of
 from resp import RespError, entry_id, pairs
 from verdict import Verdict, rows
 
@@ -38,16 +38,17 @@ def read_durable(postgres):
 
 
 def read_hot(redis, sessions):
-    """What Redis has of each session; None where it is not there."""
+    """What Redis has of each session, as agents load it; None where it is not there."""
     found = {}
     for session in sessions:
-        keys = keys_of(session)
-        answers = redis.connection.pipeline([["HGETALL", keys[2]], ["HGETALL", keys[3]], ["LRANGE", keys[4], "0", "-1"], ["HGETALL", keys[5]]])
-        for answer in answers:
-            if isinstance(answer, RespError):
+        answer = redis.connection.pipeline([fcall("load", session)])[0]
+        if isinstance(answer, RespError):
+            if not str(answer).startswith("COLD"):
                 raise answer
-        about, context, messages, tools = answers
-        found[session] = (pairs(about), pairs(context), [message.decode() for message in messages], pairs(tools)) if about else None
+            found[session] = None
+            continue
+        about, context, tools, messages = answer
+        found[session] = (pairs(about), pairs(context), [message.decode() for message in messages], pairs(tools))
     return found
 
 
@@ -115,13 +116,14 @@ def differences(hot, durable, hot_messages, is_restored):
         yield f"messages: {len(ours)} in Redis, {len(theirs)} in Postgres"
 
 
-def compare_hot(redis, postgres, verdict, hot_messages, is_restored, spared=()):
-    """Compares all sessions that are hot; where all were restored, each that Postgres knows must be. Returns how many were compared."""
+def compare_hot(redis, postgres, verdict, hot_messages, is_restored, spared=(), is_complete=False):
+    """Compares all sessions that are hot and whole; where all were completed or restored, each that Postgres knows must be. Returns how many
+    were compared."""
     durable = read_durable(postgres)
     compared = 0
     for session, hot in read_hot(redis, sorted(durable)).items():
         if hot is None or "fresh" in hot[0]:
-            if is_restored:
+            if is_restored or is_complete:
                 verdict.add("not restored", f"{session} is {'not in Redis' if hot is None else 'there as it began anew'} after restore --all")
             continue
         if session in spared:

@@ -1,0 +1,36 @@
+/// What Redis says of the lane of some sessions.
+package struct HotLane: Sendable, Equatable {
+  /// The last id that the lane's stream gave; nil where there is no stream.
+  package var end: EntryID?
+  /// The incarnation of the lane's mark; nil where there is none.
+  package var incarnation: Int64?
+
+  package init(end: EntryID?, incarnation: Int64?) {
+    self.end = end
+    self.incarnation = incarnation
+  }
+}
+
+/// Decides whether the ledger has everything of a lane's sessions that Redis has or had, as far as anybody knows. Before that, a restore would
+/// put back the past.
+package enum RestoreReadiness: Sendable, Equatable {
+  case ready
+  /// The lane's stream holds changes that are not committed.
+  case uncommitted
+  /// The stream is not the one that was read, and the worker that serves the lane has not begun the next incarnation. It may still commit what
+  /// it read of the old stream.
+  case replaced
+
+  /// - Parameters:
+  ///   - record: the lane in the ledger, read after Redis was asked; nil where the ledger does not know it.
+  ///   - earlier: the lane's cursor, read before Redis was asked: what is committed later may be behind the end that Redis told.
+  ///   - isServed: whether a worker holds the lane's shard. Where none does, nobody holds anything that was read.
+  ///   - end: the entry up to which changes must be committed.
+  package init(_ record: LaneRecord?, earlier: EntryID, redis: HotLane, isServed: Bool, through end: EntryID) {
+    if isServed, let record, record.hasMark, record.incarnation != redis.incarnation || (redis.end ?? .zero) < earlier {
+      self = .replaced
+    } else {
+      self = record?.cursor.position ?? .zero < end ? .uncommitted : .ready
+    }
+  }
+}

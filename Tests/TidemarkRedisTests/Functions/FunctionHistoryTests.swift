@@ -1,0 +1,97 @@
+import Testing
+import TidemarkCore
+import TidemarkServers
+import TidemarkTestKit
+
+@testable import TidemarkRedis
+
+/// A replica that was promoted may lack the last changes, and until a worker has noticed that, the lane's mark is as it was.
+@Suite("Numbers and restores after a promotion", .serialized)
+struct FunctionHistoryTests {
+  /// A session with the numbers 1 and 2 that is not fresh, on a lane with a mark.
+  private func withSession(_ body: (FunctionCalls, Int64) async throws -> Void) async throws {
+    try await withFunctions { functions in
+      try await functions.command("HSET \(FunctionCalls.lane) installation ours incarnation 1 durable 99999999999999-0")
+      let change = try #require(try await functions.append("s", "x", "event_id e").change)
+      try await functions.command("HDEL tidemark:{0}:session:s fresh")
+      try await body(functions, change.epoch)
+    }
+  }
+
+  @Test("An epoch begins, because the numbers that follow may be in use, and Postgres may know more of the session")
+  func numbers() async throws {
+    try await withSession { functions, epoch in
+      #expect(try await functions.append("s", "x", expect: "2").change?.seq == 3)
+      #expect(try await functions.load("s")?.session["fresh"] == nil)
+      try await functions.beginHistory()
+      let state = try #require(try await functions.load("s")?.session)
+      #expect(state["seq"] == "0" && state["fresh"] == "1")
+      // What is remembered of earlier changes stays true.
+      #expect(try await functions.append("s", "x", "event_id e").change?.seq == 2)
+      #expect(try await functions.append("s", "x", expect: "3").refusal == "CONFLICT 0")
+      let next = try #require(try await functions.append("s", "x", expect: "0").change)
+      #expect(next.seq == 1 && next.epoch > epoch)
+      #expect(try await functions.append("s", "x", expect: "1").change?.epoch == next.epoch)
+      #expect(try await functions.load("s")?.session["fresh"] == "1")
+    }
+  }
+
+  @Test("A worker is told that Postgres may know more of the session, and what it restores is numbered anew")
+  func restore() async throws {
+    try await withSession { functions, epoch in
+      func presence() async throws -> [RedisReply] { try await functions.call("presence", "s", []).elements ?? [] }
+      #expect(try await presence().dropFirst() == [.integer(0), .integer(epoch), .integer(2), .integer(1)])
+      try await functions.beginHistory()
+      let found = try await presence()
+      #expect(found.dropFirst() == [.integer(1), .integer(epoch), .integer(0), .integer(1)])
+      let entry = try #require(found[0].text)
+      #expect(try await functions.call("restore", "s", FunctionStateTests.restored()).number == 0)
+      #expect(try await functions.call("restore", "s", FunctionStateTests.restored(expect: "1-1")).number == 0)
+      #expect(try await functions.call("restore", "s", FunctionStateTests.restored(expect: entry)).number == 1)
+      let state = try #require(try await functions.load("s")?.session)
+      #expect(state["seq"] == "0" && state["fresh"] == nil)
+      #expect(try await functions.append("s", "x", "event_id e").change?.seq == 2)
+      let next = try #require(try await functions.append("s", "x", expect: "0").change)
+      #expect(next.seq == 1 && next.epoch > epoch)
+      #expect(try await presence()[1] == .integer(0))
+      #expect(try await functions.call("presence", "unknown", []) == .null)
+    }
+  }
+
+  @Test("The record of an eviction leads to numbers that nobody can have used")
+  func evict() async throws {
+    try await withSession { functions, epoch in
+      try await functions.beginHistory()
+      let evicted = try #require(try await functions.call("evict", "s", ["ours", "0"]).elements)
+      #expect(evicted[0].number == 0)
+      #expect(try #require(evicted[1].number) > epoch)
+    }
+  }
+
+  @Test("A session goes on where it came with a slot of a Cluster, unless it is older than the server")
+  func moved() async throws {
+    try await withSession { functions, epoch in
+      try await functions.command("HSET tidemark:{0}:session:s history 0123456789 entry_id 99999999999999-0")
+      #expect(try await functions.load("s")?.session["fresh"] == nil)
+      let next = try #require(try await functions.append("s", "x", expect: "2").change)
+      #expect(next.seq == 3 && next.epoch == epoch)
+      #expect(try await functions.load("s")?.session["history"] != "0123456789")
+      // A server that starts again may have lost what it had not written to its disk.
+      try await functions.command("HSET tidemark:{0}:session:s history 0123456789 entry_id 1795389463124-0")
+      #expect(try await functions.append("s", "x", expect: "3").refusal == "CONFLICT 0")
+      let last = try #require(try await functions.append("s", "x", expect: "0").change)
+      #expect(last.seq == 1 && last.epoch > epoch)
+    }
+  }
+
+  @Test("A user who may not ask for the history writes as before")
+  func withoutRight() async throws {
+    try await withSession { functions, epoch in
+      try await functions.command("ACL SETUSER default -info")
+      try await functions.beginHistory()
+      let next = try #require(try await functions.append("s", "x", expect: "2").change)
+      #expect(next.seq == 3 && next.epoch == epoch)
+      #expect(try await functions.load("s")?.session["fresh"] == nil)
+    }
+  }
+}
