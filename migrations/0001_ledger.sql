@@ -424,10 +424,11 @@ LANGUAGE sql AS $$
    WHERE NOT EXISTS (SELECT FROM {{schema}}.gaps g WHERE g.lane = of_lane AND g.incarnation = of_incarnation AND g.missing IS NULL)
 $$;
 
--- Ends an incarnation and begins the next at a position, where Redis had added `start_ordinal` entries. Raises as fence() does.
+-- Ends an incarnation and begins the next at a position, where Redis had added `start_ordinal` entries. What was lost is behind `after_ms` and
+-- `after_no`; the cursor may be further on, in the next stream. Raises as fence() does.
 CREATE FUNCTION {{schema}}.begin_incarnation(
   of_lane integer, of_fence bigint, from_ms bigint, from_no bigint, from_ordinal bigint, from_applied_no bigint, start_ms bigint, start_no bigint,
-  start_ordinal bigint, at_least bigint, cause text) RETURNS void
+  start_ordinal bigint, at_least bigint, after_ms bigint, after_no bigint, cause text) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
   ended {{schema}}.lanes;
@@ -443,7 +444,7 @@ BEGIN
     (ended.lane, ended.incarnation, cause, ended.entry_ms, ended.entry_no, ended.ordinal, ended.baseline, ended.read_total,
      ended.applied_total, ended.duplicates_total, ended.divergent_total, ended.ephemeral_total, ended.skipped_total,
      ended.dead_letters_total, ended.missing_total, ended.reread_total, ended.misrouted_total);
-  PERFORM {{schema}}.record_break(ended.lane, ended.incarnation, ended.entry_ms, ended.entry_no, at_least, cause);
+  PERFORM {{schema}}.record_break(ended.lane, ended.incarnation, after_ms, after_no, at_least, cause);
   -- Of an id that `changes` can't hold nothing is there, and if the next stream were told to go on behind it, all its ids were like that.
   IF ended.entry_ms < 0 OR ended.entry_no < 0 THEN
     SELECT c.entry_ms, c.entry_no INTO reached_ms, reached_no FROM {{schema}}.change_log c

@@ -88,7 +88,9 @@ extension LaneScheduler.Work.Part {
     scheduler.readOne([10, 10])
     let check = try #require(scheduler.lanes["a"]?.check)
     let gone = ObservedStream(stream: nil, hasGroup: false, anchor: .gone)
-    #expect(scheduler.checked(StreamComparison(check, gone, anchor: .gone)) == .replacement(StreamReplacement(.flushed, atLeast: 0)))
+    #expect(
+      scheduler.checked(StreamComparison(check, gone, anchor: .gone))
+        == .replacement(StreamReplacement(.flushed, atLeast: 0, after: check.countedPosition)))
     #expect(scheduler.lanes["a"]?.closing == .replaced)
     let part = try wanted(scheduler.takeWork()?.parts.first)
     scheduler.finish(part, result, now: epoch)

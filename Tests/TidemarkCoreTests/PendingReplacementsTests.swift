@@ -15,7 +15,7 @@ import Testing
     var pendingReplacements = PendingReplacements()
     let comparison = StreamComparison(
       ExpectedStream(record(), knownAdded: 9), ObservedStream(stream: nil, hasGroup: false, anchor: .gone), anchor: .gone)
-    pendingReplacements.note(.replacement(StreamReplacement(.rewound, atLeast: 3)), comparison, record())
+    pendingReplacements.note(.replacement(StreamReplacement(.rewound, atLeast: 3, after: EntryID(ms: 4, no: 0))), comparison, record())
     return pendingReplacements
   }
 
@@ -32,7 +32,7 @@ import Testing
     let record = Self.record()
     let pending = Self.pendingReplacements.pending(of: record)
     let comparison = Self.observe(record, added: 12, after: pending)
-    #expect(comparison.replacement(after: pending) == StreamReplacement(.rewound, atLeast: 3))
+    #expect(comparison.replacement(after: pending) == StreamReplacement(.rewound, atLeast: 3, after: EntryID(ms: 4, no: 0)))
     #expect(comparison.replacement(after: nil) == nil)
   }
 
@@ -45,7 +45,7 @@ import Testing
       return StreamComparison(ExpectedStream(Self.record(), knownAdded: 6), observed, anchor: .gone)
     }
     var pendingReplacements = PendingReplacements()
-    pendingReplacements.note(.replacement(StreamReplacement(.recreated, atLeast: 0)), observe(added: 5, length: 4), Self.record())
+    pendingReplacements.note(.replacement(StreamReplacement(.recreated, atLeast: 0, after: .zero)), observe(added: 5, length: 4), Self.record())
     let pending = pendingReplacements.pending(of: Self.record())
     func baseline(_ start: LaneStart, _ comparison: StreamComparison, after pending: PendingReplacements.Replacement?) -> UInt64 {
       start.begin(comparison, after: pending).baseline
@@ -58,12 +58,25 @@ import Testing
     #expect(baseline(.oldest, observe(added: 70, length: 4, hasGroup: true), after: pending) == 66)
   }
 
+  @Test func `what was lost is behind what was found to be of the old stream, although entries of the next one were committed since`() {
+    var record = Self.record()
+    (record.cursor.position, record.ordinal) = (EntryID(ms: 15, no: 0), 8)
+    let pending = Self.pendingReplacements.pending(of: record)
+    let (observed, lane) = (ObservedStream(stream: nil, hasGroup: false, anchor: .gone), ExpectedStream(record, after: pending))
+    #expect(
+      StreamComparison(lane, observed).replacement(after: pending)
+        == StreamReplacement(.flushed, atLeast: 1, after: EntryID(ms: 4, no: 0)))
+    // The ledger went back behind that position: what it lacks is lost, too.
+    record.cursor.position = EntryID(ms: 3, no: 0)
+    #expect(ExpectedStream(record, after: pending).countedPosition == EntryID(ms: 3, no: 0))
+  }
+
   @Test func `a verdict stays when the lane's incarnation is raised above the published one, and only then`() {
     var pendingReplacements = Self.pendingReplacements
     pendingReplacements.raised(Self.record(incarnation: 4), to: 9)
     #expect(pendingReplacements.pending(of: Self.record()) != nil)
     pendingReplacements.raised(Self.record(), to: 7)
-    #expect(pendingReplacements.pending(of: Self.record(incarnation: 7))?.replacement == StreamReplacement(.rewound, atLeast: 3))
+    #expect(pendingReplacements.pending(of: Self.record(incarnation: 7))?.replacement == StreamReplacement(.rewound, atLeast: 3, after: EntryID(ms: 4, no: 0)))
     #expect(pendingReplacements.pending(of: Self.record()) == nil)
   }
 

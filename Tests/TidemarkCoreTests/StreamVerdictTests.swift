@@ -32,6 +32,10 @@ private func missing(_ count: Int, _ cause: LaneGap.Cause, before: UInt64? = nil
   .missing(LaneGap(after: id(10), before: before.map(id), missing: count, cause: cause, place: id(10)))
 }
 
+private func replaced(_ cause: LaneGap.Cause, atLeast: UInt64 = 0, after: UInt64 = 10) -> StreamVerdict {
+  .replacement(StreamReplacement(cause, atLeast: atLeast, after: id(after)))
+}
+
 @Suite struct StreamVerdictTests {
   @Test func `a lane that is read to its end is sound, whatever was trimmed or deleted before the cursor`() {
     #expect(judge(stream(10, first: 1, last: 10, added: 10)) == .sound)
@@ -94,38 +98,46 @@ private func missing(_ count: Int, _ cause: LaneGap.Cause, before: UInt64? = nil
   }
 
   @Test func `a stream that is gone was flushed or evicted, and one that never existed is not missing`() {
-    #expect(judge(nil) == .replacement(StreamReplacement(.flushed, atLeast: 0)))
-    #expect(judge(nil, of: lane(knownAdded: 14)) == .replacement(StreamReplacement(.flushed, atLeast: 4)))
-    #expect(judge(nil, evicted: 3) == .replacement(StreamReplacement(.evicted, atLeast: 0)))
+    #expect(judge(nil) == replaced(.flushed))
+    #expect(judge(nil, of: lane(knownAdded: 14)) == replaced(.flushed, atLeast: 4))
+    #expect(judge(nil, evicted: 3) == replaced(.evicted))
     #expect(judge(nil, of: lane(read: 0, ordinal: 0, isMirrored: false, hasRead: false)) == .sound)
     // The stream was seen, and was gone before an entry of it was read.
     let seen = lane(read: 0, ordinal: 0, isMirrored: false, hasRead: false, knownAdded: 3)
-    #expect(judge(nil, of: seen) == .replacement(StreamReplacement(.flushed, atLeast: 3)))
+    #expect(judge(nil, of: seen) == replaced(.flushed, atLeast: 3, after: 0))
     #expect(
-      judge(stream(1, first: 20, last: 20, added: 1), of: seen, hasGroup: false) == .replacement(StreamReplacement(.rewound, atLeast: 3)))
+      judge(stream(1, first: 20, last: 20, added: 1), of: seen, hasGroup: false) == replaced(.rewound, atLeast: 3, after: 0))
+  }
+
+  @Test func `what was lost with a stream is behind the last position that is known to be of it, although the next stream was read`() {
+    // Of the fourteen entries of the old stream eight were read, the last of them 8-0, and then two of the next stream.
+    let lane = lane(read: 32, ordinal: 10, counted: 8, knownAdded: 14)
+    #expect(
+      judge(stream(3, first: 31, last: 33, added: 3), of: lane, hasGroup: false) == replaced(.recreated, atLeast: 4, after: 8))
+    #expect(judge(nil, of: lane) == replaced(.flushed, atLeast: 4, after: 8))
   }
 
   @Test func `counters or ids below the read position mean an older copy, and without the group another stream`() {
     for older in [stream(9, first: 1, last: 9, added: 9), stream(12, first: 1, last: 9, added: 12)] {
-      #expect(judge(older, anchor: .gone) == .replacement(StreamReplacement(.rewound, atLeast: 0)))
-      #expect(judge(older, hasGroup: false, anchor: .gone) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+      #expect(judge(older, anchor: .gone) == replaced(.rewound))
+      #expect(judge(older, hasGroup: false, anchor: .gone) == replaced(.recreated))
     }
   }
 
   @Test func `another entry under the cursor's id means a rewind, however far the stream has got since`() {
-    #expect(judge(stream(50, first: 1, last: 50, added: 50), anchor: .other) == .replacement(StreamReplacement(.rewound, atLeast: 0)))
+    #expect(judge(stream(50, first: 1, last: 50, added: 50), anchor: .other) == replaced(.rewound))
   }
 
   @Test func `a stream without the group and without the cursor's entry was replaced, however far it has got`() {
     #expect(
       judge(stream(50, first: 20, last: 80, added: 50), hasGroup: false, anchor: .gone)
-        == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+        == replaced(.recreated))
   }
 
   @Test func `a stream with entries before a cursor's entry that is gone and was not deleted was replaced`() {
     let lane = lane(isMirrored: false)
     let inspection = stream(30, first: 4, last: 30, added: 40)
-    #expect(judge(inspection, of: lane, hasGroup: false, anchor: .gone) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+    #expect(judge(inspection, of: lane, hasGroup: false, anchor: .gone) == replaced(.recreated))
     let deleted = stream(30, first: 4, last: 30, added: 40, deleted: 10)
     guard case .gapCheck = judge(deleted, of: lane, hasGroup: false, anchor: .gone) else { return #expect(Bool(false)) }
     // It is not certain which stream this is, so no entry of it may be removed.
@@ -136,18 +148,18 @@ private func missing(_ count: Int, _ cause: LaneGap.Cause, before: UInt64? = nil
 
   @Test func `a stream with the group, without the cursor's entry and with new entries is an older copy`() {
     let copy = stream(30, first: 4, last: 30, added: 40)
-    #expect(judge(copy, anchor: .gone) == .replacement(StreamReplacement(.rewound, atLeast: 0)))
-    #expect(judge(copy, hasGroup: false, anchor: .gone) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+    #expect(judge(copy, anchor: .gone) == replaced(.rewound))
+    #expect(judge(copy, hasGroup: false, anchor: .gone) == replaced(.recreated))
     // There is more to read than was added beyond the entries that were read.
     let grown = stream(12, first: 11, last: 30, added: 20)
-    #expect(judge(grown, anchor: .gone) == .replacement(StreamReplacement(.rewound, atLeast: 0)))
+    #expect(judge(grown, anchor: .gone) == replaced(.rewound))
     #expect(
-      judge(grown, of: lane(isMirrored: false), hasGroup: false, anchor: .gone) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+      judge(grown, of: lane(isMirrored: false), hasGroup: false, anchor: .gone) == replaced(.recreated))
   }
 
   @Test func `a stream without the group was replaced, even where the cursor's entry is there`() {
     let read = stream(10, first: 1, last: 10, added: 10)
-    #expect(judge(read, hasGroup: false) == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+    #expect(judge(read, hasGroup: false) == replaced(.recreated))
     #expect(judge(read, of: lane(isMirrored: false), hasGroup: false) == .sound)
   }
 
@@ -155,10 +167,10 @@ private func missing(_ count: Int, _ cause: LaneGap.Cause, before: UInt64? = nil
     let lane = lane(isMirrored: false)
     #expect(
       judge(stream(8, first: 20, last: 30, added: 12), of: lane, hasGroup: false, anchor: .gone)
-        == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+        == replaced(.recreated))
     #expect(
       judge(stream(8, first: 5, last: 30, added: 10), of: lane, hasGroup: false, anchor: .gone)
-        == .replacement(StreamReplacement(.recreated, atLeast: 0)))
+        == replaced(.recreated))
   }
 
   @Test func `a start beyond the stream's end is no rewind`() {

@@ -64,7 +64,9 @@ import TidemarkTestKit
       let ended = try await sink.lane()
       try await sink.sink.mirrored([ended])
       #expect(try await sink.lane().isMirrored)
-      try await sink.sink.begin(NewIncarnation(ended: ended, cause: .recreated, atLeast: 4, start: .zero, startOrdinal: 2))
+      try await sink.sink.begin(
+        NewIncarnation(
+          ended: ended, cause: .recreated, atLeast: 4, lostAfter: EntryID(ms: 5, no: 1), start: .zero, startOrdinal: 2))
       let begun = try await sink.lane()
       #expect(begun.incarnation == 2)
       #expect(begun.cursor.position == .zero)
@@ -77,8 +79,8 @@ import TidemarkTestKit
       #expect(begun.anchor == nil)
       #expect(!begun.isMirrored)
       #expect(
-        try await sink.rows("select incarnation, after_ms, missing, at_least, cause from tide.gaps")
-          == [["1", "6", nil, "4", "recreated"]])
+        try await sink.rows("select incarnation, after_ms, after_no, missing, at_least, cause from tide.gaps")
+          == [["1", "5", "1", nil, "4", "recreated"]])
       #expect(
         try await sink.rows("select lane, incarnation, cause, entry_ms, read_total, applied_total from tide.lane_incarnations")
           == [["one", "1", "recreated", "6", "2", "2"]])
@@ -201,9 +203,10 @@ import TidemarkTestKit
   @Test func `a break that is noticed again is one row`() async throws {
     try await withSink { sink in
       let lane = try await sink.lane()
-      for _ in 0..<2 { try await sink.sink.recordBreak(lane, .rewound, atLeast: 0) }
+      for _ in 0..<2 { try await sink.sink.recordBreak(lane, StreamReplacement(.rewound, atLeast: 2, after: EntryID(ms: 3, no: 4))) }
       try await sink.sink.begin(NewIncarnation(ended: lane, cause: .rewound, atLeast: 0, start: .zero, startOrdinal: 0))
-      #expect(try await sink.rows("select incarnation, cause from tide.gaps") == [["1", "rewound"]])
+      #expect(
+        try await sink.rows("select incarnation, after_ms, after_no, at_least, cause from tide.gaps") == [["1", "3", "4", "2", "rewound"]])
     }
   }
 }

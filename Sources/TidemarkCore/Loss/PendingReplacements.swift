@@ -61,6 +61,8 @@ extension ExpectedStream {
   /// Creates the expectation for a lane that is about to be acquired, of which only the committed entries were read.
   package init(_ record: LaneRecord, after pending: PendingReplacements.Replacement?) {
     self.init(record, knownAdded: pending?.knownAdded ?? 0)
+    // What was committed meanwhile may be of the new stream already.
+    if let pending { countedPosition = min(countedPosition, pending.replacement.after) }
   }
 }
 

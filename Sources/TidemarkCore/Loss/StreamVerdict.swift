@@ -93,6 +93,6 @@ package enum StreamVerdict: Sendable, Equatable {
 
 extension ExpectedStream {
   fileprivate func replacement(_ cause: LaneGap.Cause) -> StreamReplacement {
-    StreamReplacement(cause, atLeast: knownAdded > readOrdinal ? knownAdded - readOrdinal : 0)
+    StreamReplacement(cause, atLeast: knownAdded > readOrdinal ? knownAdded - readOrdinal : 0, after: countedPosition)
   }
 }

@@ -32,7 +32,7 @@ package protocol LaneLedger: Sendable {
   func raiseIncarnation(of lane: LaneRecord, to incarnation: Int64) async throws -> Bool
 
   /// Records, once an incarnation, that a lane's stream is not the one that was read.
-  func recordBreak(_ lane: LaneRecord, _ cause: LaneGap.Cause, atLeast: UInt64) async throws
+  func recordBreak(_ lane: LaneRecord, _ replacement: StreamReplacement) async throws
 
   /// Records that these lanes have their mirroring group: from now on its absence says that the stream was replaced.
   func mirrored(_ lanes: [LaneRecord]) async throws

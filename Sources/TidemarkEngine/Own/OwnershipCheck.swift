@@ -93,7 +93,7 @@ struct OwnershipCheck: Sendable {
     let start: LaneStart
     switch settings.rewind {
     case .halt:
-      try await sink.recordBreak(record, replacement.cause, atLeast: replacement.atLeast)
+      try await sink.recordBreak(record, replacement)
       return Verified(record: record, halt: .replacement(replacement), hasStream: stream != nil)
     case .resume: start = .oldest
     case .reseed: start = .newest

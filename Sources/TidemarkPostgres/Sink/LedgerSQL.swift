@@ -132,7 +132,7 @@ struct LedgerSQL: Sendable {
       """
     beginIncarnation = """
       SELECT \(schema).begin_incarnation($1::integer, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7::bigint, $8::bigint,
-        $9::bigint, $10::bigint, $11)
+        $9::bigint, $10::bigint, $11::bigint, $12::bigint, $13)
       """
     raiseIncarnation = """
       UPDATE \(schema).lanes SET incarnation = $4::bigint, updated_at = now()

@@ -6,7 +6,8 @@ extension PostgresSink {
     let numbers: [Int64] = [
       Int64(ended.laneID), ended.fence, ended.cursor.position.ledgerMS, ended.cursor.position.ledgerNo,
       Int64(clamping: ended.ordinal), ended.cursor.appliedNo, incarnation.start.ledgerMS, incarnation.start.ledgerNo,
-      Int64(clamping: incarnation.startOrdinal), Int64(clamping: incarnation.atLeast),
+      Int64(clamping: incarnation.startOrdinal), Int64(clamping: incarnation.atLeast), incarnation.lostAfter.ledgerMS,
+      incarnation.lostAfter.ledgerNo,
     ]
     try await query(sql.beginIncarnation, numbers.map { .integer($0) } + [.string(incarnation.cause.rawValue)])
   }
@@ -16,11 +17,12 @@ extension PostgresSink {
     return try await query(sql.raiseIncarnation, numbers.map { .integer($0) }).rowCount > 0
   }
 
-  package func recordBreak(_ lane: LaneRecord, _ cause: LaneGap.Cause, atLeast: UInt64) async throws {
-    let numbers = [lane.incarnation, lane.cursor.position.ledgerMS, lane.cursor.position.ledgerNo]
+  package func recordBreak(_ lane: LaneRecord, _ replacement: StreamReplacement) async throws {
+    let numbers = [
+      lane.incarnation, replacement.after.ledgerMS, replacement.after.ledgerNo, Int64(clamping: replacement.atLeast),
+    ]
     try await query(
-      sql.recordBreak,
-      [.string(lane.name)] + numbers.map { .integer($0) } + [.integer(Int64(clamping: atLeast)), .string(cause.rawValue)])
+      sql.recordBreak, [.string(lane.name)] + numbers.map { .integer($0) } + [.string(replacement.cause.rawValue)])
   }
 
   package func mirrored(_ lanes: [LaneRecord]) async throws {

@@ -42,6 +42,8 @@ final class SimulatedLedger: @unchecked Sendable {
   private(set) var isAway = false
   /// Raised when a worker or an operator has changed something that others want to know.
   let news = ChangeSignal()
+  /// Told of each incarnation that follows a replacement, before it takes effect.
+  var onBegin: (NewIncarnation) -> Void = { _ in }
   /// Values that only the ledger refuses.
   private let isPoison: (Int) -> Bool
 
@@ -139,6 +141,7 @@ final class SimulatedLedger: @unchecked Sendable {
     guard var lane = content.lanes[ended.name], lane.fence == ended.fence, lane.cursor == ended.cursor, lane.ordinal == ended.ordinal else {
       return false
     }
+    onBegin(incarnation)
     content.replacements[ended.name, default: []].append(incarnation.cause)
     lane.incarnation += 1
     // Of ids that `changes` can't hold nothing is there.

@@ -92,7 +92,7 @@ final class SimulatedSink: ChangeSink, @unchecked Sendable {
     try await ask { ledger.raiseIncarnation(of: lane, to: incarnation) }
   }
 
-  func recordBreak(_ lane: LaneRecord, _ cause: LaneGap.Cause, atLeast: UInt64) async throws {}
+  func recordBreak(_ lane: LaneRecord, _ replacement: StreamReplacement) async throws {}
 
   func mirrored(_ lanes: [LaneRecord]) async throws { try await ask { for lane in lanes { ledger.mirrored(lane) } } }
 

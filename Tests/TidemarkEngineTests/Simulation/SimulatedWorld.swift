@@ -25,6 +25,8 @@ final class SimulatedWorld: @unchecked Sendable {
   let settings: WorkerSettings
   /// Every value that was ever written, with its lane.
   private(set) var written: [Int: String] = [:]
+  /// The ids that Redis gave to them.
+  private var ids: [Int: EntryID] = [:]
   private(set) var problems: [String] = []
   private(set) var counts: [String: Int] = [:]
   /// What happened, for people; filled only when asked for.
@@ -57,6 +59,7 @@ final class SimulatedWorld: @unchecked Sendable {
       trim: TrimLimits(isEnabled: true, keep: .seconds(2), keepBytes: 1 << 20, ignoredGroups: []))
     redis.onPublish = { [unowned self] in check($0) }
     redis.onTrim = { [unowned self] in check($0, trimmed: $1) }
+    ledger.onBegin = { [unowned self] in check($0) }
   }
 
   /// Runs the world until `body` has ended. An error that it throws is a problem.
@@ -114,6 +117,7 @@ final class SimulatedWorld: @unchecked Sendable {
         return stream?.add(value, ms: ms) ?? .zero
       }
       written[value] = lane
+      ids[value] = id
       note("written", "\(value) to \(lane) as \(id)")
     }
     redis.written.raise()
@@ -146,6 +150,19 @@ final class SimulatedWorld: @unchecked Sendable {
       problem(
         "\(mark.lane): the mark \(mark.durable) of \(mark.incarnation) is ahead of \(record.cursor.position) of \(record.incarnation)")
     }
+  }
+
+  /// A row of `gaps` counts no more entries than were lost with the stream, and they are where it says. Where a new stream may have been taken
+  /// for the old one, its counters were, too.
+  private func check(_ incarnation: NewIncarnation) {
+    let lane = incarnation.ended.name
+    note("counted loss", "at least \(incarnation.atLeast) of \(lane) behind \(incarnation.lostAfter)")
+    guard incarnation.atLeast > 0, !ambiguous.contains(lane) else { return }
+    let kept = Set(redis.stream(lane)?.entries.map(\.value) ?? []).union(ledger.content.applied[lane] ?? [])
+      .union(ledger.content.deadLetters[lane, default: [:]].keys)
+    let lost = written.filter { $0.value == lane && !kept.contains($0.key) }.compactMap { ids[$0.key] }.filter { $0 > incarnation.lostAfter }
+    guard incarnation.atLeast > lost.count else { return note("located loss") }
+    problem("\(lane): at least \(incarnation.atLeast) are lost behind \(incarnation.lostAfter), it says; \(lost.count) are")
   }
 
   private func check(_ lane: String, trimmed: [SimulatedStream.Entry]) {

@@ -221,7 +221,7 @@ final class MemorySink: ChangeSink {
     }
   }
 
-  func recordBreak(_ lane: LaneRecord, _ cause: LaneGap.Cause, atLeast: UInt64) async throws {}
+  func recordBreak(_ lane: LaneRecord, _ replacement: StreamReplacement) async throws {}
 
   func mirrored(_ lanes: [LaneRecord]) async throws {
     state.withLock { state in
