@@ -87,48 +87,48 @@ def write_beyond(world, rng):
 
 def write_fields(world, rng, kind, counts):
     """Entries of so many fields, all in one lane; the others must not wait for it."""
-    session = f"fields-{rng.getrandbits(32):08x}"
+    session, before = f"fields-{rng.getrandbits(32):08x}", world.ordinary_wait()
     for count in counts:
         entry = message(session, f"{count} fields")
         entry.fields |= {f"field-{number}": "1" for number in range(count - len(entry.fields) - 3)}
         world.author.write(entry, fate=REFUSED if count > MOST_FIELDS else "applied", kept_fields=dict(list(entry.fields.items())[:3]))
     world.situations["entries of very many fields"] += len(counts)
-    world.expect_others_soon(kind, [lane_of(session)])
+    world.expect_others_soon(kind, [lane_of(session)], before)
 
 
-@fault("fields-at-limit", weight=2, cheap=True)
+@fault("fields-at-limit", weight=2, cheap=True, alone=True)
 def write_at_limit(world, rng):
     write_fields(world, rng, "fields-at-limit", [MOST_FIELDS, MOST_FIELDS + 1])
 
 
-@fault("fields-200000", weight=1)
+@fault("fields-200000", weight=1, alone=True)
 def write_many_fields(world, rng):
     write_fields(world, rng, "fields-200000", [200_000])
 
 
-@fault("fields-1000000", weight=1)
+@fault("fields-1000000", weight=1, alone=True)
 def write_a_million_fields(world, rng):
     write_fields(world, rng, "fields-1000000", [1_000_000])
 
 
-@fault("long-entries", weight=1, needs=[STREAMS])
+@fault("long-entries", weight=1, needs=[STREAMS], alone=True)
 def write_long(world, rng):
     """Messages of tens of megabytes in a few lanes; one is the last of a lane that is quiet then."""
-    quiet = world.new_stream("own")
+    quiet, before = world.new_stream("own"), world.ordinary_wait()
     lanes = [quiet, *rng.sample(LANES, 2)]
     for lane in lanes:
         text = f"{rng.getrandbits(64):016x} ürgend " * (rng.randint(10, 24) * MEBIBYTE // 25)
         session = next(f"long-{number}" for number in iter(lambda: rng.getrandbits(32), None) if lane in (quiet, lane_of(f"long-{number}")))
         world.author.write(message(session, text, lane))
     world.situations["entries of tens of megabytes"] += len(lanes)
-    world.expect_others_soon("long-entries", lanes)
+    world.expect_others_soon("long-entries", lanes, before)
     return lambda: world.expect_quiet("long-entries")
 
 
-@fault("clears", weight=1)
+@fault("clears", weight=1, alone=True)
 def clear_often(world, rng):
     """A producer that clears one session again and again, after each message or two. Its lane may wait for it; the others must not."""
-    session = f"clears-{rng.getrandbits(32):08x}"
+    session, before = f"clears-{rng.getrandbits(32):08x}", world.ordinary_wait()
     end = without_readers(world, rng)
     for number in range(CLEARS):
         if rng.random() < 0.5:
@@ -137,7 +137,7 @@ def clear_often(world, rng):
     world.author.write(message(session, "the last one"))
     end()
     world.situations["clears of one session"] += CLEARS
-    world.expect_others_soon("clears", [lane_of(session)])
+    world.expect_others_soon("clears", [lane_of(session)], before)
 
 
 @fault("event-ids", weight=1, needs=[WINDOW], alone=True)

@@ -25,8 +25,6 @@ from verdict import Verdict, sums
 RECOVERY_SECONDS = 60
 # A gap that XDEL left may be seen only when its lane's turn comes.
 ACCOUNTING_SECONDS = 20
-# What an entry may wait that has nothing to do with the fault: a generous multiple of what it waits where a machine does other work, too.
-INNOCENT_SECONDS = 5
 
 
 def arguments():
@@ -188,10 +186,10 @@ def finish(options, world, report, verdict):
 
 def check_waits(world, verdict):
     """Nobody waited who had nothing to do with it, and whoever had was told."""
-    for kind in sorted(world.sparing_kinds):
-        for seconds in world.waits_of_others[kind]:
-            if seconds > INNOCENT_SECONDS:
-                verdict.add(WAITED, f"after {kind}, lanes that it did not touch waited {seconds:.1f} s")
+    for kind, waits in sorted(world.judged_waits.items()):
+        for seconds, allowed in waits:
+            if seconds > allowed:
+                verdict.add(WAITED, f"after {kind}, lanes that it did not touch waited {seconds:.1f} s, where {allowed:.1f} s are allowed")
     for levels in world.levels_when_full:
         if "stop" not in levels:
             verdict.add(NO_STOP, f"Redis was full, and agents were told {', '.join(sorted(levels)) or 'nothing'}")

@@ -33,6 +33,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TRIM_KEEP_SECONDS = 15
 # The longest that is waited for lanes of servers that are well, while another is not.
 OTHERS_SECONDS = 30
+# What an entry may wait that has nothing to do with the fault. A machine that does much other work lets all entries wait, so at least so many
+# times what they wait without a fault is allowed.
+INNOCENT_SECONDS, INNOCENT_MULTIPLE = 5, 3
 # What Redis may send when nothing but the usual load comes in.
 QUIET_SECONDS, QUIET_BYTES_A_SECOND = 4, 10_000_000
 # Streams beside the built-in lanes, for faults that want some of their own: jobs end and their streams with them, ids are no moments.
@@ -55,8 +58,10 @@ class World:
         self.waits_of_others = defaultdict(list)
         # What faults brought about, for the report, by its name.
         self.situations = Counter()
-        # Lanes whose last ids no cursor can hold; and the faults after which lanes must not have waited that they did not touch.
-        self.unreachable_lanes, self.sparing_kinds = set(), set()
+        # Lanes whose last ids no cursor can hold.
+        self.unreachable_lanes = set()
+        # By the fault that must not make other lanes wait: how long they waited, and how long they may have.
+        self.judged_waits = defaultdict(list)
         # What agents were told each time that Redis was full.
         self.levels_when_full = []
         self._settings = plan.settings
@@ -200,24 +205,42 @@ class World:
             for session in self.canary_sessions if lane_of(session) not in but]
 
     def note_wait_of_others(self, kind, lanes):
-        """How long entries wait that are written now to all lanes but these; returns it."""
+        """How long entries wait that are written now to all lanes but these, in seconds; returns it."""
         begun = time.monotonic()
         places = self.write_canaries(but=lanes)
         while self.canaries_missing(places) and time.monotonic() - begun < OTHERS_SECONDS:
             self.look_after()
             time.sleep(0.02)
         self.waits_of_others[kind].append(time.monotonic() - begun)
+        return self.waits_of_others[kind][-1]
 
-    def expect_others_soon(self, kind, lanes):
-        """Notes how long all other lanes wait, again and again until these lanes are done; the verdict then judges it."""
-        self.sparing_kinds.add(kind)
+    def ordinary_wait(self):
+        """How long entries wait without a fault, in seconds: the wait of those that a fault must spare is compared with this."""
+        begun = time.monotonic()
+        places = self.write_canaries()
+        while self.canaries_missing(places) and time.monotonic() - begun < OTHERS_SECONDS:
+            self.look_after()
+            time.sleep(0.02)
+        return time.monotonic() - begun
+
+    def judge_waits(self, kind, waits, before):
+        """The verdict compares these waits with the ordinary one. Where other programs take the processors, that may have grown since."""
+        ordinary = max(before, self.ordinary_wait()) if os.getloadavg()[0] > os.cpu_count() else before
+        allowed = max(INNOCENT_SECONDS, INNOCENT_MULTIPLE * ordinary)
+        self.judged_waits[kind] += [(seconds, allowed) for seconds in waits]
+        self.events.note(f"others waited {max(waits):.2f} s, and {ordinary:.2f} s without the fault")
+
+    def expect_others_soon(self, kind, lanes, before):
+        """Notes how long all other lanes wait, again and again until these lanes are done; the verdict then judges it. `before` is the
+        ordinary wait before the fault."""
         touched = [session for session in self.canary_sessions if lane_of(session) in lanes]
         places = [(lane_of(session), *self.author.write_surely(lambda: canary(session))) for session in touched]
         deadline = time.monotonic() + OTHERS_SECONDS
-        self.note_wait_of_others(kind, lanes)
+        waits = [self.note_wait_of_others(kind, lanes)]
         while self.canaries_missing(places) and time.monotonic() < deadline:
             self.rest(0.3)
-            self.note_wait_of_others(kind, lanes)
+            waits.append(self.note_wait_of_others(kind, lanes))
+        self.judge_waits(kind, waits, before)
 
     def expect_quiet(self, kind):
         """After this fault: that Redis does not send what is committed again and again."""
