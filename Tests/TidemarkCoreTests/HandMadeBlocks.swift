@@ -72,8 +72,8 @@ extension LaneProfile {
 
 extension LaneScheduler {
   /// Acquires a lane of which it does not matter what it is.
-  mutating func acquire(_ record: LaneRecord, at server: LaneServer = .only) {
-    acquire(record, as: .stream(record.name), at: server)
+  mutating func acquire(_ record: LaneRecord, at server: LaneServer = .only, knownAdded: UInt64 = 0) {
+    acquire(record, as: .stream(record.name), at: server, knownAdded: knownAdded)
   }
 }
 

@@ -80,6 +80,16 @@ extension LaneScheduler.Work.Part {
     #expect(scheduler.takeWork()?.parts.map(\.record.name) == ["a", "b"])
   }
 
+  @Test func `entries that were there when a lane was acquired are known to be lost if the stream goes before one of them is read`() throws
+  {
+    var scheduler = LaneScheduler(limits: flowLimits())
+    scheduler.acquire(.named("a"), knownAdded: 7)
+    let check = try #require(scheduler.lanes["a"]?.check)
+    let replacement = StreamReplacement(.flushed, atLeast: 7, after: .zero)
+    let gone = ObservedStream(stream: nil, hasGroup: false, anchor: .gone)
+    #expect(scheduler.checked(StreamComparison(check, gone, anchor: .gone)) == .replacement(replacement))
+  }
+
   @Test(arguments: [LaneScheduler.PartResult.halted(reason: "permission denied", hint: nil), .unproven])
   func `a lane whose stream is gone is released once its read entries are committed`(result: LaneScheduler.PartResult)
     throws

@@ -45,7 +45,8 @@ import Testing
       return StreamComparison(ExpectedStream(Self.record(), knownAdded: 6), observed, anchor: .gone)
     }
     var pendingReplacements = PendingReplacements()
-    pendingReplacements.note(.replacement(StreamReplacement(.recreated, atLeast: 0, after: .zero)), observe(added: 5, length: 4), Self.record())
+    let replacement = StreamReplacement(.recreated, atLeast: 0, after: .zero)
+    pendingReplacements.note(.replacement(replacement), observe(added: 5, length: 4), Self.record())
     let pending = pendingReplacements.pending(of: Self.record())
     func baseline(_ start: LaneStart, _ comparison: StreamComparison, after pending: PendingReplacements.Replacement?) -> UInt64 {
       start.begin(comparison, after: pending).baseline
@@ -76,7 +77,9 @@ import Testing
     pendingReplacements.raised(Self.record(incarnation: 4), to: 9)
     #expect(pendingReplacements.pending(of: Self.record()) != nil)
     pendingReplacements.raised(Self.record(), to: 7)
-    #expect(pendingReplacements.pending(of: Self.record(incarnation: 7))?.replacement == StreamReplacement(.rewound, atLeast: 3, after: EntryID(ms: 4, no: 0)))
+    #expect(
+      pendingReplacements.pending(of: Self.record(incarnation: 7))?.replacement
+        == StreamReplacement(.rewound, atLeast: 3, after: EntryID(ms: 4, no: 0)))
     #expect(pendingReplacements.pending(of: Self.record()) == nil)
   }
 

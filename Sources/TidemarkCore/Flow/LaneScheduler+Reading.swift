@@ -95,6 +95,7 @@ extension LaneScheduler {
       accepted += section.entries.count
       withReads(of: position.lane) { $0.checks.noteChange(position.lane) }
       lanes[position.lane]?.append(LaneChunk(block: block, blockID: id, entries: section.entries), now: now)
+      if lanes[position.lane]?.suspected != nil { checkSoon([position.lane]) }
       queue(position.lane)
       if section.entries.count >= request.count { withReads(of: position.lane) { $0.plan.fellBehind(position.lane) } }
       backOff(position.lane)
@@ -114,14 +115,13 @@ extension LaneScheduler {
     let verdict = comparison.verdict
     halts.inspected(check.lane)
     switch verdict {
-    case .sound:
-      lanes[check.lane]?.gapCheck = nil
-      lanes[check.lane]?.countedPosition = check.readPosition
+    case .sound: lanes[check.lane]?.compared()
     case .missing(let gap):
-      lanes[check.lane]?.lost(gap)
-      lanes[check.lane]?.countedPosition = check.readPosition
+      lanes[check.lane]?.compared(gap: gap)
       queue(check.lane)
-    case .gapCheck(let gapCheck): if flow.gapCheck == nil { lanes[check.lane]?.gapCheck = gapCheck }
+    case .gapCheck(let gapCheck):
+      lanes[check.lane]?.compared(gapCheck: gapCheck)
+      queue(check.lane)
     case .replacement:
       close(check.lane, .replaced)
     }

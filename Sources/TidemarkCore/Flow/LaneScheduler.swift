@@ -89,7 +89,11 @@ package struct LaneScheduler: Sendable {
 
   /// Records that this worker owns a lane under this record. A lane that is held under an older fencing token begins again from the
   /// record's cursor.
-  package mutating func acquire(_ record: LaneRecord, as profile: LaneProfile, at server: LaneServer = .only) {
+  ///
+  /// - Parameter knownAdded: the number of entries that Redis had added to the stream when the record was compared with it.
+  package mutating func acquire(
+    _ record: LaneRecord, as profile: LaneProfile, at server: LaneServer = .only, knownAdded: UInt64 = 0
+  ) {
     if let known = lanes[record.name] {
       guard known.record.fence != record.fence else { return place(record.name, at: server) }
       release(record.name)
@@ -97,6 +101,7 @@ package struct LaneScheduler: Sendable {
     abandoned[record.name] = nil
     var flow = OwnedLane(record: record, profile: profile, ownership: nextOwnership, server: server)
     flow.isPaused = paused.contains(record.name)
+    flow.knownAdded = knownAdded
     lanes[record.name] = flow
     nextOwnership += 1
     withReads(of: record.name) { reads in

@@ -15,6 +15,9 @@ package struct OwnedLane: Sendable {
   /// The gaps that were found and are not committed yet.
   package internal(set) var gaps: [LaneGap] = []
   var gapCheck: PendingGapCheck?
+  /// The gap that reading past the id of a gap check has shown, unless what was read there is of another stream; and that id. The next comparison
+  /// decides.
+  private(set) var suspected: (gap: LaneGap, entry: EntryID)?
   /// The number of entries that Redis had added when it was last asked.
   package internal(set) var knownAdded: UInt64 = 0
   /// What the lane does. An operator's pause stands beside it, because it outlasts every state.
@@ -102,21 +105,43 @@ package struct OwnedLane: Sendable {
     if inFlight == nil, oldestUncommitted == nil { oldestUncommitted = chunks.first?.firstID }
   }
 
-  /// Counts the entries of a chunk as read, and resolves the pending gap check when its id is passed.
+  /// Counts the entries of a chunk as read, and resolves the pending gap check when its id is passed. Where entries are missing, the stream may
+  /// have been replaced since it was inspected: then they were lost with the old one, and how many is not known.
   private mutating func pass(_ chunk: LaneChunk) {
     defer { readOrdinal += UInt64(chunk.entries.count) }
     guard let gapCheck, readPosition >= gapCheck.entry else { return }
     self.gapCheck = nil
     let before = chunk.entries.prefix { chunk.block.entries[$0].id <= gapCheck.entry }
     let next = chunk.entries.first { chunk.block.entries[$0].id >= gapCheck.entry }.map { chunk.block.entries[$0].id } ?? readPosition
-    if let gap = gapCheck.gap(read: readOrdinal + UInt64(before.count), next: next, place: readPosition) { lost(gap) }
-    countedPosition = gapCheck.entry
+    let gap = gapCheck.gap(read: readOrdinal + UInt64(before.count), next: next, place: readPosition)
+    suspected = gap.map { ($0, gapCheck.entry) }
+    if gap == nil { countedPosition = gapCheck.entry }
   }
 
-  mutating func lost(_ gap: LaneGap) {
+  /// Records that a comparison found the lane's stream to be the one that was read.
+  ///
+  /// - Parameters:
+  ///   - gap: the gap that the comparison has shown, which includes the suspected one.
+  ///   - gapCheck: what is to be decided once reading has passed an id. The suspected gap is certain then.
+  mutating func compared(gap: LaneGap? = nil, gapCheck: PendingGapCheck? = nil) {
+    defer { suspected = nil }
+    guard var gapCheck else {
+      self.gapCheck = nil
+      if let gap { lost(gap) }
+      countedPosition = readPosition
+      return
+    }
+    if let suspected {
+      lost(suspected.gap)
+      countedPosition = suspected.entry
+      gapCheck.since = countedPosition
+    }
+    self.gapCheck = self.gapCheck ?? gapCheck
+  }
+
+  private mutating func lost(_ gap: LaneGap) {
     gaps.append(gap)
     readOrdinal += UInt64(gap.missing)
-    gapCheck = nil
   }
 
   /// Whether none of the lane's entries and gaps waits to be committed or is under way.
@@ -192,6 +217,7 @@ package struct OwnedLane: Sendable {
     countedPosition = min(countedPosition, readPosition)
     gaps = []
     gapCheck = nil
+    suspected = nil
     return dropped
   }
 }

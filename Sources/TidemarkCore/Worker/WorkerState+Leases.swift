@@ -57,13 +57,17 @@ extension WorkerState {
 
   /// Acquires lanes from their records. A lane that is held under its fencing token already goes on. Lanes of shards that were released
   /// meanwhile are left alone. The lanes of `halted` are not read until an operator has decided.
+  ///
+  /// - Parameter knownAdded: the number of entries that Redis had added to each stream when it was compared with its record. If the stream is
+  ///   gone before anything of it is read, these are known to be lost.
   package mutating func acquire(
-    _ records: [LaneRecord], at server: LaneServer, halted: [String: LaneView.LastError] = [:], now: ContinuousClock.Instant
+    _ records: [LaneRecord], at server: LaneServer, halted: [String: LaneView.LastError] = [:], knownAdded: [String: UInt64] = [:],
+    now: ContinuousClock.Instant
   ) {
     for record in records where grant.shards[record.shard] != nil {
       // The settings may have changed since the lane was found.
       guard let profile = settings.lanes.profile(of: record.name) else { continue }
-      scheduler.acquire(record, as: profile, at: server)
+      scheduler.acquire(record, as: profile, at: server, knownAdded: knownAdded[record.name] ?? 0)
       pendingReplacements.acquired(record)
       expected.remove(record.name)
       failures.unregistered[record.name] = nil

@@ -107,19 +107,21 @@ struct LaneOwnership: Sendable {
     }
     let verified = try await verification.verified(try await owned(records), draining, settings)
     let gone = verified.filter { lane in
-      guard !lane.hasStream, lane.halt == nil else { return false }
+      guard lane.stream == nil, lane.halt == nil else { return false }
       return settings.lanes.profile(of: lane.record.name)?.isServedWithoutStream != true
     }
     let goneNames = Set(gone.map(\.record.name))
     let served = verified.filter { !goneNames.contains($0.record.name) }
     let ours = served.map(\.record)
     let halted = Dictionary(uniqueKeysWithValues: served.compactMap { lane in lane.halt.map { (lane.record.name, $0) } })
+    let read = served.filter { $0.halt == nil }
+    let knownAdded = Dictionary(uniqueKeysWithValues: read.map { ($0.record.name, $0.stream?.entriesAdded ?? 0) })
     let controls = try await sink.laneControls()
     await coordinator.perform { state, time in
       state.setAside(goneNames)
       // The requests of operators come first: nothing is read of a paused lane.
       state.controlled(controls, now: time.now)
-      state.acquire(ours, at: server, halted: halted, now: time.now)
+      state.acquire(ours, at: server, halted: halted, knownAdded: knownAdded, now: time.now)
     }
     // A worker that died between commit and mark left the mark behind; a new incarnation begins with a mark that falls.
     publisher.publish(

@@ -15,8 +15,8 @@ struct OwnershipCheck: Sendable {
     var record: LaneRecord
     /// Why it is not to be read now.
     var halt: LaneView.LastError?
-    /// Whether there is such a stream.
-    var hasStream: Bool
+    /// The stream that it was compared with; nil where there is none.
+    var stream: StreamInfo?
   }
 
   /// A lane that can't be taken up now is left out.
@@ -33,11 +33,11 @@ struct OwnershipCheck: Sendable {
     for (found, told) in zip(records, told) {
       guard let record = try await raised(found, above: told, isDraining: draining.contains(found.name)) else { continue }
       if let error = refused[record.name] {
-        verified.append(Verified(record: record, halt: .refused(error, backoff: settings.flow.haltBackoff), hasStream: true))
+        verified.append(Verified(record: record, halt: .refused(error, backoff: settings.flow.haltBackoff)))
       }
       guard let comparison = comparisons[record.name] else { continue }
       guard let replacement = comparison.replacement(after: pendingReplacements.pending(of: found)) else {
-        verified.append(Verified(record: record, halt: nil, hasStream: comparison.observed.stream != nil))
+        verified.append(Verified(record: record, halt: nil, stream: comparison.observed.stream))
         continue
       }
       if let lane = try await applyRewindPolicy(record, replacement, comparison, pendingReplacements.pending(of: found), settings) {
@@ -94,7 +94,7 @@ struct OwnershipCheck: Sendable {
     switch settings.rewind {
     case .halt:
       try await sink.recordBreak(record, replacement)
-      return Verified(record: record, halt: .replacement(replacement), hasStream: stream != nil)
+      return Verified(record: record, halt: .replacement(replacement), stream: stream)
     case .resume: start = .oldest
     case .reseed: start = .newest
     }
@@ -107,7 +107,7 @@ struct OwnershipCheck: Sendable {
     metrics.broke(settings.lanes.profile(of: record.name)?.metricLabel ?? "other", replacement.cause)
     guard let next = try await sink.lanes(named: [record.name]).first(where: { $0.owner == record.owner }) else { return nil }
     await raiseMinimumID(next, stream)
-    return Verified(record: next, halt: nil, hasStream: stream != nil)
+    return Verified(record: next, halt: nil, stream: stream)
   }
 
   /// New ids shall follow all that were ever used: by their order readers know what came later. As far as Redis allows it.

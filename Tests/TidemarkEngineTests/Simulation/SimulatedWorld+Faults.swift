@@ -36,10 +36,12 @@ extension SimulatedWorld {
     case 0..<4:
       note("MAXLEN", lane)
       redis.change(lane) { $0?.trim(toLength: time.seeded.below(6)) }
+      removed[lane, default: 0] += length - (redis.stream(lane)?.entries.count ?? 0)
     case 4..<8:
       guard length > 0 else { return }
       note("XDEL", lane)
       redis.change(lane) { $0?.delete(at: time.seeded.below(length)) }
+      removed[lane, default: 0] += 1
     default:
       note("DEL", lane)
       destroyed(lane, leaving: 0)

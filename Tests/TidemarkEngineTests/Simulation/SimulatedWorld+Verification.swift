@@ -58,6 +58,10 @@ extension SimulatedWorld {
       if !hasLedgerLostCommits, !destroyed.contains(lane), lost.count != missing {
         problem("\(lane): \(lost.count) are lost (\(lost.sorted())), \(missing) are counted as missing")
       }
+      // What went with a stream is not counted exactly: how much that was is not known.
+      if !hasLedgerLostCommits, !ambiguous.contains(lane), content.missing[lane, default: 0] > removed[lane, default: 0] {
+        problem("\(lane): \(content.missing[lane, default: 0]) are counted as removed from its streams, \(removed[lane, default: 0]) were")
+      }
       if !hasLedgerLostCommits, tellable.contains(lane), !ambiguous.contains(lane), content.replacements[lane, default: []].isEmpty {
         problem("\(lane): another stream, and not a word")
       }

@@ -40,6 +40,8 @@ final class SimulatedWorld: @unchecked Sendable {
   var destroyed: Set<String> = []
   var tellable: Set<String> = []
   var ambiguous: Set<String> = []
+  /// How many entries producers and operators removed from a lane's streams that went on.
+  var removed: [String: Int] = [:]
 
   init(seed: UInt64, isTold: Bool = false) {
     self.isTold = isTold
@@ -152,16 +154,18 @@ final class SimulatedWorld: @unchecked Sendable {
     }
   }
 
-  /// A row of `gaps` counts no more entries than were lost with the stream, and they are where it says. Where a new stream may have been taken
-  /// for the old one, its counters were, too.
+  /// A row of `gaps` counts no more entries than were lost with the stream, and they are where it says. Where a new stream may have been
+  /// taken for the old one, its counters were, too.
   private func check(_ incarnation: NewIncarnation) {
     let lane = incarnation.ended.name
-    note("counted loss", "at least \(incarnation.atLeast) of \(lane) behind \(incarnation.lostAfter)")
     guard incarnation.atLeast > 0, !ambiguous.contains(lane) else { return }
-    let kept = Set(redis.stream(lane)?.entries.map(\.value) ?? []).union(ledger.content.applied[lane] ?? [])
-      .union(ledger.content.deadLetters[lane, default: [:]].keys)
-    let lost = written.filter { $0.value == lane && !kept.contains($0.key) }.compactMap { ids[$0.key] }.filter { $0 > incarnation.lostAfter }
-    guard incarnation.atLeast > lost.count else { return note("located loss") }
+    var kept = Set(redis.stream(lane)?.entries.map(\.value) ?? [])
+    kept.formUnion(ledger.content.applied[lane] ?? [])
+    kept.formUnion(ledger.content.deadLetters[lane, default: [:]].keys)
+    let gone = written.filter { $0.value == lane && !kept.contains($0.key) }
+    let lost = gone.compactMap { ids[$0.key] }.filter { $0 > incarnation.lostAfter }
+    note("counted loss", "at least \(incarnation.atLeast) of \(lane) behind \(incarnation.lostAfter)")
+    guard incarnation.atLeast > lost.count else { return }
     problem("\(lane): at least \(incarnation.atLeast) are lost behind \(incarnation.lostAfter), it says; \(lost.count) are")
   }
 

@@ -5,7 +5,8 @@ An entry that Redis is known to have had is in `changes` once, or a fault remove
 - trimmed or deleted: between `after` and `before` of exact rows, whose `missing` add up to just these entries; shortly in front of `after` where
   a worker took the lane up when it had been read past them and nobody had counted yet (ops/promises.md);
 - destroyed with its stream, or trimmed shortly before: a row without `missing` ends an incarnation within moments; the entry may lie in front
-  of the row's `after`, where the next stream was read before anybody saw that it is another;
+  of the row's `after`, where a worker took the lane up when it had been read into the next stream. No exact row counts it, unless the stream
+  was so young that it had no group;
 - destroyed before anybody read of it, within moments after the stream before it had gone: nobody can know either;
 - lost by Redis itself in a crash, or with a master whose replica had not got it, before anybody read it: nobody can know (ops/promises.md). But
   where one of these had been read, the lane was seen to be rewound: a row says so.
@@ -33,6 +34,8 @@ FURTHER_KINDS = (SILENT, OVERCOUNTED, MISPLACED, UNCAUSED, AHEAD, BEHIND, NOT_RE
 NOTICED_MILLISECONDS = 30_000
 # A stream that lives longer is looked at and gets its group.
 UNREAD_MILLISECONDS = 2_000
+# One that lives longer has it for certain, on a slow machine, too: the next stream is not taken for it.
+GROUPLESS_MILLISECONDS = 10_000
 # How far back a lane may be taken up behind what nobody had counted: a second, and the faults in which it is taken up.
 TAKEN_UP_MILLISECONDS = 10_000
 # Between a stream's end and the row that tells of it; the row may come again when Postgres is older for a moment.
@@ -190,7 +193,8 @@ class Checker:
             elif removal.cause == "destroyed" and not in_break:
                 if self._noticed(removal, breaks) and not self._has_one_stream(lane):
                     self._held(removal, is_outside=True)
-                    possible += in_exact
+                    # What went with a stream is no number that Redis tells.
+                    possible += in_exact and removal.at_ms - self._born(lane, removal) <= GROUPLESS_MILLISECONDS
                 elif self._is_unread(lane, removal, entries, breaks):
                     self.counts["destroyed unread, right behind another"] += 1
                     possible += in_exact
@@ -226,11 +230,15 @@ class Checker:
     def _is_unread(self, lane, removal, entries, breaks):
         """Whether the stream came and went within moments after another had gone, and nobody had read of it since that was noticed, or given
         it a group: then nobody can know of it."""
-        before = [other.at_ms for other in self._removals.causes[lane].values() if other.cause == "destroyed" and other.at_ms < removal.at_ms]
-        born = max(before, default=self._removals.births.get(lane, 0))
+        born = self._born(lane, removal)
         begun = max((gap.after for gap in breaks if born <= gap.detected_ms <= removal.at_ms), default=(born, 0))
         of_it = [entry for entry in entries if entry.id and begun < entry.id and entry.id[0] <= removal.at_ms]
         return removal.at_ms - born <= UNREAD_MILLISECONDS and not any(self._seen[entry] for entry in of_it)
+
+    def _born(self, lane, removal):
+        """When the stream that was destroyed had begun, at the earliest."""
+        before = [other.at_ms for other in self._removals.causes[lane].values() if other.cause == "destroyed" and other.at_ms < removal.at_ms]
+        return max(before, default=self._removals.births.get(lane, 0))
 
     def _noticed(self, removal, breaks):
         """Whether an incarnation ended soon after. What was read of the next stream before that lies in front of the row's `after`."""

@@ -80,6 +80,14 @@ def flush_all(world, rng):
     world.events.note(f"{world.removals.flush_all(world.redis)} entries flushed")
 
 
+@fault("flushall-unread", weight=2, cheap=True, alone=True)
+def flush_unread(world, rng):
+    """When the workers have just seen what waits for them, and before they have read it all."""
+    without_readers(world, rng)()
+    time.sleep(rng.uniform(0, 0.3))
+    world.events.note(f"{world.removals.flush_all(world.redis)} entries flushed")
+
+
 def without_readers(world, rng):
     """Keeps entries unread for a while: half the time the workers are frozen, half the time Postgres is away. Returns what ends it."""
     if rng.random() < 0.5:

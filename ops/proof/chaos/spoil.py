@@ -36,6 +36,8 @@ SCRIPTS = {
     "lost: two-lanes": "delete from tidemark.change_log where " + one_change("c.session_id like 'two-lanes-%'"),
     "content differs: clears": "update tidemark.messages set removed_at = null where session_id like 'clears-%' and removed_at is not null",
     "silent: jobs": "delete from tidemark.gaps where lane like 'jobs:%'",
+    "gap misplaced: flushall": "update tidemark.gaps set at_least = 100000 where id = "
+                               "(select min(id) from tidemark.gaps where cause in ('flushed', 'recreated'))",
     "gap misplaced: jobs": "update tidemark.gaps set at_least = at_least + 1000 where id = (select min(id) from tidemark.gaps where lane like 'jobs:%')",
     "not refused: ids-beyond": "delete from tidemark.dead_letters where id = (select min(id) from tidemark.dead_letters where lane like 'ids:%')",
     "not refused: fields": "delete from tidemark.dead_letters where session_id like 'fields-%' or raw::text like '%fields-%'",
