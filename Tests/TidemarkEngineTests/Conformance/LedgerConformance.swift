@@ -115,7 +115,7 @@ struct LedgerConformance {
     elsewhere.cursor.position = EntryID(ms: 1, no: 0)
     let refused = NewIncarnation(ended: elsewhere, cause: .flushed, atLeast: 0, start: .zero, startOrdinal: 0)
     await #expect(throws: SinkError.self, "fenced as a commit is") { try await ledger.begin(refused) }
-    try await ledger.begin(NewIncarnation(ended: before, cause: .recreated, atLeast: 2, start: EntryID(ms: 2, no: 0), startOrdinal: 2))
+    try await ledger.begin(NewIncarnation(ended: before, cause: .recreated, atLeast: 0, start: EntryID(ms: 2, no: 0), startOrdinal: 2))
     let after = try await record
     #expect(after.incarnation == 6 && after.cursor.position == EntryID(ms: 2, no: 0) && after.ordinal == 2 && after.baseline == 2)
     #expect(after.cursor.appliedNo == 1, "the audit trail goes on")

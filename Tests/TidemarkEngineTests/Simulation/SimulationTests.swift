@@ -14,7 +14,7 @@ import Testing
     "MAXLEN", "XDEL", "DEL", "FLUSHALL", "failover", "slot moved", "Redis away", "Redis back", "connections cut", "ledger away",
     "ledger back",
     "promote", "restored disk", "kill", "freeze", "thaw", "stop", "replayed", "id from the future", "id in microseconds",
-    "id beyond bigint",
+    "id beyond bigint", "counted loss",
     "trimmed", "commit.retry", "commit.resumed", "dead_letters.added", "lane.fenced", "lane.gap", "lane.replaced", "lane.replacement",
     "lanes.gone", "lanes.reclaimed", "leases.kept", "ledger.behind", "postgres.changed", "postgres.reachable", "postgres.rewound",
     "redis.readable", "redis.rearranged", "worker.not_serving", "worker.serving", "worker.stopped",
