@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 # The package for agents in Python. Its mutants are not built, and they name modules of its tests.
 PYTHON_PACKAGE = "ops/clients/python"
@@ -21,7 +22,7 @@ class Mutant:
     name: str
     breaks: str
     tests: str
-    edits: tuple[dict, ...]
+    edits: tuple[dict[str, Any], ...]
 
     @property
     def is_python(self) -> bool:
