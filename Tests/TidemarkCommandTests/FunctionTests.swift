@@ -131,7 +131,8 @@ import TidemarkTestKit
       _ = try await call("append", "session.started -", product)
       func setting(_ name: String) async throws -> String { try await product.redis.command("HGET", "tidemark:{0}:lane", name) }
       try await waitUntil("the settings are published") { try await setting("enforce") == "1" }
-      #expect(try await setting("hot_messages") == "2")
+      // Nothing that follows would come about without them.
+      try #require(await setting("hot_messages") == "2")
       #expect(try await setting("max_entry_bytes") == "2048")
       #expect(try await setting("max_fields") == "20")
       try await product.value("alter table tidemark.messages rename to elsewhere")

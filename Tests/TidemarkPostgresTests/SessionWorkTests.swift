@@ -168,7 +168,7 @@ import TidemarkTestKit
     select coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0) from pg_stat_xact_user_tables where schemaname = 'tide'
     """
 
-  @Test(arguments: scenarios) func `does not comparison at the session's past`(scenario: Scenario) async throws {
+  @Test(arguments: scenarios) func `does not look at the session's past`(scenario: Scenario) async throws {
     try await withSink { sink in
       let connection = sink.connection
       try await connection.script("select tide.ensure_sessions(array['s'], array[1], array[now()])", deadline: generous)
