@@ -46,13 +46,13 @@ import TidemarkTestKit
     try await withProduct { product in
       try await product.redis.command("FUNCTION", "FLUSH")
       let worker = try await product.startWorker()
-      try await waitUntil("the library is there") {
+      try await waitUntil("the library is there", within: .seconds(60)) {
         (try? await product.redis.command("FCALL_RO", "tidemark_version", "0")) == "\(FunctionLibrary.version)"
       }
       try await worker.waitForOutput("functions.installed")
       // A server that took the place of the old one comes without functions.
       try await product.redis.command("FUNCTION", "FLUSH")
-      try await waitUntil("the library is there again") {
+      try await waitUntil("the library is there again", within: .seconds(60)) {
         (try? await product.redis.command("FCALL_RO", "tidemark_version", "0")) == "\(FunctionLibrary.version)"
       }
       #expect(try await worker.stop() == 0)

@@ -25,6 +25,21 @@ import TidemarkCore
     #expect(reason.hasPrefix("the field "))
   }
 
+  /// Restores and forks of one lane, each fork at its entry.
+  private func requests(restores: [String] = [], forksAt last: [EntryID?]) -> LaneRequests {
+    let forks = last.map { SessionRequest.fork(session: "s", new: "t", at: $0) }
+    let all = restores.map { SessionRequest.restore(session: $0) } + forks
+    return LaneRequests(lane: "l", entries: all.enumerated().map { (EntryID(ms: 1_000 + UInt64($0.offset), no: 0), $0.element) })
+  }
+
+  @Test func `forks wait for the last entry that one of them takes over, and a fork of the present for all`() {
+    #expect(requests(restores: ["a"], forksAt: []).lastForked == nil)
+    #expect(requests(restores: ["a"], forksAt: [EntryID(ms: 5, no: 6)]).lastForked == EntryID(ms: 5, no: 6))
+    let several = [EntryID(ms: 5, no: 6), EntryID(ms: 7, no: 0), EntryID(ms: 6, no: 9)]
+    #expect(requests(forksAt: several).lastForked == EntryID(ms: 7, no: 0))
+    #expect(requests(forksAt: several + [nil]).lastForked == EntryID(ms: .max, no: .max))
+  }
+
   @Test func `requests for which nobody waits any more are removed`() {
     var requests = LaneRequests(
       lane: "l",
