@@ -63,9 +63,12 @@ extension MetricCatalog {
   static let sessionRestoreTime = MetricDefinition(
     "session_restore_seconds", .histogram, .seconds, of: .worker, "The time from finding the request for a session to its restore.")
   static let sessionsEvicted = MetricDefinition(
-    "sessions_evicted_total", .counter, of: .worker, "Sessions that this worker removed from Redis because they were durable and idle.")
+    "sessions_evicted_total", .counter, labels: ["reason"], of: .worker,
+    "Durable sessions that this worker removed from Redis: idle (not used for hot.evict_idle_after), memory (the oldest, because Redis had "
+      + "reached pressure.memory).")
   static let sessionsEvictedBytes = MetricDefinition(
-    "sessions_evicted_bytes_total", .counter, of: .worker, "The bytes of memory that the evicted sessions took in Redis.")
+    "sessions_evicted_bytes_total", .counter, labels: ["reason"], of: .worker,
+    "The bytes of memory that the evicted sessions took in Redis.")
   static let snapshotsTaken = MetricDefinition(
     "snapshots_taken_total", .counter, of: .worker,
     "Snapshots that this worker took in the background because sessions had changed, without those of snapshot.on and on request.")

@@ -144,8 +144,8 @@ extension ConfigurationSchema {
         "The lag at which agents are asked to stop, until it has fallen to half."),
       ConfigurationKey(
         "pressure.memory", \.pressure.memory, .percent(1...100), .live,
-        "The share of Redis' `maxmemory` at which agents are asked to stop, until it has fallen by five points. It has no effect without `maxmemory`."
-      ),
+        "The share of Redis' `maxmemory` at which agents are asked to stop, until it has fallen by five points. Until then, durable sessions "
+          + "leave Redis, the oldest first, if `hot.evict_idle_after` is set. It has no effect without `maxmemory`."),
       ConfigurationKey(
         "pressure.enforce", \.pressure.enforce, .boolean, .live,
         "`true` makes the function library refuse changes (`BUSY stop`) while agents are asked to stop. Plain XADD is never refused."),

@@ -31,10 +31,14 @@ package protocol HotStore: Sendable {
   /// Removes requests of a lane.
   func removeRequests(_ ids: [EntryID], of lane: String) async throws
 
-  /// Returns some sessions that are in Redis, of any lane. A session that is there all the time is found once at least before `next` is nil.
+  /// Returns some sessions that are in Redis, of any lane, one server after another. A session that is there all the time is found once at least
+  /// before `next` is nil. A session that Redis does not show is left out.
   ///
   /// - Parameter place: where the call before ended; nil to begin.
-  func sessions(after place: HotPlace?, count: Int) async throws -> (sessions: [String], next: HotPlace?)
+  func sessions(after place: HotPlace?, count: Int) async throws -> HotPage
+
+  /// Used memory divided by `maxmemory` on the server that holds a session; nil where there is no limit, or where the server does not report it.
+  func memoryShare(beside session: String) async throws -> Double?
 
   /// Removes those of these sessions that are durable and have not changed for `idle`, each in one atomic step that compares both. Returns the
   /// removed ones, each with the bytes that its keys took. A session that Redis refuses to remove is left out.

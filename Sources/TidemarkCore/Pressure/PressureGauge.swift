@@ -4,6 +4,8 @@
 /// change its level every second. A value that is not known changes nothing.
 package struct PressureGauge: Sendable, Equatable {
   package private(set) var level = PressureLevel.ok
+  /// Whether Redis' memory has reached its threshold, and has not yet fallen by the margin.
+  package private(set) var isMemoryFull = false
 
   /// The amount by which memory must fall below its threshold.
   static let memoryMargin = 0.05
@@ -14,6 +16,7 @@ package struct PressureGauge: Sendable, Equatable {
   ///   - lag: the lag in seconds; nil where it is not known.
   ///   - memory: Redis' used memory divided by its `maxmemory`; nil where there is no limit, or where it is not known.
   package mutating func observe(lag: Double?, memory: Double?, limits: PressureLimits) {
+    isMemoryFull = memory.map { $0 >= limits.memory - (isMemoryFull ? Self.memoryMargin : 0) } ?? false
     let byMemory = memory.map { $0 >= limits.memory - (level == .stop ? Self.memoryMargin : 0) } ?? false
     guard let lag else {
       if byMemory { level = .stop }

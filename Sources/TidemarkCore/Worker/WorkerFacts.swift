@@ -26,6 +26,7 @@ struct WorkerFacts: Sendable {
   var ownsNothing = true
   var redis = RedisReachability.Standing.reachable
   var isPostgresAway = false
+  var fullLanes: Set<String> = []
   var isClaimRefused = false
   var grant = LeaseGrant()
   var isDraining = false
@@ -41,6 +42,7 @@ struct WorkerFacts: Sendable {
     ownsNothing = state.ownsNothing
     redis = state.redis.standing(of: state.scheduler)
     isPostgresAway = state.postgres.awaySince != nil
+    fullLanes = state.fullLanes
     isClaimRefused = state.claimRefusal != nil
     grant = state.grant
     isDraining = state.scheduler.isDraining
@@ -54,7 +56,8 @@ struct WorkerFacts: Sendable {
     if hasOtherServers(than: before) { signals.insert(.population) }
     if redis.awaySince != before.redis.awaySince || isClaimRefused != before.isClaimRefused { signals.insert(.leases) }
     if grant != before.grant || before.isClaimRefused && !isClaimRefused { signals.insert(.ownership) }
-    if isPostgresAway != before.isPostgresAway { signals.insert(.postgres) }
+    if isPostgresAway != before.isPostgresAway { signals.formUnion([.postgres, .eviction]) }
+    if fullLanes != before.fullLanes { signals.insert(.eviction) }
     if isDraining != before.isDraining {
       signals.formUnion([.drain, .readable, .committable, .population, .ownership, .leases, .postgres])
     }
@@ -111,6 +114,7 @@ extension WorkerState {
       turns.released(lane)
       trust.released(lane)
       views[lane] = nil
+      fullLanes.remove(lane)
     }
     effects.signals.formUnion([.ownership, .advanced])
   }

@@ -30,9 +30,11 @@ package struct WorkerSignals: OptionSet, Sendable, Hashable {
   package static let retention = Self(rawValue: 1 << 10)
   /// Every task that backs off: a drain began.
   package static let drain = Self(rawValue: 1 << 11)
+  /// The task that evicts sessions: settings changed, memory became short or no longer is, or Postgres went away or came back.
+  package static let eviction = Self(rawValue: 1 << 12)
 
   /// The number of signals.
-  package static let count = 12
+  package static let count = 13
 }
 
 /// What a shell has to do after an event.

@@ -42,6 +42,7 @@ extension WorkerState {
       var gauge = views[lane]?.pressure ?? PressureGauge()
       gauge.observe(lag: lag.seconds, memory: memory, limits: settings.pressure)
       views[lane, default: LaneView()].pressure = gauge
+      if gauge.isMemoryFull { fullLanes.insert(lane) } else { fullLanes.remove(lane) }
       levels.append(
         LanePressure(lane: lane, level: gauge.level, installation: record.installation, functions: settings.functions))
     }

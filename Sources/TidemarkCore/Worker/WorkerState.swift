@@ -43,6 +43,8 @@ package struct WorkerState: Sendable {
   var failures = WorkerFailures()
   /// The time for which reading stood still because the buffer was full.
   var backpressure: Duration = .zero
+  /// The owned lanes whose server has reached `pressure.memory`.
+  var fullLanes: Set<String> = []
   /// The time at which a drain began; nil before.
   var drainBegan: ContinuousClock.Instant?
 
@@ -81,7 +83,7 @@ package struct WorkerState: Sendable {
     scheduler.limits = new.flow
     revive(.all, now: now)
     // Each of these tasks acts by settings. Those that wait for a restart are noted with the leases.
-    effects.signals.formUnion([.committable, .readable, .population, .ownership, .retention, .leases])
+    effects.signals.formUnion([.committable, .readable, .population, .ownership, .retention, .eviction, .leases])
   }
 
   /// Begins a drain: nothing more is read, and what was read is committed. ``nextRead(at:block:now:)`` and then ``nextWork(now:)`` return

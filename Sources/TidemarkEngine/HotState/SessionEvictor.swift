@@ -1,7 +1,7 @@
 internal import Logging
 internal import TidemarkCore
 
-/// Removes sessions from Redis that are durable and idle, as ``EvictionPlan`` decides, and records where their numbering stood.
+/// Removes durable sessions from Redis, as ``EvictionPlan`` decides, and records where their numbering stood.
 struct SessionEvictor: Sendable {
   private static let page = 500
 
@@ -16,37 +16,51 @@ struct SessionEvictor: Sendable {
       failing: "evictions.waiting", recovered: "evictions.current", clock: coordinator.clock, logger: logger)
     var plan = EvictionPlan(now: coordinator.clock.now)
     while !Task.isCancelled {
-      let seen = coordinator.signals[.retention].generation
-      let idle = await coordinator.settings.evictIdleAfter
-      let start = coordinator.clock.now
-      switch plan.next(idle: idle, now: start) {
-      case .wait(let moment):
-        await coordinator.signals[.retention].wait(after: seen, until: moment, on: coordinator.clock)
-      case .search(let place):
-        do {
-          let next = try await evict(after: place, idle)
-          let now = coordinator.clock.now
-          plan.searched(next: next, idle: idle, took: start.duration(to: now), now: now)
-          failures.succeeded()
-        } catch {
-          plan.failed(idle: idle, now: coordinator.clock.now)
-          if !Task.isCancelled { failures.failed(error) }
-        }
+      let seen = coordinator.signals[.eviction].generation
+      let facts = await coordinator.evictionFacts
+      let action = plan.next(facts, now: coordinator.clock.now)
+      if case .wait(let moment) = action {
+        await coordinator.signals[.eviction].wait(after: seen, until: moment, on: coordinator.clock)
+        continue
+      }
+      do {
+        try await perform(action, of: &plan, facts)
+        failures.succeeded()
+      } catch {
+        plan.failed(now: coordinator.clock.now)
+        if !Task.isCancelled { failures.failed(error) }
       }
     }
   }
 
-  private func evict(after place: HotPlace?, _ idle: Duration) async throws -> HotPlace? {
-    let page = try await services.store.sessions(after: place, count: Self.page)
-    let owned = await coordinator.partitionLanes
-    let lanes = await coordinator.settings.lanes
-    let groups = Dictionary(grouping: page.sessions) { lanes.hotKeys(of: $0).flatMap { owned[$0.partition.changes] } }
-    for case (let installation?, let sessions) in groups {
-      let evicted = try await services.store.evict(sessions, idleFor: idle, for: installation)
-      // Where this fails, the numbering of these sessions begins anew when they return.
-      try await services.ledger.recordEvicted(evicted.map(\.0))
-      metrics.sessionsEvicted(evicted.count, bytes: evicted.reduce(0) { $0 + $1.bytes })
+  private func perform(_ action: EvictionPlan.Action, of plan: inout EvictionPlan, _ facts: EvictionFacts) async throws {
+    let start = coordinator.clock.now
+    func end() -> (took: Duration, now: ContinuousClock.Instant) {
+      let now = coordinator.clock.now
+      return (start.duration(to: now), now)
     }
-    return page.next
+    switch action {
+    case .wait: return
+    case .search(let place):
+      let page = try await services.store.sessions(after: place, count: Self.page)
+      let (took, now) = end()
+      plan.found(page, facts, took: took, now: now)
+    case .measure(let session):
+      let memory = try await services.store.memoryShare(beside: session)
+      let (took, now) = end()
+      plan.measured(memory, facts, took: took, now: now)
+    case .evict(let eviction):
+      let count = try await evict(eviction)
+      let (took, now) = end()
+      plan.evicted(count, eviction, took: took, now: now)
+    }
+  }
+
+  private func evict(_ eviction: Eviction) async throws -> Int {
+    let evicted = try await services.store.evict(eviction.sessions, idleFor: eviction.idle, for: eviction.installation)
+    // Where this fails, the numbering of these sessions begins anew when they return.
+    try await services.ledger.recordEvicted(evicted.map(\.0))
+    metrics.sessionsEvicted(evicted.count, eviction.reason, bytes: evicted.reduce(0) { $0 + $1.bytes })
+    return evicted.count
   }
 }

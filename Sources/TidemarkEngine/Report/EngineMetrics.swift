@@ -19,8 +19,6 @@ package struct EngineMetrics: Sendable {
   private let leaseChanges: Counter
   private let restores: Counter
   private let restoreTime: Recorder
-  private let evictions: Counter
-  private let evictedBytes: Counter
   private let snapshots: Counter
   private let pendingSnapshots: Gauge
   private let unknownTypes = SharedUnknownTypes()
@@ -40,8 +38,6 @@ package struct EngineMetrics: Sendable {
     leaseChanges = Counter(label: "tidemark_lease_changes_total", dimensions: [], factory: factory)
     restores = Counter(label: "tidemark_sessions_restored_total", dimensions: [], factory: factory)
     restoreTime = recorder("session_restore_seconds")
-    evictions = Counter(label: "tidemark_sessions_evicted_total", dimensions: [], factory: factory)
-    evictedBytes = Counter(label: "tidemark_sessions_evicted_bytes_total", dimensions: [], factory: factory)
     snapshots = Counter(label: "tidemark_snapshots_taken_total", dimensions: [], factory: factory)
     pendingSnapshots = Gauge(label: "tidemark_snapshot_sessions_pending", dimensions: [], factory: factory)
     // A counter that first appears with its first count looks to a scraper as if it had always stood there.
@@ -49,6 +45,7 @@ package struct EngineMetrics: Sendable {
     for kind in Self.divergenceKinds { _ = counter("divergences_total", [("kind", kind)]) }
     for table in RetentionTable.allCases { _ = counter("retention_deleted_rows_total", [("table", table.rawValue)]) }
     for fault in Self.retryClasses { _ = counter("retries_total", [("class", fault)]) }
+    for reason in EvictionReason.allCases { sessionsEvicted(0, reason, bytes: 0) }
   }
 
   /// Lanes of this label may be counted: their counters exist from now on.
@@ -158,9 +155,9 @@ package struct EngineMetrics: Sendable {
 
   func snapshotsPending(_ sessions: Int) { pendingSnapshots.record(sessions) }
 
-  func sessionsEvicted(_ count: Int, bytes: Int) {
-    evictions.increment(by: count)
-    evictedBytes.increment(by: bytes)
+  func sessionsEvicted(_ count: Int, _ reason: EvictionReason, bytes: Int) {
+    counter("sessions_evicted_total", [("reason", reason.rawValue)]).increment(by: count)
+    counter("sessions_evicted_bytes_total", [("reason", reason.rawValue)]).increment(by: bytes)
   }
 }
 

@@ -27,32 +27,6 @@ extension RedisHotStore {
     try await translating { _ = try await keyspace.pipeline([(stream, command)])[0].orThrow() }
   }
 
-  package func sessions(after place: HotPlace?, count: Int) async throws -> (sessions: [String], next: HotPlace?) {
-    try await translating {
-      let place = place ?? HotPlace(server: 0, cursor: "0")
-      let connections = try await keyspace.connections()
-      guard connections.indices.contains(place.server) else { return ([], nil) }
-      let pattern = GlobPattern.escaped(lanes.keys.prefix) + ":{*}:session:*"
-      let reply = try await connections[place.server].send(
-        ["SCAN", .text(place.cursor), "MATCH", .text(pattern), "COUNT", .integer(Int64(count)), "TYPE", "hash"]
-      ).orThrow()
-      guard let parts = reply.elements, parts.count == 2, let cursor = parts[0].text, let names = parts[1].elements else {
-        throw RedisError(.malformedReply, "the reply to SCAN is not a cursor and names")
-      }
-      let sessions = names.compactMap { $0.text.flatMap(session(ofKey:)) }
-      if cursor != "0" { return (sessions, HotPlace(server: place.server, cursor: cursor)) }
-      let isLast = place.server + 1 >= connections.count
-      return (sessions, isLast ? nil : HotPlace(server: place.server + 1, cursor: "0"))
-    }
-  }
-
-  /// The session whose hash has this name; nil for another key.
-  private func session(ofKey name: String) -> String? {
-    guard let range = name.firstRange(of: "}:session:") else { return nil }
-    let id = String(name[range.upperBound...])
-    return lanes.hotKeys(of: id)?.session == name ? id : nil
-  }
-
   package func evict(
     _ sessions: [String], idleFor idle: Duration, for installation: InstallationID
   ) async throws -> [(EvictedSession, bytes: Int)] {

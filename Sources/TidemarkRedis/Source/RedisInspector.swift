@@ -69,12 +69,24 @@ package struct RedisInspector: Sendable {
 
   /// Returns the `name:value` lines of a section of INFO.
   package func info(_ section: String) async throws -> [String: String] {
-    let reply = try await connection.send(["INFO", .text(section)]).orThrow()
+    Self.facts(of: try await connection.send(["INFO", .text(section)]).orThrow())
+  }
+
+  /// Returns the `name:value` lines of a reply to INFO.
+  static func facts(of reply: RedisReply) -> [String: String] {
     var facts: [String: String] = [:]
     for line in (reply.text ?? "").split(whereSeparator: \.isNewline) {
       guard !line.hasPrefix("#"), let colon = line.firstIndex(of: ":") else { continue }
       facts[String(line[..<colon])] = String(line[line.index(after: colon)...])
     }
     return facts
+  }
+
+  /// Returns used memory divided by `maxmemory`, from the section `memory` of INFO; nil where there is no limit.
+  static func memoryShare(_ facts: [String: String]) -> Double? {
+    guard let used = facts["used_memory"].flatMap({ Double($0) }), let most = facts["maxmemory"].flatMap({ Double($0) }), most > 0 else {
+      return nil
+    }
+    return used / most
   }
 }

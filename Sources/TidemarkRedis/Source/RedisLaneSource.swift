@@ -97,13 +97,7 @@ package struct RedisLaneSource: RedisSource {
   }
 
   package func memoryShare(beside lane: String) async throws -> Double? {
-    try await onCommands { connection in
-      let facts = try await RedisInspector(connection).info("memory")
-      guard let used = facts["used_memory"].flatMap({ Double($0) }), let most = facts["maxmemory"].flatMap({ Double($0) }), most > 0 else {
-        return nil
-      }
-      return used / most
-    }
+    try await onCommands { RedisInspector.memoryShare(try await RedisInspector($0).info("memory")) }
   }
 
   package func currentMilliseconds(beside lane: String) async throws -> UInt64 {
