@@ -1,13 +1,15 @@
 -- The way back: what a session's hot state in Redis is made of, and the sessions that workers removed from Redis because they were idle.
 
--- Where the numbering of an evicted session stood. It goes on there when the session returns; without a row it may have gone further than
--- Postgres knows, and begins anew in a later epoch. The row is removed before its session is written to Redis, so that no number is used
--- twice however a restore ends.
+-- Where the numbering of an evicted session stood, and the event ids that it remembered. The numbering goes on there when the session returns;
+-- without a row it may have gone further than Postgres knows, and begins anew in a later epoch. The row is made before its session leaves
+-- Redis and removed after it came back, so that no event id is forgotten however an eviction or a restore ends. In between it loses its
+-- incarnation, so that no number is used twice.
 CREATE TABLE {{schema}}.evicted_sessions (
   session_id  text COLLATE "C" PRIMARY KEY,
   lane        text COLLATE "C" NOT NULL,
-  -- Of the lane when the session was evicted: in a later one Redis may have lost changes that came after it.
-  incarnation bigint NOT NULL,
+  -- Of the lane when the session was evicted: in a later one Redis may have lost changes that came after it. Null while the session may be in
+  -- Redis, where its numbering goes on.
+  incarnation bigint,
   epoch       bigint NOT NULL,
   seq         bigint NOT NULL,
   -- The session's last change.

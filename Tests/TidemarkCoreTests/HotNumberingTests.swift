@@ -4,7 +4,7 @@ import TidemarkCore
 @Suite struct HotNumberingTests {
   private static let entry = EntryID(ms: 1_000, no: 2)
 
-  private func evicted(in incarnation: Int64) -> EvictedSession {
+  private func evicted(in incarnation: Int64?) -> EvictedSession {
     EvictedSession(id: "s", lane: "l", incarnation: incarnation, epoch: 900, seq: 7, entry: Self.entry)
   }
 
@@ -19,6 +19,7 @@ import TidemarkCore
     #expect(HotNumbering(after: evicted(in: 3), latest: EntryID(ms: 1_000, no: 3), incarnation: 3) == .beginsAnew)
     #expect(HotNumbering(after: evicted(in: 3), latest: Self.entry, incarnation: 4) == .beginsAnew)
     #expect(HotNumbering(after: evicted(in: 4), latest: Self.entry, incarnation: 3) == .beginsAnew)
+    #expect(HotNumbering(after: evicted(in: nil), latest: Self.entry, incarnation: 3) == .beginsAnew)
   }
 
   @Test func `a lane's first incarnation follows the time before its first mark`() {

@@ -142,7 +142,7 @@ import TidemarkTestKit
     }
   }
 
-  @Test func `the record of an eviction is taken once`() async throws {
+  @Test func `the record of an eviction tells its numbers once, and its event ids until the session is back`() async throws {
     try await withSink { sink in
       let evicted = EvictedSession(
         id: "s", lane: "l", incarnation: 2, epoch: 5, seq: 6, entry: EntryID(ms: 7, no: 8), eventIDs: ["e\"1", "6 5 7-8 -"])
@@ -151,7 +151,30 @@ import TidemarkTestKit
       later.seq = 9
       try await sink.sink.recordEvicted([later])
       #expect(try await sink.sink.takeEvicted(["s", "t"]) == [later])
+      var taken = later
+      taken.incarnation = nil
+      #expect(try await sink.sink.takeEvicted(["s"]) == [taken])
+      try await sink.sink.forgetEvicted(["s"])
       #expect(try await sink.sink.takeEvicted(["s"]) == [])
+    }
+  }
+
+  @Test func `a session that is about to be evicted is not recorded over its eviction`() async throws {
+    try await withSink { sink in
+      let evicted = EvictedSession(
+        id: "s", lane: "l", incarnation: 2, epoch: 5, seq: 6, entry: EntryID(ms: 7, no: 8), eventIDs: ["e", "-"])
+      var leaving = evicted
+      leaving.incarnation = nil
+      leaving.eventIDs = []
+      try await sink.sink.recordEvicted([evicted])
+      // Another worker, which searched the lane before, saw the session when it was there.
+      try await sink.sink.recordEvicted([leaving])
+      try await sink.sink.forgetEvicted(["s"])
+      #expect(try await sink.sink.takeEvicted(["s"]) == [evicted])
+      // What the session has become since it returned is recorded.
+      leaving.entry = EntryID(ms: 7, no: 9)
+      try await sink.sink.recordEvicted([leaving])
+      #expect(try await sink.sink.takeEvicted(["s"]) == [leaving])
     }
   }
 

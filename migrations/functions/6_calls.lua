@@ -80,31 +80,40 @@ local function remembered(key)
   return ids
 end
 
--- evict: SESSION INSTALLATION IDLE_MS
--- Removes a session that is durable and idle, and returns where its numbering stood, and the event ids that it remembered.
-local function evict(keys, args)
-  local call = open_call(keys, args[1])
-  local idle = tonumber(args[3])
+-- Returns where the numbering of a session stands and the event ids that it remembers, if it is durable and idle.
+local function find_evictable(call, installation, idle_ms)
+  local keys, idle = call.keys, tonumber(idle_ms)
   if not idle then invalid('idle_ms', 'is not a number') end
   local lane = redis.call('HMGET', keys[LANE], 'installation', 'durable')
   local session = redis.call('HMGET', keys[SESSION], 'seq', 'epoch', 'entry_id', 'incarnation', 'restored_at', 'history')
-  if lane[1] ~= args[2] or not lane[2] or not session[1] then return nil end
+  if lane[1] ~= installation or not lane[2] or not session[1] then return nil end
   local last = max(tonumber(match(session[3], '^%d+')), tonumber(session[5]) or 0)
   if follows(session[3], lane[2]) or now(call) - last < idle then return nil end
-  local bytes = 0
-  for index = SESSION, IDS do
-    -- The user may lack the right to ask.
-    local size = redis.pcall('MEMORY', 'USAGE', keys[index])
-    if type(size) == 'number' then bytes = bytes + size end
-  end
-  local ids = remembered(keys[IDS])
   read_present(call)
   local seq, epoch = tonumber(session[1]), tonumber(session[2])
   local _, is_older = has_ended(call, session[4], session[6], session[3])
   -- The numbers that follow here may be in use elsewhere.
   if is_older then seq, epoch = 0, max(now(call), epoch + 1) end
+  return { seq, epoch, session[3], session[4], 0, remembered(keys[IDS]) }
+end
+
+-- evictable: SESSION INSTALLATION IDLE_MS
+-- Answers as evict would, and removes nothing.
+local function evictable(keys, args) return find_evictable(open_call(keys, args[1]), args[2], args[3]) end
+
+-- evict: SESSION INSTALLATION IDLE_MS [ENTRY_ID]
+-- Removes a session that is durable and idle, and whose last change is the given one. Returns where its numbering stood, its bytes, and the
+-- event ids that it remembered.
+local function evict(keys, args)
+  local found = find_evictable(open_call(keys, args[1]), args[2], args[3])
+  if not found or (args[4] and args[4] ~= found[3]) then return nil end
+  for index = SESSION, IDS do
+    -- The user may lack the right to ask.
+    local size = redis.pcall('MEMORY', 'USAGE', keys[index])
+    if type(size) == 'number' then found[5] = found[5] + size end
+  end
   redis.call('DEL', keys[SESSION], keys[CONTEXT], keys[MESSAGES], keys[TOOLS], keys[IDS])
-  return { seq, epoch, session[3], session[4], bytes, ids }
+  return found
 end
 
 -- Returns the value that follows a name in a list of names and values.
@@ -196,6 +205,7 @@ redis.register_function('{{library}}_append_all', guarded(append_all))
 redis.register_function({ function_name = '{{library}}_load', callback = guarded(load), flags = { 'no-writes' } })
 redis.register_function({ function_name = '{{library}}_presence', callback = guarded(presence), flags = { 'no-writes' } })
 redis.register_function({ function_name = '{{library}}_durable', callback = guarded(durable), flags = { 'no-writes' } })
+redis.register_function({ function_name = '{{library}}_evictable', callback = guarded(evictable), flags = { 'no-writes' } })
 -- What frees memory must run on a server that has none left.
 redis.register_function({ function_name = '{{library}}_evict', callback = guarded(evict), flags = { 'allow-oom' } })
 redis.register_function('{{library}}_restore', guarded(restore))

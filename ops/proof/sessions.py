@@ -79,7 +79,6 @@ class Site:
     def _kill(self):
         worker = self._rng.choice(self.workers)
         self.counts["worker killed"] += worker.kill()
-        self.findings.kills += 1
         time.sleep(self._rng.uniform(0, 0.5))
         worker.start()
 

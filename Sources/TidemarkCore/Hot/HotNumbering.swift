@@ -2,8 +2,8 @@
 package struct EvictedSession: Sendable, Equatable {
   package var id: String
   package var lane: String
-  /// The incarnation of the lane when the session was evicted.
-  package var incarnation: Int64
+  /// The incarnation of the lane when the session was evicted; nil while the session may be in Redis, where its numbering goes on.
+  package var incarnation: Int64?
   package var epoch: Int64
   package var seq: Int64
   /// The session's last change.
@@ -12,7 +12,7 @@ package struct EvictedSession: Sendable, Equatable {
   package var eventIDs: [String]
 
   package init(
-    id: String, lane: String, incarnation: Int64, epoch: Int64, seq: Int64, entry: EntryID, eventIDs: [String] = []
+    id: String, lane: String, incarnation: Int64?, epoch: Int64, seq: Int64, entry: EntryID, eventIDs: [String] = []
   ) {
     self.id = id
     self.lane = lane
@@ -21,6 +21,13 @@ package struct EvictedSession: Sendable, Equatable {
     self.seq = seq
     self.entry = entry
     self.eventIDs = eventIDs
+  }
+
+  /// The record of a session that may be in Redis: it tells no numbers.
+  package var unnumbered: EvictedSession {
+    var record = self
+    record.incarnation = nil
+    return record
   }
 }
 
@@ -40,7 +47,7 @@ package enum HotNumbering: Sendable, Equatable {
   ///   - incarnation: the lane's present incarnation. In a later one than that of the eviction Redis may have lost changes. A session that is
   ///     older than its lane's first mark has the incarnation 0, which the first one follows.
   package init(after evicted: EvictedSession?, latest: EntryID, incarnation: Int64) {
-    guard let evicted, evicted.incarnation == incarnation || (evicted.incarnation, incarnation) == (0, 1), latest <= evicted.entry else {
+    guard let evicted, let then = evicted.incarnation, then == incarnation || (then, incarnation) == (0, 1), latest <= evicted.entry else {
       self = .beginsAnew
       return
     }

@@ -21,13 +21,17 @@ package protocol HotStateLedger: Sendable {
   /// Returns the changes that bring a session back to what it was after an entry, by going on from what the ledger has of it.
   func rewindChanges(of session: String, to entry: EntryID) async throws -> [SessionChange]
 
-  /// Records sessions that were evicted, each over an earlier record.
+  /// Records sessions that were evicted, each over an earlier record. One that is about to be evicted, without an incarnation, is not recorded
+  /// over the record of an eviction at the same entry.
   func recordEvicted(_ sessions: [EvictedSession]) async throws
 
-  /// Removes the records of the evictions of sessions, and returns them. It must come before the sessions are written to Redis: a record that
-  /// is there while its session is numbered on would lead to numbers that are used twice. Where the call or what follows fails, numbering
-  /// begins anew.
+  /// Returns the records of the evictions of these sessions as they were, and takes their incarnations away. It must come before the sessions
+  /// are written to Redis: a record with an incarnation while its session is numbered on would lead to numbers that are used twice. Where the
+  /// call or what follows fails, numbering begins anew.
   func takeEvicted(_ ids: [String]) async throws -> [EvictedSession]
+
+  /// Removes those records of these sessions that have no incarnation, because the sessions are in Redis.
+  func forgetEvicted(_ ids: [String]) async throws
 }
 
 /// Selects sessions. A condition that is nil selects all.

@@ -40,9 +40,15 @@ package protocol HotStore: Sendable {
   /// Used memory divided by `maxmemory` on the server that holds a session; nil where there is no limit, or where the server does not report it.
   func memoryShare(beside session: String) async throws -> Double?
 
-  /// Removes those of these sessions that are durable and have not changed for `idle`, each in one atomic step that compares both. Returns the
-  /// removed ones, each with the bytes that its keys took. A session that Redis refuses to remove is left out.
-  func evict(_ sessions: [String], idleFor idle: Duration, for installation: InstallationID) async throws -> [(EvictedSession, bytes: Int)]
+  /// Returns those of these sessions that ``evict(_:idleFor:for:)`` would remove.
+  func evictable(_ sessions: [String], idleFor idle: Duration, for installation: InstallationID) async throws -> [EvictedSession]
+
+  /// Removes those of these sessions that are durable, have not changed for `idle`, and whose last change is still the given one, each in one
+  /// atomic step that compares all that. Returns the removed ones, each with the bytes that its keys took. A session that Redis refuses to
+  /// remove is left out.
+  func evict(
+    _ sessions: [EvictedSession], idleFor idle: Duration, for installation: InstallationID
+  ) async throws -> [(EvictedSession, bytes: Int)]
 }
 
 /// A place in the search for the sessions that are in Redis.

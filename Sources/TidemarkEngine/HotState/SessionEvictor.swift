@@ -57,9 +57,14 @@ struct SessionEvictor: Sendable {
   }
 
   private func evict(_ eviction: Eviction) async throws -> Int {
-    let evicted = try await services.store.evict(eviction.sessions, idleFor: eviction.idle, for: eviction.installation)
-    // Where this fails, the numbering of these sessions begins anew when they return.
-    try await services.ledger.recordEvicted(evicted.map(\.0))
+    let (store, ledger) = (services.store, services.ledger)
+    let leaving = try await store.evictable(eviction.sessions, idleFor: eviction.idle, for: eviction.installation)
+    // From here on the event ids outlive this worker, and so do the numbers once the sessions are gone.
+    try await ledger.recordEvicted(leaving.map(\.unnumbered))
+    let evicted = try await store.evict(leaving, idleFor: eviction.idle, for: eviction.installation)
+    try await ledger.recordEvicted(evicted.map(\.0))
+    let gone = Set(evicted.map { SessionKey($0.0.id) })
+    try await ledger.forgetEvicted(leaving.map(\.id).filter { !gone.contains(SessionKey($0)) })
     metrics.sessionsEvicted(evicted.count, eviction.reason, bytes: evicted.reduce(0) { $0 + $1.bytes })
     return evicted.count
   }

@@ -56,7 +56,7 @@ package struct SessionRestorer: Sendable {
     let wanted = ids.indices.filter { outcomes[$0] == nil && (!onlyEvicted || presences[$0] == .absent) }
     guard !wanted.isEmpty else { return (outcomes, 0) }
     let names = wanted.map { ids[$0] }
-    // The records of evictions end here, whatever follows: see ``HotStateLedger/takeEvicted(_:)``.
+    // From here on these records tell no numbers, whatever follows: see ``HotStateLedger/takeEvicted(_:)``.
     let evicted = Dictionary(try await ledger.takeEvicted(names).map { (SessionKey($0.id), $0) }) { $1 }
     if onlyEvicted, evicted.isEmpty { return (outcomes, 0) }
     // The cursors before the sessions: what is committed by then is in what is read.
@@ -65,6 +65,7 @@ package struct SessionRestorer: Sendable {
     let known = Dictionary(try await ledger.hotSessions(names, messages: messages).map { (SessionKey($0.id), $0) }) { $1 }
     var restores: [(place: Int, restore: HotRestore)] = []
     var left: [EvictedSession] = []
+    var returned: [String] = []
     for place in wanted {
       let key = SessionKey(ids[place])
       let record = lanes.hotKeys(of: ids[place]).flatMap { records[$0.partition.changes] }
@@ -88,6 +89,7 @@ package struct SessionRestorer: Sendable {
       switch result {
       case .success(.written):
         outcomes[place] = .restored(isKnown: known[SessionKey(ids[place])] != nil)
+        if evicted[SessionKey(ids[place])] != nil { returned.append(ids[place]) }
         continue
       case .success(.changed):
         outcomes[place] = .changedMeanwhile
@@ -99,6 +101,7 @@ package struct SessionRestorer: Sendable {
       if let evicted = evicted[SessionKey(restore.session.id)] { left.append(evicted) }
     }
     try await ledger.recordEvicted(left)
+    try await ledger.forgetEvicted(returned)
     return (outcomes, restores.reduce(0) { $0 + $1.restore.session.byteCount })
   }
 

@@ -55,6 +55,7 @@ struct LedgerSQL: Sendable {
   let sessionIDs: String
   let recordEvicted: String
   let takeEvicted: String
+  let forgetEvicted: String
   let forkChanges: String
   let begunSessions: String
   let servedLanes: String
@@ -254,7 +255,7 @@ struct LedgerSQL: Sendable {
        ORDER BY s.session_id LIMIT $6::bigint
       """
     recordEvicted = """
-      INSERT INTO \(schema).evicted_sessions (session_id, lane, incarnation, epoch, seq, entry_ms, entry_no, event_ids)
+      INSERT INTO \(schema).evicted_sessions AS k (session_id, lane, incarnation, epoch, seq, entry_ms, entry_no, event_ids)
       SELECT e.session_id, e.lane, e.incarnation, e.epoch, e.seq, e.entry_ms, e.entry_no, e.event_ids::text[]
         FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[])
           AS e (session_id, lane, incarnation, epoch, seq, entry_ms, entry_no, event_ids)
@@ -262,11 +263,20 @@ struct LedgerSQL: Sendable {
       ON CONFLICT (session_id) DO UPDATE SET
         lane = excluded.lane, incarnation = excluded.incarnation, epoch = excluded.epoch, seq = excluded.seq,
         entry_ms = excluded.entry_ms, entry_no = excluded.entry_no, event_ids = excluded.event_ids, evicted_at = now()
+       WHERE excluded.incarnation IS NOT NULL OR k.incarnation IS NULL
+          OR (k.entry_ms, k.entry_no) < (excluded.entry_ms, excluded.entry_no)
       """
     takeEvicted = """
-      DELETE FROM \(schema).evicted_sessions e WHERE e.session_id = ANY ($1::text[])
-      RETURNING e.session_id, e.lane, e.incarnation, e.epoch, e.seq, e.entry_ms, e.entry_no, e.event_ids
+      WITH taken AS (
+        SELECT e.session_id, e.lane, e.incarnation, e.epoch, e.seq, e.entry_ms, e.entry_no, e.event_ids
+          FROM \(schema).evicted_sessions e WHERE e.session_id = ANY ($1::text[]) ORDER BY e.session_id FOR UPDATE
+      ), voided AS (
+        UPDATE \(schema).evicted_sessions e SET incarnation = NULL
+          FROM taken t WHERE e.session_id = t.session_id AND t.incarnation IS NOT NULL
+      )
+      SELECT t.session_id, t.lane, t.incarnation, t.epoch, t.seq, t.entry_ms, t.entry_no, t.event_ids FROM taken t
       """
+    forgetEvicted = "DELETE FROM \(schema).evicted_sessions WHERE session_id = ANY ($1::text[]) AND incarnation IS NULL"
     forkChanges = """
       SELECT f.type, f.fields FROM \(schema).fork_changes($1, $2::bigint, $3::bigint, 2147483647) WITH ORDINALITY AS f (type, fields, place)
        ORDER BY f.place

@@ -64,13 +64,18 @@ extension PostgresSink: HotStateLedger {
     let result = try await query(sql.takeEvicted, [.textArray(strings: ids)])
     return (0..<result.rowCount).compactMap { row in
       guard let id = result.string(row, "session_id"), let lane = result.string(row, "lane"),
-        let incarnation = result.int64(row, "incarnation"), let epoch = result.int64(row, "epoch"), let seq = result.int64(row, "seq"),
+        let epoch = result.int64(row, "epoch"), let seq = result.int64(row, "seq"),
         let entry = result.entryID(row)
       else { return nil }
       return EvictedSession(
-        id: id, lane: lane, incarnation: incarnation, epoch: epoch, seq: seq, entry: entry,
+        id: id, lane: lane, incarnation: result.int64(row, "incarnation"), epoch: epoch, seq: seq, entry: entry,
         eventIDs: result.strings(row, "event_ids") ?? [])
     }
+  }
+
+  package func forgetEvicted(_ ids: [String]) async throws {
+    guard !ids.isEmpty else { return }
+    try await query(sql.forgetEvicted, [.textArray(strings: ids)])
   }
 
   /// The texts as a literal of an array, which is an element of another array.

@@ -27,25 +27,38 @@ extension RedisHotStore {
     try await translating { _ = try await keyspace.pipeline([(stream, command)])[0].orThrow() }
   }
 
-  package func evict(
+  package func evictable(
     _ sessions: [String], idleFor idle: Duration, for installation: InstallationID
+  ) async throws -> [EvictedSession] {
+    try await evicting("evictable", sessions.map { ($0, last: nil) }, idle, installation).map(\.0)
+  }
+
+  package func evict(
+    _ sessions: [EvictedSession], idleFor idle: Duration, for installation: InstallationID
   ) async throws -> [(EvictedSession, bytes: Int)] {
-    let places = try sessions.map { ($0, try keys(of: $0)) }
+    try await evicting("evict", sessions.map { ($0.id, last: $0.entry) }, idle, installation)
+  }
+
+  private func evicting(
+    _ function: String, _ sessions: [(id: String, last: EntryID?)], _ idle: Duration, _ installation: InstallationID
+  ) async throws -> [(EvictedSession, bytes: Int)] {
     let milliseconds = Int64(idle.seconds * 1000)
-    let calls = places.map { id, keys -> (key: String, command: [RedisArgument]) in
-      let arguments: [RedisArgument] = [.text(id), .text(installation.text), .integer(milliseconds)]
-      return (keys.session, FunctionCall.command("evict", of: lanes.keys.functions, keys, arguments))
+    let calls = try sessions.map { id, last -> (key: String, command: [RedisArgument]) in
+      let keys = try keys(of: id)
+      let expected: [RedisArgument] = last.map { [.text($0.description)] } ?? []
+      let arguments: [RedisArgument] = [.text(id), .text(installation.text), .integer(milliseconds)] + expected
+      return (keys.session, FunctionCall.command(function, of: lanes.keys.functions, isReading: last == nil, keys, arguments))
     }
     return try await translating {
       let replies = try await keyspace.pipeline(calls)
       if let first = replies.first, replies.allSatisfy({ if case .error = $0 { true } else { false } }) { _ = try first.orThrow() }
-      return zip(places, replies).compactMap { place, reply in
+      return zip(sessions, replies).compactMap { session, reply in
         // The others are removed by now, and have to be recorded whatever becomes of one.
         guard let parts = reply.elements, parts.count == 6, let seq = parts[0].number, let epoch = parts[1].number,
-          let entry = parts[2].text.flatMap({ EntryID($0) })
+          let entry = parts[2].text.flatMap({ EntryID($0) }), let lane = lanes.hotKeys(of: session.id)?.partition.changes
         else { return nil }
         let evicted = EvictedSession(
-          id: place.0, lane: place.1.partition.changes, incarnation: parts[3].number ?? 0, epoch: epoch, seq: seq, entry: entry,
+          id: session.id, lane: lane, incarnation: parts[3].number ?? 0, epoch: epoch, seq: seq, entry: entry,
           eventIDs: (parts[5].elements ?? []).map { $0.text ?? "" })
         return (evicted, Int(parts[4].number ?? 0))
       }

@@ -97,6 +97,7 @@ final class SchemaExercise {
       try await sink.recordEvicted([EvictedSession(id: name, lane: name, incarnation: 1, epoch: 1, seq: 1, entry: .zero)])
       try await sink.recordEvicted([EvictedSession(id: name, lane: name, incarnation: 1, epoch: 1, seq: 2, entry: .zero)])
       _ = try await sink.takeEvicted([name])
+      try await sink.forgetEvicted([name])
     }
     try await step("serving") { _ = try await sink.installation(askedBy: worker.name, within: .seconds(600)) }
     try await step("release") { try await sink.release(Array(0..<Shard.count), of: worker) }

@@ -15,7 +15,7 @@ class Write:
     def __init__(self, session, changes, command, losses):
         self.session, self.changes, self.command = session, changes, command
         # How many times Redis had lost its data when the call was first sent, and when it was answered.
-        self.sent_after, self.answered_after, self.kills = losses, losses, 0
+        self.sent_after, self.answered_after = losses, losses
         self.is_uncertain = False
         self.answers = []
 
@@ -32,7 +32,7 @@ class Findings:
         self.begun_anew = set()
         self.counts = {}
         self.longest_cold = 0.0
-        self.losses = self.kills = 0
+        self.losses = 0
         self.ends = threading.Event()
 
     def count(self, name, by=1):
@@ -114,7 +114,7 @@ class Agent(threading.Thread):
         return None
 
     def _acknowledge(self, write):
-        write.answered_after, write.kills = self._findings.losses, self._findings.kills
+        write.answered_after = self._findings.losses
         if write.is_uncertain and write.sent_after != write.answered_after:
             with self._findings.lock:
                 self._findings.repeated_after_loss.add(write.session)
@@ -235,10 +235,7 @@ class Agent(threading.Thread):
         # What Redis forgot with its data is a new change for it; the ledger notices the repeat.
         with self._findings.lock:
             self._findings.repeated_after_loss.add(write.session)
-        if write.kills != self._findings.kills and answers[0][1] != write.answers[0][1]:
-            # Between the eviction of a session and its record, and between the end of the record and the restore, a worker holds the ids alone.
-            self._findings.count("repeats forgotten since a worker died")
-        elif write.sent_after == self._findings.losses and write.session not in self._findings.begun_anew:
+        if write.sent_after == self._findings.losses and write.session not in self._findings.begun_anew:
             self._findings.problem("repeat", f"{write.session}: {answers} after {write.answers}: {write.changes}")
         self._findings.count("repeats of what Redis lost")
         again = Write(write.session, write.changes, write.command, losses)
