@@ -11,8 +11,7 @@ package enum FunctionCall {
   package static func command(
     _ function: String, of library: String, isReading: Bool = false, _ keys: SessionKeys, _ arguments: [RedisArgument]
   ) -> [RedisArgument] {
-    let names = keys.all
-    let head: [RedisArgument] = [isReading ? "FCALL_RO" : "FCALL", .text("\(library)_\(function)"), .integer(Int64(names.count))]
-    return head + names.map { .text($0) } + arguments
+    let (names, verb): ([String], [RedisArgument]) = (keys.all, isReading ? ["FCALL_RO"] : ["FCALL"])
+    return verb + [.text("\(library)_\(function)"), .integer(Int64(names.count))] + names.map { .text($0) } + arguments
   }
 }
