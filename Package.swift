@@ -60,9 +60,10 @@ let package = Package(
       dependencies: [
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "DequeModule", package: "swift-collections"),
-        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: settings),
+    // What the program logs: the names of its events and of their facts.
+    .target(name: "TidemarkLog", dependencies: [.product(name: "Logging", package: "swift-log")], swiftSettings: settings),
     .target(
       name: "TidemarkConfiguration",
       dependencies: ["TidemarkCore", .product(name: "Yams", package: "Yams")],
@@ -84,7 +85,7 @@ let package = Package(
     .target(
       name: "TidemarkPostgres",
       dependencies: [
-        "CLibPQ", "Migrations", "TidemarkCore",
+        "CLibPQ", "Migrations", "TidemarkCore", "TidemarkLog",
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -92,7 +93,7 @@ let package = Package(
     .target(
       name: "TidemarkEngine",
       dependencies: [
-        "TidemarkCore",
+        "TidemarkCore", "TidemarkLog",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -101,7 +102,7 @@ let package = Package(
     .target(
       name: "TidemarkAdmin",
       dependencies: [
-        "TidemarkConfiguration", "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis",
+        "TidemarkConfiguration", "TidemarkCore", "TidemarkEngine", "TidemarkLog", "TidemarkPostgres", "TidemarkRedis",
         .product(name: "Histogram", package: "hdrhistogram-swift"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -134,8 +135,8 @@ let package = Package(
     .executableTarget(
       name: "tidemark",
       dependencies: [
-        "CMalloc", "TidemarkAdmin", "TidemarkConfiguration", "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis",
-        "TidemarkServers",
+        "CMalloc", "TidemarkAdmin", "TidemarkConfiguration", "TidemarkCore", "TidemarkEngine", "TidemarkLog", "TidemarkPostgres",
+        "TidemarkRedis", "TidemarkServers",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
@@ -164,7 +165,7 @@ let package = Package(
     .testTarget(
       name: "TidemarkEngineTests",
       dependencies: [
-        "TidemarkCore", "TidemarkEngine", "TidemarkPostgres", "TidemarkRedis", "TidemarkServers", "TidemarkTestKit",
+        "TidemarkCore", "TidemarkEngine", "TidemarkLog", "TidemarkPostgres", "TidemarkRedis", "TidemarkServers", "TidemarkTestKit",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -182,7 +183,8 @@ let package = Package(
     .testTarget(
       name: "TidemarkCommandTests",
       dependencies: [
-        "TidemarkClient", "TidemarkCore", "TidemarkServers", "TidemarkTestKit", "TidemarkPostgres", "TidemarkRedis", "tidemark",
+        "TidemarkClient", "TidemarkCore", "TidemarkLog", "TidemarkServers", "TidemarkTestKit", "TidemarkPostgres", "TidemarkRedis",
+        "tidemark",
       ],
       swiftSettings: settings),
   ],

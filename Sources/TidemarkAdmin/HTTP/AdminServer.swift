@@ -4,6 +4,7 @@ internal import HummingbirdTLS
 package import Logging
 internal import NIOCore
 internal import ServiceLifecycle
+internal import TidemarkLog
 
 #if canImport(Glibc)
   internal import Glibc
@@ -48,7 +49,7 @@ package struct AdminServer: Service {
       configuration: ApplicationConfiguration(address: .hostname(settings.host, port: settings.port)),
       onServerRunning: { channel in
         let url = self.url(port: channel.localAddress?.port ?? settings.port)
-        logger.info("http.listening", metadata: ["url": "\(url)"])
+        logger.log(.httpListening, [.url: "\(url)"])
         await onListening(url)
       }, logger: quiet)
     do {

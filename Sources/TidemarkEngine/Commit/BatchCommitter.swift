@@ -1,6 +1,7 @@
 internal import DequeModule
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Commits one transaction after another over one writer: executes what ``CommitMachine`` decides.
 struct BatchCommitter: Sendable {
@@ -122,8 +123,8 @@ struct BatchCommitter: Sendable {
         action = .attempt(machine.mode)
       case .deadLetter(let rejection):
         let entry = batch.entries[batch.applied[0]].id
-        logger.warning(
-          "entry.dead_lettered", metadata: ["lane": "\(parts[0].record.name)", "entry": "\(entry)", "reason": "\(rejection.detail)"])
+        logger.log(
+          .entryDeadLettered, [.lane: "\(parts[0].record.name)", .entry: "\(entry)", .reason: "\(rejection.detail)"])
         return .deadLettered(entry, rejection)
       case .halt(let reason, let hint): return .halted(reason: reason, hint: hint)
       }
@@ -201,7 +202,7 @@ struct BatchCommitter: Sendable {
       let (entry, reason) = (batch.entries[rejected.entry], rejected.rejection.reason.rawValue)
       let lane = batch.segments[entry.lane].lane
       reports.rejected(reason, lane: lane)
-      logger.debug("entry.rejected", metadata: ["lane": "\(lane)", "entry": "\(entry.id)", "reason": "\(reason)"])
+      logger.log(.entryRejected, [.lane: "\(lane)", .entry: "\(entry.id)", .reason: "\(reason)"])
     }
     return records
   }
@@ -212,11 +213,11 @@ struct BatchCommitter: Sendable {
     for (part, segment) in zip(parts, batch.segments) {
       for gap in segment.gaps {
         metrics.missed(part.profile.metricLabel, gap)
-        logger.error(
-          "lane.gap",
-          metadata: [
-            "lane": "\(segment.lane)", "missing": .number(gap.missing), "cause": "\(gap.cause.rawValue)", "after": "\(gap.after)",
-            "before": "\(gap.before.map(\.description) ?? "")",
+        logger.log(
+          .laneGap,
+          [
+            .lane: "\(segment.lane)", .missing: .number(gap.missing), .cause: "\(gap.cause.rawValue)", .after: "\(gap.after)",
+            .before: "\(gap.before.map(\.description) ?? "")",
           ])
       }
     }
@@ -241,7 +242,7 @@ struct BatchCommitter: Sendable {
 
   private func lose(_ part: Part) async {
     metrics.fenced()
-    logger.warning("lane.fenced", metadata: ["lane": "\(part.record.name)", "fence": .number(part.record.fence)])
+    logger.log(.laneFenced, [.lane: "\(part.record.name)", .fence: .number(part.record.fence)])
     await finish(part, .lost)
   }
 

@@ -1,6 +1,7 @@
 internal import Logging
 internal import Synchronization
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// What the log says of commits: why batches are tried again, that they are through, and how many dead letters there were. All writers of a
 /// worker share it. Safe from any task.
@@ -14,8 +15,8 @@ final class CommitReports: Sendable {
   init(clock: any WorkerClock, logger: Logger) {
     self.clock = clock
     self.logger = logger
-    retries = FailureLog(failing: "commit.retry", recovered: "commit.resumed", clock: clock, logger: logger)
-    bisections = FailureLog(failing: "batch.bisected", recovered: nil, clock: clock, logger: logger)
+    retries = FailureLog(failing: .commitRetry, recovered: .commitResumed, clock: clock, logger: logger)
+    bisections = FailureLog(failing: .batchBisected, recovered: nil, clock: clock, logger: logger)
   }
 
   /// A batch of these lanes is tried again after `wait`. An outage concerns no batch more than the others, and has a line of its own.
@@ -23,18 +24,18 @@ final class CommitReports: Sendable {
     guard !error.isUnreachable, let first = lanes.first else { return }
     retries.failed(
       first, error.description,
-      ["lane": "\(first)", "lanes": .number(lanes.count), "wait_seconds": .number(wait.seconds), "hint": "\(error.hint ?? "")"])
+      [.lane: "\(first)", .lanes: .number(lanes.count), .waitSeconds: .number(wait.seconds), .hint: "\(error.hint ?? "")"])
   }
 
   /// A batch of these lanes goes in pieces. Said once for each reason: under a limit every large batch does.
   func bisected(_ lanes: [String], entries: Int, _ error: SinkError) {
     bisections.failed(
       lanes[0], error.description,
-      ["lane": "\(lanes[0])", "lanes": .number(lanes.count), "entries": .number(entries), "hint": "\(error.hint ?? "")"])
+      [.lane: "\(lanes[0])", .lanes: .number(lanes.count), .entries: .number(entries), .hint: "\(error.hint ?? "")"])
   }
 
   func committed(_ lanes: [String]) {
-    retries.succeeded(lanes) { ["lane": "\($0)"] }
+    retries.succeeded(lanes) { [.lane: "\($0)"] }
   }
 
   /// An entry of a lane became a dead letter.
@@ -45,15 +46,13 @@ final class CommitReports: Sendable {
   /// Says how many dead letters there were, where that is due.
   func saySummary(isLast: Bool = false) {
     guard let summary = burst.withLock({ $0.take(now: clock.now, isLast: isLast) }) else { return }
-    var metadata: Logger.Metadata = [
-      "count": .number(summary.count), "reasons": "\(summary.reasons.map { "\($0.name) \($0.count)" }.joined(separator: ", "))",
-      "hint": "see `tidemark dead-letters list`",
-    ]
-    if summary.lanes.count == 1 {
-      metadata["lane"] = "\(summary.lanes[0])"
-    } else {
-      metadata["lanes"] = "\(summary.lanes.prefix(10).joined(separator: ", "))\(summary.lanes.count > 10 ? ", ..." : "")"
-    }
-    logger.warning("dead_letters.added", metadata: metadata)
+    let lanes = "\(summary.lanes.prefix(10).joined(separator: ", "))\(summary.lanes.count > 10 ? ", ..." : "")"
+    let place: LogMetadata = summary.lanes.count == 1 ? [.lane: "\(lanes)"] : [.lanes: "\(lanes)"]
+    logger.log(
+      .deadLettersAdded,
+      place.merging([
+        .count: .number(summary.count), .reasons: "\(summary.reasons.map { "\($0.name) \($0.count)" }.joined(separator: ", "))",
+        .hint: "see `tidemark dead-letters list`",
+      ]) { $1 })
   }
 }

@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Does what agents ask for in the streams of requests of this worker's partitions: restores sessions, and forks them.
 ///
@@ -49,7 +50,7 @@ struct RequestServer: Sendable {
 
   private func serve() async {
     let failures = FailureLog<String>(
-      failing: "requests.waiting", recovered: "requests.current", clock: coordinator.clock, logger: logger)
+      failing: .requestsWaiting, recovered: .requestsCurrent, clock: coordinator.clock, logger: logger)
     let turns = ExclusiveTurns<String>()
     await withDiscardingTaskGroup { tasks in
       while !Task.isCancelled, await !coordinator.isDraining {
@@ -101,7 +102,7 @@ struct RequestServer: Sendable {
     let restored = (evicted + outcomes.map(\.1)).count { if case .restored = $0 { true } else { false } }
     metrics.sessionsRestored(restored, start.duration(to: coordinator.clock.now))
     for case (let session, .refused(let error)?) in outcomes {
-      logger.warning("restore.refused", metadata: ["session": "\(session)", "reason": "\(error)"])
+      logger.log(.restoreRefused, [.session: "\(session)", .reason: "\(error)"])
     }
     for entry in requests.entries { try await fork(entry.request) }
     // A session that changed meanwhile is tried again.
@@ -133,17 +134,17 @@ struct RequestServer: Sendable {
     switch request {
     case .restore: return
     case .invalid(let reason):
-      logger.warning("request.invalid", metadata: ["reason": "\(reason)", "effect": "it is removed"])
+      logger.log(.requestInvalid, [.reason: "\(reason)", .effect: "it is removed"])
     case .fork(let session, let new, let entry):
       do {
         let outcome = try await SessionForker(ledger: services.ledger, store: services.store).fork(session, at: entry, as: new)
         switch outcome {
         case .forked: break
-        case .unknown: logger.warning("fork.refused", metadata: ["session": "\(session)", "reason": "Postgres does not know the session"])
-        case .exists: logger.warning("fork.refused", metadata: ["session": "\(new)", "reason": "a session of this name exists"])
+        case .unknown: logger.log(.forkRefused, [.session: "\(session)", .reason: "Postgres does not know the session"])
+        case .exists: logger.log(.forkRefused, [.session: "\(new)", .reason: "a session of this name exists"])
         }
       } catch let refusal as HotRefusal {
-        logger.warning("fork.refused", metadata: ["session": "\(new)", "reason": "\(refusal)"])
+        logger.log(.forkRefused, [.session: "\(new)", .reason: "\(refusal)"])
       }
     }
   }

@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Removes durable sessions from Redis, as ``EvictionPlan`` decides, and records where their numbering stood.
 struct SessionEvictor: Sendable {
@@ -13,7 +14,7 @@ struct SessionEvictor: Sendable {
   /// Until cancelled.
   func run() async {
     let failures = FailureLog<String>(
-      failing: "evictions.waiting", recovered: "evictions.current", clock: coordinator.clock, logger: logger)
+      failing: .evictionsWaiting, recovered: .evictionsCurrent, clock: coordinator.clock, logger: logger)
     var plan = EvictionPlan(now: coordinator.clock.now)
     while !Task.isCancelled {
       let seen = coordinator.signals[.eviction].generation

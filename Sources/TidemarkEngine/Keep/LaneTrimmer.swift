@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Removes from Redis what is durable, wanted by nobody and older than the kept window.
 struct LaneTrimmer: Sendable {
@@ -15,7 +16,7 @@ struct LaneTrimmer: Sendable {
   let logger: Logger
 
   func run() async {
-    await SteadyTurns(interval: Self.interval, event: "trim.waiting", recovered: "trim.current", clock: coordinator.clock, logger: logger)
+    await SteadyTurns(interval: Self.interval, event: .trimWaiting, recovered: .trimCurrent, clock: coordinator.clock, logger: logger)
       .run { try await trim() }
   }
 

@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Removes from the ledger what is kept only for a time or only in part, as ``RetentionPlan`` decides.
 ///
@@ -19,7 +20,7 @@ struct RetentionSweeper: Sendable {
 
   func run(_ plan: RetentionPlan) async {
     let failures = FailureLog<RetentionTable>(
-      failing: "retention.waiting", recovered: "retention.current", clock: coordinator.clock, logger: logger)
+      failing: .retentionWaiting, recovered: .retentionCurrent, clock: coordinator.clock, logger: logger)
     var plan = plan
     while !Task.isCancelled {
       let seen = coordinator.signals[.retention].generation
@@ -30,7 +31,7 @@ struct RetentionSweeper: Sendable {
       case .find(let table):
         await attempt(table, &plan, failures) { plan in
           if !plan.found(try await rule(for: table), now: coordinator.clock.now) {
-            failures.succeeded(table, ["table": "\(table.rawValue)"])
+            failures.succeeded(table, [.table: "\(table.rawValue)"])
           }
         }
       case .remove(let rule, let place, let rows):
@@ -40,7 +41,7 @@ struct RetentionSweeper: Sendable {
           metrics.retentionDeleted(rule.table, piece.removed)
           let now = coordinator.clock.now
           guard let sweep = plan.removed(piece, took: began.duration(to: now), now: now) else { return }
-          failures.succeeded(rule.table, ["table": "\(rule.table.rawValue)"])
+          failures.succeeded(rule.table, [.table: "\(rule.table.rawValue)"])
           report(sweep, now)
         }
       }
@@ -55,17 +56,17 @@ struct RetentionSweeper: Sendable {
       try await step(&plan)
     } catch {
       plan.failed(table, now: coordinator.clock.now)
-      if !Task.isCancelled { failures.failed(table, error, ["table": "\(table.rawValue)"]) }
+      if !Task.isCancelled { failures.failed(table, error, [.table: "\(table.rawValue)"]) }
     }
   }
 
   private func report(_ sweep: RetentionPlan.Sweep, _ now: ContinuousClock.Instant) {
     guard sweep.removed > 0 else { return }
-    logger.info(
-      "retention.removed",
-      metadata: [
-        "table": "\(sweep.rule.table.rawValue)", "rows": .number(sweep.removed),
-        "seconds": .number(sweep.began.duration(to: now).seconds),
+    logger.log(
+      .retentionRemoved,
+      [
+        .table: "\(sweep.rule.table.rawValue)", .rows: .number(sweep.removed),
+        .seconds: .number(sweep.began.duration(to: now).seconds),
       ])
   }
 

@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Takes snapshots of sessions that changed, as ``SnapshotPlan`` decides, off the way of commits. Each worker does it for its own lanes.
 struct SnapshotTaker: Sendable {
@@ -13,7 +14,7 @@ struct SnapshotTaker: Sendable {
 
   func run(_ plan: SnapshotPlan) async {
     let failures = FailureLog<String>(
-      failing: "snapshots.waiting", recovered: "snapshots.current", clock: coordinator.clock, logger: logger)
+      failing: .snapshotsWaiting, recovered: .snapshotsCurrent, clock: coordinator.clock, logger: logger)
     var plan = plan
     while !Task.isCancelled {
       let seen = coordinator.signals[.retention].generation
@@ -52,9 +53,9 @@ struct SnapshotTaker: Sendable {
       plan.taken(orders, took: start.duration(to: now), now: now)
     } catch {
       if let session = plan.failedToTake(orders, now: coordinator.clock.now), !Task.isCancelled {
-        logger.warning(
-          "snapshot.failed",
-          metadata: ["session": "\(session)", "reason": "\(error)", "effect": "it is tried again after snapshot.every"])
+        logger.log(
+          .snapshotFailed,
+          [.session: "\(session)", .reason: "\(error)", .effect: "it is tried again after snapshot.every"])
       }
       throw error
     }

@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Follows what operators want of lanes: pauses, retries, resolved dead letters. Looks at once when the ledger tells of a change, and every second
 /// where nothing can be heard.
@@ -12,7 +13,7 @@ struct LaneControlWatch: Sendable {
 
   /// Until cancelled.
   func run() async {
-    let failures = FailureLog<String>(failing: "controls.waiting", recovered: "controls.current", clock: coordinator.clock, logger: logger)
+    let failures = FailureLog<String>(failing: .controlsWaiting, recovered: .controlsCurrent, clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
       let seen = coordinator.signals[.controls].generation
       do {

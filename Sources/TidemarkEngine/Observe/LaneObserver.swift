@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Measures lag, tells agents how hard to write, notes lanes' states in the ledger, moves the groups that mirror cursors, and writes
 /// checkpoint rows. Nothing else depends on it: when a server is away it misses a turn.
@@ -31,9 +32,9 @@ struct LaneObserver: Sendable {
     self.publisher = publisher
     self.metrics = metrics
     self.reports = reports
-    states = FailureLog(failing: "states.waiting", recovered: "states.current", clock: coordinator.clock, logger: logger)
-    checkpoints = FailureLog(failing: "checkpoint.waiting", recovered: "checkpoint.current", clock: coordinator.clock, logger: logger)
-    groups = FailureLog(failing: "groups.waiting", recovered: "groups.current", clock: coordinator.clock, logger: logger)
+    states = FailureLog(failing: .statesWaiting, recovered: .statesCurrent, clock: coordinator.clock, logger: logger)
+    checkpoints = FailureLog(failing: .checkpointWaiting, recovered: .checkpointCurrent, clock: coordinator.clock, logger: logger)
+    groups = FailureLog(failing: .groupsWaiting, recovered: .groupsCurrent, clock: coordinator.clock, logger: logger)
   }
 
   /// Lanes of one statement at most.

@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Compares what Postgres says of lanes with what this worker knows to be committed, and gives up the lanes of which Postgres has less: they are
 /// taken up again from where it stands, and Redis' entries from there on are committed once more.
@@ -22,7 +23,7 @@ struct LedgerWatch: Sendable {
   /// Until cancelled.
   func run() async {
     await SteadyTurns(
-      interval: Self.interval, event: "ledger.waiting", recovered: "ledger.current", clock: coordinator.clock, logger: logger
+      interval: Self.interval, event: .ledgerWaiting, recovered: .ledgerCurrent, clock: coordinator.clock, logger: logger
     ).run {
       _ = try await read(await coordinator.perform { state, _ in state.lanesToCompare(Self.portion) })
     }
@@ -36,7 +37,7 @@ struct LedgerWatch: Sendable {
     let reading = try await sink.ledger(of: lanes)
     switch await coordinator.perform({ state, _ in state.ledgerRead(reading, committed) }) {
     case .otherLedger:
-      logger.error("postgres.changed", metadata: ["system": "\(reading.identity.system)", "timeline": "\(reading.identity.timeline)"])
+      logger.log(.postgresChanged, [.system: "\(reading.identity.system)", .timeline: "\(reading.identity.timeline)"])
       // The ledger may lack what the earlier one had committed and what is not published yet.
       publisher.withdraw(publisher.waitingLanes)
       return nil
@@ -68,11 +69,11 @@ struct LedgerWatch: Sendable {
     publisher.withdraw(Set(rewinds.map(\.lane)))
     metrics.wentBack(rewinds.count)
     let named = rewinds.prefix(10).map(\.description).joined(separator: ", ")
-    logger.error(
-      "postgres.rewound",
-      metadata: [
-        "lanes": .number(rewinds.count), "where": "\(named)\(rewinds.count > 10 ? ", ..." : "")",
-        "effect": "durable marks are ahead until what Redis still has is committed again; the rest is recorded in gaps",
+    logger.log(
+      .postgresRewound,
+      [
+        .lanes: .number(rewinds.count), .where: "\(named)\(rewinds.count > 10 ? ", ..." : "")",
+        .effect: "durable marks are ahead until what Redis still has is committed again; the rest is recorded in gaps",
       ])
   }
 }

@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Compares the installation's ids in both servers while the worker runs: every second, before lanes are acquired, and when a lane's marks turn
 /// out to be another installation's.
@@ -27,8 +28,8 @@ struct ClaimWatch: Sendable {
     self.functions = functions
     self.coordinator = coordinator
     self.logger = logger
-    failures = FailureLog(failing: "installation.unconfirmed", recovered: "installation.current", clock: coordinator.clock, logger: logger)
-    refusals = FailureLog(failing: "functions.missing", recovered: "functions.current", clock: coordinator.clock, logger: logger)
+    failures = FailureLog(failing: .installationUnconfirmed, recovered: .installationCurrent, clock: coordinator.clock, logger: logger)
+    refusals = FailureLog(failing: .functionsMissing, recovered: .functionsCurrent, clock: coordinator.clock, logger: logger)
   }
 
   /// Until cancelled.
@@ -49,9 +50,9 @@ struct ClaimWatch: Sendable {
     do {
       let servers = try await functions()
       refusals.succeeded()
-      if !servers.isEmpty { logger.info("functions.installed", metadata: ["servers": "\(servers.joined(separator: ","))"]) }
+      if !servers.isEmpty { logger.log(.functionsInstalled, [.servers: "\(servers.joined(separator: ","))"]) }
     } catch {
-      if !Task.isCancelled { refusals.failed("", error, ["effect": "agents can't call the functions there; replication goes on"]) }
+      if !Task.isCancelled { refusals.failed("", error, [.effect: "agents can't call the functions there; replication goes on"]) }
     }
   }
 

@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Finds the streams that are lanes, puts new items of `lanes` in effect, and says where lanes without a cursor begin.
 struct LaneDiscovery: Sendable {
@@ -88,10 +89,10 @@ struct LaneDiscovery: Sendable {
       let newItem = NewItem(
         streams: item.streams, start: item.start, lanes: beginnings.lanes, unmeasured: beginnings.unmeasured)
       if try await sink.putInEffect(newItem, by: worker) {
-        logger.info(
-          "lanes.in_effect",
-          metadata: [
-            "streams": "\(item.streams)", "start": "\(item.start)", "found": "\(names.count)", "skipped": "\(beginnings.skipped)",
+        logger.log(
+          .lanesInEffect,
+          [
+            .streams: "\(item.streams)", .start: "\(item.start)", .found: "\(names.count)", .skipped: "\(beginnings.skipped)",
           ])
       }
     }
@@ -113,12 +114,12 @@ struct LaneDiscovery: Sendable {
     // The ledger lost a lane of which agents were told something: an older backup was restored. It was in effect, so nothing is skipped.
     let told = zip(fresh, try await source.marks(of: fresh)).filter { $1 != nil }.map { name, _ in name }
     if !told.isEmpty {
-      logger.warning(
-        "lanes.forgotten",
-        metadata: [
-          "streams": "\(item.streams)", "lanes": "\(told.count)", "first": "\(told.min() ?? "")",
-          "reason": "agents were told of these lanes and the ledger has none of them: an older backup was restored",
-          "effect": "they are read from their first entry, whatever their item says of its start",
+      logger.log(
+        .lanesForgotten,
+        [
+          .streams: "\(item.streams)", .lanes: "\(told.count)", .first: "\(told.min() ?? "")",
+          .reason: "agents were told of these lanes and the ledger has none of them: an older backup was restored",
+          .effect: "they are read from their first entry, whatever their item says of its start",
         ])
     }
     let starts = Dictionary(uniqueKeysWithValues: fresh.map { ($0, item.start) })

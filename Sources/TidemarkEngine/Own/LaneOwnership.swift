@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Takes up the lanes of the shards that this worker holds, and registers those that are new.
 struct LaneOwnership: Sendable {
@@ -18,7 +19,7 @@ struct LaneOwnership: Sendable {
   func run() async {
     let turns = ExclusiveTurns<LaneServer>()
     let trouble = FailureLog<LaneServer?>(
-      failing: "ownership.waiting", recovered: "ownership.current", clock: coordinator.clock, logger: logger)
+      failing: .ownershipWaiting, recovered: .ownershipCurrent, clock: coordinator.clock, logger: logger)
     await withDiscardingTaskGroup { await run(turns, trouble, &$0) }
   }
 
@@ -64,7 +65,7 @@ struct LaneOwnership: Sendable {
       trouble.succeeded(server, server?.metadata ?? [:])
     } catch {
       if !Task.isCancelled {
-        trouble.failed(server, "\(error)", (server?.metadata ?? [:]).merging(["hint": "\((error as? SinkError)?.hint ?? "")"]) { $1 })
+        trouble.failed(server, "\(error)", (server?.metadata ?? [:]).merging([.hint: "\((error as? SinkError)?.hint ?? "")"]) { $1 })
       }
       await coordinator.postgresFailed(error)
     }
@@ -132,8 +133,8 @@ struct LaneOwnership: Sendable {
     let ownNames = ours.map(\.name)
     let places = try await source.servers(of: ownNames)
     await coordinator.perform { state, _ in state.place(ownNames, at: places) }
-    if !ours.isEmpty { logger.info("lanes.owned", metadata: ["lanes": .number(ours.count), "new": .number(unknown.count)]) }
-    if !gone.isEmpty { logger.info("lanes.gone", metadata: ["lanes": .number(gone.count)]) }
+    if !ours.isEmpty { logger.log(.lanesOwned, [.lanes: .number(ours.count), .new: .number(unknown.count)]) }
+    if !gone.isEmpty { logger.log(.lanesGone, [.lanes: .number(gone.count)]) }
   }
 
   /// The lanes whose rows say that they are ours, which is reclaimed where our leases say so and the rows don't.
@@ -142,7 +143,7 @@ struct LaneOwnership: Sendable {
     let others = records.filter { $0.owner != worker.name }.map(\.name)
     guard !others.isEmpty else { return ours }
     let reclaimed = try await sink.reclaim(others, for: worker)
-    if !reclaimed.isEmpty { logger.info("lanes.reclaimed", metadata: ["lanes": "\(reclaimed.count)"]) }
+    if !reclaimed.isEmpty { logger.log(.lanesReclaimed, [.lanes: "\(reclaimed.count)"]) }
     return ours + reclaimed
   }
 }

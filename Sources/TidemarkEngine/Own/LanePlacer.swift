@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Follows lanes from server to server: a slot of a Cluster that moves, a replica that becomes the master.
 struct LanePlacer: Sendable {
@@ -13,7 +14,7 @@ struct LanePlacer: Sendable {
     var lastWait: Duration?
     var isPending = false
     let failures = FailureLog<String>(
-      failing: "redis.arrangement.unknown", recovered: "redis.arrangement.known", clock: coordinator.clock, logger: logger)
+      failing: .redisArrangementUnknown, recovered: .redisArrangementKnown, clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
       do {
         if !isPending { try await source.rearranged() }
@@ -40,6 +41,6 @@ struct LanePlacer: Sendable {
     await coordinator.perform { state, _ in state.rearranged(lanes, at: servers) }
     // Marks that waited at the old server wait at the new one now.
     publisher.serversChanged()
-    logger.info("redis.rearranged", metadata: ["servers": "\(Set(servers).map(\.name).sorted().joined(separator: ","))"])
+    logger.log(.redisRearranged, [.servers: "\(Set(servers).map(\.name).sorted().joined(separator: ","))"])
   }
 }

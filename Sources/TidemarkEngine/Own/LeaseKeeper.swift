@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Holds this worker's part of the shards: renews, takes what is free, hands over what it has too much of.
 ///
@@ -25,7 +26,7 @@ struct LeaseKeeper: Sendable {
   func run() async {
     var wasAble = true
     var noted: String?
-    let failures = FailureLog<String>(failing: "leases.waiting", recovered: "leases.current", clock: coordinator.clock, logger: logger)
+    let failures = FailureLog<String>(failing: .leasesWaiting, recovered: .leasesCurrent, clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
       let seen = coordinator.signals[.leases].generation
       let ttl = await coordinator.settings.leaseTTL
@@ -102,12 +103,12 @@ struct LeaseKeeper: Sendable {
   private func tell(_ canServe: Bool) async {
     guard await !coordinator.isDraining else { return }
     if canServe {
-      logger.info("worker.serving")
+      logger.log(.workerServing)
     } else {
       let reason = await coordinator.redisError ?? ""
-      logger.warning(
-        "worker.not_serving",
-        metadata: ["reason": "\(reason)", "effect": "its lanes go to workers that reach Redis, if there are any"])
+      logger.log(
+        .workerNotServing,
+        [.reason: "\(reason)", .effect: "its lanes go to workers that reach Redis, if there are any"])
     }
   }
 
@@ -115,6 +116,6 @@ struct LeaseKeeper: Sendable {
     guard shards > 0 else { return }
     metrics.leasesChanged(shards)
     let held = await coordinator.grant.shards.count
-    logger.info("leases.changed", metadata: ["held": .number(held), "changed": .number(shards)])
+    logger.log(.leasesChanged, [.held: .number(held), .changed: .number(shards)])
   }
 }

@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Wakes ``LeaseKeeper`` when another worker tells of a change. Where nothing can be heard, leases move at the pace of their renewals.
 struct LeaseListener: Sendable {
@@ -10,7 +11,7 @@ struct LeaseListener: Sendable {
   /// Until cancelled.
   func run() async {
     var lastWait: Duration?
-    let failures = FailureLog<String>(failing: "leases.unheard", recovered: "leases.heard", clock: coordinator.clock, logger: logger)
+    let failures = FailureLog<String>(failing: .leasesUnheard, recovered: .leasesHeard, clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
       do {
         try await news.next()
@@ -20,7 +21,7 @@ struct LeaseListener: Sendable {
       } catch is CancellationError {
         break
       } catch {
-        failures.failed("", error, ["effect": "shards change hands within a third of lease.ttl"])
+        failures.failed("", error, [.effect: "shards change hands within a third of lease.ttl"])
         await coordinator.postgresFailed(error)
         let wait = await coordinator.settings.retry.wait(after: lastWait, random: coordinator.clock.random())
         lastWait = wait

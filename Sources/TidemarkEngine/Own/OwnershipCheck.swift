@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Holds lanes against their streams before they are taken up, and begins a new incarnation where the stream is another one.
 struct OwnershipCheck: Sendable {
@@ -65,13 +66,13 @@ struct OwnershipCheck: Sendable {
     guard !isDraining else { return nil }
     guard try await sink.raiseIncarnation(of: record, to: incarnation) else { return nil }
     await coordinator.perform { state, _ in state.raised(record, to: incarnation) }
-    logger.error(
-      "ledger.behind",
-      metadata: [
-        "lane": "\(record.name)", "told": "\(told.durable) of incarnation \(told.incarnation)",
-        "ledger": "\(record.cursor.position) of incarnation \(record.incarnation)", "incarnation": .number(incarnation),
-        "reason": "Postgres is older than what agents were told: a backup was restored, or the last commits were lost",
-        "effect": "the durable mark falls back, and what Redis still has behind it is read again",
+    logger.log(
+      .ledgerBehind,
+      [
+        .lane: "\(record.name)", .told: "\(told.durable) of incarnation \(told.incarnation)",
+        .ledger: "\(record.cursor.position) of incarnation \(record.incarnation)", .incarnation: .number(incarnation),
+        .reason: "Postgres is older than what agents were told: a backup was restored, or the last commits were lost",
+        .effect: "the durable mark falls back, and what Redis still has behind it is read again",
       ])
     var raised = record
     raised.incarnation = incarnation
@@ -84,11 +85,11 @@ struct OwnershipCheck: Sendable {
     _ settings: WorkerSettings
   ) async throws -> Verified? {
     let stream = comparison.observed.stream
-    logger.error(
-      "lane.replacement",
-      metadata: [
-        "lane": "\(record.name)", "cause": "\(replacement.cause.rawValue)", "incarnation": .number(record.incarnation),
-        "at_least": .number(replacement.atLeast), "policy": "\(settings.rewind.rawValue)",
+    logger.log(
+      .laneReplacement,
+      [
+        .lane: "\(record.name)", .cause: "\(replacement.cause.rawValue)", .incarnation: .number(record.incarnation),
+        .atLeast: .number(replacement.atLeast), .policy: "\(settings.rewind.rawValue)",
       ])
     let start: LaneStart
     switch settings.rewind {
@@ -115,11 +116,11 @@ struct OwnershipCheck: Sendable {
     guard let stream, stream.lastGeneratedID < record.furthest else { return }
     let isRaised = (try? await source.raiseMinimumID(record.name, to: record.furthest, for: record.installation)) ?? false
     if !isRaised {
-      logger.warning(
-        "lane.minimum_id",
-        metadata: [
-          "lane": "\(record.name)", "last": "\(stream.lastGeneratedID)", "floor": "\(record.furthest)",
-          "reason": "XSETID was refused: new entries may get ids below those of entries that are in Postgres already",
+      logger.log(
+        .laneMinimumID,
+        [
+          .lane: "\(record.name)", .last: "\(stream.lastGeneratedID)", .floor: "\(record.furthest)",
+          .reason: "XSETID was refused: new entries may get ids below those of entries that are in Postgres already",
         ])
     }
   }

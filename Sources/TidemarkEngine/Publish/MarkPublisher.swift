@@ -1,6 +1,7 @@
 internal import Logging
 internal import Synchronization
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Tells agents what is durable, after the commit and never before. Marks of one lane that wait together become one.
 final class MarkPublisher: Sendable {
@@ -24,7 +25,7 @@ final class MarkPublisher: Sendable {
     self.source = source
     self.inspector = inspector
     self.coordinator = coordinator
-    failures = FailureLog(failing: "marks.waiting", recovered: "marks.current", clock: coordinator.clock, logger: logger)
+    failures = FailureLog(failing: .marksWaiting, recovered: .marksCurrent, clock: coordinator.clock, logger: logger)
     self.logger = logger
   }
 
@@ -175,12 +176,12 @@ final class MarkPublisher: Sendable {
   /// Lanes of which agents know a later incarnation than the ledger's.
   private func release(_ records: [LaneRecord], _ known: [String: Int64]) async {
     for record in await coordinator.perform({ state, _ in state.markRefused(records) }) {
-      logger.error(
-        "mark.refused",
-        metadata: [
-          "lane": "\(record.name)", "incarnation": .number(record.incarnation), "known": .number(known[record.name] ?? 0),
-          "reason": "Redis was told of a later incarnation than the ledger's: Postgres went back behind it",
-          "effect": "the lane is taken up again under a later incarnation",
+      logger.log(
+        .markRefused,
+        [
+          .lane: "\(record.name)", .incarnation: .number(record.incarnation), .known: .number(known[record.name] ?? 0),
+          .reason: "Redis was told of a later incarnation than the ledger's: Postgres went back behind it",
+          .effect: "the lane is taken up again under a later incarnation",
         ])
     }
   }

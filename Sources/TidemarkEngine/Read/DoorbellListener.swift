@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Listens for the doorbell of a server as long as it holds more lanes than one read names. What it hears makes lanes due; while it hears
 /// nothing, the sweep of ``ReadPlan`` finds what comes, later.
@@ -35,7 +36,7 @@ struct DoorbellListener: Sendable {
       do {
         let changed = try await source.changedLanes(prefixes, on: server)
         await coordinator.perform { state, _ in state.noteChanges(changed, on: server) }
-        if reported != nil { logger.info("doorbell.heard", metadata: server.metadata) }
+        if reported != nil { logger.log(.doorbellHeard, server.metadata) }
         (lastWait, reported) = (nil, nil)
       } catch is CancellationError {
         break
@@ -45,10 +46,10 @@ struct DoorbellListener: Sendable {
         let isRefused = (error as? SourceError).map { !$0.isRetryable } ?? false
         let reason = "\(error)"
         if reported != reason {
-          logger.warning(
-            "doorbell.unheard",
-            metadata: server.metadata.merging(
-              ["reason": "\(reason)", "effect": "changes are found by a sweep, within about a second"]) { $1 })
+          logger.log(
+            .doorbellUnheard,
+            server.metadata.merging(
+              [.reason: "\(reason)", .effect: "changes are found by a sweep, within about a second"]) { $1 })
         }
         reported = reason
         // What somebody must grant is granted seldom.

@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Reads a server's lanes as long as there is credit, looks whether their streams are still what was read, and waits out what Redis can't do at the
 /// moment.
@@ -17,7 +18,7 @@ struct LaneReader: Sendable {
 
   func run() async {
     var lastWait: Duration?
-    let failures = FailureLog<String>(failing: "redis.unreadable", recovered: "redis.readable", clock: coordinator.clock, logger: logger)
+    let failures = FailureLog<String>(failing: .redisUnreadable, recovered: .redisReadable, clock: coordinator.clock, logger: logger)
     // A user who may look at streams may not be able to read them: only a read says that they can be read again.
     var isReadFailing = false
     var connection = source.readConnection(to: server)
@@ -86,7 +87,7 @@ struct LaneReader: Sendable {
       // A gap is told once it is recorded.
       case .sound, .gapCheck, .missing: break
       case .replacement(let replacement):
-        logger.warning("lane.replaced", metadata: ["lane": "\(comparison.lane.lane)", "cause": "\(replacement.cause.rawValue)"])
+        logger.log(.laneReplaced, [.lane: "\(comparison.lane.lane)", .cause: "\(replacement.cause.rawValue)"])
       }
     }
   }
@@ -107,11 +108,11 @@ struct LaneReader: Sendable {
     switch await coordinator.perform({ state, _ in state.closed(request) }) {
     case .unclear: break
     case .shrinking(let entries):
-      logger.warning(
-        "redis.reply_limit",
-        metadata: server.metadata.merging([
-          "reason": "the server closes connections instead of answering: replies are probably above its client-output-buffer-limit",
-          "entries": .number(entries), "hint": "\(Self.fix)",
+      logger.log(
+        .redisReplyLimit,
+        server.metadata.merging([
+          .reason: "the server closes connections instead of answering: replies are probably above its client-output-buffer-limit",
+          .entries: .number(entries), .hint: "\(Self.fix)",
         ]) { $1 })
     case .tooLarge(let lane, let after):
       let reason = "the entry after \(after) is larger than the server's client-output-buffer-limit: it closes the connection"
@@ -126,11 +127,11 @@ struct LaneReader: Sendable {
     let settings = await coordinator.settings
     if let error = error as? SourceError, case .laneRefused(let lane) = error.kind { return await refused(lane, error) }
     if (error as? SourceError)?.kind == .moved {
-      logger.debug("redis.moved", metadata: server.metadata.merging(["reason": "\(error)"]) { $1 })
+      logger.log(.redisMoved, server.metadata.merging([.reason: "\(error)"]) { $1 })
       return await coordinator.pause(for: settings.retry.base)
     }
     let isMisconfigured = (error as? SourceError).map { !$0.isRetryable } ?? false
-    failures.failed("\(error)", level: isMisconfigured ? .error : .warning, server.metadata)
+    failures.failed("\(error)", isAtOtherLevel: isMisconfigured, server.metadata)
     metrics.retried(isMisconfigured ? "configuration" : "redis")
     await coordinator.perform { $0.asked(server, failed: "\(error)", isAway: !isMisconfigured, now: $1.now) }
     let wait = settings.retry.wait(after: lastWait, random: coordinator.clock.random())
@@ -141,5 +142,5 @@ struct LaneReader: Sendable {
 
 extension LaneServer {
   /// For lines of the log: nothing where there is only one.
-  var metadata: Logger.Metadata { self == .only ? [:] : ["server": "\(name)"] }
+  var metadata: LogMetadata { self == .only ? [:] : [.server: "\(name)"] }
 }

@@ -1,6 +1,7 @@
 internal import Logging
 internal import Synchronization
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// Says of each lane what Redis refuses of it, and that it is not refused any more. One lane's key stops no other lane, so this line is all
 /// that tells.
@@ -27,7 +28,7 @@ final class LaneRefusals: Sendable {
   func note(_ error: SourceError, of lane: String, _ purpose: Purpose) {
     let refusal = Refusal(lane: lane, purpose: purpose)
     guard known.withLock({ $0[refusal, default: FailureReport()].failed(error.description, now: clock.now) }) else { return }
-    logger.error("lane.refused", metadata: ["lane": "\(lane)", "purpose": "\(purpose.rawValue)", "reason": "\(error.description)"])
+    logger.log(.laneRefused, [.lane: "\(lane)", .purpose: "\(purpose.rawValue)", .reason: "\(error.description)"])
   }
 
   /// It is not refused any more.
@@ -35,6 +36,6 @@ final class LaneRefusals: Sendable {
     let over = known.withLock { known in
       known.isEmpty ? [] : lanes.filter { known.removeValue(forKey: Refusal(lane: $0, purpose: purpose)) != nil }
     }
-    for lane in over { logger.info("lane.accepted", metadata: ["lane": "\(lane)", "purpose": "\(purpose.rawValue)"]) }
+    for lane in over { logger.log(.laneAccepted, [.lane: "\(lane)", .purpose: "\(purpose.rawValue)"]) }
   }
 }

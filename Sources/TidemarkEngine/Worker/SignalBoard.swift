@@ -1,5 +1,6 @@
 internal import Logging
 internal import TidemarkCore
+internal import TidemarkLog
 
 /// A signal for each of ``WorkerSignals``.
 struct SignalBoard: Sendable {
@@ -18,19 +19,19 @@ extension WorkerNotice {
   func log(to logger: Logger) {
     switch self {
     case .laneHalted(let lane, let reason, let hint):
-      logger.error("lane.halted", metadata: ["lane": "\(lane)", "reason": "\(reason)", "hint": "\(hint ?? "")"])
-    case .laneResumed(let lane): logger.info("lane.resumed", metadata: ["lane": "\(lane)"])
-    case .lanePaused(let lane): logger.info("lane.paused", metadata: ["lane": "\(lane)"])
+      logger.log(.laneHalted, [.lane: "\(lane)", .reason: "\(reason)", .hint: "\(hint ?? "")"])
+    case .laneResumed(let lane): logger.log(.laneResumed, [.lane: "\(lane)"])
+    case .lanePaused(let lane): logger.log(.lanePaused, [.lane: "\(lane)"])
     case .postgresUnreachable(let reason):
-      logger.warning(
-        "postgres.unreachable",
-        metadata: ["reason": "\(reason)", "effect": "what was read waits; nothing more is read than the buffer holds"])
-    case .postgresReachable: logger.info("postgres.reachable")
-    case .claimConfirmed: logger.info("installation.confirmed")
+      logger.log(
+        .postgresUnreachable,
+        [.reason: "\(reason)", .effect: "what was read waits; nothing more is read than the buffer holds"])
+    case .postgresReachable: logger.log(.postgresReachable)
+    case .claimConfirmed: logger.log(.installationConfirmed)
     case .claimRefused(let reason, let hint):
-      logger.error(
-        "installation.refused",
-        metadata: ["reason": "\(reason)", "hint": "\(hint)", "effect": "all lanes are released; nothing is read, published or trimmed"])
+      logger.log(
+        .installationRefused,
+        [.reason: "\(reason)", .hint: "\(hint)", .effect: "all lanes are released; nothing is read, published or trimmed"])
     }
   }
 }

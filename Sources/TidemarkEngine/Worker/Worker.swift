@@ -1,6 +1,7 @@
 package import Logging
 internal import ServiceLifecycle
 package import TidemarkCore
+internal import TidemarkLog
 
 /// The replicator: owns lanes, reads them, commits their changes, tells agents what is durable.
 ///
@@ -172,18 +173,18 @@ package struct Worker: Service {
       defer { group.cancelAll() }
       return await group.next() ?? false
     }
-    logger.info("worker.stopped", metadata: ["leases": isReleased ? "released" : "kept until they expire"])
+    logger.log(.workerStopped, [.leases: isReleased ? "released" : "kept until they expire"])
   }
 
   /// Publishes, notes and gives back what is left. False where the leases could not be given back.
   private func sayFarewell(_ publisher: MarkPublisher, _ observer: LaneObserver) async -> Bool {
     // Once more where a server had closed an idle connection meanwhile.
     if await !publisher.flush(.all), await !publisher.flush(.all) {
-      logger.warning(
-        "marks.unpublished",
-        metadata: [
-          "reason": "\(publisher.lastFailure ?? "")", "lanes": .number(publisher.waitingLanes.count),
-          "effect": "the next owner of the lanes publishes them",
+      logger.log(
+        .marksUnpublished,
+        [
+          .reason: "\(publisher.lastFailure ?? "")", .lanes: .number(publisher.waitingLanes.count),
+          .effect: "the next owner of the lanes publishes them",
         ])
     }
     await observer.finish()
@@ -191,7 +192,7 @@ package struct Worker: Service {
       try await sink.leave(identity)
       return true
     } catch {
-      if !Task.isCancelled { logger.warning("leases.kept", metadata: ["reason": "\(error)", "until": "they expire"]) }
+      if !Task.isCancelled { logger.log(.leasesKept, [.reason: "\(error)", .until: "they expire"]) }
       return false
     }
   }

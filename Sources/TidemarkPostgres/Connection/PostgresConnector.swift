@@ -1,6 +1,7 @@
 internal import CLibPQ
 import Glibc
 import Logging
+import TidemarkLog
 
 /// Makes a connection without blocking beyond a deadline, and a session of Tidemark of it.
 enum PostgresConnector {
@@ -93,7 +94,7 @@ final class NoticeSink: Sendable {
   static let receiver: @convention(c) (UnsafeMutableRawPointer?, OpaquePointer?) -> Void = { context, result in
     guard let context, let result else { return }
     let notice = PostgresError(result)
-    Unmanaged<NoticeSink>.fromOpaque(context).takeUnretainedValue().logger.debug(
-      "Postgres notice", metadata: ["postgres.notice": "\(notice.message)", "postgres.sqlstate": "\(notice.sqlstate ?? "")"])
+    Unmanaged<NoticeSink>.fromOpaque(context).takeUnretainedValue().logger.log(
+      .postgresNotice, [.postgresNotice: "\(notice.message)", .postgresSQLState: "\(notice.sqlstate ?? "")"])
   }
 }

@@ -1,5 +1,6 @@
 internal import Crypto
 import Logging
+import TidemarkLog
 
 /// Lets one migration of a schema run at a time, by a session's advisory lock.
 ///
@@ -35,7 +36,7 @@ struct MigrationLock {
       "select pg_catalog.pg_try_advisory_lock($1::bigint) as taken", [.integer(key)], deadline: Migrator.readDeadline)
     guard first.bool(0, "taken") != true else { return }
     let holder = await holder(key)
-    logger.info("Waiting for another migration", metadata: ["postgres.schema": "\(schema)", "postgres.holder": "\(holder)"])
+    logger.log(.migrationWaiting, [.postgresSchema: "\(schema)", .postgresHolder: "\(holder)"])
     do {
       // The session's own limits are meant for batches.
       try await connection.script("set lock_timeout = 0; set statement_timeout = 0", deadline: Migrator.readDeadline)

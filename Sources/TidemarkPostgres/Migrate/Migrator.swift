@@ -1,4 +1,5 @@
 package import Logging
+import TidemarkLog
 
 /// Brings a schema to the version that this binary knows.
 ///
@@ -109,9 +110,9 @@ package struct Migrator: Sendable {
       let outcome = error.outcomeUnknown ? "ended without an answer; run it again to see whether it is in" : "failed and was rolled back"
       throw MigrationError(.failed(version: migration.version), "\(label) \(outcome): \(error)", underlying: error)
     }
-    logger.info(
-      "Migration applied",
-      metadata: ["migration.version": "\(migration.version)", "migration.name": "\(migration.name)", "postgres.schema": "\(schema)"])
+    logger.log(
+      .migrationApplied,
+      [.migrationVersion: "\(migration.version)", .migrationName: "\(migration.name)", .postgresSchema: "\(schema)"])
   }
 
   // MARK: Rules

@@ -4,6 +4,7 @@ import TidemarkAdmin
 import TidemarkConfiguration
 import TidemarkCore
 import TidemarkEngine
+import TidemarkLog
 import TidemarkPostgres
 import TidemarkRedis
 
@@ -23,7 +24,7 @@ struct Composition {
   init(_ loaded: LoadedConfiguration, worker: WorkerIdentity? = nil) throws {
     self.loaded = loaded
     var logger = Logger.tidemark(loaded.configuration.log)
-    if let worker { logger[metadataKey: "worker"] = "\(worker.name)" }
+    if let worker { logger[metadataKey: LogKey.worker.rawValue] = "\(worker.name)" }
     self.logger = logger
     let (redis, postgres) = (loaded.configuration.redis, loaded.configuration.postgres)
     do {

@@ -3,6 +3,7 @@ import ServiceLifecycle
 import TidemarkAdmin
 import TidemarkCore
 import TidemarkEngine
+import TidemarkLog
 
 /// The worker's service. It waits for servers that can't be reached, refuses problems that only a person can fix, then replicates.
 struct Replicator: Service {
@@ -15,7 +16,7 @@ struct Replicator: Service {
     let isReady = try await cancelWhenGracefulShutdown { try await waitForServers() }
     guard isReady else { return }
     await cancelWhenGracefulShutdown { await worker.prepare() }
-    logger.info("worker.started")
+    logger.log(.workerStarted)
     try await worker.run()
   }
 
@@ -47,10 +48,10 @@ struct Replicator: Service {
       guard problems.isEmpty else { throw CommandFailure.found(problems) }
       let waiting = findings.filter { $0.severity == .unreachable }
       for finding in waiting where outages[finding.subject, default: FailureReport()].failed(finding.description, now: .now) {
-        logger.warning("server.waiting", metadata: ["finding": "\(finding)"])
+        logger.log(.serverWaiting, [.finding: "\(finding)"])
       }
       for finding in findings where ![.ok, .unreachable].contains(finding.severity) && told.insert(finding.description).inserted {
-        logger.log(level: finding.severity == .risk ? .error : .warning, "server.finding", metadata: ["finding": "\(finding)"])
+        logger.log(.serverFinding, isAtOtherLevel: finding.severity == .risk, [.finding: "\(finding)"])
       }
       if waiting.isEmpty { return true }
       wait = retry.wait(after: wait, random: .random(in: 0..<1))

@@ -7,6 +7,7 @@ import TidemarkAdmin
 import TidemarkConfiguration
 import TidemarkCore
 import TidemarkEngine
+import TidemarkLog
 import TidemarkPostgres
 import TidemarkRedis
 
@@ -74,7 +75,7 @@ final class Runtime: Sendable {
     } catch let error as AdminError {
       throw CommandFailure.wrong(error.description)
     }
-    for warning in loaded.warnings { logger.warning("configuration.reserved", metadata: ["warning": "\(warning)"]) }
+    for warning in loaded.warnings { logger.log(.configurationReserved, [.warning: "\(warning)"]) }
   }
 
   /// Runs until a signal stops the worker, or until `additional` is done.
@@ -121,21 +122,21 @@ final class Runtime: Sendable {
       if changes.reloadable.contains("lanes") { await worker.prepare() }
       current.set(inForce)
       if !changes.needsRestart.isEmpty {
-        logger.warning(
-          "configuration.needs_restart",
-          metadata: [
-            "kept": "\(changes.needsRestart.joined(separator: ","))",
-            "not_in_force": "\(waiting)",
-            "hint": "restart the worker to change these",
+        logger.log(
+          .configurationNeedsRestart,
+          [
+            .kept: "\(changes.needsRestart.joined(separator: ","))",
+            .notInForce: "\(waiting)",
+            .hint: "restart the worker to change these",
           ])
       }
       processMetrics.reloaded(changes.needsRestart.isEmpty)
-      logger.info("configuration.reloaded", metadata: ["changed": "\(changes.reloadable.joined(separator: ","))"])
+      logger.log(.configurationReloaded, [.changed: "\(changes.reloadable.joined(separator: ","))"])
     } catch {
       processMetrics.reloaded(false)
       let problems = (error as? CommandFailure)?.lines ?? (error as? ConfigurationError)?.problems.map(\.description) ?? ["\(error)"]
       for problem in problems {
-        logger.error("configuration.refused", metadata: ["problem": "\(problem)", "effect": "the running configuration is kept"])
+        logger.log(.configurationRefused, [.problem: "\(problem)", .effect: "the running configuration is kept"])
       }
     }
   }

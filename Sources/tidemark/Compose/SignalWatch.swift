@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import TidemarkLog
 import UnixSignals
 
 /// Handles signals: the first SIGTERM or SIGINT stops gracefully, a second one stops at once, and SIGHUP reloads.
@@ -17,12 +18,12 @@ struct SignalWatch {
       case .sighup: await reload()
       default:
         if isStopping {
-          logger.warning("worker.stopped_at_once")
+          logger.log(.workerStoppedAtOnce)
           // Entries that are not committed are still in Redis and are read again.
           exit(128 + signal.number)
         }
         isStopping = true
-        logger.info("worker.stopping")
+        logger.log(.workerStopping)
         await stop()
       }
     }

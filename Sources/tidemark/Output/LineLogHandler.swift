@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import TidemarkConfiguration
 import TidemarkCore
+import TidemarkLog
 
 /// Writes log events to standard error, one line per event, as text for people or as JSON for collectors. Text from producers and servers
 /// is escaped, so that it can neither break a line nor control a terminal.
@@ -22,7 +23,10 @@ struct LineLogHandler: LogHandler {
 
   func log(event: LogEvent) {
     let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
-    LogStream.shared.write(line("\(event.message)", event.level, all)) { lost in self.line("log.lost", .warning, ["lines": "\(lost)"]) }
+    LogStream.shared.write(line("\(event.message)", event.level, all)) { lost in
+      let event = LoggedEvent.logLost
+      return self.line(event.rawValue, event.level, [LogKey.lines.rawValue: "\(lost)"])
+    }
   }
 
   private func line(_ name: String, _ level: Logger.Level, _ all: Logger.Metadata) -> String {
