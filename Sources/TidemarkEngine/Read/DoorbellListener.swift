@@ -31,27 +31,21 @@ struct DoorbellListener: Sendable {
   /// Until cancelled.
   private func listen(to prefixes: [String]) async -> [String]? {
     var lastWait: Duration?
-    var reported: String?
+    let failures = FailureLog<String>(failing: .doorbellUnheard, recovered: .doorbellHeard, clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
       do {
         let changed = try await source.changedLanes(prefixes, on: server)
         await coordinator.perform { state, _ in state.noteChanges(changed, on: server) }
-        if reported != nil { logger.log(.doorbellHeard, server.metadata) }
-        (lastWait, reported) = (nil, nil)
+        failures.succeeded(server.metadata)
+        lastWait = nil
       } catch is CancellationError {
         break
       } catch {
         await coordinator.perform { state, _ in state.doorbellLost(at: server) }
         let retry = await coordinator.settings.retry
         let isRefused = (error as? SourceError).map { !$0.isRetryable } ?? false
-        let reason = "\(error)"
-        if reported != reason {
-          logger.log(
-            .doorbellUnheard,
-            server.metadata.merging(
-              [.reason: "\(reason)", .effect: "changes are found by a sweep, within about a second"]) { $1 })
-        }
-        reported = reason
+        failures.failed(
+          "\(error)", server.metadata.merging([.effect: "changes are found by a sweep, within about a second"]) { $1 })
         // What somebody must grant is granted seldom.
         let wait = isRefused ? retry.cap : retry.wait(after: lastWait, random: coordinator.clock.random())
         lastWait = wait

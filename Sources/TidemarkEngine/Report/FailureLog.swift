@@ -46,7 +46,7 @@ final class FailureLog<Part: Hashable & Sendable>: Sendable {
   }
 
   /// Several parts at once, of which mostly none had failed.
-  func succeeded(_ parts: [Part], _ metadata: (Part) -> LogMetadata) {
+  func succeeded(_ parts: some Sequence<Part>, _ metadata: (Part) -> LogMetadata) {
     let recoveries = reports.withLock { reports in reports.isEmpty ? [] : parts.filter { reports[$0]?.succeeded() ?? false } }
     guard let recovered else { return }
     for part in recoveries { logger.log(recovered, metadata(part)) }

@@ -1,5 +1,4 @@
 internal import Logging
-internal import Synchronization
 internal import TidemarkCore
 internal import TidemarkLog
 
@@ -16,26 +15,21 @@ final class LaneRefusals: Sendable {
     var purpose: Purpose
   }
 
-  private let known = Mutex<[Refusal: FailureReport]>([:])
-  private let clock: any WorkerClock
-  private let logger: Logger
+  private let failures: FailureLog<Refusal>
 
   init(clock: any WorkerClock, logger: Logger) {
-    self.clock = clock
-    self.logger = logger
+    failures = FailureLog<Refusal>(failing: .laneRefused, recovered: .laneAccepted, clock: clock, logger: logger)
   }
 
   func note(_ error: SourceError, of lane: String, _ purpose: Purpose) {
-    let refusal = Refusal(lane: lane, purpose: purpose)
-    guard known.withLock({ $0[refusal, default: FailureReport()].failed(error.description, now: clock.now) }) else { return }
-    logger.log(.laneRefused, [.lane: "\(lane)", .purpose: "\(purpose.rawValue)", .reason: "\(error.description)"])
+    failures.failed(
+      Refusal(lane: lane, purpose: purpose), error.description, [.lane: "\(lane)", .purpose: "\(purpose.rawValue)"])
   }
 
   /// It is not refused any more.
   func clear(_ lanes: some Sequence<String>, _ purpose: Purpose) {
-    let over = known.withLock { known in
-      known.isEmpty ? [] : lanes.filter { known.removeValue(forKey: Refusal(lane: $0, purpose: purpose)) != nil }
+    failures.succeeded(lanes.lazy.map { Refusal(lane: $0, purpose: purpose) }) {
+      [.lane: "\($0.lane)", .purpose: "\($0.purpose.rawValue)"]
     }
-    for lane in over { logger.log(.laneAccepted, [.lane: "\(lane)", .purpose: "\(purpose.rawValue)"]) }
   }
 }
