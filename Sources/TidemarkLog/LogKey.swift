@@ -75,7 +75,7 @@ package enum LogKey: String, CaseIterable, Sendable {
   case reasons
   /// The seconds until the next attempt.
   case waitSeconds = "wait_seconds"
-  /// The number of shards that are held; none of them is named.
+  /// The number of shards that the worker holds.
   case held
   /// The number of shards that changed hands, or the settings that a reload has changed.
   case changed

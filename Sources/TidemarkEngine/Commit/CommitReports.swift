@@ -47,12 +47,12 @@ final class CommitReports: Sendable {
   func saySummary(isLast: Bool = false) {
     guard let summary = burst.withLock({ $0.take(now: clock.now, isLast: isLast) }) else { return }
     let lanes = "\(summary.lanes.prefix(10).joined(separator: ", "))\(summary.lanes.count > 10 ? ", ..." : "")"
-    let place: LogMetadata = summary.lanes.count == 1 ? [.lane: "\(lanes)"] : [.lanes: "\(lanes)"]
+    let reasons = summary.reasons.map { "\($0.name) \($0.count)" }.joined(separator: ", ")
     logger.log(
       .deadLettersAdded,
-      place.merging([
-        .count: .number(summary.count), .reasons: "\(summary.reasons.map { "\($0.name) \($0.count)" }.joined(separator: ", "))",
-        .hint: "see `tidemark dead-letters list`",
-      ]) { $1 })
+      [
+        .count: .number(summary.count), .reasons: "\(reasons)", .hint: "see `tidemark dead-letters list`",
+        .lane: summary.lanes.count == 1 ? "\(lanes)" : "", .lanes: summary.lanes.count == 1 ? "" : "\(lanes)",
+      ])
   }
 }
