@@ -62,26 +62,29 @@ local function now(call)
 end
 
 -- The history of the data that this server holds: the beginning of its name in Redis, whether the server was a replica before and was
--- promoted, and when it started. Such servers may lack the last changes of what they hold. A server can't leave a history and come back to
--- it within the time for which it is remembered here, because it would have to follow another server in between.
+-- promoted, whether it is a node of a Cluster, and when it started. A history is remembered for a moment. What a reading call has learned
+-- serves no writing one: a replica answers reading calls, and its history ends when it is promoted. A master that writes can't be demoted
+-- and promoted again within the moment, because it would have to follow another server in between.
 local HISTORY_REMEMBERED = 100
-local history, history_used_at
+local histories = {}
 
--- Returns the history; its name is empty where the user may not ask for it.
+-- Returns the history; its name is empty where the user may not ask for it, which is not remembered, because another user may.
 local function current_history(call)
-  local at = now(call)
-  if not history or at < history_used_at or at - history_used_at > HISTORY_REMEMBERED then
-    local info = redis.pcall('INFO', 'server', 'replication')
-    info = type(info) == 'string' and info or ''
-    history = {
-      name = match(info, 'master_replid:(%x%x%x%x%x%x%x%x%x%x)') or '',
-      is_promoted = find(info, 'master_replid2:0*[1-9a-f]') ~= nil,
-      -- Redis tells it in whole seconds: the end of that second.
-      started_at = (floor(at / 1000) - (tonumber(match(info, 'uptime_in_seconds:(%d+)')) or 0) + 1) * 1000,
-    }
-  end
-  history_used_at = at
-  return history
+  local at, kind = now(call), call.is_reading and 'reading' or 'writing'
+  local known = histories[kind]
+  if known and at >= known.read_at and at - known.read_at <= HISTORY_REMEMBERED then return known end
+  local info = redis.pcall('INFO', 'server', 'replication')
+  info = type(info) == 'string' and info or ''
+  known = {
+    name = match(info, 'master_replid:(%x%x%x%x%x%x%x%x%x%x)') or '',
+    is_promoted = find(info, 'master_replid2:0*[1-9a-f]') ~= nil,
+    is_cluster = find(info, '_mode:cluster') ~= nil,
+    -- Redis tells it in whole seconds: the end of that second.
+    started_at = (floor(at / 1000) - (tonumber(match(info, 'uptime_in_seconds:(%d+)')) or 0) + 1) * 1000,
+    read_at = at,
+  }
+  histories[kind] = known.name ~= '' and known or nil
+  return known
 end
 
 -- A time is between 2001 and a day after the server's own time.

@@ -39,7 +39,7 @@ end
 local function has_ended(call, incarnation, history, entry_id)
   local present = call.history
   local is_other = history and history ~= '' and present.name ~= '' and history ~= present.name
-  local is_older = is_other and (present.is_promoted or tonumber(match(entry_id or '', '^%d+') or 0) < present.started_at)
+  local is_older = is_other and (not present.is_cluster or present.is_promoted or tonumber(match(entry_id or '', '^%d+') or 0) < present.started_at)
   local is_later = incarnation ~= call.incarnation and not (incarnation == '0' and call.incarnation == '1')
   return is_older or is_later, is_older
 end
@@ -51,7 +51,7 @@ local function begin_numbering(call, first, expect)
   if not seq and first.type ~= 'session.started' then refuse('COLD ' .. call.session) end
   call.history = current_history(call)
   call.epoch, call.is_new = tonumber(values[2]), not seq
-  call.is_stamped = values[3] == call.incarnation and (values[4] or '') == call.history.name
+  call.is_stamped = values[3] == call.incarnation and (call.history.name == '' or values[4] == call.history.name)
   local ended, is_older = false, false
   if seq then ended, is_older = has_ended(call, values[3], values[4], values[5]) end
   -- What is expected is compared with the numbering that the change gets: the last number of the one that ended may come again in it.

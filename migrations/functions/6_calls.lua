@@ -1,7 +1,8 @@
 -- Reading.
 
 -- Reads what decides whether a numbering ended: the lane's present incarnation, and the history.
-local function read_present(call)
+local function read_present(call, is_reading)
+  call.is_reading = is_reading
   call.incarnation = redis.call('HGET', call.keys[LANE], 'incarnation') or '0'
   call.history = current_history(call)
 end
@@ -27,7 +28,7 @@ local function load(keys, args)
   if count and not find(count, '^%d+$') then invalid('messages', 'is not a number') end
   local session = redis.call('HGETALL', keys[SESSION])
   if #session == 0 then refuse('COLD ' .. call.session) end
-  read_present(call)
+  read_present(call, true)
   show_numbering(call, session)
   local messages = count == '0' and {} or redis.call('LRANGE', keys[MESSAGES], count and '-' .. count or 0, -1)
   return { session, redis.call('HGETALL', keys[CONTEXT]), redis.call('HGETALL', keys[TOOLS]), messages }
@@ -55,7 +56,7 @@ local function presence(keys, args)
   local call = open_call(keys, args[1])
   local values = redis.call('HMGET', keys[SESSION], 'entry_id', 'fresh', 'epoch', 'seq', 'incarnation', 'history')
   if not values[4] then return nil end
-  read_present(call)
+  read_present(call, true)
   local ended, is_older = has_ended(call, values[5], values[6], values[1])
   local seq = ended and 0 or tonumber(values[4])
   return { values[1], (values[2] or is_older) and 1 or 0, tonumber(values[3]), seq, tonumber(values[5]) }
@@ -80,8 +81,8 @@ local function remembered(key)
   return ids
 end
 
--- Returns where the numbering of a session stands and the event ids that it remembers, if it is durable and idle.
-local function find_evictable(call, installation, idle_ms)
+-- Returns where the numbering of a session stands, if it is durable and idle, and for a reading call the event ids that it remembers.
+local function find_evictable(call, installation, idle_ms, is_reading)
   local keys, idle = call.keys, tonumber(idle_ms)
   if not idle then invalid('idle_ms', 'is not a number') end
   local lane = redis.call('HMGET', keys[LANE], 'installation', 'durable')
@@ -89,21 +90,20 @@ local function find_evictable(call, installation, idle_ms)
   if lane[1] ~= installation or not lane[2] or not session[1] then return nil end
   local last = max(tonumber(match(session[3], '^%d+')), tonumber(session[5]) or 0)
   if follows(session[3], lane[2]) or now(call) - last < idle then return nil end
-  read_present(call)
+  read_present(call, is_reading)
   local seq, epoch = tonumber(session[1]), tonumber(session[2])
   local _, is_older = has_ended(call, session[4], session[6], session[3])
   -- The numbers that follow here may be in use elsewhere.
   if is_older then seq, epoch = 0, max(now(call), epoch + 1) end
-  return { seq, epoch, session[3], session[4], 0, remembered(keys[IDS]) }
+  return { seq, epoch, session[3], session[4], 0, is_reading and remembered(keys[IDS]) or {} }
 end
 
 -- evictable: SESSION INSTALLATION IDLE_MS
--- Answers as evict would, and removes nothing.
-local function evictable(keys, args) return find_evictable(open_call(keys, args[1]), args[2], args[3]) end
+-- Answers as evict would, with the event ids that the session remembers, and removes nothing.
+local function evictable(keys, args) return find_evictable(open_call(keys, args[1]), args[2], args[3], true) end
 
 -- evict: SESSION INSTALLATION IDLE_MS [ENTRY_ID]
--- Removes a session that is durable and idle, and whose last change is the given one. Returns where its numbering stood, its bytes, and the
--- event ids that it remembered.
+-- Removes a session that is durable and idle, and whose last change is the given one. Returns where its numbering stood, and its bytes.
 local function evict(keys, args)
   local found = find_evictable(open_call(keys, args[1]), args[2], args[3])
   if not found or (args[4] and args[4] ~= found[3]) then return nil end
@@ -186,6 +186,11 @@ local function restore(keys, args)
   redis.call('DEL', keys[SESSION], keys[CONTEXT], keys[MESSAGES], keys[TOOLS], keys[IDS])
   write('HSET', keys[SESSION], parts[1])
   if call.history.name ~= '' then redis.call('HSET', keys[SESSION], 'history', call.history.name) end
+  if held[1] and is_expected and not is_older then
+    -- It is numbered here, and goes on as it would have without a worker.
+    redis.call('HSET', keys[SESSION], 'seq', held[1], 'epoch', held[4], 'incarnation', held[5])
+    if held[6] then redis.call('HSET', keys[SESSION], 'history', held[6]) end
+  end
   if held[1] and (not is_expected or is_older) then
     -- The numbers that were in use here may go beyond those that the worker knows.
     local given = tonumber(value_of(parts[1], 'epoch')) or 0

@@ -77,15 +77,17 @@ struct RequestServer: Sendable {
 
   private func serve(_ requests: LaneRequests, now: UInt64, for installation: InstallationID, _ failures: FailureLog<String>) async {
     do {
-      try await serve(requests, now: now, for: installation)
+      if try await serve(requests, now: now, for: installation) { return }
     } catch {
       guard !Task.isCancelled else { return }
       failures.failed(error)
-      await coordinator.pause(for: coordinator.settings.retry.base)
     }
+    // What can't be done now, as before the next incarnation of a lane has begun, is not tried again at once.
+    await coordinator.pause(for: coordinator.settings.retry.base)
   }
 
-  private func serve(_ all: LaneRequests, now: UInt64, for installation: InstallationID) async throws {
+  /// Returns whether all requests are done.
+  private func serve(_ all: LaneRequests, now: UInt64, for installation: InstallationID) async throws -> Bool {
     var requests = all
     let (store, settings) = (services.store, await coordinator.settings)
     let expired = requests.removeExpired(now: now)
@@ -95,13 +97,13 @@ struct RequestServer: Sendable {
     let start = coordinator.clock.now
     let evicted = try await restorer.restore(requests.restores, onlyEvicted: true)
     // Whether a session that is there began anew is asked again below.
-    let others = zip(requests.restores, evicted).filter { $0.1 == nil || $0.1 == .alreadyHot }.map(\.0)
+    let others = zip(requests.restores, evicted).filter { [nil, .alreadyHot, .changedMeanwhile].contains($0.1) }.map(\.0)
     let needed = others.isEmpty ? requests.lastForked : EntryID(ms: .max, no: .max)
-    if let needed, !(try await waitForCommits(of: requests.lane, through: needed)) { return }
+    if let needed, !(try await waitForCommits(of: requests.lane, through: needed)) { return false }
     let outcomes = zip(others, try await restorer.restore(others, createsUnknown: true))
     let restored = (evicted + outcomes.map(\.1)).count { if case .restored = $0 { true } else { false } }
     metrics.sessionsRestored(restored, start.duration(to: coordinator.clock.now))
-    for case (let session, .refused(let error)?) in outcomes {
+    for case (let session, .refused(let error)?) in Array(zip(requests.restores, evicted)) + outcomes {
       logger.log(.restoreRefused, [.session: "\(session)", .reason: "\(error)"])
     }
     for entry in requests.entries { try await fork(entry.request) }
@@ -112,6 +114,7 @@ struct RequestServer: Sendable {
       return !again.contains(SessionKey(session))
     }
     try await store.removeRequests(done.map(\.id), of: requests.lane)
+    return again.isEmpty
   }
 
   /// Waits until this worker has committed what the lane's stream holds now, and what was read of it, up to an entry. Returns false where that

@@ -36,7 +36,13 @@ extension RedisHotStore {
   package func evict(
     _ sessions: [EvictedSession], idleFor idle: Duration, for installation: InstallationID
   ) async throws -> [(EvictedSession, bytes: Int)] {
-    try await evicting("evict", sessions.map { ($0.id, last: $0.entry) }, idle, installation)
+    let ids = Dictionary(sessions.map { (SessionKey($0.id), $0.eventIDs) }) { $1 }
+    return try await evicting("evict", sessions.map { ($0.id, last: $0.entry) }, idle, installation).map { evicted, bytes in
+      var evicted = evicted
+      // They are those of the same last change, and many; Redis does not send them again.
+      evicted.eventIDs = ids[SessionKey(evicted.id)] ?? []
+      return (evicted, bytes: bytes)
+    }
   }
 
   private func evicting(

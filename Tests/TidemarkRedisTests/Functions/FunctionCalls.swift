@@ -62,6 +62,11 @@ struct FunctionCalls: Sendable {
   func beginHistory() async throws {
     try await command("REPLICAOF 127.0.0.1 1")
     try await command("REPLICAOF NO ONE")
+    try await forgetHistory()
+  }
+
+  /// Makes the library forget the history that it remembers for a moment.
+  func forgetHistory() async throws {
     _ = try await connection.send(["FUNCTION", "LOAD", "REPLACE", .text(library.source)]).orThrow()
   }
 

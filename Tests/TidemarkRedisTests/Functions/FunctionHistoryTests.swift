@@ -68,19 +68,38 @@ struct FunctionHistoryTests {
     }
   }
 
-  @Test("A session goes on where it came with a slot of a Cluster, unless it is older than the server")
-  func moved() async throws {
+  @Test("A session of another history is older also where the server was never promoted")
+  func other() async throws {
     try await withSession { functions, epoch in
-      try await functions.command("HSET tidemark:{0}:session:s history 0123456789 entry_id 99999999999999-0")
+      try await functions.command("HSET tidemark:{0}:session:s history 0123456789")
+      #expect(try await functions.load("s")?.session["fresh"] == "1")
+      #expect(try await functions.append("s", "x", expect: "2").refusal == "CONFLICT 0")
+      let next = try #require(try await functions.append("s", "x", expect: "0").change)
+      #expect(next.seq == 1 && next.epoch > epoch)
+    }
+  }
+
+  @Test("What a reading call has learned of the history serves no writing one")
+  func replica() async throws {
+    try await withSession { functions, _ in
+      try await functions.command("REPLICAOF 127.0.0.1 1")
+      try await functions.command("CONFIG SET replica-read-only no")
+      try await functions.forgetHistory()
+      // A replica answers reading calls, also while it is not connected.
       #expect(try await functions.load("s")?.session["fresh"] == nil)
+      try await functions.command("REPLICAOF NO ONE")
+      #expect(try await functions.append("s", "x", expect: "2").refusal == "CONFLICT 0")
+    }
+  }
+
+  @Test("A restore of a fresh session leaves its numbers, whatever the worker knows")
+  func freshNumbers() async throws {
+    try await withSession { functions, epoch in
+      try await functions.command("HSET tidemark:{0}:session:s fresh 1")
+      let entry = try #require(try await functions.load("s")?.session["entry_id"])
+      #expect(try await functions.call("restore", "s", FunctionStateTests.restored(expect: entry, seq: "0")).number == 1)
       let next = try #require(try await functions.append("s", "x", expect: "2").change)
       #expect(next.seq == 3 && next.epoch == epoch)
-      #expect(try await functions.load("s")?.session["history"] != "0123456789")
-      // A server that starts again may have lost what it had not written to its disk.
-      try await functions.command("HSET tidemark:{0}:session:s history 0123456789 entry_id 1795389463124-0")
-      #expect(try await functions.append("s", "x", expect: "3").refusal == "CONFLICT 0")
-      let last = try #require(try await functions.append("s", "x", expect: "0").change)
-      #expect(last.seq == 1 && last.epoch > epoch)
     }
   }
 
