@@ -57,7 +57,7 @@ import Testing
 
   @Test func `only a full server's sessions leave, each server's until it has room`() {
     let servers = [
-      Self.server(Self.sessions(100, in: "a"), base: 0.75), Self.server(Self.sessions(100, in: "b"), base: 0.6),
+      Self.server(Self.sessions(100, in: "a"), base: 0.75), Self.server(Self.sessions(100, in: "b"), base: 0.67),
       Self.server(Self.sessions(100, in: "c"), base: 0.715),
     ]
     var world = EvictionWorld(servers)
