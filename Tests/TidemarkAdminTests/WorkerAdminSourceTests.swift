@@ -108,6 +108,12 @@ import TidemarkTestKit
   @Test func `a worker that is held up is alive for a while, and what it does not tell is absent`() async throws {
     let (held, release) = AsyncStream.makeStream(of: Void.self)
     let wait = Gate(held)
+    // Whoever waits for the worker is let go in the end, and has what it must not have.
+    let rescue = Task {
+      try await Task.sleep(for: .seconds(60))
+      release.finish()
+    }
+    defer { rescue.cancel() }
     let source = try source(
       {
         await wait.pass(); return worker([])
