@@ -51,3 +51,10 @@ package enum RedisReply: Sendable, Hashable {
     return self
   }
 }
+
+extension [RedisReply] {
+  /// Throws the first error if every reply is one: then the server refuses the command, and not one key.
+  func throwIfAllFailed() throws(RedisError) {
+    if let first, allSatisfy({ if case .error = $0 { true } else { false } }) { _ = try first.orThrow() }
+  }
+}

@@ -19,8 +19,7 @@ package struct CommitWait: Sendable {
   package func lanes(behind entries: [String: EntryID], within limit: Duration) async throws -> [String] {
     let deadline = clock.now.advanced(by: limit)
     while true {
-      let records = try await ledger.lanes(named: entries.keys.sorted())
-      let cursors = Dictionary(records.map { ($0.name, $0.cursor.position) }) { $1 }
+      let cursors = try await ledger.records(of: entries.keys.sorted()).mapValues(\.cursor.position)
       let behind = entries.filter { cursors[$0.key, default: .zero] < $0.value }.keys.sorted()
       guard !behind.isEmpty, clock.now < deadline else { return behind }
       try await clock.sleep(until: min(deadline, clock.now.advanced(by: Self.pause)))

@@ -22,12 +22,12 @@ package struct RestoreWait: Sendable {
     let deadline = clock.now.advanced(by: limit)
     var ends: [String: EntryID]?
     while true {
-      let earlier = try await records(of: lanes).mapValues(\.cursor.position)
+      let earlier = try await ledger.records(of: lanes).mapValues(\.cursor.position)
       let redis = Dictionary(uniqueKeysWithValues: zip(lanes, try await store.lanes(named: lanes)))
-      let goals = ends ?? redis.mapValues { min($0.end ?? .zero, last ?? EntryID(ms: .max, no: .max)) }
+      let goals = ends ?? redis.mapValues { min($0.end ?? .zero, last ?? .max) }
       ends = goals
       let served = try await ledger.servedLanes(lanes)
-      let records = try await records(of: lanes)
+      let records = try await ledger.records(of: lanes)
       let unready = lanes.compactMap { lane -> (lane: String, readiness: RestoreReadiness)? in
         let readiness = RestoreReadiness(
           records[lane], earlier: earlier[lane] ?? .zero, redis: redis[lane] ?? HotLane(end: nil, incarnation: nil),
@@ -37,9 +37,5 @@ package struct RestoreWait: Sendable {
       guard !unready.isEmpty, clock.now < deadline else { return unready }
       try await clock.sleep(until: min(deadline, clock.now.advanced(by: CommitWait.pause)))
     }
-  }
-
-  private func records(of lanes: [String]) async throws -> [String: LaneRecord] {
-    Dictionary(try await ledger.lanes(named: lanes).map { ($0.name, $0) }) { $1 }
   }
 }

@@ -34,7 +34,7 @@ extension WorkerState {
   /// - Parameters:
   ///   - ends: the last entry of each lane's stream; nil where there is no stream.
   ///   - limit: the last entry that must be committed.
-  package func commitGoals(_ ends: [String: EntryID?], through limit: EntryID = EntryID(ms: .max, no: .max)) -> CommitGoals {
+  package func commitGoals(_ ends: [String: EntryID?], through limit: EntryID = .max) -> CommitGoals {
     CommitGoals(
       goals: Dictionary(
         uniqueKeysWithValues: ends.map { name, end in

@@ -66,7 +66,7 @@ package struct LaneRequests: Sendable, Equatable {
   package var lastForked: EntryID? {
     entries.compactMap { entry in
       guard case .fork(_, _, let last) = entry.request else { return nil }
-      return last ?? EntryID(ms: .max, no: .max)
+      return last ?? .max
     }.max()
   }
 

@@ -14,6 +14,8 @@ package struct EntryID: Hashable, Comparable, Sendable {
 
   /// The position before every entry: the cursor of a lane that was never read.
   package static let zero = EntryID(ms: 0, no: 0)
+  /// The largest id: no entry is behind it.
+  package static let max = EntryID(ms: .max, no: .max)
 
   /// Whether both numbers fit into Postgres' bigint. Redis' own ids do; explicit ones may not, and then no later id of the stream does. An
   /// entry that does not fit is never applied.

@@ -50,7 +50,7 @@ package struct ExpectedStream: Sendable, Equatable {
   /// Creates a question about a stream that is not compared with anything.
   package init(asking lane: String, cursor: EntryID = .zero, question: Question = .counters) {
     // No entry can be behind this position, so Redis is not asked for the last entry.
-    let end = EntryID(ms: .max, no: .max)
+    let end = EntryID.max
     self.init(
       lane: lane, cursor: cursor, anchor: nil, isMirrored: false, hasRead: false, readPosition: end, readOrdinal: 0, countedPosition: end,
       knownAdded: 0)

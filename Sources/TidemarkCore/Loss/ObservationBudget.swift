@@ -107,7 +107,7 @@ package struct ObservationBudget: Sendable {
     }
     let isLonger = added > stream.entriesAdded
     observed.stream = StreamInfo(
-      length: length, lastGeneratedID: isLonger ? EntryID(ms: .max, no: .max) : stream.lastGeneratedID, entriesAdded: added,
+      length: length, lastGeneratedID: isLonger ? EntryID.max : stream.lastGeneratedID, entriesAdded: added,
       maxDeletedID: stream.maxDeletedID, firstID: stream.firstID)
     observed.next = observed.next.flatMap { $0 > lane.cursor ? $0 : nil }
     return .seen(observed)

@@ -37,3 +37,10 @@ package protocol LaneLedger: Sendable {
   /// Records that these lanes have their mirroring group: from now on its absence says that the stream was replaced.
   func mirrored(_ lanes: [LaneRecord]) async throws
 }
+
+extension LaneLedger {
+  /// Returns lanes by name, by their names.
+  package func records(of names: [String]) async throws -> [String: LaneRecord] {
+    Dictionary(try await lanes(named: names).map { ($0.name, $0) }) { $1 }
+  }
+}

@@ -98,7 +98,7 @@ struct RequestServer: Sendable {
     let evicted = try await restorer.restore(requests.restores, onlyEvicted: true)
     // Whether a session that is there began anew is asked again below.
     let others = zip(requests.restores, evicted).filter { [nil, .alreadyHot, .changedMeanwhile].contains($0.1) }.map(\.0)
-    let needed = others.isEmpty ? requests.lastForked : EntryID(ms: .max, no: .max)
+    let needed = others.isEmpty ? requests.lastForked : .max
     if let needed, !(try await waitForCommits(of: requests.lane, through: needed)) { return false }
     let outcomes = zip(others, try await restorer.restore(others, createsUnknown: true))
     let restored = (evicted + outcomes.map(\.1)).count { if case .restored = $0 { true } else { false } }

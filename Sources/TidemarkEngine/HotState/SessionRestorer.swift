@@ -60,7 +60,7 @@ package struct SessionRestorer: Sendable {
     let evicted = Dictionary(try await ledger.takeEvicted(names).map { (SessionKey($0.id), $0) }) { $1 }
     if onlyEvicted, evicted.isEmpty { return (outcomes, 0) }
     // The cursors before the sessions: what is committed by then is in what is read.
-    let records = try await records(of: names)
+    let records = try await ledger.records(of: Set(names.compactMap { lanes.hotKeys(of: $0)?.partition.changes }).sorted())
     let served = try await ledger.servedLanes(records.keys.sorted())
     let known = Dictionary(try await ledger.hotSessions(names, messages: messages).map { (SessionKey($0.id), $0) }) { $1 }
     var restores: [(place: Int, restore: HotRestore)] = []
@@ -103,11 +103,5 @@ package struct SessionRestorer: Sendable {
     try await ledger.recordEvicted(left)
     try await ledger.forgetEvicted(returned)
     return (outcomes, restores.reduce(0) { $0 + $1.restore.session.byteCount })
-  }
-
-  /// The records of the lanes of these sessions, by the lane's name.
-  private func records(of ids: [String]) async throws -> [String: LaneRecord] {
-    let names = Set(ids.compactMap { lanes.hotKeys(of: $0)?.partition.changes }).sorted()
-    return Dictionary(try await ledger.lanes(named: names).map { ($0.name, $0) }) { $1 }
   }
 }

@@ -57,7 +57,7 @@ extension RedisHotStore {
     }
     return try await translating {
       let replies = try await keyspace.pipeline(calls)
-      if let first = replies.first, replies.allSatisfy({ if case .error = $0 { true } else { false } }) { _ = try first.orThrow() }
+      try replies.throwIfAllFailed()
       return zip(sessions, replies).compactMap { session, reply in
         // The others are removed by now, and have to be recorded whatever becomes of one.
         guard let parts = reply.elements, parts.count == 6, let seq = parts[0].number, let epoch = parts[1].number,

@@ -40,15 +40,14 @@ extension RedisHotStore {
       (keys.session, ["HMGET", .text(keys.session), "entry_id", "restored_at"])
     }
     let replies = try await keyspace.pipeline(marks + uses)
-    // A server that refuses one key says so of this key alone.
-    if replies.allSatisfy({ if case .error = $0 { true } else { false } }) { _ = try replies[0].orThrow() }
+    try replies.throwIfAllFailed()
     let durable = Dictionary(
       uniqueKeysWithValues: zip(lanes, replies).compactMap { lane, mark in mark.text.flatMap { EntryID($0) }.map { (lane.name, $0) } })
     return zip(places, replies.dropFirst(lanes.count)).compactMap { place, reply in
       guard let values = reply.elements, values.count == 2, let entry = values[0].text.flatMap({ EntryID($0) }) else { return nil }
       let lane = place.1.partition.changes
       return FoundSession(
-        id: place.0, lane: lane, usedAt: max(Int64(clamping: entry.ms), values[1].text.flatMap { Int64($0) } ?? 0),
+        id: place.0, lane: lane, usedAt: max(Int64(clamping: entry.ms), values[1].number ?? 0),
         isDurable: durable[lane].map { entry <= $0 } ?? false)
     }
   }

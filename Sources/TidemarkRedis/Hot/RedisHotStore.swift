@@ -80,7 +80,7 @@ package struct RedisHotStore: HotStore {
     return try await translating {
       let replies = try await keyspace.pipeline(streams + marks)
       return try zip(replies.prefix(names.count), replies.suffix(names.count)).map { stream, mark in
-        let incarnation = try mark.orThrow().number ?? mark.orThrow().text.flatMap { Int64($0) }
+        let incarnation = try mark.orThrow().number
         if case .error(let message) = stream, message.hasPrefix("ERR no such key") { return HotLane(end: nil, incarnation: incarnation) }
         return HotLane(end: try stream.orThrow()["last-generated-id"]?.text.flatMap { EntryID($0) }, incarnation: incarnation)
       }
