@@ -79,7 +79,7 @@ package enum LogKey: String, CaseIterable, Sendable {
   case held
   /// The number of shards that changed hands, or the settings that a reload has changed.
   case changed
-  /// What became of the leases.
+  /// Whether the leases are free at once.
   case leases
   /// When the leases end.
   case until

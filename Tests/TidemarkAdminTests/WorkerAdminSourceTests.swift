@@ -108,7 +108,7 @@ import TidemarkTestKit
   @Test func `a worker that is held up is alive for a while, and what it does not tell is absent`() async throws {
     let (held, release) = AsyncStream.makeStream(of: Void.self)
     let wait = Gate(held)
-    // Whoever waits for the worker is let go in the end, and has what it must not have.
+    // A caller that waits for the worker gets its answer in the end, and the assertions below then find what they must not find.
     let rescue = Task {
       try await Task.sleep(for: .seconds(60))
       release.finish()
