@@ -148,13 +148,16 @@ import Testing
   @Test func `marks of another installation halt their lanes and make the claim be compared`() {
     var state = WorkerState.owning(["a", "b"])
     let errors = ["a": SourceError(.otherInstallation("a"), "it bears another id"), "b": SourceError(.laneRefused("b"), "no stream")]
-    var foreign: Set<String> = []
-    let effects = state.effects { foreign = $0.refused(errors, now: epoch) }
-    #expect(foreign == ["a"] && effects.signals.contains(.claim))
+    var dropped: Set<String> = []
+    let effects = state.effects { dropped = $0.refused(errors, now: epoch) }
+    #expect(dropped.isEmpty && effects.signals.contains(.claim))
     #expect(state.scheduler.lanes["a"]?.halt != nil && state.scheduler.lanes["b"]?.halt == nil)
     guard case .laneHalted("a", reason: "it bears another id", hint: _)? = effects.notices.first else {
       return #expect(effects.notices == [])
     }
+    // The next owner of a lane begins with its mark.
+    let left = ["c": SourceError(.otherInstallation("c"), "it bears another id"), "d": SourceError(.laneRefused("d"), "no stream")]
+    #expect(state.refused(left, now: epoch) == ["c"])
   }
 
   @Test func `a lane without its mirroring group asks for it at once, but only once`() throws {

@@ -49,7 +49,10 @@ extension WorkerState {
   }
 
   /// Records what Redis refused of lanes. Lanes whose marks bear another installation's id are not read for a while, and the claim is
-  /// compared at once. Returns these lanes.
+  /// compared at once.
+  ///
+  /// - Returns: those of these lanes that this worker does not own any more. Their marks are dropped, because the next owner begins with
+  ///   them; a lane that stays this worker's may commit nothing more, so its mark must wait.
   @discardableResult
   package mutating func refused(_ errors: [String: SourceError], now: ContinuousClock.Instant) -> Set<String> {
     let foreign = errors.filter { $0.value.kind == .otherInstallation($0.key) }
@@ -60,7 +63,7 @@ extension WorkerState {
         now: now)
     }
     if !foreign.isEmpty { effects.signals.insert(.claim) }
-    return Set(foreign.keys)
+    return Set(foreign.keys.filter { scheduler.lanes[$0] == nil })
   }
 
   package mutating func publishingFailed(_ reason: String?) { failures.marks = reason }

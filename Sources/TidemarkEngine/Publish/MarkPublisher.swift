@@ -165,10 +165,15 @@ final class MarkPublisher: Sendable {
     for (lane, error) in blocked { inspector.refusals.note(error, of: lane, .publish) }
     inspector.refusals.clear(marks.lazy.map(\.record.name).filter { blocked[$0] == nil }, .publish)
     if !blocked.isEmpty {
-      // Marks of another installation's lanes are dropped: a lane that comes back begins with its mark.
-      let foreign = await coordinator.perform { $0.refused(blocked, now: $1.now) }
-      let until = coordinator.clock.now.advanced(by: Self.refusedHold)
-      add(marks.filter { blocked[$0.record.name] != nil && !foreign.contains($0.record.name) }.map { $0.held(until: until) })
+      let dropped = await coordinator.perform { $0.refused(blocked, now: $1.now) }
+      let now = coordinator.clock.now
+      add(
+        marks.compactMap { mark in
+          guard let error = blocked[mark.record.name], !dropped.contains(mark.record.name) else { return nil }
+          // Another installation's id is replaced by itself, as soon as the claim was compared.
+          let isForeign = error.kind == .otherInstallation(mark.record.name)
+          return mark.held(until: now.advanced(by: isForeign ? Self.hold : Self.refusedHold))
+        })
     }
     if !outdated.isEmpty { await release(marks.map(\.record).filter { outdated[$0.name] != nil }, outdated) }
   }
