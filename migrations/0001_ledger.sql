@@ -32,7 +32,6 @@ CREATE TABLE {{schema}}.lanes (
   -- The mirroring consumer group was made in this incarnation.
   mirrored           boolean NOT NULL DEFAULT false,
   applied_no         bigint NOT NULL DEFAULT 0,
-  seal               bytea NOT NULL DEFAULT '\x',
   read_total         bigint NOT NULL DEFAULT 0,
   applied_total      bigint NOT NULL DEFAULT 0,
   duplicates_total   bigint NOT NULL DEFAULT 0,
@@ -299,6 +298,7 @@ CREATE TABLE {{schema}}.checkpoints (
   lag_entries   bigint,
   lag_seconds   double precision,
   worker        text NOT NULL,
+  -- The newest link of the lane in `seals`.
   seal          bytea NOT NULL,
   PRIMARY KEY (lane, taken_at)
 );
@@ -361,7 +361,7 @@ INSERT INTO {{schema}}.session_rows VALUES ((extract(epoch FROM clock_timestamp(
 -- version of now.
 CREATE FUNCTION {{schema}}.advance(
   lane_ids integer[], fences bigint[], from_mss bigint[], from_nos bigint[], from_ordinals bigint[], from_applied_nos bigint[],
-  entry_mss bigint[], entry_nos bigint[], anchors bytea[], applied_nos bigint[], seals bytea[], reads bigint[], applied bigint[], duplicates bigint[],
+  entry_mss bigint[], entry_nos bigint[], anchors bytea[], applied_nos bigint[], reads bigint[], applied bigint[], duplicates bigint[],
   divergent bigint[], ephemeral bigint[], skipped bigint[], dead_letters bigint[], missings bigint[], rereads bigint[],
   misrouted bigint[], known_version bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -374,7 +374,7 @@ BEGIN
   END IF;
   IF cardinality(lane_ids) = 1 THEN
     UPDATE {{schema}}.lanes l
-       SET entry_ms = entry_mss[1], entry_no = entry_nos[1], anchor = anchors[1], applied_no = applied_nos[1], seal = seals[1],
+       SET entry_ms = entry_mss[1], entry_no = entry_nos[1], anchor = anchors[1], applied_no = applied_nos[1],
            ordinal = l.ordinal + reads[1] + rereads[1] + missings[1], baseline = l.baseline + rereads[1],
            read_total = l.read_total + reads[1], applied_total = l.applied_total + applied[1],
            duplicates_total = l.duplicates_total + duplicates[1], divergent_total = l.divergent_total + divergent[1],
@@ -387,29 +387,29 @@ BEGIN
   END IF;
   PERFORM {{schema}}.fence(lane_ids, fences, from_mss, from_nos, from_ordinals, from_applied_nos);
   PERFORM {{schema}}.advance_all(
-    lane_ids, entry_mss, entry_nos, anchors, applied_nos, seals, reads, applied, duplicates, divergent, ephemeral, skipped,
+    lane_ids, entry_mss, entry_nos, anchors, applied_nos, reads, applied, duplicates, divergent, ephemeral, skipped,
     dead_letters, missings, rereads, misrouted);
   RETURN current_version;
 END $$;
 
 CREATE FUNCTION {{schema}}.advance_all(
-  lane_ids integer[], entry_mss bigint[], entry_nos bigint[], anchors bytea[], applied_nos bigint[], seals bytea[], reads bigint[],
+  lane_ids integer[], entry_mss bigint[], entry_nos bigint[], anchors bytea[], applied_nos bigint[], reads bigint[],
   applied bigint[], duplicates bigint[], divergent bigint[], ephemeral bigint[], skipped bigint[], dead_letters bigint[],
   missings bigint[], rereads bigint[], misrouted bigint[]) RETURNS void
 LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
 #variable_conflict use_column
 BEGIN
   UPDATE {{schema}}.lanes l
-     SET entry_ms = w.entry_ms, entry_no = w.entry_no, anchor = w.anchor, applied_no = w.applied_no, seal = w.seal,
+     SET entry_ms = w.entry_ms, entry_no = w.entry_no, anchor = w.anchor, applied_no = w.applied_no,
          ordinal = l.ordinal + w.reads + w.rereads + w.missings, baseline = l.baseline + w.rereads,
          read_total = l.read_total + w.reads, applied_total = l.applied_total + w.applied,
          duplicates_total = l.duplicates_total + w.duplicates, divergent_total = l.divergent_total + w.divergent,
          ephemeral_total = l.ephemeral_total + w.ephemeral, skipped_total = l.skipped_total + w.skipped,
          dead_letters_total = l.dead_letters_total + w.dead_letters, missing_total = l.missing_total + w.missings,
          reread_total = l.reread_total + w.rereads, misrouted_total = l.misrouted_total + w.misrouted, last_error = NULL, hint = NULL, updated_at = now()
-    FROM unnest(lane_ids, entry_mss, entry_nos, anchors, applied_nos, seals, reads, applied, duplicates, divergent, ephemeral,
+    FROM unnest(lane_ids, entry_mss, entry_nos, anchors, applied_nos, reads, applied, duplicates, divergent, ephemeral,
                 skipped, dead_letters, missings, rereads, misrouted)
-         AS w (lane_id, entry_ms, entry_no, anchor, applied_no, seal, reads, applied, duplicates, divergent, ephemeral,
+         AS w (lane_id, entry_ms, entry_no, anchor, applied_no, reads, applied, duplicates, divergent, ephemeral,
                skipped, dead_letters, missings, rereads, misrouted)
    WHERE l.lane_id = w.lane_id;
 END $$;
@@ -791,9 +791,7 @@ BEGIN
                     row_value[7]::timestamptz, row_value[8]::jsonb);
         END IF;
       END LOOP;
-      IF sessions[i] IS NOT NULL THEN
-        PERFORM {{schema}}.note_late_change(sessions[i], lanes[i], entry_mss[i], entry_nos[i]);
-      END IF;
+      PERFORM {{schema}}.note_late_change(sessions[i], lanes[i], entry_mss[i], entry_nos[i], next_no);
       next_no := next_no + 1;
     EXCEPTION WHEN OTHERS THEN
       IF coalesce(isolated_states -> SQLSTATE, isolated_states -> left(SQLSTATE, 2), isolated_states -> '')::boolean IS NOT TRUE THEN

@@ -196,6 +196,21 @@ package enum LoggedEvent: String, CaseIterable, Sendable {
   /// The snapshot of one session fails and is tried again later. Do what the reason says.
   case snapshotFailed = "snapshot.failed"
 
+  /// Committed changes can't be sealed. Do what the reason and the hint say.
+  case sealsWaiting = "seals.waiting"
+  /// Committed changes are sealed again.
+  case sealsCurrent = "seals.current"
+  /// Changes were removed from Postgres before they were sealed. Find out who did that; `tidemark audit` names the first of them.
+  case sealMissing = "seal.missing"
+  /// The newest seals can't be written to Redis. Do what the reason says.
+  case sealHeadsWaiting = "seal_heads.waiting"
+  /// The newest seals are written to Redis again.
+  case sealHeadsCurrent = "seal_heads.current"
+  /// Redis holds a seal that the chain in Postgres does not contain. Find out whether Postgres was restored from a backup, and run `tidemark audit`.
+  case sealContradicted = "seal.contradicted"
+  /// The chain in Postgres contains the seal that Redis holds again.
+  case sealConfirmed = "seal.confirmed"
+
   /// The requests of agents can't be served. Do what the reason and the hint say.
   case requestsWaiting = "requests.waiting"
   /// The requests of agents are served again.

@@ -20,6 +20,7 @@ private let sample = """
   rewind:   resume                                                      # halt | resume | reseed
   pressure: { slow: 5s, stop: 60s, memory: 80%, enforce: false }
   reconcile: { interval: 1m, rate: 2000 }                               # sessions a second at most
+  seal:     { interval: 10s }                                           # how far behind the chain over what is stored may be
   hot:      { messages: 200, evict_idle_after: 0s }                     # 0: never
   limits:   { max_entry_bytes: 32MiB, max_fields: 10000 }
   text:     { unstorable: reject }                                      # or replace
@@ -57,7 +58,8 @@ private let sample = """
       ("snapshot.on", "[session.ended, outcome.recorded]"), ("trim.enabled", "true"), ("trim.keep", "1h"),
       ("trim.keep_bytes", "1GiB"), ("trim.ignore_groups", "[]"), ("rewind", "resume"), ("pressure.slow", "5s"),
       ("pressure.stop", "1m"), ("pressure.memory", "80%"), ("pressure.enforce", "false"), ("reconcile.interval", "1m"),
-      ("reconcile.rate", "2000"), ("hot.messages", "200"), ("hot.evict_idle_after", "0s"), ("retention.checkpoints", "30d"),
+      ("reconcile.rate", "2000"), ("seal.interval", "10s"), ("hot.messages", "200"), ("hot.evict_idle_after", "0s"),
+      ("retention.checkpoints", "30d"),
       ("retention.snapshots_per_session", "3"), ("retention.dead_letters_resolved", "90d"), ("retention.changes", nil),
       ("retention.messages", nil),
     ] as [(String, String?)])
@@ -75,7 +77,7 @@ private let sample = """
   }
 
   @Test func reloadableAreTheSectionsThatTheDocumentationPromises() {
-    let promised: Set = ["batch", "buffer", "retry", "trim", "snapshot", "reconcile", "pressure", "lanes", "retention", "hot"]
+    let promised: Set = ["batch", "buffer", "retry", "trim", "snapshot", "reconcile", "pressure", "lanes", "retention", "hot", "seal"]
     for key in ConfigurationSchema.keys {
       let section = key.path.split(separator: ".").first.map(String.init) ?? ""
       #expect(key.isReloadable == promised.contains(section), "\(key.path)")

@@ -7,13 +7,13 @@ import Testing
   private static let bad = change("context.set")
   private static let good = change("messages.cleared")
 
-  private static func record(_ id: Int32 = 1, appliedNo: Int64 = 0, seal: [UInt8] = []) -> LaneRecord {
-    .named("lane\(id)", id: id, cursor: LaneCursor(position: .zero, appliedNo: appliedNo, seal: seal))
+  private static func record(_ id: Int32 = 1, appliedNo: Int64 = 0) -> LaneRecord {
+    .named("lane\(id)", id: id, cursor: LaneCursor(position: .zero, appliedNo: appliedNo))
   }
 
-  @Test func `applied entries are numbered without gaps and chained, the others are counted`() {
+  @Test func `applied entries are numbered without gaps, the others are counted`() {
     let batch = ChangeBatch.of(
-      numbered([Self.good, Self.bad, Self.good, Self.ephemeral, Self.good]), record: Self.record(appliedNo: 41, seal: [1, 2]))
+      numbered([Self.good, Self.bad, Self.good, Self.ephemeral, Self.good]), record: Self.record(appliedNo: 41))
     let outcome = BatchOutcome(batch)
     #expect(outcome.numbers == [(0, 42), (2, 43), (4, 44)].map { BatchOutcome.Numbered(entry: $0.0, no: $0.1) })
     #expect(outcome.deadLetters.map(\.entry) == [1])
@@ -21,8 +21,6 @@ import Testing
     let lane = outcome.lanes[0]
     #expect(lane.cursor.position == EntryID(ms: 5, no: 0))
     #expect(lane.cursor.appliedNo == 44)
-    let chain = [0, 2, 4].reduce([1, 2] as [UInt8]) { SealChain.next(after: $0, batch.entries[$1].digest) }
-    #expect(lane.cursor.seal == chain)
     #expect(lane.anchor == AnchorDigest(of: batch.blocks[0].entries[4], in: batch.blocks[0]))
     #expect(lane.counts.read == 5)
     #expect(lane.counts.applied == 3)
@@ -145,7 +143,7 @@ import Testing
   }
 
   @Test func `a dead letter whose position was read before keeps the outcome that Postgres has`() {
-    var record = Self.record(appliedNo: 0, seal: [])
+    var record = Self.record(appliedNo: 0)
     record.furthest = EntryID(ms: 3, no: 0)
     let batch = ChangeBatch.of(numbered([Self.good, Self.bad, Self.bad, Self.bad]), record: record)
     #expect(batch.entriesThatMayRepeat == [0, 1, 2])
@@ -161,7 +159,7 @@ import Testing
   }
 
   @Test func `entries that are read again keep their known outcomes`() {
-    var record = Self.record(appliedNo: 0, seal: [])
+    var record = Self.record(appliedNo: 0)
     record.furthest = EntryID(ms: 9, no: 0)
     let batch = ChangeBatch.of(numbered([Self.good, Self.good, Self.good, Self.bad, Self.bad, Self.bad]), record: record)
     let refused = EntryOutcome.Kind.rejected(Rejection(.constraint, "no", sqlstate: "23514"))
@@ -188,7 +186,7 @@ import Testing
 
   @Test func `an accepted entry and a rejected one have equal digests`() throws {
     let fields: [RawField] = [["type", "note"], ["session", "s"], ["b", "1"], ["a", "x\0y"]]
-    var record = Self.record(appliedNo: 0, seal: [])
+    var record = Self.record(appliedNo: 0)
     record.furthest = EntryID(ms: 9, no: 0)
     let refused = ChangeBatch.of(numbered([fields]), record: record, replacesNUL: false)
     let accepted = ChangeBatch.of(numbered([fields]), record: record, replacesNUL: true)
@@ -203,7 +201,6 @@ import Testing
     #expect(whole.lanes.map(\.laneID) == [1, 2])
     #expect(whole.lanes[0].counts == whole.lanes[1].counts)
     #expect(whole.lanes[1].cursor.appliedNo == whole.lanes[0].cursor.appliedNo + 7)
-    #expect(whole.lanes[1].cursor.seal == whole.lanes[0].cursor.seal)
     for cut in 1..<entries.count {
       let first = BatchOutcome(ChangeBatch.of(Array(entries[..<cut]), record: Self.record())).lanes[0]
       let record = Self.record().advanced(by: first)
@@ -213,13 +210,5 @@ import Testing
       #expect(end.totals == whole.lanes[0].counts)
       #expect(end.ordinal == UInt64(entries.count))
     }
-  }
-
-  @Test func `a seal depends on every digest and on their order`() {
-    let digests = (1...4).map { ContentDigest(high: $0, low: 0) }
-    let seal = digests.reduce(SealChain.start) { SealChain.next(after: $0, $1) }
-    #expect(seal.count == 32)
-    #expect(digests.reversed().reduce(SealChain.start) { SealChain.next(after: $0, $1) } != seal)
-    #expect(digests.dropLast().reduce(SealChain.start) { SealChain.next(after: $0, $1) } != seal)
   }
 }

@@ -22,10 +22,7 @@ import Testing
   }
 
   @Test func `a lane whose audit trail alone has grown is numbered anew`() {
-    let grown = Self.record(1) {
-      $0.cursor.appliedNo = 8
-      $0.cursor.seal = [1]
-    }
+    let grown = Self.record(1) { $0.cursor.appliedNo = 8 }
     #expect(Self.resolution([1], [grown]) == .renumber([grown]))
     #expect(Self.resolution([1], [grown, Self.record(2)]) == .renumber([grown]))
   }

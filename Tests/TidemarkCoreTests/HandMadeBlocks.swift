@@ -57,7 +57,7 @@ extension EntryBlock {
 
 extension LaneRecord {
   static func named(
-    _ name: String, id: Int32 = 1, fence: Int64 = 1, cursor: LaneCursor = LaneCursor(position: .zero, appliedNo: 0, seal: [])
+    _ name: String, id: Int32 = 1, fence: Int64 = 1, cursor: LaneCursor = LaneCursor(position: .zero, appliedNo: 0)
   ) -> LaneRecord {
     LaneRecord(laneID: id, name: name, shard: 0, fence: fence, incarnation: 1, cursor: cursor, ordinal: 0, baseline: 0, owner: "me")
   }

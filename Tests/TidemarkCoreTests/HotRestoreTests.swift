@@ -16,7 +16,7 @@ import TidemarkCore
 
   private static func lane(incarnation: Int64 = 2) -> LaneRecord {
     LaneRecord(
-      laneID: 1, name: "l", shard: 0, fence: 1, incarnation: incarnation, cursor: LaneCursor(position: .zero, appliedNo: 0, seal: []),
+      laneID: 1, name: "l", shard: 0, fence: 1, incarnation: incarnation, cursor: LaneCursor(position: .zero, appliedNo: 0),
       ordinal: 0, baseline: 0, owner: "me")
   }
 

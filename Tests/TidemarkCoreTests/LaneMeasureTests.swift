@@ -61,7 +61,7 @@ import Testing
 
 @Suite struct LagMeasureTests {
   private static func record(_ ms: UInt64, ordinal: UInt64) -> LaneRecord {
-    var record = LaneRecord.named("lane", cursor: LaneCursor(position: EntryID(ms: ms, no: 0), appliedNo: 0, seal: []))
+    var record = LaneRecord.named("lane", cursor: LaneCursor(position: EntryID(ms: ms, no: 0), appliedNo: 0))
     record.ordinal = ordinal
     return record
   }

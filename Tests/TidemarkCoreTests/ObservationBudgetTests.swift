@@ -62,7 +62,7 @@ import Testing
     let check = Self.check(5, .counters)
     let budget = budget(check)
     guard case .seen(let observed) = budget.changed(check, over: 1, length: 40, added: 44) else { return #expect(Bool(false)) }
-    var record = LaneRecord.named("lane", cursor: LaneCursor(position: EntryID(ms: 41, no: 0), appliedNo: 0, seal: []))
+    var record = LaneRecord.named("lane", cursor: LaneCursor(position: EntryID(ms: 41, no: 0), appliedNo: 0))
     record.ordinal = 41
     #expect(LagMeasure.lag(observed.stream, record: record, oldestUncommitted: EntryID(ms: 42, no: 0), now: 1_042).entries == 3)
     #expect(LagMeasure.lag(observed.stream, record: record, oldestUncommitted: EntryID(ms: 42, no: 0), now: 1_042).seconds == 1)

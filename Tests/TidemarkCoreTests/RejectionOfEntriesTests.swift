@@ -19,7 +19,6 @@ import Testing
     let outcome = BatchOutcome(batch)
     #expect(outcome.deadLetters == [1, 4].map { BatchOutcome.Rejected(entry: $0, rejection: rejection) })
     #expect(outcome.numbers.map(\.no) == [1, 2, 3, 4])
-    #expect(outcome.lanes[0].cursor.seal == BatchOutcome(others).lanes[0].cursor.seal)
   }
 
   @Test func `an entry has an equal outcome whether it was rejected before or by Postgres`() {

@@ -5,7 +5,7 @@ import TidemarkCore
   private static func lane(_ position: UInt64, incarnation: Int64 = 2) -> LaneRecord {
     LaneRecord(
       laneID: 1, name: "l", shard: 0, fence: 1, incarnation: incarnation,
-      cursor: LaneCursor(position: EntryID(ms: position, no: 0), appliedNo: 0, seal: []), ordinal: 0, baseline: 0, owner: "me")
+      cursor: LaneCursor(position: EntryID(ms: position, no: 0), appliedNo: 0), ordinal: 0, baseline: 0, owner: "me")
   }
 
   private func readiness(

@@ -132,7 +132,7 @@ extension ChangeBatch.Segment {
   /// Returns the part of a lane of which only the number matters.
   fileprivate static func of(_ laneID: Int32) -> ChangeBatch.Segment {
     ChangeBatch.Segment(
-      laneID: laneID, lane: "lane \(laneID)", fence: 1, incarnation: 1, before: LaneCursor(position: .zero, appliedNo: 0, seal: []),
+      laneID: laneID, lane: "lane \(laneID)", fence: 1, incarnation: 1, before: LaneCursor(position: .zero, appliedNo: 0),
       ordinalBefore: 0, furthest: .zero, entries: 0..<0, gaps: [])
   }
 }

@@ -61,7 +61,7 @@ private func bound(
   private func passed(_ places: [(EntryID, UInt64, Int64)], kept: Double? = 1) -> PassedPositions {
     var passed = PassedPositions()
     for (position, ordinal, ago) in places {
-      var record = LaneRecord.named("a", cursor: LaneCursor(position: position, appliedNo: 0, seal: []))
+      var record = LaneRecord.named("a", cursor: LaneCursor(position: position, appliedNo: 0))
       record.ordinal = ordinal
       passed.note(record, keep: .seconds(3_600), kept: kept, at: epoch.advanced(by: .seconds(-ago)))
     }
@@ -106,7 +106,7 @@ private func bound(
     let age = all.position(olderThan: .seconds(1_800), at: epoch).map { 1_005_000 - Int64($0.ms) } ?? 0
     #expect((1_800...2_000).contains(age), "\(age)")
     var next = all
-    var record = LaneRecord.named("a", cursor: LaneCursor(position: id(5), appliedNo: 0, seal: []))
+    var record = LaneRecord.named("a", cursor: LaneCursor(position: id(5), appliedNo: 0))
     (record.ordinal, record.incarnation) = (2, 2)
     next.note(record, keep: .seconds(3_600), kept: nil, at: epoch)
     #expect(next.samples.map(\.position) == [id(5)])

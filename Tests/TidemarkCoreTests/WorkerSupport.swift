@@ -60,7 +60,7 @@ extension LaneRecord {
   static func owned(_ name: String, fence: Int64 = 1, upTo ms: UInt64 = 5) -> LaneRecord {
     LaneRecord(
       laneID: 1, name: name, shard: Shard.of(name), fence: fence, incarnation: 1,
-      cursor: LaneCursor(position: EntryID(ms: ms, no: 0), appliedNo: Int64(ms), seal: []), ordinal: ms, baseline: 0, owner: "me",
+      cursor: LaneCursor(position: EntryID(ms: ms, no: 0), appliedNo: Int64(ms)), ordinal: ms, baseline: 0, owner: "me",
       isMirrored: true)
   }
 }

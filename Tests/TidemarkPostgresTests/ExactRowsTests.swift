@@ -8,7 +8,7 @@ import Testing
     let block = EntryBlock(entries)
     var builder = BatchBuilder(routes: RouteTable.builtIn, limits: .init(maxEntryBytes: 64 << 20, replacesNUL: false))
     let record = LaneRecord(
-      laneID: 1, name: "one", shard: 0, fence: 1, incarnation: 1, cursor: .init(position: .zero, appliedNo: 0, seal: []), ordinal: 0,
+      laneID: 1, name: "one", shard: 0, fence: 1, incarnation: 1, cursor: .init(position: .zero, appliedNo: 0), ordinal: 0,
       baseline: 0, owner: nil)
     builder.append(lane: record, partition: nil, [LaneChunk(block: block, blockID: 0, entries: 0..<entries.count)])
     let batch = builder.finish()

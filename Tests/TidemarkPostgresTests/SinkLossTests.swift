@@ -71,7 +71,6 @@ import TidemarkTestKit
       #expect(begun.incarnation == 2)
       #expect(begun.cursor.position == .zero)
       #expect(begun.cursor.appliedNo == 2)
-      #expect(begun.cursor.seal == ended.cursor.seal)
       #expect(begun.furthest == ended.cursor.position)
       #expect(begun.ordinal == 2)
       #expect(begun.baseline == 2)

@@ -15,7 +15,7 @@ import TidemarkTestKit
   private static func record(_ lane: String, _ ms: UInt64, ordinal: UInt64) -> LaneRecord {
     LaneRecord(
       laneID: 1, name: lane, shard: 0, fence: 1, incarnation: 1,
-      cursor: LaneCursor(position: EntryID(ms: ms, no: 0), appliedNo: 0, seal: []), ordinal: ordinal, baseline: 0, owner: nil,
+      cursor: LaneCursor(position: EntryID(ms: ms, no: 0), appliedNo: 0), ordinal: ordinal, baseline: 0, owner: nil,
       installation: ours)
   }
 

@@ -79,7 +79,7 @@ struct RedisPrefixTests {
             LaneMirror(
               LaneRecord(
                 laneID: 1, name: lane, shard: 0, fence: 1, incarnation: 1,
-                cursor: LaneCursor(position: EntryID(ms: 2, no: 0), appliedNo: 0, seal: []), ordinal: 2, baseline: 0, owner: nil,
+                cursor: LaneCursor(position: EntryID(ms: 2, no: 0), appliedNo: 0), ordinal: 2, baseline: 0, owner: nil,
                 installation: installation))
           ]
         }

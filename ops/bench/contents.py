@@ -16,7 +16,7 @@ TIDEMARK = {
         "select to_jsonb(t) - '{lane_id,finished_lane}'::text[] from tidemark.tool_calls t order by session_id, call_id, attempt",
     "outcomes": "select to_jsonb(o) - 'lane_id' from tidemark.outcomes o order by session_id, entry_ms, entry_no",
     "lanes":
-        "select lane, entry_ms, entry_no, ordinal, anchor, applied_no, seal, read_total, applied_total from tidemark.lanes "
+        "select lane, entry_ms, entry_no, ordinal, anchor, applied_no, read_total, applied_total from tidemark.lanes "
         "where read_total > 0 order by lane",
 }
 PLAIN = {"messages": "select session_id, entry_ms, entry_no, role, content from plain.messages order by session_id, entry_ms, entry_no"}

@@ -61,6 +61,10 @@ package enum MetricCatalog {
     "trim_blocked_seconds", .gauge, .seconds, labels: ["lane", "group"], of: .lane,
     "The time for which another consumer group has kept this worker from trimming the lane; absent if none does. "
       + "For lane=\"other\", the longest.")
+  static let sealedThrough = MetricDefinition(
+    "sealed_through_timestamp_seconds", .gauge, .timestamp, labels: ["lane"], of: .lane,
+    "The commit time of the lane's last change that is sealed; absent while that is not known. Compare it with "
+      + "`tidemark_lane_last_commit_timestamp_seconds`. For lane=\"other\", the earliest.")
   static let checkpointTimestamp = MetricDefinition(
     "checkpoint_timestamp_seconds", .gauge, .timestamp, labels: ["lane"], of: .lane,
     "The time of this worker's last checkpoint of the lane; absent before the first. A lane that does not move gets none. "
@@ -69,6 +73,6 @@ package enum MetricCatalog {
   static let lanes: [MetricDefinition] = [
     laneLagEntries, laneLagSeconds, laneLastCommit, laneState, laneFence, lanePressure, entriesRead, entriesApplied, entriesDuplicate,
     entriesDivergent, entriesEphemeral, entriesSkipped, entriesMisrouted, entriesMissing, laneBreaks, entriesTrimmed, trimBlocked,
-    checkpointTimestamp,
+    checkpointTimestamp, sealedThrough,
   ]
 }

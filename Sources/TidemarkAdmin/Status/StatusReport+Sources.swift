@@ -27,7 +27,7 @@ extension StatusReport.Lane {
   /// Creates the report of a lane that the configuration names and that no worker has registered yet. Its lag is all entries of its stream.
   init(unregistered lane: String, lag: LaneLag?, error: String?) {
     let record = LaneRecord(
-      laneID: 0, name: lane, shard: 0, fence: 0, incarnation: 1, cursor: LaneCursor(position: .zero, appliedNo: 0, seal: []), ordinal: 0,
+      laneID: 0, name: lane, shard: 0, fence: 0, incarnation: 1, cursor: LaneCursor(position: .zero, appliedNo: 0), ordinal: 0,
       baseline: 0, owner: nil)
     self.init(
       record, state: LaneState.unowned.rawValue, since: nil, lastError: error ?? "no worker has acquired the lane yet",

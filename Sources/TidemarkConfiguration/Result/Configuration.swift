@@ -17,6 +17,7 @@ package struct Configuration: Equatable, Sendable {
   package var lease = Lease()
   package var checkpoint = Checkpoint()
   package var snapshot = Snapshot()
+  package var seal = Seal()
   package var trim = Trim()
   package var rewind = Rewind.resume
   package var pressure = Pressure()

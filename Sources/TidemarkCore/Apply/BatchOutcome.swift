@@ -78,7 +78,6 @@ package struct BatchOutcome: Sendable, Equatable {
       lane.counts.applied += 1
       lane.counts.misrouted += batch.entries[index].isMisrouted ? 1 : 0
       lane.cursor.appliedNo += 1
-      SealChain.extend(&lane.cursor.seal, by: batch.entries[index].digest)
       numbers.append(Numbered(entry: index, no: lane.cursor.appliedNo))
     }
   }

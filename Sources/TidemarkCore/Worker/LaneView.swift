@@ -21,6 +21,8 @@ package struct LaneView: Sendable {
   /// The Unix milliseconds of this worker's last commit and checkpoint of the lane, for operators.
   var commit: Int64?
   var checkpoint: Int64?
+  /// When the last sealed change was committed, in seconds since 1970.
+  var sealedThrough: Double?
   var pressure: PressureGauge?
   /// Whether the lane's mirroring group was asked for. It is asked for at once only one time, because a user may lack the right to it.
   var isMirrorTried = false

@@ -20,6 +20,8 @@ package struct WorkerSettings: Sendable {
   package var checkpointInterval: Duration
   package var retention: RetentionLimits
   package var snapshots: SnapshotPolicy
+  /// How far behind the commits seals may be.
+  package var sealInterval: Duration
   package var rewind: Rewind
   package var trim: TrimLimits
   package var pressure: PressureLimits
@@ -35,7 +37,7 @@ package struct WorkerSettings: Sendable {
     trim: TrimLimits = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: []),
     pressure: PressureLimits = PressureLimits(slow: .seconds(5), stop: .seconds(60), memory: 0.8),
     functions: FunctionSettings = FunctionSettings(), evictIdleAfter: Duration = .zero,
-    snapshots: SnapshotPolicy = SnapshotPolicy()
+    snapshots: SnapshotPolicy = SnapshotPolicy(), sealInterval: Duration = .seconds(10)
   ) {
     self.flow = flow
     self.decode = decode
@@ -52,5 +54,6 @@ package struct WorkerSettings: Sendable {
     self.functions = functions
     self.evictIdleAfter = evictIdleAfter
     self.snapshots = snapshots
+    self.sealInterval = sealInterval
   }
 }

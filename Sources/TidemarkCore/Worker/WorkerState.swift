@@ -79,6 +79,7 @@ package struct WorkerState: Sendable {
     settings.retention = new.retention
     settings.evictIdleAfter = new.evictIdleAfter
     settings.snapshots = new.snapshots
+    settings.sealInterval = new.sealInterval
     settings.notInForce = new.notInForce
     scheduler.limits = new.flow
     revive(.all, now: now)

@@ -13,6 +13,8 @@ package struct LaneStatus: Sendable {
   package var pressure: PressureLevel?
   /// For how long which group has held up trimming.
   package var trimBlocked: [String: Duration] = [:]
+  /// When its last sealed change was committed, in seconds since 1970; nil while that is not known.
+  package var sealedThrough: Double?
 }
 
 /// A worker as it sees itself.

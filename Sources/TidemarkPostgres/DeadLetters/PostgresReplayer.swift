@@ -65,8 +65,7 @@ package struct PostgresReplayer: Sendable {
     var closing = [PostgresStatement(sql: sql.resolve, parameters: [.integerArray(done), .textArray(strings: resolutions)])]
     if let lane = BatchOutcome(batch, outcomes: outcomes).lanes.first {
       closing.append(
-        PostgresStatement(
-          sql: sql.appended, parameters: [.integer(Int64(lane.laneID)), .integer(lane.cursor.appliedNo), .bytea(lane.cursor.seal)]))
+        PostgresStatement(sql: sql.appended, parameters: [.integer(Int64(lane.laneID)), .integer(lane.cursor.appliedNo)]))
     }
     _ = try await connection.pipeline(closing + [PostgresStatement(sql: "COMMIT")], deadline: settings.commitDeadline)
     return replays.compactMapValues { $0 }

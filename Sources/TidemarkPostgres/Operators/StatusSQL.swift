@@ -18,7 +18,7 @@ struct StatusSQL: Sendable {
     // for clock_timestamp(). A lane has an owner only while the lease of its shard is live: the row of a dead worker still shows its last
     // state.
     lanes = """
-      SELECT l.lane_id, l.lane, l.shard, l.fence, l.incarnation, l.entry_ms, l.entry_no, l.applied_no, l.seal, l.ordinal, l.baseline,
+      SELECT l.lane_id, l.lane, l.shard, l.fence, l.incarnation, l.entry_ms, l.entry_no, l.applied_no, l.ordinal, l.baseline,
              l.read_total, l.applied_total, l.duplicates_total, l.divergent_total, l.ephemeral_total, l.skipped_total,
              l.dead_letters_total, l.missing_total, l.reread_total, l.misrouted_total, l.last_error, l.hint, coalesce(d.open, 0) AS open,
              coalesce(g.open, 0) AS gaps_open,

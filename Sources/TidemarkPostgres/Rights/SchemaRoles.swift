@@ -22,15 +22,24 @@ package enum SchemaRoles {
       others: LedgerStatements.statements(of: try StatusSQL(schema: schema))
         + LedgerStatements.statements(of: try LaneSQL(schema: schema))
         + LedgerStatements.statements(of: try SessionSQL(schema: schema))
+        + LedgerStatements.statements(of: try AuditSQL(schema: schema))
         + LedgerStatements.statements(of: try DeadLetterSQL(schema: schema)))
   }
 
-  /// Returns the statements of a reader of agents' data and of `tidemark status`.
+  /// Returns the statements of a reader of agents' data, of `tidemark status` and of `tidemark audit`.
   package static func reader(schema name: String) throws -> LedgerStatements {
     let schema = try PostgresIdentifier.quoted(name)
     let tables = readable.map { (name: $0, sql: "SELECT FROM \(schema).\($0)") }
     let functions = readers.map { (name: $0, sql: "SELECT \(schema).\($0)") }
-    return LedgerStatements(schema: name, all: tables + functions + LedgerStatements.statements(of: try StatusSQL(schema: name)))
+    let ledger = try LedgerSQL(schema: name)
+    let audit = [
+      (name: "lanesByName", sql: ledger.lanesByName), (name: "containedSeals", sql: ledger.containedSeals),
+      (name: "installation", sql: ledger.installation),
+    ]
+    return LedgerStatements(
+      schema: name,
+      all: tables + functions + LedgerStatements.statements(of: try StatusSQL(schema: name))
+        + LedgerStatements.statements(of: try AuditSQL(schema: name)) + audit)
   }
 
   /// Returns the roles that `migrate --roles` creates, in order.

@@ -44,7 +44,6 @@ struct BatchParameters {
       .integerArray(lanes.map { $0.cursor.position.ledgerNo }),
       .byteaArray(lanes.map { $0.anchor.map { $0.bytes[...] } }),
       .integerArray(lanes.map(\.cursor.appliedNo)),
-      .byteaArray(lanes.map { $0.cursor.seal[...] }),
       counts(\.read), counts(\.applied), counts(\.duplicates), counts(\.divergent), counts(\.ephemeral), counts(\.skipped),
       counts(\.deadLetters), counts(\.missing), counts(\.reread), counts(\.misrouted), .integer(knownVersion),
     ]

@@ -22,7 +22,7 @@ extension LaneRecord {
       return LaneRecord(
         laneID: Int32(clamping: id), name: name, shard: Int(number("shard")), fence: number("fence"),
         incarnation: number("incarnation"),
-        cursor: LaneCursor(position: position, appliedNo: number("applied_no"), seal: result.bytes(row, "seal") ?? []),
+        cursor: LaneCursor(position: position, appliedNo: number("applied_no")),
         ordinal: UInt64(clamping: number("ordinal")), baseline: UInt64(clamping: number("baseline")),
         owner: result.string(row, "owner"), totals: totals, anchor: result.bytes(row, "anchor").flatMap { AnchorDigest(bytes: $0) },
         furthest: EntryID(ledgerMS: number("furthest_ms"), ledgerNo: number("furthest_no")),

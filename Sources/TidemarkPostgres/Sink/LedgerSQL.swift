@@ -64,6 +64,8 @@ struct LedgerSQL: Sendable {
   let recordSnapshotProgress: String
   let changedSessions: String
   let takeDueSnapshots: String
+  let sealLanes: String
+  let containedSeals: String
 
   /// Columns of the audit trail in the order in which they are sent: the numbers and the digest, then the entry's cells.
   static let changeColumns: [(name: String, type: BinaryType)] = [
@@ -99,13 +101,13 @@ struct LedgerSQL: Sendable {
     let schema = try PostgresIdentifier.quoted(name)
     let columns = Self.changeColumns.map(\.name).joined(separator: ", ")
     let lane = """
-      lane_id, lane, shard, fence, incarnation, entry_ms, entry_no, applied_no, seal, ordinal, baseline, owner, read_total, applied_total,
+      lane_id, lane, shard, fence, incarnation, entry_ms, entry_no, applied_no, ordinal, baseline, owner, read_total, applied_total,
       duplicates_total, divergent_total, ephemeral_total, skipped_total, dead_letters_total, missing_total, reread_total, misrouted_total,
       anchor, furthest_ms, furthest_no, mirrored, (SELECT i.id::text FROM \(schema).installation i) AS installation
       """
     fence = "SELECT \(schema).fence(\(Self.parameters(Self.fenceTypes)))"
     advance =
-      "SELECT \(schema).advance(\(Self.parameters(Self.fenceTypes + ["bigint", "bigint", "bytea", "bigint", "bytea"] + Array(repeating: "bigint", count: 10))), $22::bigint)"
+      "SELECT \(schema).advance(\(Self.parameters(Self.fenceTypes + ["bigint", "bigint", "bytea", "bigint"] + Array(repeating: "bigint", count: 10))), $21::bigint)"
     let values = Self.changeColumns.enumerated().map { "$\($0 + 1)::\($1.type.rawValue)" }.joined(separator: ", ")
     appendChange = "INSERT INTO \(schema).change_log (\(columns)) VALUES (\(values))"
     appendChanges =
@@ -319,11 +321,20 @@ struct LedgerSQL: Sendable {
       INSERT INTO \(schema).checkpoints
         (lane, entry_ms, entry_no, incarnation, applied_no, read_total, applied_total, lag_entries, lag_seconds, worker, seal)
       SELECT l.lane, l.entry_ms, l.entry_no, l.incarnation, l.applied_no, l.read_total, l.applied_total, n.lag_entries, n.lag_seconds, $5,
-             l.seal
+             coalesce((SELECT s.link FROM \(schema).seals s WHERE s.lane = l.lane ORDER BY s.from_no DESC LIMIT 1), '')
         FROM \(schema).lanes l
         JOIN unnest($1::text[], $2::bigint[], $3::bigint[], $4::double precision[]) AS n (lane, fence, lag_entries, lag_seconds)
           ON n.lane = l.lane AND n.fence = l.fence
       ON CONFLICT DO NOTHING
+      """
+    sealLanes = """
+      SELECT lane_id, through_no, link, extract(epoch FROM committed_at)::double precision AS committed_at, is_complete, missing
+        FROM \(schema).seal_lanes($1::integer[], $2::integer)
+      """
+    containedSeals = """
+      SELECT h.place, EXISTS (SELECT FROM \(schema).seals s
+                               WHERE s.lane = h.lane AND s.from_no <= h.through_no AND s.through_no = h.through_no AND s.link = h.link) AS is_contained
+        FROM unnest($1::text[], $2::bigint[], $3::bytea[]) WITH ORDINALITY AS h (lane, through_no, link, place) ORDER BY h.place
       """
     lockedLane = "SELECT \(lane) FROM \(schema).lanes WHERE lane = $1 FOR NO KEY UPDATE"
     // Whoever resolves a letter holds its row: another one that wants to waits, and finds it resolved.
@@ -336,7 +347,7 @@ struct LedgerSQL: Sendable {
         FROM unnest($1::bigint[], $2::text[]) AS r (id, resolution)
        WHERE d.id = r.id AND d.resolved_at IS NULL
       """
-    appended = "UPDATE \(schema).lanes SET applied_no = $2::bigint, seal = $3::bytea WHERE lane_id = $1::integer"
+    appended = "UPDATE \(schema).lanes SET applied_no = $2::bigint WHERE lane_id = $1::integer"
     makeInstallation = "SELECT \(schema).make_installation($1, $2::integer)"
     installation = """
       SELECT id::text AS id, prefix, partitions, claim::text AS claim,

@@ -92,7 +92,8 @@ struct Composition {
         maxEntryBytes: configuration.limits.maxEntryBytes.bytes, maxFields: configuration.limits.maxFields),
       evictIdleAfter: configuration.hot.evictIdleAfter,
       snapshots: SnapshotPolicy(
-        everyChanges: configuration.snapshot.everyChanges, every: configuration.snapshot.every, types: configuration.snapshot.on))
+        everyChanges: configuration.snapshot.everyChanges, every: configuration.snapshot.every, types: configuration.snapshot.on),
+      sealInterval: configuration.seal.interval)
   }
 
   private var retentionLimits: RetentionLimits {
@@ -133,6 +134,11 @@ struct Composition {
     guard lanes.partitions != nil else { return nil }
     return HotServices(store: makeHotStore(), ledger: try makeSink(), doorbell: makeSource())
   }
+
+  /// The heads of the chains of seals in Redis, over connections of its own.
+  func makeSealHeads() -> RedisSealHeads { RedisSealHeads(redis, lanes: lanes, name: "tidemark-seals") }
+
+  func makeSealServices() throws -> SealServices { SealServices(ledger: try makeSink(), heads: makeSealHeads()) }
 
   func makeRestorer(_ sink: PostgresSink, _ store: RedisHotStore, for installation: InstallationID) -> SessionRestorer {
     SessionRestorer(ledger: sink, store: store, lanes: lanes, installation: installation, messages: configuration.hot.messages)

@@ -9,7 +9,7 @@ func record(_ name: String, read: Int = 0, deadLetters: Int = 0, baseline: Int =
   totals.deadLetters = deadLetters
   return LaneRecord(
     laneID: 1, name: name, shard: 0, fence: fence, incarnation: 1,
-    cursor: LaneCursor(position: EntryID(ms: 1_795_389_463_124, no: 98), appliedNo: Int64(read), seal: []),
+    cursor: LaneCursor(position: EntryID(ms: 1_795_389_463_124, no: 98), appliedNo: Int64(read)),
     ordinal: UInt64(read + baseline), baseline: UInt64(baseline), owner: owner, totals: totals)
 }
 

@@ -12,6 +12,7 @@ final class SchemaExercise {
   private let connection: PostgresConnection
   private let letters: DeadLetterStore
   private let lanes: LaneStore
+  private let audit: AuditStore
   private let rights: LedgerRights
   /// The steps that were refused because of a missing right.
   private(set) var refused: Set<String> = []
@@ -30,6 +31,7 @@ final class SchemaExercise {
       sink: sink, schema: schema, routes: routes, limits: .init(maxEntryBytes: 1 << 20, replacesNUL: false),
       lanes: LaneCatalog(prefix: "tidemark", partitions: nil))
     lanes = try LaneStore(sink: sink, schema: schema)
+    audit = try AuditStore(sink: sink, schema: schema)
     rights = try LedgerRights(SchemaRoles.worker(schema: schema, destinations: routes.destinations))
   }
 
@@ -84,6 +86,15 @@ final class SchemaExercise {
         sessions.map { SnapshotOrder(lane: lane.laneID, session: $0.session ?? "", entry: $0.last, reason: .time) })
       try await sink.recordSnapshotProgress([lane.laneID: .zero])
       _ = try await sink.snapshotProgress(of: [lane.laneID])
+    }
+    try await step("seals") {
+      guard let lane = try await sink.lanes(named: [name]).first else { return }
+      _ = try await sink.sealLanes([lane.laneID], most: 1_000)
+      _ = try await sink.contains([SealHead(lane: name, throughNo: 1, link: [])])
+    }
+    try await step("audit") {
+      for lane in try await audit.lanes() where lane.record.name == name { _ = try await audit.check(lane, after: 0, most: 1_000) }
+      _ = try await audit.erasures()
     }
     try await step("lanes") {
       _ = try await lanes.pause([name], true)

@@ -41,7 +41,7 @@ struct SourceConformance {
   private func record(at ms: UInt64, incarnation: Int64 = 1, isMirrored: Bool = false) -> LaneRecord {
     LaneRecord(
       laneID: 1, name: lane, shard: 0, fence: 1, incarnation: incarnation,
-      cursor: LaneCursor(position: EntryID(ms: ms, no: 0), appliedNo: 0, seal: []), ordinal: ms, baseline: 0, owner: nil,
+      cursor: LaneCursor(position: EntryID(ms: ms, no: 0), appliedNo: 0), ordinal: ms, baseline: 0, owner: nil,
       isMirrored: isMirrored, installation: installation)
   }
 

@@ -66,7 +66,7 @@ import TidemarkTestKit
   private static func run(_ ledger: Ledger, _ log: CapturedLog = CapturedLog(), until isDone: @escaping @Sendable () -> Bool) async throws {
     let coordinator = LaneCoordinator(settings: settings())
     await coordinator.perform { state, time in
-      let cursor = LaneCursor(position: EntryID(ms: 9, no: 0), appliedNo: 9, seal: [])
+      let cursor = LaneCursor(position: EntryID(ms: 9, no: 0), appliedNo: 9)
       let record = LaneRecord(
         laneID: 7, name: "lane", shard: 0, fence: 1, incarnation: 1, cursor: cursor, ordinal: 9, baseline: 0, owner: "me")
       _ = state.hold(LeaseGrant(shards: [0: 1]))

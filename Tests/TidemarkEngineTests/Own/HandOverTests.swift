@@ -15,7 +15,7 @@ import TidemarkCore
   static func record(_ name: String, shard: Int) -> LaneRecord {
     LaneRecord(
       laneID: 1, name: name, shard: shard, fence: 1, incarnation: 1,
-      cursor: LaneCursor(position: EntryID(ms: 5, no: 0), appliedNo: 5, seal: []), ordinal: 5, baseline: 0, owner: "me", isMirrored: true)
+      cursor: LaneCursor(position: EntryID(ms: 5, no: 0), appliedNo: 5), ordinal: 5, baseline: 0, owner: "me", isMirrored: true)
   }
 
   /// A coordinator that has read one entry of its lane and not committed it.

@@ -113,7 +113,7 @@ final class SimulatedLedger: @unchecked Sendable {
       fences += 1
       content.lanes[lane.name] = LaneRecord(
         laneID: Int32(content.lanes.count + 1), name: lane.name, shard: lane.shard, fence: fences, incarnation: 1,
-        cursor: LaneCursor(position: lane.position, appliedNo: 0, seal: []), ordinal: lane.baseline, baseline: lane.baseline,
+        cursor: LaneCursor(position: lane.position, appliedNo: 0), ordinal: lane.baseline, baseline: lane.baseline,
         // A row that is made while its shard changes hands may miss that.
         owner: time.seeded.chance(20) ? nil : content.leases[lane.shard]?.holder)
     }

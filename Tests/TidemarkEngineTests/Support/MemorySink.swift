@@ -181,7 +181,7 @@ final class MemorySink: ChangeSink {
       for lane in lanes where state.lanes[lane.name] == nil {
         state.lanes[lane.name] = LaneRecord(
           laneID: Int32(state.lanes.count + 1), name: lane.name, shard: lane.shard, fence: 1, incarnation: 1,
-          cursor: LaneCursor(position: lane.position, appliedNo: 0, seal: []), ordinal: lane.baseline, baseline: lane.baseline,
+          cursor: LaneCursor(position: lane.position, appliedNo: 0), ordinal: lane.baseline, baseline: lane.baseline,
           owner: state.holders[lane.shard]?.worker)
       }
     }

@@ -21,9 +21,8 @@ struct RunningWorker {
   var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
   var claim: @Sendable (Bool) async throws -> Void = { _ in }
 
-  /// Runs it, and ends it gracefully after the body.
-  func run(_ body: (Worker) async throws -> Void) async throws {
-    let settings = WorkerSettings(
+  var settings: WorkerSettings {
+    WorkerSettings(
       flow: FlowLimits(
         maxEntries: maxEntries, maxBytes: 1 << 20, maxDelay: .zero, bufferBytes: 1 << 20, maxEntryBytes: 1 << 20,
         haltAfterDeadLetters: haltAfterDeadLetters, haltBackoff: .milliseconds(20)),
@@ -33,6 +32,10 @@ struct RunningWorker {
         prefix: "tidemark", partitions: partitions, items: lanes.map { LaneItem(streams: $0, start: start) }),
       writers: 2, discover: .milliseconds(10), leaseTTL: leaseTTL, checkpointInterval: .seconds(10),
       retention: RetentionLimits(dedupeWindow: .seconds(60)), trim: trim)
+  }
+
+  /// Runs it, and ends it gracefully after the body.
+  func run(_ body: (Worker) async throws -> Void) async throws {
     let worker = Worker(
       identity: WorkerIdentity(name: name, host: "here", pid: 1), settings: settings, source: source, sink: sink,
       routes: RouteTable.builtIn, metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), claim: claim, logger: logger)

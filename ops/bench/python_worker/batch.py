@@ -20,7 +20,6 @@ class Lane:
     entry_ms: int
     entry_no: int
     applied_no: int
-    seal: bytes
     anchor: bytes = b""
 
     @property
@@ -54,11 +53,10 @@ class Batch:
             lane.entry_ms, lane.entry_no = int(milliseconds), int(number)
             lane.applied_no += 1
             lane.anchor = digest(fields)
-            lane.seal = hashlib.sha256(lane.seal + lane.anchor).digest()
             self._apply(lane, fields)
         count = len(entries)
         self.cursors.append((
-            lane.entry_ms, lane.entry_no, count, lane.anchor, lane.applied_no, lane.seal, count, count, lane.lane_id, *before))
+            lane.entry_ms, lane.entry_no, count, lane.anchor, lane.applied_no, count, count, lane.lane_id, *before))
 
     def _apply(self, lane: Lane, fields: Fields) -> None:
         session, kind, get = fields["session"], fields["type"], fields.get

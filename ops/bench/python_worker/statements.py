@@ -64,11 +64,11 @@ UPDATE tidemark.tool_calls
 
 MAKE_LANES = "INSERT INTO tidemark.lanes (lane, shard) SELECT unnest(%s::text[]), 0 ON CONFLICT (lane) DO NOTHING"
 
-READ_LANES = "SELECT lane, lane_id, entry_ms, entry_no, applied_no, seal FROM tidemark.lanes WHERE lane = ANY (%s)"
+READ_LANES = "SELECT lane, lane_id, entry_ms, entry_no, applied_no FROM tidemark.lanes WHERE lane = ANY (%s)"
 
 # Only from where the worker left the lane: else somebody else moved it, and nothing may be committed.
 MOVE_CURSOR = """
 UPDATE tidemark.lanes
-   SET entry_ms = %s, entry_no = %s, ordinal = ordinal + %s, anchor = %s, applied_no = %s, seal = %s, read_total = read_total + %s,
+   SET entry_ms = %s, entry_no = %s, ordinal = ordinal + %s, anchor = %s, applied_no = %s, read_total = read_total + %s,
        applied_total = applied_total + %s, updated_at = now()
  WHERE lane_id = %s AND entry_ms = %s AND entry_no = %s"""
