@@ -151,6 +151,8 @@ import TidemarkTestKit
   private func tryReading(_ product: Product, settings: [String: String]) async throws {
     let status = try await product.run("status", settings: settings)
     #expect(status.exitCode == 0, "\(status.standardError)")
+    let audit = try await product.run("audit", settings: settings)
+    #expect(audit.exitCode == 0, "\(audit.standardOutput)\(audit.standardError)")
     let role = "set role \"\(product.postgres.database)_reader\"; "
     let read = "select tidemark.state('s') is not null; select count(*) > 0 from tidemark.transcript('s')"
     #expect(try await product.postgres.adminPsql(role + read).hasSuffix("t\nt"))

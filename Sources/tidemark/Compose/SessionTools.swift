@@ -115,6 +115,8 @@ extension Composition {
     return installation.id
   }
 
+  func makeAuditStore() throws -> AuditStore { try AuditStore(sink: try makeSink(), schema: schema) }
+
   func makeSessionStore(_ sink: PostgresSink? = nil) throws -> SessionStore {
     try SessionStore(sink: try sink ?? makeSink(), schema: schema)
   }
