@@ -21,7 +21,7 @@ import Testing
         return mark
       }
       for merged in [marks[0].followed(by: marks[1]), marks[1].followed(by: marks[0])] {
-        #expect(merged.mark.durable.ms == later.0 && merged.mark.incarnation == later.1)
+        #expect(merged.record.cursor.position.ms == later.0 && merged.record.incarnation == later.1)
         #expect(merged.rejected == [rejection, rejection])
       }
     }

@@ -70,6 +70,30 @@ struct PublishingTests {
     }
   }
 
+  @Test("A mark whose lane was not compared follows another one, and is refused where Redis has lost that")
+  func unsurveyed() async throws {
+    try await withSource { server, source in
+      func unsurveyed(_ lane: String, _ id: String) throws -> DurableMark {
+        var mark = try mark(lane, id, rejected: [.init(id: EntryID(ms: 1, no: 0), reason: "bad_json")])
+        mark.isSurveyed = false
+        return mark
+      }
+      for _ in 0..<2 {
+        #expect(try await source.publish([mark(lane, "5-0"), mark("orders", "5-0"), mark("others", "5-0")], over: nil) == [:])
+        #expect(try await source.publish([unsurveyed(lane, "6-0"), unsurveyed("orders", "6-0")], over: nil) == [:])
+        #expect(try await server.command("HGET", "tidemark:{3}:lane", "durable") == "6-0")
+        try await server.command("FLUSHALL")
+        // What else is in the hash is no mark.
+        _ = try await source.publishPressure([LanePressure(lane: lane, level: .ok, installation: ours)], until: 5)
+        let refused = try await source.publish([unsurveyed(lane, "7-0"), unsurveyed("orders", "7-0"), mark("others", "7-0")], over: nil)
+        #expect(refused.mapValues(\.kind) == [lane: .unmarked, "orders": .unmarked])
+        #expect(try await server.command("EXISTS", "tidemark:{3}:rejected") == "0")
+        #expect(try await server.command("HMGET", "tidemark:{3}:lane", "durable", "rejected:1-0") == "\n")
+        #expect(try await server.command("HMGET", "tidemark:durable", "orders", "others") == "\n7-0")
+      }
+    }
+  }
+
   @Test("The mark of a stream that is gone is removed, unless the next stream's is told already")
   func gone() async throws {
     try await withSource { server, source in

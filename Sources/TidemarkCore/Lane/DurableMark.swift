@@ -11,6 +11,9 @@ package struct DurableMark: Sendable, Equatable {
   /// Whether the stream does not exist any more and its end is recorded. The mark of a lane in the shared hash is then removed, because
   /// marks of streams that come and go would accumulate.
   package var isGone: Bool
+  /// Whether the lane was compared with its stream for this publication. Any other mark may only follow an earlier one: where Redis has none,
+  /// it may have lost all its data a moment ago, and new entries below the mark would be called durable.
+  package var isSurveyed: Bool
 
   package struct Rejection: Sendable, Equatable {
     package var id: EntryID
@@ -23,7 +26,8 @@ package struct DurableMark: Sendable, Equatable {
   }
 
   package init(
-    lane: String, durable: EntryID, incarnation: Int64, rejected: [Rejection], installation: InstallationID = .unknown, isGone: Bool = false
+    lane: String, durable: EntryID, incarnation: Int64, rejected: [Rejection], installation: InstallationID = .unknown,
+    isGone: Bool = false, isSurveyed: Bool = true
   ) {
     self.lane = lane
     self.durable = durable
@@ -31,5 +35,6 @@ package struct DurableMark: Sendable, Equatable {
     self.rejected = rejected
     self.installation = installation
     self.isGone = isGone
+    self.isSurveyed = isSurveyed
   }
 }

@@ -13,6 +13,8 @@ package struct SourceError: Error, Sendable, Equatable, CustomStringConvertible 
     case otherInstallation(String)
     /// The mark belongs to an earlier incarnation than this one, which was published last.
     case outdated(Int64)
+    /// Redis has no mark that the lane's mark may follow, though it had one: the lane must be compared with its stream first.
+    case unmarked
   }
 
   package var kind: Kind

@@ -16,8 +16,9 @@ package protocol MarkStore: Sendable {
   /// Publishes what is durable. A mark never moves back within one incarnation.
   ///
   /// - Parameter connection: the one over which the lanes were compared; nil where the marks go to another server than their lanes'.
-  /// - Returns: the lanes whose marks could not be written, because the key is not what it should be, or because a later incarnation was published
-  ///   before (``SourceError/Kind/outdated(_:)``).
+  /// - Returns: the lanes whose marks could not be written, because the key is not what it should be, because a later incarnation was published
+  ///   before (``SourceError/Kind/outdated(_:)``), or because there is no mark that one without a survey may follow
+  ///   (``SourceError/Kind/unmarked``).
   func publish(_ marks: [DurableMark], over connection: WriteConnection?) async throws -> [String: SourceError]
 
   /// Publishes how hard agents may write, and until which moment of Redis' clock (Unix milliseconds) that holds. Lanes without pressure are left out.

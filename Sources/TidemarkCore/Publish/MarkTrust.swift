@@ -2,6 +2,9 @@
 ///
 /// Behind a new connection may be another server: a replica that has become the master without the last entries. New entries may stand
 /// there below what was committed of the old master, and its mark would call them durable.
+///
+/// A server that lost its data keeps its connections. So a mark that is published by trust may only follow another one
+/// (``DurableMark/isSurveyed``); where there is none, the lane is surveyed again.
 package struct MarkTrust: Sendable {
   /// The lanes that were compared over a connection.
   private struct Known: Sendable {

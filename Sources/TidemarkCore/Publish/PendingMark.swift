@@ -17,10 +17,13 @@ package struct PendingMark: Sendable {
     self.isGone = isGone
   }
 
-  package var mark: DurableMark {
+  /// Returns what is sent to Redis.
+  ///
+  /// - Parameter isSurveyed: whether the lane was compared with its stream for this publication.
+  package func mark(isSurveyed: Bool) -> DurableMark {
     DurableMark(
       lane: record.name, durable: record.cursor.position, incarnation: record.incarnation, rejected: rejected,
-      installation: record.installation, isGone: isGone)
+      installation: record.installation, isGone: isGone, isSurveyed: isSurveyed)
   }
 
   package func held(until: ContinuousClock.Instant) -> PendingMark {

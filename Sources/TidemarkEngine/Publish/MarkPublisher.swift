@@ -122,8 +122,8 @@ final class MarkPublisher: Sendable {
       let connection = source.writeConnection(to: route.lane)
       let trusted = await coordinator.perform { state, _ in state.trusted(lanes, over: connection) }
       if !trusted.isEmpty {
-        try await publish(marks.filter { trusted.contains($0.record.name) }, by: route, over: connection)
-        marks.removeAll { trusted.contains($0.record.name) }
+        let lost = try await publish(marks.filter { trusted.contains($0.record.name) }, by: route, over: connection, isSurveyed: false)
+        marks.removeAll { trusted.contains($0.record.name) && !lost.contains($0.record.name) }
       }
       guard !marks.isEmpty else { return }
       let (surveyed, verdicts) = try await survey(marks.map(\.record), on: route.lane)
@@ -131,7 +131,7 @@ final class MarkPublisher: Sendable {
       marks.removeAll { verdicts[$0.record.name] != .publish }
       let until = coordinator.clock.now.advanced(by: Self.hold)
       add(held.map { $0.held(until: until) })
-      try await publish(marks, by: route, over: surveyed)
+      _ = try await publish(marks, by: route, over: surveyed, isSurveyed: true)
     } catch {
       add(marks)
       // Their lanes may be at another server by now, which has looked in vain.
@@ -157,9 +157,14 @@ final class MarkPublisher: Sendable {
     return (connection, verdicts)
   }
 
-  private func publish(_ marks: [PendingMark], by route: PendingMarks.Route, over connection: WriteConnection?) async throws {
-    guard !marks.isEmpty else { return }
-    let refused = try await source.publish(marks.map(\.mark), over: route.isStray ? nil : connection)
+  /// Returns the lanes whose marks were refused because Redis has lost the earlier ones. They are still to be published.
+  private func publish(
+    _ marks: [PendingMark], by route: PendingMarks.Route, over connection: WriteConnection?, isSurveyed: Bool
+  ) async throws -> Set<String> {
+    guard !marks.isEmpty else { return [] }
+    var refused = try await source.publish(marks.map { $0.mark(isSurveyed: isSurveyed) }, over: route.isStray ? nil : connection)
+    let lost = Set(refused.filter { $0.value.kind == .unmarked }.keys)
+    refused = refused.filter { !lost.contains($0.key) }
     let outdated = refused.compactMapValues { if case .outdated(let known) = $0.kind { known } else { Int64?.none } }
     let blocked = refused.filter { outdated[$0.key] == nil }
     for (lane, error) in blocked { inspector.refusals.note(error, of: lane, .publish) }
@@ -176,6 +181,7 @@ final class MarkPublisher: Sendable {
         })
     }
     if !outdated.isEmpty { await release(marks.map(\.record).filter { outdated[$0.name] != nil }, outdated) }
+    return lost
   }
 
   /// Lanes of which agents know a later incarnation than the ledger's.

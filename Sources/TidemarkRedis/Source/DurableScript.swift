@@ -8,8 +8,9 @@ enum DurableScript {
   /// KEYS: the hash of the marks, and of the rejected entries if there are any. These are written to both hashes: the function library may
   /// read the first one only.
   /// ARGV: the installation's id and its field, channel or '', the number of marks, for each: field of the id, field of the incarnation,
-  /// id, incarnation, and `gone` if the stream no longer exists; then entry, reason, ... of the rejected entries, which come with a single
-  /// mark. Returns, for each mark that was refused because the hash has a later incarnation, its number from 1 and that incarnation.
+  /// id, incarnation, and `gone` if the stream no longer exists, `again` if the mark may only follow another one, or ''; then entry, reason,
+  /// ... of the rejected entries, which come with a single mark. Returns, for each mark that was refused, its number from 1 and the later
+  /// incarnation that the hash has, or `unmarked` if the hash has no mark that this one may follow.
   ///
   /// Rejected entries are written even if the mark is already set, because a repeated call must complete the first one.
   ///
@@ -34,6 +35,9 @@ enum DurableScript {
         refused[#refused + 1] = incarnation
       elseif ARGV[i + 4] == 'gone' then
         if held and (incarnation ~= to or not follows(held, id)) then redis.call('HDEL', KEYS[1], ARGV[i], ARGV[i + 1]) end
+      elseif ARGV[i + 4] == 'again' and not held then
+        refused[#refused + 1] = i / 5
+        refused[#refused + 1] = 'unmarked'
       else
         if KEYS[2] then
           for r = rejected, #ARGV, 2 do
@@ -61,7 +65,8 @@ enum DurableScript {
   }
 
   /// Sends a call for each lane with a hash of its own and a few calls for all others in one pipeline. A failed call does not affect the
-  /// others. Returns the lanes whose keys have another type, may not be written, or have a later incarnation.
+  /// others. Returns the lanes whose keys have another type or may not be written, which have a later incarnation, and those whose marks may
+  /// not be the first.
   static func publish(
     _ marks: ArraySlice<DurableMark>, in catalog: LaneCatalog, on connection: RedisConnection
   ) async throws -> [String: SourceError] {
@@ -69,12 +74,17 @@ enum DurableScript {
     let replies = try await script.call(calls.map(\.arguments), on: connection)
     var refused = try SourceError.refusals(of: zip(calls, replies).map { ($0.lanes, $0.key, $1) })
     for (call, reply) in zip(calls, replies) {
-      let outdated = reply.elements ?? []
-      for place in stride(from: 0, to: outdated.count - 1, by: 2) {
-        guard let number = outdated[place].number, call.lanes.indices.contains(Int(number) - 1),
-          let known = outdated[place + 1].text.flatMap({ Int64($0) })
-        else { continue }
-        refused[call.lanes[Int(number) - 1]] = SourceError(.outdated(known), "incarnation \(known) was published to agents")
+      let answers = reply.elements ?? []
+      for place in stride(from: 0, to: answers.count - 1, by: 2) {
+        guard let number = answers[place].number, call.lanes.indices.contains(Int(number) - 1), let reason = answers[place + 1].text else {
+          continue
+        }
+        let lane = call.lanes[Int(number) - 1]
+        if let known = Int64(reason) {
+          refused[lane] = SourceError(.outdated(known), "incarnation \(known) was published to agents")
+        } else {
+          refused[lane] = SourceError(.unmarked, "Redis has lost the mark of \(lane)")
+        }
       }
     }
     return refused
@@ -115,7 +125,8 @@ enum DurableScript {
   }
 
   private static func arguments(of mark: DurableMark, _ field: RedisArgument, _ incarnation: RedisArgument) -> [RedisArgument] {
-    [field, incarnation, .text(mark.durable.description), .integer(max(0, mark.incarnation)), mark.isGone ? "gone" : ""]
+    let condition: RedisArgument = mark.isGone ? "gone" : mark.isSurveyed ? "" : "again"
+    return [field, incarnation, .text(mark.durable.description), .integer(max(0, mark.incarnation)), condition]
   }
 
   /// Returns the fields of ``MarkPlace/hash`` that hold a lane's mark.

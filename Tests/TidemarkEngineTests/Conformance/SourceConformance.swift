@@ -89,10 +89,11 @@ struct SourceConformance {
     #expect(try await source.mirror([LaneMirror(record(at: 3, isMirrored: true))], over: nil) == [lane])
   }
 
-  private func publish(_ ms: UInt64, incarnation: Int64) async throws -> SourceError? {
+  private func publish(_ ms: UInt64, incarnation: Int64, isSurveyed: Bool = true) async throws -> SourceError? {
     let connection = try await source.survey([ExpectedStream(record(at: ms), knownAdded: 0)], on: server).connection
     let mark = DurableMark(
-      lane: lane, durable: EntryID(ms: ms, no: 0), incarnation: incarnation, rejected: [], installation: installation)
+      lane: lane, durable: EntryID(ms: ms, no: 0), incarnation: incarnation, rejected: [], installation: installation,
+      isSurveyed: isSurveyed)
     return try await source.publish([mark], over: connection)[lane]
   }
 
@@ -102,8 +103,10 @@ struct SourceConformance {
       return mark.map { [UInt64($0.incarnation), $0.durable.ms] } ?? []
     }
     #expect(try await mark() == [])
+    #expect(try await publish(4, incarnation: 1, isSurveyed: false)?.kind == .unmarked)
+    #expect(try await mark() == [], "a lane's first mark follows a survey")
     #expect(try await publish(4, incarnation: 1) == nil)
-    #expect(try await publish(3, incarnation: 1) == nil)
+    #expect(try await publish(3, incarnation: 1, isSurveyed: false) == nil)
     #expect(try await mark() == [1, 4], "a lower mark of one incarnation is ignored")
     #expect(try await publish(2, incarnation: 2) == nil)
     #expect(try await mark() == [2, 2], "a later incarnation may fall back")

@@ -81,6 +81,23 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a server that lost its data over the same connection gets no mark, unless the lane is as it was read`() async throws {
+    try await withPublisher { publisher, source, _ in
+      for lane in ["a", "b"] { source.place(lane, at: north, marks: north) }
+      publisher.publish([mark("a", 5), mark("b", 5)])
+      try await waitUntil("both are told") { source.durable("a") != nil && source.durable("b") != nil }
+      // Of the one all is lost, of the other only its mark.
+      source.delete("a")
+      source.forgetMark(of: "a")
+      source.forgetMark(of: "b")
+      for ms: UInt64 in 6...7 {
+        publisher.publish([mark("a", ms), mark("b", ms)])
+        try await waitUntil("the one is told") { source.durable("b") == EntryID(ms: ms, no: 0) }
+      }
+      #expect(source.durable("a") == nil)
+    }
+  }
+
   @Test func `a mark waits where what was read is missing, though what was committed is there`() async throws {
     try await withPublisher { publisher, source, coordinator in
       source.place("a", at: north, marks: north)

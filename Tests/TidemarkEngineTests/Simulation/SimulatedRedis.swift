@@ -64,6 +64,8 @@ final class SimulatedRedis: @unchecked Sendable {
     }
     if mark.isGone {
       nodes[server]?.content.marks[mark.lane] = nil
+    } else if !mark.isSurveyed, held == nil {
+      return SourceError(.unmarked, "there is no mark")
     } else if held.map({ ($0.incarnation, $0.durable) < (mark.incarnation, mark.durable) }) ?? true {
       nodes[server]?.content.marks[mark.lane] = mark
     }

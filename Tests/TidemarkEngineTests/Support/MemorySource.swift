@@ -225,6 +225,8 @@ final class MemorySource: LaneSource {
           refused[mark.lane] = SourceError(.outdated(held.incarnation), "a later incarnation was told")
         } else if mark.isGone {
           state.marks[mark.lane] = nil
+        } else if !mark.isSurveyed, state.marks[mark.lane] == nil {
+          refused[mark.lane] = SourceError(.unmarked, "there is no mark")
         } else {
           state.marks[mark.lane] = mark
           if let committed = state.committed, committed(mark.lane) ?? .zero < mark.durable { state.untimely.append(mark) }
