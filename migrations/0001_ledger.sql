@@ -415,14 +415,22 @@ BEGIN
 END $$;
 
 -- Records that a lane's stream is not the one that was read. What was in it and had not been read is not known to the entry: Redis'
--- own counters are gone. Once an incarnation, however often it is noticed.
-CREATE FUNCTION {{schema}}.record_break(of_lane text, of_incarnation bigint, after_ms bigint, after_no bigint, at_least bigint, cause text)
-RETURNS void
-LANGUAGE sql AS $$
+-- own counters are gone. Once an incarnation, however often it is noticed. Raises as fence() does where the lane has another owner or
+-- incarnation by now: what the caller has compared with the stream is not what counts any more.
+CREATE FUNCTION {{schema}}.record_break(
+  of_lane integer, of_fence bigint, of_incarnation bigint, after_ms bigint, after_no bigint, at_least bigint, cause text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+  held {{schema}}.lanes;
+BEGIN
+  SELECT * INTO held FROM {{schema}}.lanes l WHERE l.lane_id = of_lane FOR NO KEY UPDATE;
+  IF (held.fence, held.incarnation) IS DISTINCT FROM (of_fence, of_incarnation) THEN
+    RAISE EXCEPTION 'fenced' USING ERRCODE = 'TM001', DETAIL = ARRAY[of_lane]::text;
+  END IF;
   INSERT INTO {{schema}}.gaps (lane, incarnation, after_ms, after_no, at_least, cause)
-  SELECT of_lane, of_incarnation, after_ms, after_no, at_least, cause
-   WHERE NOT EXISTS (SELECT FROM {{schema}}.gaps g WHERE g.lane = of_lane AND g.incarnation = of_incarnation AND g.missing IS NULL)
-$$;
+  SELECT held.lane, of_incarnation, after_ms, after_no, at_least, cause
+   WHERE NOT EXISTS (SELECT FROM {{schema}}.gaps g WHERE g.lane = held.lane AND g.incarnation = of_incarnation AND g.missing IS NULL);
+END $$;
 
 -- Ends an incarnation and begins the next at a position, where Redis had added `start_ordinal` entries. What was lost is behind `after_ms` and
 -- `after_no`; the cursor may be further on, in the next stream. Raises as fence() does.
@@ -444,7 +452,7 @@ BEGIN
     (ended.lane, ended.incarnation, cause, ended.entry_ms, ended.entry_no, ended.ordinal, ended.baseline, ended.read_total,
      ended.applied_total, ended.duplicates_total, ended.divergent_total, ended.ephemeral_total, ended.skipped_total,
      ended.dead_letters_total, ended.missing_total, ended.reread_total, ended.misrouted_total);
-  PERFORM {{schema}}.record_break(ended.lane, ended.incarnation, after_ms, after_no, at_least, cause);
+  PERFORM {{schema}}.record_break(of_lane, of_fence, ended.incarnation, after_ms, after_no, at_least, cause);
   -- Of an id that `changes` can't hold nothing is there, and if the next stream were told to go on behind it, all its ids were like that.
   IF ended.entry_ms < 0 OR ended.entry_no < 0 THEN
     SELECT c.entry_ms, c.entry_no INTO reached_ms, reached_no FROM {{schema}}.change_log c

@@ -208,4 +208,21 @@ import TidemarkTestKit
         try await sink.rows("select incarnation, after_ms, after_no, at_least, cause from tide.gaps") == [["1", "3", "4", "2", "rewound"]])
     }
   }
+
+  @Test func `a break is not recorded of a lane that has another owner or incarnation by now`() async throws {
+    try await withSink { sink in
+      let lane = try await sink.lane()
+      let replacement = StreamReplacement(.rewound, atLeast: 2, after: EntryID(ms: 3, no: 4))
+      for (fence, incarnation) in [(-1, 0), (1, 0), (0, 1)] as [(Int64, Int64)] {
+        var other = lane
+        other.fence += fence
+        other.incarnation += incarnation
+        let error = await #expect(throws: SinkError.self) { try await sink.sink.recordBreak(other, replacement) }
+        #expect(error?.kind == .fenced([lane.laneID]))
+      }
+      #expect(try await sink.rows("select * from tide.gaps") == [])
+      try await sink.sink.recordBreak(lane, replacement)
+      #expect(try await sink.rows("select incarnation from tide.gaps") == [["1"]])
+    }
+  }
 }

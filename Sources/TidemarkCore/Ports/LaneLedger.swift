@@ -31,7 +31,8 @@ package protocol LaneLedger: Sendable {
   /// Raises a lane's incarnation, and changes nothing else. Returns false where the lane has another owner or incarnation by now.
   func raiseIncarnation(of lane: LaneRecord, to incarnation: Int64) async throws -> Bool
 
-  /// Records, once an incarnation, that a lane's stream is not the one that was read.
+  /// Records, once an incarnation, that a lane's stream is not the one that was read. Refused where the lane has another owner or incarnation by
+  /// now, as a commit is.
   func recordBreak(_ lane: LaneRecord, _ replacement: StreamReplacement) async throws
 
   /// Records that these lanes have their mirroring group: from now on its absence says that the stream was replaced.

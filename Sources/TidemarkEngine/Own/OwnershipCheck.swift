@@ -91,15 +91,15 @@ struct OwnershipCheck: Sendable {
         .lane: "\(record.name)", .cause: "\(replacement.cause.rawValue)", .incarnation: .number(record.incarnation),
         .atLeast: .number(replacement.atLeast), .policy: "\(settings.rewind.rawValue)",
       ])
-    let start: LaneStart
-    switch settings.rewind {
-    case .halt:
-      try await sink.recordBreak(record, replacement)
-      return Verified(record: record, halt: .replacement(replacement), stream: stream)
-    case .resume: start = .oldest
-    case .reseed: start = .newest
-    }
     do {
+      let start: LaneStart
+      switch settings.rewind {
+      case .halt:
+        try await sink.recordBreak(record, replacement)
+        return Verified(record: record, halt: .replacement(replacement), stream: stream)
+      case .resume: start = .oldest
+      case .reseed: start = .newest
+      }
       try await sink.begin(NewIncarnation(after: record, replacement, start.begin(comparison, after: pending)))
     } catch let error as SinkError {
       guard case .fenced = error.kind else { throw error }

@@ -142,7 +142,9 @@ struct LedgerSQL: Sendable {
        WHERE lane_id = $1::integer AND fence = $2::bigint AND incarnation = $3::bigint
       RETURNING lane_id
       """
-    recordBreak = "SELECT \(schema).record_break($1, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6)"
+    recordBreak = """
+      SELECT \(schema).record_break($1::integer, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7)
+      """
     // Not of a lane that was given back, as with `note`.
     mirrored = """
       UPDATE \(schema).lanes l SET mirrored = true

@@ -19,10 +19,10 @@ extension PostgresSink {
 
   package func recordBreak(_ lane: LaneRecord, _ replacement: StreamReplacement) async throws {
     let numbers = [
-      lane.incarnation, replacement.after.ledgerMS, replacement.after.ledgerNo, Int64(clamping: replacement.atLeast),
+      Int64(lane.laneID), lane.fence, lane.incarnation, replacement.after.ledgerMS, replacement.after.ledgerNo,
+      Int64(clamping: replacement.atLeast),
     ]
-    try await query(
-      sql.recordBreak, [.string(lane.name)] + numbers.map { .integer($0) } + [.string(replacement.cause.rawValue)])
+    try await query(sql.recordBreak, numbers.map { .integer($0) } + [.string(replacement.cause.rawValue)])
   }
 
   package func mirrored(_ lanes: [LaneRecord]) async throws {
