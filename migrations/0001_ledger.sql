@@ -113,7 +113,7 @@ CREATE TABLE {{schema}}.workers (
 -- Workers whose backend is still there: of one that died, it ends at once. Of another role's backend only the pid can be seen. A backend
 -- that ended with its server says nothing about its worker, which comes back when the server does.
 CREATE VIEW {{schema}}.connected_workers AS
-  SELECT w.worker, w.can_serve, w.seen_at
+  SELECT w.worker, w.can_serve, w.seen_at, a.pid IS NOT NULL AS has_backend
     FROM {{schema}}.workers w
     LEFT JOIN pg_catalog.pg_stat_activity a
       ON a.pid = w.backend_pid AND coalesce(a.backend_start, w.backend_started) = w.backend_started
@@ -471,6 +471,19 @@ BEGIN
          last_error = NULL, hint = NULL, updated_at = now()
    WHERE l.lane_id = of_lane;
 END $$;
+
+-- Takes lanes from owners whose leases ran out and whose backends are gone. Such an owner may be alive, cut off from here, and hold entries that
+-- it has read; it commits nothing of them any more. If it comes back, it reclaims the lanes and reads them again.
+CREATE FUNCTION {{schema}}.fence_unserved_lanes(lane_names text[]) RETURNS void
+LANGUAGE sql AS $$
+  UPDATE {{schema}}.lanes l SET owner = NULL, fence = {{schema}}.next_fence(l.fence), updated_at = now()
+    FROM (SELECT k.lane_id
+            FROM {{schema}}.lanes k JOIN {{schema}}.leases s ON s.shard = k.shard
+           WHERE k.lane = ANY (lane_names) AND k.owner IS NOT NULL AND s.expires_at <= clock_timestamp()
+             AND NOT EXISTS (SELECT FROM {{schema}}.connected_workers c WHERE c.worker = s.worker AND c.has_backend)
+           ORDER BY k.lane_id FOR NO KEY UPDATE OF k) AS unserved
+   WHERE l.lane_id = unserved.lane_id
+$$;
 
 -- Wakes the workers: leases were given back, or there are other workers to share them with. Every worker listens to the channel that is
 -- named as the schema; a notification of several in one transaction is one.

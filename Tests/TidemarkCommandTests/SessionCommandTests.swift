@@ -122,6 +122,25 @@ import TidemarkTestKit
     }
   }
 
+  /// The worker may be alive, cut off from Postgres, and hold changes that it has read.
+  @Test func aWorkerWhoseLeaseRanOutCommitsNothingAfterARestore() async throws {
+    try await withClient { product, client in
+      let worker = try await product.startWorker()
+      try await fill(client.session("s"))
+      await worker.kill()
+      try await product.waitFor("0", "select count(*) from tidemark.connected_workers")
+      _ = try await product.rows("update tidemark.leases set expires_at = now() - interval '1 s'")
+      let fence = try #require(Int64(try await product.value("select max(fence) from tidemark.lanes")))
+      try await product.redis.command("FLUSHALL")
+      let outcome = try await tidemark(product, "restore", "--all")
+      #expect(outcome.standardOutput == "1 restored, 0 already in Redis\n", "\(outcome)")
+      #expect(try await product.rows("select count(*) from tidemark.lanes where owner is not null or fence <= \(fence)") == ["0"])
+      let next = try await product.startWorker()
+      try await client.session("s").barrier(client.session("s").append(.set("goal", "2")), timeout: .seconds(120))
+      #expect(try await next.stop() == 0)
+    }
+  }
+
   @Test func anIdleSessionLeavesRedisAndComesBackWithItsNumbers() async throws {
     try await withClient(["hot.evict_idle_after": "500ms"]) { product, client in
       let worker = try await product.startWorker()

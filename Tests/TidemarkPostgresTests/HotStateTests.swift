@@ -178,6 +178,48 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `a worker whose lease ran out serves its lanes while it is connected, and commits nothing once fenced`() async throws {
+    try await withSink { sink in
+      let lane = try await sink.lane()
+      let names = [lane.name, "unknown"]
+      /// A worker that is slow to renew its lease, or one that is cut off: its commits come over another connection.
+      func expire(isConnected: Bool) async throws {
+        _ = try await sink.sink.renew(SinkFixture.worker, canServe: true, for: .seconds(600))
+        _ = try await sink.one("update tide.leases set expires_at = now() - interval '1 s'")
+        guard !isConnected else { return }
+        let pid = try #require(try await sink.one("select backend_pid from tide.workers where worker = 'w1'"))
+        try await sink.server.adminPsql("select pg_terminate_backend(\(pid), 10000)")
+      }
+      let other = try SinkFixture.makeSink(sink.server)
+      func found() async throws -> LaneRecord? { try await other.lanes(named: [lane.name]).first }
+      #expect(try await other.servedLanes(names) == [lane.name])
+      try await expire(isConnected: true)
+      #expect(try await other.servedLanes(names) == [lane.name])
+      try await other.fenceUnserved(names)
+      #expect(try await found() == lane)
+
+      try await expire(isConnected: false)
+      #expect(try await other.servedLanes(names) == [])
+      // A worker that ended with its server lives for other workers, but it is not here.
+      _ = try await sink.one("update tide.workers set backend_started = pg_postmaster_start_time() - interval '1 s' where worker = 'w1'")
+      #expect(try await other.servedLanes(names) == [])
+      try await other.fenceUnserved([])
+      #expect(try await found() == lane)
+      try await other.fenceUnserved(names)
+      let fenced = try #require(try await found())
+      #expect(fenced.owner == nil && fenced.fence > lane.fence && fenced.cursor == lane.cursor)
+      let error = await #expect(throws: SinkError.self) {
+        try await sink.writer.commit(sink.batch([(lane, Self.entries)]), .fast)
+      }
+      #expect(error?.kind == .fenced([lane.laneID]))
+      try await other.fenceUnserved(names)
+      #expect(try await found() == fenced)
+      // It comes back.
+      _ = try await other.renew(SinkFixture.worker, canServe: true, for: .seconds(600))
+      #expect(try await other.reclaim([lane.name], for: SinkFixture.worker).map(\.owner) == ["w1"])
+    }
+  }
+
   @Test func `sessions are found page by page, by who they belong to`() async throws {
     try await withSink { sink in
       let owners = [("s1", "ann", "x"), ("s2", "bob", "x"), ("s3", "ann", "y")]

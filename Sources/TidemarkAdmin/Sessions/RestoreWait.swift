@@ -27,6 +27,8 @@ package struct RestoreWait: Sendable {
       let goals = ends ?? redis.mapValues { min($0.end ?? .zero, last ?? .max) }
       ends = goals
       let served = try await ledger.servedLanes(lanes)
+      // Before their records are read: what these say is final then.
+      try await ledger.fenceUnserved(lanes.filter { !served.contains($0) })
       let records = try await ledger.records(of: lanes)
       let unready = lanes.compactMap { lane -> (lane: String, readiness: RestoreReadiness)? in
         let readiness = RestoreReadiness(

@@ -24,7 +24,8 @@ package enum RestoreReadiness: Sendable, Equatable {
   /// - Parameters:
   ///   - record: the lane in the ledger, read after Redis was asked; nil where the ledger does not know it.
   ///   - earlier: the lane's cursor, read before Redis was asked: what is committed later may be behind the end that Redis told.
-  ///   - isServed: whether a worker holds the lane's shard. Without one, no worker holds entries that it has read and not committed.
+  ///   - isServed: whether a worker holds the lane's shard, as ``HotStateLedger/servedLanes(_:)`` says. Otherwise, and after
+  ///     ``HotStateLedger/fenceUnserved(_:)``, no worker can commit what it has read.
   ///   - end: the entry up to which changes must be committed.
   package init(_ record: LaneRecord?, earlier: EntryID, redis: HotLane, isServed: Bool, through end: EntryID) {
     if isServed, let record, record.hasMark, record.incarnation != redis.incarnation || (redis.end ?? .zero) < earlier {

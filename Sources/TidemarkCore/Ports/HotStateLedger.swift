@@ -9,8 +9,13 @@ package protocol HotStateLedger: Sendable {
   /// Returns some ids of known sessions in their order, after one of them.
   func sessionIDs(_ filter: SessionFilter, after id: String, limit: Int) async throws -> [String]
 
-  /// Returns those of these lanes whose shards a worker holds.
+  /// Returns those of these lanes whose shards a worker holds: under a lease that has not run out, or over a connection that is still there. Such
+  /// a worker may commit what it has read.
   func servedLanes(_ lanes: [String]) async throws -> Set<String>
+
+  /// Takes those of these lanes that no worker serves from the owners that they still have, so that an owner that was cut off from the ledger
+  /// commits nothing more of what it has read.
+  func fenceUnserved(_ lanes: [String]) async throws
 
   /// Returns the changes that make a new session of what a session was after an entry; nil: as it is now. Empty for an unknown session.
   func forkChanges(of session: String, at entry: EntryID?) async throws -> [SessionChange]

@@ -60,6 +60,7 @@ struct LedgerSQL: Sendable {
   let begunSessions: String
   let servedLanes: String
   let rewindChanges: String
+  let fenceUnserved: String
   let snapshotProgress: String
   let recordSnapshotProgress: String
   let changedSessions: String
@@ -290,8 +291,10 @@ struct LedgerSQL: Sendable {
        WHERE s.session_id = ANY ($1::text[]) AND s.started_at <= to_timestamp($2::double precision / 1000)
       """
     servedLanes = """
-      SELECT l.lane FROM \(schema).lanes l JOIN \(schema).leases s ON s.shard = l.shard
-       WHERE l.lane = ANY ($1::text[]) AND s.worker IS NOT NULL AND s.expires_at > clock_timestamp()
+      SELECT l.lane
+        FROM \(schema).lanes l JOIN \(schema).leases s ON s.shard = l.shard
+        LEFT JOIN \(schema).connected_workers c ON c.worker = s.worker
+       WHERE l.lane = ANY ($1::text[]) AND s.worker IS NOT NULL AND (s.expires_at > clock_timestamp() OR c.has_backend)
       """
     rewindChanges = """
       SELECT r.type, r.fields
@@ -303,6 +306,7 @@ struct LedgerSQL: Sendable {
       INSERT INTO \(schema).snapshot_progress (lane_id, entry_ms, entry_no)
       SELECT * FROM unnest(\(Self.parameters(["integer", "bigint", "bigint"]))) AS p (lane_id, entry_ms, entry_no) ORDER BY p.lane_id
       ON CONFLICT (lane_id) DO UPDATE SET entry_ms = excluded.entry_ms, entry_no = excluded.entry_no
+    // A lease that ran out says nothing: its owner may merely be slow to renew it, and may still commit while no other worker has taken the shard.
       """
     changedSessions = """
       SELECT session_id, total, changes, is_taken, first_ms, first_no, last_ms, last_no
@@ -310,6 +314,7 @@ struct LedgerSQL: Sendable {
       """
     takeDueSnapshots = """
       SELECT \(schema).take_due_snapshots(\(Self.parameters(["text", "bigint", "bigint", "integer", "text"]))) AS taken
+    fenceUnserved = "SELECT \(schema).fence_unserved_lanes($1::text[])"
       """
     noteUnknownTypes = """
       INSERT INTO \(schema).unknown_types AS u (type, entries)

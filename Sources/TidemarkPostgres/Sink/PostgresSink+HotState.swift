@@ -27,6 +27,11 @@ extension PostgresSink: HotStateLedger {
     return Set((0..<result.rowCount).compactMap { result.string($0, "lane") })
   }
 
+  package func fenceUnserved(_ lanes: [String]) async throws {
+    guard !lanes.isEmpty else { return }
+    try await query(sql.fenceUnserved, [.textArray(strings: lanes)])
+  }
+
   package func forkChanges(of session: String, at entry: EntryID?) async throws -> [SessionChange] {
     try await changes(sql.forkChanges, session, entry)
   }

@@ -108,6 +108,8 @@ final class SchemaExercise {
       try await sink.recordEvicted([EvictedSession(id: name, lane: name, incarnation: 1, epoch: 1, seq: 1, entry: .zero)])
       try await sink.recordEvicted([EvictedSession(id: name, lane: name, incarnation: 1, epoch: 1, seq: 2, entry: .zero)])
       _ = try await sink.takeEvicted([name])
+      _ = try await sink.servedLanes([name])
+      try await sink.fenceUnserved([name])
       try await sink.forgetEvicted([name])
     }
     try await step("serving") { _ = try await sink.installation(askedBy: worker.name, within: .seconds(600)) }
