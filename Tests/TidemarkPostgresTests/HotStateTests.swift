@@ -178,6 +178,23 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `the record of an eviction is completed by numbers alone, if it is of the same entry`() async throws {
+    try await withSink { sink in
+      let evicted = ["s", "t"].map {
+        EvictedSession(id: $0, lane: "l", incarnation: 2, epoch: 5, seq: 6, entry: EntryID(ms: 7, no: 8), eventIDs: ["e", "-"])
+      }
+      try await sink.sink.recordEvicted(evicted.map(\.unnumbered))
+      var completed = evicted
+      completed[0].seq = 0
+      completed[0].epoch = 9
+      completed[1].entry = EntryID(ms: 7, no: 9)
+      completed.append(EvictedSession(id: "u", lane: "l", incarnation: 2, epoch: 5, seq: 6, entry: EntryID(ms: 7, no: 8)))
+      #expect(try await sink.sink.recordNumbers(of: completed) == Array(completed[1...]))
+      #expect(try await sink.sink.takeEvicted(["s", "t", "u"]) == [completed[0], evicted[1].unnumbered])
+      #expect(try await sink.sink.recordNumbers(of: []) == [])
+    }
+  }
+
   @Test func `a worker whose lease ran out serves its lanes while it is connected, and commits nothing once fenced`() async throws {
     try await withSink { sink in
       let lane = try await sink.lane()

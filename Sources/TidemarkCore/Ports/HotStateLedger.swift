@@ -30,6 +30,10 @@ package protocol HotStateLedger: Sendable {
   /// over the record of an eviction at the same entry.
   func recordEvicted(_ sessions: [EvictedSession]) async throws
 
+  /// Completes the records of sessions that were about to be evicted, and are by now, without writing their event ids again. Returns those whose
+  /// records are gone or of another entry; they are to be recorded whole.
+  func recordNumbers(of sessions: [EvictedSession]) async throws -> [EvictedSession]
+
   /// Returns the records of the evictions of these sessions as they were, and takes their incarnations away. It must come before the sessions
   /// are written to Redis: a record with an incarnation while its session is numbered on would lead to numbers that are used twice. Where the
   /// call or what follows fails, numbering begins anew.

@@ -63,7 +63,7 @@ struct SessionEvictor: Sendable {
     // From here on the event ids outlive this worker, and so do the numbers once the sessions are gone.
     try await ledger.recordEvicted(leaving.map(\.unnumbered))
     let evicted = try await store.evict(leaving, idleFor: eviction.idle, for: eviction.installation)
-    try await ledger.recordEvicted(evicted.map(\.0))
+    try await ledger.recordEvicted(try await ledger.recordNumbers(of: evicted.map(\.0)))
     let gone = Set(evicted.map { SessionKey($0.0.id) })
     try await ledger.forgetEvicted(leaving.map(\.id).filter { !gone.contains(SessionKey($0)) })
     metrics.sessionsEvicted(evicted.count, eviction.reason, bytes: evicted.reduce(0) { $0 + $1.bytes })

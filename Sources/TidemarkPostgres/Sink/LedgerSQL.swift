@@ -54,6 +54,7 @@ struct LedgerSQL: Sendable {
   let hotSessions: String
   let sessionIDs: String
   let recordEvicted: String
+  let recordNumbers: String
   let takeEvicted: String
   let forgetEvicted: String
   let forkChanges: String
@@ -270,6 +271,21 @@ struct LedgerSQL: Sendable {
         entry_ms = excluded.entry_ms, entry_no = excluded.entry_no, event_ids = excluded.event_ids, evicted_at = now()
        WHERE excluded.incarnation IS NOT NULL OR k.incarnation IS NULL
           OR (k.entry_ms, k.entry_no) < (excluded.entry_ms, excluded.entry_no)
+      """
+    // The event ids stay where they are stored, which is apart from the row where there are many.
+    recordNumbers = """
+      WITH held AS (
+        SELECT e.*
+          FROM \(schema).evicted_sessions k
+          JOIN unnest(\(Self.parameters(["text", "bigint", "bigint", "bigint", "bigint", "bigint"])))
+            AS e (session_id, incarnation, epoch, seq, entry_ms, entry_no)
+            ON (k.session_id, k.entry_ms, k.entry_no) = (e.session_id, e.entry_ms, e.entry_no)
+         ORDER BY k.session_id FOR UPDATE OF k
+      )
+      UPDATE \(schema).evicted_sessions k
+         SET incarnation = h.incarnation, epoch = h.epoch, seq = h.seq, evicted_at = now()
+        FROM held h WHERE k.session_id = h.session_id
+      RETURNING k.session_id
       """
     takeEvicted = """
       WITH taken AS (

@@ -64,6 +64,19 @@ extension PostgresSink: HotStateLedger {
       ])
   }
 
+  package func recordNumbers(of sessions: [EvictedSession]) async throws -> [EvictedSession] {
+    guard !sessions.isEmpty else { return [] }
+    let result = try await query(
+      sql.recordNumbers,
+      [
+        .textArray(strings: sessions.map(\.id)), .integerArray(sessions.map(\.incarnation)),
+        .integerArray(sessions.map(\.epoch)), .integerArray(sessions.map(\.seq)), .integerArray(sessions.map(\.entry.ledgerMS)),
+        .integerArray(sessions.map(\.entry.ledgerNo)),
+      ])
+    let recorded = Set((0..<result.rowCount).compactMap { result.string($0, "session_id").map { SessionKey($0) } })
+    return sessions.filter { !recorded.contains(SessionKey($0.id)) }
+  }
+
   package func takeEvicted(_ ids: [String]) async throws -> [EvictedSession] {
     guard !ids.isEmpty else { return [] }
     let result = try await query(sql.takeEvicted, [.textArray(strings: ids)])

@@ -107,6 +107,7 @@ final class SchemaExercise {
       _ = try await sink.forkChanges(of: name, at: nil)
       try await sink.recordEvicted([EvictedSession(id: name, lane: name, incarnation: 1, epoch: 1, seq: 1, entry: .zero)])
       try await sink.recordEvicted([EvictedSession(id: name, lane: name, incarnation: 1, epoch: 1, seq: 2, entry: .zero)])
+      _ = try await sink.recordNumbers(of: [EvictedSession(id: name, lane: name, incarnation: 1, epoch: 1, seq: 2, entry: .zero)])
       _ = try await sink.takeEvicted([name])
       _ = try await sink.servedLanes([name])
       try await sink.fenceUnserved([name])
