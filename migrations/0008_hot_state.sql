@@ -10,6 +10,9 @@ CREATE TABLE {{schema}}.evicted_sessions (
   -- Of the lane when the session was evicted: in a later one Redis may have lost changes that came after it. Null while the session may be in
   -- Redis, where its numbering goes on.
   incarnation bigint,
+  -- Of the data of the server that the session left, as Redis names it. A server that was promoted since may have lost changes of a session
+  -- that came back and was lost again. Null where it is not known.
+  history     text,
   epoch       bigint NOT NULL,
   seq         bigint NOT NULL,
   -- The session's last change.

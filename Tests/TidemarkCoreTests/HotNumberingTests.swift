@@ -22,6 +22,16 @@ import TidemarkCore
     #expect(HotNumbering(after: evicted(in: nil), latest: Self.entry, incarnation: 3) == .beginsAnew)
   }
 
+  @Test func `an evicted session is whole in the ledger up to its last change, unless its server was promoted since`() {
+    var evicted = evicted(in: 3)
+    #expect(evicted.isWhole(at: Self.entry, history: "b"))
+    #expect(!evicted.isWhole(at: EntryID(ms: 1_000, no: 1), history: nil))
+    evicted.history = "a"
+    #expect(evicted.isWhole(at: Self.entry, history: "a"))
+    #expect(evicted.isWhole(at: Self.entry, history: nil))
+    #expect(!evicted.isWhole(at: EntryID(ms: 2_000, no: 0), history: "b"))
+  }
+
   @Test func `a lane's first incarnation follows the time before its first mark`() {
     #expect(HotNumbering(after: evicted(in: 0), latest: Self.entry, incarnation: 1) == .goesOn(epoch: 900, seq: 7))
     #expect(HotNumbering(after: evicted(in: 0), latest: Self.entry, incarnation: 2) == .beginsAnew)

@@ -37,6 +37,20 @@ import TidemarkCore
     #expect(readiness(Self.lane(5, incarnation: 3), end: 5, through: 5) == .replaced)
   }
 
+  @Test func `a lane of a server that took over is waited for until its worker has compared it there`() {
+    func readiness(_ history: String?, mark: String?, incarnation: Int64 = 2, isServed: Bool = true) -> RestoreReadiness {
+      let redis = HotLane(end: EntryID(ms: 5, no: 0), incarnation: 2, history: history, markHistory: mark)
+      return RestoreReadiness(
+        Self.lane(5, incarnation: incarnation), earlier: EntryID(ms: 5, no: 0), redis: redis, isServed: isServed, through: .zero)
+    }
+    #expect(readiness("a", mark: "b") == .uncompared)
+    #expect(readiness("a", mark: "a") == .ready)
+    #expect(readiness("a", mark: nil) == .ready)
+    #expect(readiness(nil, mark: "a") == .ready)
+    #expect(readiness("a", mark: "b", incarnation: 3) == .replaced)
+    #expect(readiness("a", mark: "b", isServed: false) == .ready)
+  }
+
   @Test func `what is committed while Redis is asked does not make the stream look older`() {
     #expect(readiness(Self.lane(7), earlier: 5, end: 6, through: 6) == .ready)
   }

@@ -145,7 +145,8 @@ import TidemarkTestKit
   @Test func `the record of an eviction tells its numbers once, and its event ids until the session is back`() async throws {
     try await withSink { sink in
       let evicted = EvictedSession(
-        id: "s", lane: "l", incarnation: 2, epoch: 5, seq: 6, entry: EntryID(ms: 7, no: 8), eventIDs: ["e\"1", "6 5 7-8 -"])
+        id: "s", lane: "l", incarnation: 2, history: "ab12", epoch: 5, seq: 6, entry: EntryID(ms: 7, no: 8),
+        eventIDs: ["e\"1", "6 5 7-8 -"])
       try await sink.sink.recordEvicted([evicted])
       var later = evicted
       later.seq = 9
@@ -181,12 +182,14 @@ import TidemarkTestKit
   @Test func `the record of an eviction is completed by numbers alone, if it is of the same entry`() async throws {
     try await withSink { sink in
       let evicted = ["s", "t"].map {
-        EvictedSession(id: $0, lane: "l", incarnation: 2, epoch: 5, seq: 6, entry: EntryID(ms: 7, no: 8), eventIDs: ["e", "-"])
+        EvictedSession(
+          id: $0, lane: "l", incarnation: 2, history: "ab", epoch: 5, seq: 6, entry: EntryID(ms: 7, no: 8), eventIDs: ["e", "-"])
       }
       try await sink.sink.recordEvicted(evicted.map(\.unnumbered))
       var completed = evicted
       completed[0].seq = 0
       completed[0].epoch = 9
+      completed[0].history = "cd"
       completed[1].entry = EntryID(ms: 7, no: 9)
       completed.append(EvictedSession(id: "u", lane: "l", incarnation: 2, epoch: 5, seq: 6, entry: EntryID(ms: 7, no: 8)))
       #expect(try await sink.sink.recordNumbers(of: completed) == Array(completed[1...]))

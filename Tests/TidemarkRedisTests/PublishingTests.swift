@@ -94,6 +94,44 @@ struct PublishingTests {
     }
   }
 
+  @Test("A lane's hash tells the history in which the lane was compared, and after a promotion that must be done again")
+  func history() async throws {
+    try await withSource { server, source in
+      func field(_ name: String) async throws -> String { try await server.command("HGET", "tidemark:{3}:lane", name) }
+      func publish(_ id: String, isSurveyed: Bool) async throws -> SourceError.Kind? {
+        var mark = try mark(lane, id)
+        mark.isSurveyed = isSurveyed
+        return try await source.publish([mark], over: nil)[lane]?.kind
+      }
+      func present() async throws -> String {
+        let info = try await server.command("INFO", "replication")
+        return info.firstMatch(of: /master_replid:(\w{10})/).map { String($0.1) } ?? ""
+      }
+      func isCurrent() async throws -> Bool? { try await source.marks(of: [lane])[0]?.isSurveyed }
+      #expect(try await publish("5-0", isSurveyed: true) == nil)
+      #expect(try await field("history") == present())
+      #expect(try await isCurrent() == true)
+      #expect(try await publish("6-0", isSurveyed: false) == nil)
+      for command in [["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"]] {
+        try await server.command(command)
+      }
+      #expect(try await field("history") != present())
+      #expect(try await isCurrent() == false)
+      #expect(try await publish("7-0", isSurveyed: false) == .unmarked)
+      #expect(try await field("durable") == "6-0")
+      // A late mark says nothing of what the lane's next owner has read.
+      #expect(try await publish("5-0", isSurveyed: true) == nil)
+      #expect(try await field("history") != present())
+      #expect(try await publish("6-0", isSurveyed: true) == nil)
+      #expect(try await field("history") == present())
+      #expect(try await publish("7-0", isSurveyed: false) == nil)
+      #expect(try await isCurrent() == true)
+      // The hash that other lanes share may be at another server than they.
+      _ = try await source.publish([mark("orders", "1-0")], over: nil)
+      #expect(try await server.command("HEXISTS", "tidemark:durable", "history") == "0")
+    }
+  }
+
   @Test("The mark of a stream that is gone is removed, unless the next stream's is told already")
   func gone() async throws {
     try await withSource { server, source in

@@ -30,6 +30,11 @@ local function earlier_answers(call, changes)
   return seen > 0 and answers
 end
 
+-- Returns whether something was written in another history of the server's data than the present one, as far as both are known.
+local function is_other_history(call, history)
+  return history and history ~= '' and call.history.name ~= '' and history ~= call.history.name
+end
+
 -- Returns whether a session's numbering ended, because Redis may have lost changes of it since, and whether Redis may have it in an older
 -- state than Postgres.
 --
@@ -37,9 +42,9 @@ end
 -- another history lost nothing if it came with a slot of a Cluster, to a server that was there before the session's last change and that
 -- was never promoted.
 local function has_ended(call, incarnation, history, entry_id)
-  local present = call.history
-  local is_other = history and history ~= '' and present.name ~= '' and history ~= present.name
-  local is_older = is_other and (not present.is_cluster or present.is_promoted or tonumber(match(entry_id or '', '^%d+') or 0) < present.started_at)
+  local present, changed_at = call.history, tonumber(match(entry_id or '', '^%d+') or 0)
+  local is_other = is_other_history(call, history)
+  local is_older = is_other and (not present.is_cluster or present.is_promoted or changed_at < present.started_at)
   local is_later = incarnation ~= call.incarnation and not (incarnation == '0' and call.incarnation == '1')
   return is_older or is_later, is_older
 end

@@ -81,7 +81,8 @@ local function remembered(key)
   return ids
 end
 
--- Returns where the numbering of a session stands, if it is durable and idle, and for a reading call the event ids that it remembers.
+-- Returns where the numbering of a session stands, if it is durable and idle, for a reading call the event ids that it remembers, and the
+-- history of the server's data.
 local function find_evictable(call, installation, idle_ms, is_reading)
   local keys, idle = call.keys, tonumber(idle_ms)
   if not idle then invalid('idle_ms', 'is not a number') end
@@ -95,7 +96,7 @@ local function find_evictable(call, installation, idle_ms, is_reading)
   local _, is_older = has_ended(call, session[4], session[6], session[3])
   -- The numbers that follow here may be in use elsewhere.
   if is_older then seq, epoch = 0, max(now(call), epoch + 1) end
-  return { seq, epoch, session[3], session[4], 0, is_reading and remembered(keys[IDS]) or {} }
+  return { seq, epoch, session[3], session[4], 0, is_reading and remembered(keys[IDS]) or {}, call.history.name }
 end
 
 -- evictable: SESSION INSTALLATION IDLE_MS
@@ -123,7 +124,8 @@ local function value_of(list, name)
   end
 end
 
--- The flags of a restore: replace what is there; write only where the lane bears the mark of the session's incarnation.
+-- The flags of a restore: replace what is there; write only where the lane bears the mark of the session's incarnation, of the present
+-- history.
 local OVERWRITES, NEEDS_MARK = 1, 2
 -- The answers of a restore.
 local WRITTEN, CHANGED, UNMARKED = 1, 0, -1
@@ -142,7 +144,7 @@ local function restore(keys, args)
     place = place + count * width + 1
   end
   if place <= #args then invalid('count', 'of part 5 is not the number of its items') end
-  local owner = redis.call('HGET', keys[LANE], 'installation')
+  local owner, mark_history = unpack(redis.call('HMGET', keys[LANE], 'installation', 'history'))
   if owner and owner ~= args[2] then refuse('OTHER ' .. owner) end
   local flags = tonumber(match(args[4] or '', '^[0-3]$'))
   if not flags then invalid('flags', 'is not a number from 0 to 3') end
@@ -156,8 +158,10 @@ local function restore(keys, args)
   if not is_expected and not overwrites then return CHANGED end
   -- Since then the session may have come back, changed, and left again.
   if now(call) - read_at > STALE then return CHANGED end
-  -- Where Redis lost its data, a worker may still commit what it had read before. It sets the next mark afterwards.
-  if needs_mark and args[3] == '-' and call.incarnation ~= value_of(parts[1], 'incarnation') then return UNMARKED end
+  -- Where Redis lost its data, or a replica without the last changes was promoted, a worker may still commit what it had read before. It sets
+  -- the next mark afterwards.
+  local is_marked = call.incarnation == value_of(parts[1], 'incarnation') and not is_other_history(call, mark_history)
+  if needs_mark and args[3] == '-' and not is_marked then return UNMARKED end
   local ids = {}
   for _, text in ipairs(parts[3]) do
     local id = message_id(text)

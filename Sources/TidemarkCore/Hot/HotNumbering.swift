@@ -4,6 +4,8 @@ package struct EvictedSession: Sendable, Equatable {
   package var lane: String
   /// The incarnation of the lane when the session was evicted; nil while the session may be in Redis, where its numbering goes on.
   package var incarnation: Int64?
+  /// The history of the data of the server that the session left (``HotLane/history``); nil where it is not known.
+  package var history: String?
   package var epoch: Int64
   package var seq: Int64
   /// The session's last change.
@@ -12,15 +14,27 @@ package struct EvictedSession: Sendable, Equatable {
   package var eventIDs: [String]
 
   package init(
-    id: String, lane: String, incarnation: Int64?, epoch: Int64, seq: Int64, entry: EntryID, eventIDs: [String] = []
+    id: String, lane: String, incarnation: Int64?, history: String? = nil, epoch: Int64, seq: Int64, entry: EntryID, eventIDs: [String] = []
   ) {
     self.id = id
     self.lane = lane
     self.incarnation = incarnation
+    self.history = history
     self.epoch = epoch
     self.seq = seq
     self.entry = entry
     self.eventIDs = eventIDs
+  }
+
+  /// Returns whether the ledger has everything of the session, whatever its lane still holds: it has the session's last change, and Redis can't
+  /// have lost a later one, because the server's data has had one history since the session left.
+  ///
+  /// - Parameters:
+  ///   - cursor: the last entry of the lane that is committed.
+  ///   - history: the present history of the server's data.
+  package func isWhole(at cursor: EntryID, history: String?) -> Bool {
+    guard cursor >= entry else { return false }
+    return self.history == nil || history == nil || self.history == history
   }
 
   /// The record of a session that may be in Redis: it tells no numbers.

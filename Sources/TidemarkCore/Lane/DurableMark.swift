@@ -12,7 +12,8 @@ package struct DurableMark: Sendable, Equatable {
   /// marks of streams that come and go would accumulate.
   package var isGone: Bool
   /// Whether the lane was compared with its stream for this publication. Any other mark may only follow an earlier one: where Redis has none,
-  /// it may have lost all its data a moment ago, and new entries below the mark would be called durable.
+  /// it may have lost all its data a moment ago, and new entries below the mark would be called durable. Of a mark that Redis has: whether the
+  /// lane was compared since the server's data was last taken over from another server.
   package var isSurveyed: Bool
 
   package struct Rejection: Sendable, Equatable {

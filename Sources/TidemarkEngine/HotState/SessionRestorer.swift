@@ -27,7 +27,8 @@ package struct SessionRestorer: Sendable {
   /// - Parameters:
   ///   - overwrites: whether sessions that are in Redis are replaced, too.
   ///   - createsUnknown: whether a session of which the ledger knows nothing is made, empty.
-  ///   - onlyEvicted: leaves all others alone. Of a session that a worker evicted the ledger has everything, whatever its lane still holds.
+  ///   - onlyEvicted: leaves all others alone. Of a session that a worker evicted the ledger has everything, whatever its lane still holds,
+  ///     unless its server was promoted since (``EvictedSession/isWhole(at:history:)``).
   /// - Returns: the outcome of each session, in the order given; nil for one that is unknown and not made.
   /// - Throws: ``SourceError``, ``SinkError``; some sessions may be restored then, and the call may be repeated.
   package func restore(
@@ -43,6 +44,12 @@ package struct SessionRestorer: Sendable {
       batch = min(max(batch * Self.batchBytes / max(bytes, 1), Self.batch.lowerBound), Self.batch.upperBound)
     }
     return outcomes
+  }
+
+  /// Returns the present histories of the data of the servers of these lanes, as far as they are known.
+  private func histories(of lanes: [String]) async throws -> [String: String] {
+    let found = try await store.lanes(named: lanes).map(\.history)
+    return Dictionary(uniqueKeysWithValues: zip(lanes, found).compactMap { lane, history in history.map { (lane, $0) } })
   }
 
   private static let batch = 1...100
@@ -62,6 +69,7 @@ package struct SessionRestorer: Sendable {
     // The cursors before the sessions: what is committed by then is in what is read.
     let records = try await ledger.records(of: Set(names.compactMap { lanes.hotKeys(of: $0)?.partition.changes }).sorted())
     let served = try await ledger.servedLanes(records.keys.sorted())
+    let histories = onlyEvicted ? try await self.histories(of: records.keys.sorted()) : [:]
     let known = Dictionary(try await ledger.hotSessions(names, messages: messages).map { (SessionKey($0.id), $0) }) { $1 }
     var restores: [(place: Int, restore: HotRestore)] = []
     var left: [EvictedSession] = []
@@ -79,7 +87,8 @@ package struct SessionRestorer: Sendable {
       let restore = HotRestore(
         ids[place], known: known[key], evicted: evicted[key], presence: presences[place], lane: record,
         isServed: record.map { served.contains($0.name) } ?? false, overwrites: overwrites, readAt: readAt)
-      if onlyEvicted, restore.numbering == .beginsAnew {
+      let isWhole = evicted[key]?.isWhole(at: record?.cursor.position ?? .zero, history: record.flatMap { histories[$0.name] }) ?? false
+      if onlyEvicted, !isWhole || restore.numbering == .beginsAnew {
         if let evicted = evicted[key] { left.append(evicted) }
       } else {
         restores.append((place, restore))

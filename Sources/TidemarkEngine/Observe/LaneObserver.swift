@@ -120,12 +120,13 @@ struct LaneObserver: Sendable {
 
   private func measureFailed(_ lanes: [String]) async { await coordinator.perform { state, _ in state.measureFailed(lanes) } }
 
-  /// Marks that somebody deleted are told again, or agents would wait until the lane's next entry.
+  /// Marks that somebody deleted are told again, or agents would wait until the lane's next entry. So are those that came from another server:
+  /// sessions are put back only once the lane was compared there.
   private func restoreMarks(_ records: [LaneRecord]) async {
     let marked = records.filter(\.hasMark)
     // Those of other lanes may be at another server, which may be away.
     guard !marked.isEmpty, let told = try? await source.marks(of: marked.map(\.name)) else { return }
-    publisher.publish(zip(marked, told).filter { $1 == nil }.map { record, _ in PendingMark(record: record) })
+    publisher.publish(zip(marked, told).filter { $1?.isSurveyed != true }.map { record, _ in PendingMark(record: record) })
   }
 
   /// Types that entries have and nobody knows, for whoever looks without a worker.

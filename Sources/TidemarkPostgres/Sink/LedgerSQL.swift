@@ -60,8 +60,8 @@ struct LedgerSQL: Sendable {
   let forkChanges: String
   let begunSessions: String
   let servedLanes: String
-  let rewindChanges: String
   let fenceUnserved: String
+  let rewindChanges: String
   let snapshotProgress: String
   let recordSnapshotProgress: String
   let changedSessions: String
@@ -261,13 +261,13 @@ struct LedgerSQL: Sendable {
        ORDER BY s.session_id LIMIT $6::bigint
       """
     recordEvicted = """
-      INSERT INTO \(schema).evicted_sessions AS k (session_id, lane, incarnation, epoch, seq, entry_ms, entry_no, event_ids)
-      SELECT e.session_id, e.lane, e.incarnation, e.epoch, e.seq, e.entry_ms, e.entry_no, e.event_ids::text[]
-        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[])
-          AS e (session_id, lane, incarnation, epoch, seq, entry_ms, entry_no, event_ids)
+      INSERT INTO \(schema).evicted_sessions AS k (session_id, lane, incarnation, history, epoch, seq, entry_ms, entry_no, event_ids)
+      SELECT e.session_id, e.lane, e.incarnation, e.history, e.epoch, e.seq, e.entry_ms, e.entry_no, e.event_ids::text[]
+        FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[])
+          AS e (session_id, lane, incarnation, history, epoch, seq, entry_ms, entry_no, event_ids)
        ORDER BY e.session_id
       ON CONFLICT (session_id) DO UPDATE SET
-        lane = excluded.lane, incarnation = excluded.incarnation, epoch = excluded.epoch, seq = excluded.seq,
+        lane = excluded.lane, incarnation = excluded.incarnation, history = excluded.history, epoch = excluded.epoch, seq = excluded.seq,
         entry_ms = excluded.entry_ms, entry_no = excluded.entry_no, event_ids = excluded.event_ids, evicted_at = now()
        WHERE excluded.incarnation IS NOT NULL OR k.incarnation IS NULL
           OR (k.entry_ms, k.entry_no) < (excluded.entry_ms, excluded.entry_no)
@@ -277,25 +277,25 @@ struct LedgerSQL: Sendable {
       WITH held AS (
         SELECT e.*
           FROM \(schema).evicted_sessions k
-          JOIN unnest(\(Self.parameters(["text", "bigint", "bigint", "bigint", "bigint", "bigint"])))
-            AS e (session_id, incarnation, epoch, seq, entry_ms, entry_no)
+          JOIN unnest(\(Self.parameters(["text", "bigint", "text", "bigint", "bigint", "bigint", "bigint"])))
+            AS e (session_id, incarnation, history, epoch, seq, entry_ms, entry_no)
             ON (k.session_id, k.entry_ms, k.entry_no) = (e.session_id, e.entry_ms, e.entry_no)
          ORDER BY k.session_id FOR UPDATE OF k
       )
       UPDATE \(schema).evicted_sessions k
-         SET incarnation = h.incarnation, epoch = h.epoch, seq = h.seq, evicted_at = now()
+         SET incarnation = h.incarnation, history = h.history, epoch = h.epoch, seq = h.seq, evicted_at = now()
         FROM held h WHERE k.session_id = h.session_id
       RETURNING k.session_id
       """
     takeEvicted = """
       WITH taken AS (
-        SELECT e.session_id, e.lane, e.incarnation, e.epoch, e.seq, e.entry_ms, e.entry_no, e.event_ids
+        SELECT e.session_id, e.lane, e.incarnation, e.history, e.epoch, e.seq, e.entry_ms, e.entry_no, e.event_ids
           FROM \(schema).evicted_sessions e WHERE e.session_id = ANY ($1::text[]) ORDER BY e.session_id FOR UPDATE
       ), voided AS (
         UPDATE \(schema).evicted_sessions e SET incarnation = NULL
           FROM taken t WHERE e.session_id = t.session_id AND t.incarnation IS NOT NULL
       )
-      SELECT t.session_id, t.lane, t.incarnation, t.epoch, t.seq, t.entry_ms, t.entry_no, t.event_ids FROM taken t
+      SELECT t.session_id, t.lane, t.incarnation, t.history, t.epoch, t.seq, t.entry_ms, t.entry_no, t.event_ids FROM taken t
       """
     forgetEvicted = "DELETE FROM \(schema).evicted_sessions WHERE session_id = ANY ($1::text[]) AND incarnation IS NULL"
     forkChanges = """
@@ -306,12 +306,14 @@ struct LedgerSQL: Sendable {
       SELECT s.session_id FROM \(schema).sessions s
        WHERE s.session_id = ANY ($1::text[]) AND s.started_at <= to_timestamp($2::double precision / 1000)
       """
+    // A lease that ran out says nothing: its owner may merely be slow to renew it, and may still commit while no other worker has taken the shard.
     servedLanes = """
       SELECT l.lane
         FROM \(schema).lanes l JOIN \(schema).leases s ON s.shard = l.shard
         LEFT JOIN \(schema).connected_workers c ON c.worker = s.worker
        WHERE l.lane = ANY ($1::text[]) AND s.worker IS NOT NULL AND (s.expires_at > clock_timestamp() OR c.has_backend)
       """
+    fenceUnserved = "SELECT \(schema).fence_unserved_lanes($1::text[])"
     rewindChanges = """
       SELECT r.type, r.fields
         FROM \(schema).rewind_changes($1, $2::bigint, $3::bigint, 2147483647) WITH ORDINALITY AS r (type, fields, place)
@@ -322,7 +324,6 @@ struct LedgerSQL: Sendable {
       INSERT INTO \(schema).snapshot_progress (lane_id, entry_ms, entry_no)
       SELECT * FROM unnest(\(Self.parameters(["integer", "bigint", "bigint"]))) AS p (lane_id, entry_ms, entry_no) ORDER BY p.lane_id
       ON CONFLICT (lane_id) DO UPDATE SET entry_ms = excluded.entry_ms, entry_no = excluded.entry_no
-    // A lease that ran out says nothing: its owner may merely be slow to renew it, and may still commit while no other worker has taken the shard.
       """
     changedSessions = """
       SELECT session_id, total, changes, is_taken, first_ms, first_no, last_ms, last_no
@@ -330,7 +331,6 @@ struct LedgerSQL: Sendable {
       """
     takeDueSnapshots = """
       SELECT \(schema).take_due_snapshots(\(Self.parameters(["text", "bigint", "bigint", "integer", "text"]))) AS taken
-    fenceUnserved = "SELECT \(schema).fence_unserved_lanes($1::text[])"
       """
     noteUnknownTypes = """
       INSERT INTO \(schema).unknown_types AS u (type, entries)

@@ -59,7 +59,8 @@ extension PostgresSink: HotStateLedger {
       sql.recordEvicted,
       [
         .textArray(strings: sessions.map(\.id)), .textArray(strings: sessions.map(\.lane)), .integerArray(sessions.map(\.incarnation)),
-        .integerArray(sessions.map(\.epoch)), .integerArray(sessions.map(\.seq)), .integerArray(sessions.map(\.entry.ledgerMS)),
+        .textArray(strings: sessions.map(\.history)), .integerArray(sessions.map(\.epoch)), .integerArray(sessions.map(\.seq)),
+        .integerArray(sessions.map(\.entry.ledgerMS)),
         .integerArray(sessions.map(\.entry.ledgerNo)), .textArray(sessions.map { Self.arrayText($0.eventIDs) }),
       ])
   }
@@ -69,7 +70,7 @@ extension PostgresSink: HotStateLedger {
     let result = try await query(
       sql.recordNumbers,
       [
-        .textArray(strings: sessions.map(\.id)), .integerArray(sessions.map(\.incarnation)),
+        .textArray(strings: sessions.map(\.id)), .integerArray(sessions.map(\.incarnation)), .textArray(strings: sessions.map(\.history)),
         .integerArray(sessions.map(\.epoch)), .integerArray(sessions.map(\.seq)), .integerArray(sessions.map(\.entry.ledgerMS)),
         .integerArray(sessions.map(\.entry.ledgerNo)),
       ])
@@ -86,8 +87,8 @@ extension PostgresSink: HotStateLedger {
         let entry = result.entryID(row)
       else { return nil }
       return EvictedSession(
-        id: id, lane: lane, incarnation: result.int64(row, "incarnation"), epoch: epoch, seq: seq, entry: entry,
-        eventIDs: result.strings(row, "event_ids") ?? [])
+        id: id, lane: lane, incarnation: result.int64(row, "incarnation"), history: result.string(row, "history"), epoch: epoch, seq: seq,
+        entry: entry, eventIDs: result.strings(row, "event_ids") ?? [])
     }
   }
 

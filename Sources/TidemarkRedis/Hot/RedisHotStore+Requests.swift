@@ -60,12 +60,12 @@ extension RedisHotStore {
       try replies.throwIfAllFailed()
       return zip(sessions, replies).compactMap { session, reply in
         // The others are removed by now, and have to be recorded whatever becomes of one.
-        guard let parts = reply.elements, parts.count == 6, let seq = parts[0].number, let epoch = parts[1].number,
+        guard let parts = reply.elements, parts.count == 7, let seq = parts[0].number, let epoch = parts[1].number,
           let entry = parts[2].text.flatMap({ EntryID($0) }), let lane = lanes.hotKeys(of: session.id)?.partition.changes
         else { return nil }
         let evicted = EvictedSession(
-          id: session.id, lane: lane, incarnation: parts[3].number ?? 0, epoch: epoch, seq: seq, entry: entry,
-          eventIDs: (parts[5].elements ?? []).map { $0.text ?? "" })
+          id: session.id, lane: lane, incarnation: parts[3].number ?? 0, history: parts[6].text.flatMap { $0.isEmpty ? nil : $0 },
+          epoch: epoch, seq: seq, entry: entry, eventIDs: (parts[5].elements ?? []).map { $0.text ?? "" })
         return (evicted, Int(parts[4].number ?? 0))
       }
     }

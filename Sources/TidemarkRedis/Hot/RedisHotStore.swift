@@ -75,14 +75,18 @@ package struct RedisHotStore: HotStore {
     let streams = names.map { (key: $0, command: ["XINFO", "STREAM", .text($0)] as [RedisArgument]) }
     let marks = names.map { lane -> (key: String, command: [RedisArgument]) in
       let hash = lanes.markPlace(of: lane).hash
-      return (hash, ["HGET", .text(hash), "incarnation"])
+      return (hash, ["HMGET", .text(hash), "incarnation", "history"])
     }
+    let histories = names.map { (key: $0, command: RedisHistory.command) }
     return try await translating {
-      let replies = try await keyspace.pipeline(streams + marks)
-      return try zip(replies.prefix(names.count), replies.suffix(names.count)).map { stream, mark in
-        let incarnation = try mark.orThrow().number
-        if case .error(let message) = stream, message.hasPrefix("ERR no such key") { return HotLane(end: nil, incarnation: incarnation) }
-        return HotLane(end: try stream.orThrow()["last-generated-id"]?.text.flatMap { EntryID($0) }, incarnation: incarnation)
+      let replies = try await keyspace.pipeline(streams + marks + histories)
+      return try names.indices.map { index in
+        let (stream, mark) = (replies[index], try replies[names.count + index].orThrow().elements ?? [])
+        var lane = HotLane(end: nil, incarnation: mark.first?.number, history: RedisHistory.name(in: replies[2 * names.count + index]))
+        lane.markHistory = mark.last?.text
+        if case .error(let message) = stream, message.hasPrefix("ERR no such key") { return lane }
+        lane.end = try stream.orThrow()["last-generated-id"]?.text.flatMap { EntryID($0) }
+        return lane
       }
     }
   }

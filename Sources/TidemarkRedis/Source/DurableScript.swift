@@ -12,6 +12,10 @@ enum DurableScript {
   /// ... of the rejected entries, which come with a single mark. Returns, for each mark that was refused, its number from 1 and the later
   /// incarnation that the hash has, or `unmarked` if the hash has no mark that this one may follow.
   ///
+  /// A lane's own hash also gets the history of the server's data in which the lane was compared with its stream. In a later history it may lack
+  /// the last entries, as after the promotion of a replica, so a mark of another one may not be followed without a comparison either, and
+  /// functions that put sessions back wait for the next mark.
+  ///
   /// Rejected entries are written even if the mark is already set, because a repeated call must complete the first one.
   ///
   /// The script also runs on a server that is full: a mark replaces the previous one, and the record of a rejected entry is smaller than
@@ -23,6 +27,12 @@ enum DurableScript {
     local refusal = foreign(KEYS[1], ARGV[2], ARGV[1])
     if refusal then return refusal end
     \(EntryIDOrder.lua)
+    local history = ''
+    if ARGV[3] ~= '' then
+      local info = redis.pcall('INFO', 'replication')
+      history = type(info) == 'string' and string.match(info, 'master_replid:(%x%x%x%x%x%x%x%x%x%x)') or ''
+    end
+    local compared = history ~= '' and redis.call('HGET', KEYS[1], 'history') or history
     local refused = {}
     local rejected = 5 + 5 * tonumber(ARGV[4])
     for i = 5, rejected - 1, 5 do
@@ -35,7 +45,7 @@ enum DurableScript {
         refused[#refused + 1] = incarnation
       elseif ARGV[i + 4] == 'gone' then
         if held and (incarnation ~= to or not follows(held, id)) then redis.call('HDEL', KEYS[1], ARGV[i], ARGV[i + 1]) end
-      elseif ARGV[i + 4] == 'again' and not held then
+      elseif ARGV[i + 4] == 'again' and (not held or compared ~= history) then
         refused[#refused + 1] = i / 5
         refused[#refused + 1] = 'unmarked'
       else
@@ -48,6 +58,10 @@ enum DurableScript {
         if not held or incarnation ~= to or follows(id, held) then
           redis.call('HSET', KEYS[1], ARGV[i], id, ARGV[i + 1], to, ARGV[2], ARGV[1])
           if ARGV[3] ~= '' then redis.call('PUBLISH', ARGV[3], id) end
+        end
+        -- A late mark says nothing of what a later owner has read.
+        if history ~= '' and not (held and incarnation == to and follows(held, id)) then
+          redis.call('HSET', KEYS[1], 'history', history)
         end
       end
     end
@@ -137,19 +151,24 @@ enum DurableScript {
     }
   }
 
-  /// Returns the marks that were last published for these lanes; nil if there is none, or if the key has another type.
+  /// Returns the marks that were last published for these lanes; nil if there is none, or if the key has another type. A mark of another
+  /// history than the present one is not surveyed.
   static func marks(of lanes: [String], in catalog: LaneCatalog, on connection: RedisConnection) async throws -> [DurableMark?] {
     let commands: [[RedisArgument]] = lanes.map { lane in
       let place = catalog.markPlace(of: lane)
       let fields = fields(of: lane, at: place)
-      return ["HMGET", .text(place.hash), fields.durable, fields.incarnation]
+      return ["HMGET", .text(place.hash), fields.durable, fields.incarnation] + (place.keys == nil ? [] : ["history"])
     }
-    return try zip(lanes, try await connection.pipeline(commands)).map { lane, reply in
+    let replies = try await connection.pipeline(commands + [RedisHistory.command])
+    let history = replies.last.flatMap(RedisHistory.name)
+    return try zip(lanes, replies).map { lane, reply in
       if case .error(let message) = reply, ServerErrorClass.concernsKey(message) { return nil }
-      guard let values = try reply.orThrow().elements, values.count == 2, let durable = values[0].text.flatMap({ EntryID($0) }),
+      guard let values = try reply.orThrow().elements, values.count >= 2, let durable = values[0].text.flatMap({ EntryID($0) }),
         let incarnation = values[1].text.flatMap({ Int64($0) })
       else { return nil }
-      return DurableMark(lane: lane, durable: durable, incarnation: incarnation, rejected: [])
+      let compared = values.count > 2 ? values[2].text : nil
+      let isSurveyed = compared == nil || history == nil || compared == history
+      return DurableMark(lane: lane, durable: durable, incarnation: incarnation, rejected: [], isSurveyed: isSurveyed)
     }
   }
 }

@@ -74,6 +74,11 @@ struct SessionTools {
           "Redis lost the stream of \(first.lane), and the worker that serves it has not begun its next incarnation",
           "look at `tidemark status`, or wait longer with --wait"
         )
+      case .uncompared:
+        (
+          "another Redis server has \(first.lane), and the worker that serves it has not compared its stream yet",
+          "look at `tidemark status`, or wait longer with --wait"
+        )
       case .uncommitted, .ready: ("changes of \(first.lane) are not committed yet", "start a worker, or wait longer with --wait")
       }
     throw CommandFailure.found("\(count) behind Redis, as \(reason); \(remedy): nothing more was written")

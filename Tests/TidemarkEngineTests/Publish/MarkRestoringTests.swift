@@ -20,4 +20,18 @@ import TidemarkTestKit
       try await waitUntil("it is told again") { source.durable(lane) == written.last }
     }
   }
+
+  @Test func `a mark that came from another server is told again once the lane was compared`() async throws {
+    let (source, lane) = (MemorySource(), "tidemark:{0}:changes")
+    let written = source.append(lane)
+    let running = RunningWorker(source: source, sink: MemorySink(), lanes: [], partitions: 1)
+    try await running.run { _ in
+      for _ in 0..<3 {
+        try await waitUntil("it is told") { source.marks[lane]?.isSurveyed == true }
+        source.copyMark(of: lane)
+      }
+      try await waitUntil("it is told again") { source.marks[lane]?.isSurveyed == true }
+      #expect(source.durable(lane) == written)
+    }
+  }
 }

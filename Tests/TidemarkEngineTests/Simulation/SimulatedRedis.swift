@@ -64,9 +64,11 @@ final class SimulatedRedis: @unchecked Sendable {
     }
     if mark.isGone {
       nodes[server]?.content.marks[mark.lane] = nil
-    } else if !mark.isSurveyed, held == nil {
-      return SourceError(.unmarked, "there is no mark")
-    } else if held.map({ ($0.incarnation, $0.durable) < (mark.incarnation, mark.durable) }) ?? true {
+    } else if !mark.isSurveyed, held?.isSurveyed != true {
+      return SourceError(.unmarked, "there is no mark, or it is of another history")
+    } else if held.map({ ($0.incarnation, $0.durable) <= (mark.incarnation, mark.durable) }) ?? true {
+      var mark = mark
+      mark.isSurveyed = true
       nodes[server]?.content.marks[mark.lane] = mark
     }
     return nil
@@ -103,7 +105,8 @@ final class SimulatedRedis: @unchecked Sendable {
 
   /// The replica takes over, with what it has.
   func failOver(_ server: LaneServer) {
-    guard let replica = nodes[server]?.replica else { return }
+    guard var replica = nodes[server]?.replica else { return }
+    for lane in replica.marks.keys { replica.marks[lane]?.isSurveyed = false }
     nodes[server]?.content = replica
     endConnections(of: server)
     rearranged.raise()

@@ -204,6 +204,8 @@ final class MemorySource: LaneSource {
 
   func marks(of lanes: [String]) async throws -> [DurableMark?] { state.withLock { state in lanes.map { state.marks[$0] } } }
   func forgetMark(of lane: String) { state.withLock { $0.marks[lane] = nil } }
+  /// The mark has come by replication, to a server that was promoted.
+  func copyMark(of lane: String) { state.withLock { $0.marks[lane]?.isSurveyed = false } }
   /// What agents are told of all lanes.
   var marks: [String: DurableMark] { state.withLock { $0.marks } }
   /// What another worker, or this one before Postgres went back, told of a lane.
@@ -225,10 +227,12 @@ final class MemorySource: LaneSource {
           refused[mark.lane] = SourceError(.outdated(held.incarnation), "a later incarnation was told")
         } else if mark.isGone {
           state.marks[mark.lane] = nil
-        } else if !mark.isSurveyed, state.marks[mark.lane] == nil {
-          refused[mark.lane] = SourceError(.unmarked, "there is no mark")
+        } else if !mark.isSurveyed, state.marks[mark.lane]?.isSurveyed != true {
+          refused[mark.lane] = SourceError(.unmarked, "there is no mark, or it is of another server")
         } else {
-          state.marks[mark.lane] = mark
+          var held = mark
+          held.isSurveyed = true
+          state.marks[mark.lane] = held
           if let committed = state.committed, committed(mark.lane) ?? .zero < mark.durable { state.untimely.append(mark) }
         }
       }

@@ -68,6 +68,41 @@ struct FunctionHistoryTests {
     }
   }
 
+  @Test("An eviction tells the history in which the session left")
+  func historyOfEviction() async throws {
+    try await withSession { functions, _ in
+      func history() async throws -> String? {
+        RedisHistory.name(in: try await functions.connection.send(RedisHistory.command))
+      }
+      let first = try #require(try await history())
+      #expect(try await functions.call("evictable", "s", ["ours", "0"]).elements?.last?.text == first)
+      try await functions.beginHistory()
+      let second = try #require(try await history())
+      #expect(try await functions.call("evict", "s", ["ours", "0"]).elements?.last?.text == second)
+      #expect(first != second && first.count == 10)
+    }
+  }
+
+  @Test("Where a mark is needed, it must be of the present history")
+  func markOfHistory() async throws {
+    try await withSession { functions, _ in
+      try await functions.command("HSET \(FunctionCalls.lane) incarnation 0")
+      func restore(_ session: String) async throws -> Int64? {
+        try await functions.call("restore", session, FunctionStateTests.restored(flags: "2")).number
+      }
+      // A mark that does not tell its history is taken as it is.
+      #expect(try await restore("a") == 1)
+      let history = try #require(RedisHistory.name(in: try await functions.connection.send(RedisHistory.command)))
+      try await functions.command("HSET \(FunctionCalls.lane) history \(history)")
+      #expect(try await restore("b") == 1)
+      try await functions.beginHistory()
+      #expect(try await restore("c") == -1)
+      #expect(try await functions.load("c") == nil)
+      // Where no worker holds anything, no mark is needed.
+      #expect(try await functions.call("restore", "c", FunctionStateTests.restored()).number == 1)
+    }
+  }
+
   @Test("A session of another history is older also where the server was never promoted")
   func other() async throws {
     try await withSession { functions, epoch in

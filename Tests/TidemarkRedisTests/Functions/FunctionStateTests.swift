@@ -224,7 +224,7 @@ struct FunctionStateTests {
       try await functions.command("CONFIG SET maxmemory 1")
       #expect(try await functions.append("s", "x").refusal?.hasPrefix("OOM") == true)
       #expect(try await functions.call("durable", "s", [.text(id)]).number == 1)
-      #expect(try await functions.call("evict", "s", ["ours", "0"]).elements?.count == 6)
+      #expect(try await functions.call("evict", "s", ["ours", "0"]).elements?.count == 7)
     }
   }
 }
