@@ -122,9 +122,13 @@ struct PublishingTests {
       // A late mark says nothing of what the lane's next owner has read.
       #expect(try await publish("5-0", isSurveyed: true) == nil)
       #expect(try await field("history") != present())
+      #expect(try await field("promoted_at") == "")
       #expect(try await publish("6-0", isSurveyed: true) == nil)
       #expect(try await field("history") == present())
+      let promoted = try #require(Int64(try await field("promoted_at")))
       #expect(try await publish("7-0", isSurveyed: false) == nil)
+      #expect(try await publish("8-0", isSurveyed: true) == nil)
+      #expect(try await field("promoted_at") == "\(promoted)")
       #expect(try await isCurrent() == true)
       // The hash that other lanes share may be at another server than they.
       _ = try await source.publish([mark("orders", "1-0")], over: nil)

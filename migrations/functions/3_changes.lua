@@ -21,8 +21,8 @@ end
 
 local function read_settings(call)
   local key = call.keys[LANE]
-  local values = redis.call('HMGET', key, 'incarnation', 'enforce', 'hot_messages', 'max_entry_bytes', 'max_fields')
-  call.incarnation = values[1] or '0'
+  local values = redis.call('HMGET', key, 'incarnation', 'enforce', 'hot_messages', 'max_entry_bytes', 'max_fields', 'promoted_at')
+  call.incarnation, call.promoted_at = values[1] or '0', tonumber(values[6]) or 0
   call.hot_messages = tonumber(values[3]) or HOT_MESSAGES
   call.max_entry_bytes = tonumber(values[4]) or MAX_ENTRY_BYTES
   call.max_fields = tonumber(values[5]) or MAX_FIELDS

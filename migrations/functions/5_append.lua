@@ -40,11 +40,11 @@ end
 --
 -- A lane's first incarnation ends none: a session may be older than the lane's first mark, and only takes the incarnation over. A session of
 -- another history lost nothing if it came with a slot of a Cluster, to a server that was there before the session's last change and that
--- was never promoted.
+-- was never promoted, and if the slot was at no server that had been promoted since that change.
 local function has_ended(call, incarnation, history, entry_id)
   local present, changed_at = call.history, tonumber(match(entry_id or '', '^%d+') or 0)
   local is_other = is_other_history(call, history)
-  local is_older = is_other and (not present.is_cluster or present.is_promoted or changed_at < present.started_at)
+  local is_older = is_other and (not present.is_cluster or present.is_promoted or changed_at < max(present.started_at, call.promoted_at))
   local is_later = incarnation ~= call.incarnation and not (incarnation == '0' and call.incarnation == '1')
   return is_older or is_later, is_older
 end

@@ -3,7 +3,8 @@
 -- Reads what decides whether a numbering ended: the lane's present incarnation, and the history.
 local function read_present(call, is_reading)
   call.is_reading = is_reading
-  call.incarnation = redis.call('HGET', call.keys[LANE], 'incarnation') or '0'
+  local lane = redis.call('HMGET', call.keys[LANE], 'incarnation', 'promoted_at')
+  call.incarnation, call.promoted_at = lane[1] or '0', tonumber(lane[2]) or 0
   call.history = current_history(call)
 end
 

@@ -14,7 +14,8 @@ enum DurableScript {
   ///
   /// A lane's own hash also gets the history of the server's data in which the lane was compared with its stream. In a later history it may lack
   /// the last entries, as after the promotion of a replica, so a mark of another one may not be followed without a comparison either, and
-  /// functions that put sessions back wait for the next mark.
+  /// functions that put sessions back wait for the next mark. Where the server was promoted itself, the hash gets the time, too: a slot of a
+  /// Cluster that moves on takes it along.
   ///
   /// Rejected entries are written even if the mark is already set, because a repeated call must complete the first one.
   ///
@@ -27,10 +28,12 @@ enum DurableScript {
     local refusal = foreign(KEYS[1], ARGV[2], ARGV[1])
     if refusal then return refusal end
     \(EntryIDOrder.lua)
-    local history = ''
+    local history, is_promoted = '', false
     if ARGV[3] ~= '' then
       local info = redis.pcall('INFO', 'replication')
-      history = type(info) == 'string' and string.match(info, 'master_replid:(%x%x%x%x%x%x%x%x%x%x)') or ''
+      info = type(info) == 'string' and info or ''
+      history = string.match(info, 'master_replid:(%x%x%x%x%x%x%x%x%x%x)') or ''
+      is_promoted = string.find(info, 'master_replid2:0*[1-9a-f]') ~= nil
     end
     local compared = history ~= '' and redis.call('HGET', KEYS[1], 'history') or history
     local refused = {}
@@ -62,6 +65,10 @@ enum DurableScript {
         -- A late mark says nothing of what a later owner has read.
         if history ~= '' and not (held and incarnation == to and follows(held, id)) then
           redis.call('HSET', KEYS[1], 'history', history)
+          if compared ~= history and is_promoted then
+            local time = redis.call('TIME')
+            redis.call('HSET', KEYS[1], 'promoted_at', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+          end
         end
       end
     end

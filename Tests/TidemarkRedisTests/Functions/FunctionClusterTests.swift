@@ -19,6 +19,31 @@ struct FunctionClusterTests {
     return replies.last ?? .null
   }
 
+  @Test("A slot that was at a server which had been promoted takes that along, and what may have been lost there ends the numbering")
+  func movedOn() async throws {
+    try await withRedisCluster { cluster in
+      let url = "redis+cluster://127.0.0.1:\(cluster.nodes[0].port)"
+      let installer = FunctionInstaller(prefix: "tidemark", redis: try RedisConfiguration(url: url))
+      _ = try await installer.install()
+      await installer.close()
+      let slot = try await cluster.slot(of: FunctionCalls.changes)
+      let source = try await cluster.master(of: slot)
+      let target = try #require(try await cluster.masters().first { $0.port != source.port })
+      let first = try #require(try await call("append", ["session.started", "-"], on: source).change)
+      let changedAt = try #require(Int64(first.entryID.prefix { $0 != "-" }))
+      try await source.command("HSET", FunctionCalls.lane, "promoted_at", "\(changedAt)")
+      try await cluster.move(slot: slot, to: target, batch: 100) { _ in }
+      // The promotion was before the session's last change.
+      #expect(try await call("append", ["x", "1"], on: target).change?.seq == 2)
+      try await target.command("HSET", "tidemark:{0}:session:s", "history", "0123456789")
+      try await target.command("HSET", FunctionCalls.lane, "promoted_at", "9999999999999")
+      #expect(try await call("append", ["x", "2"], on: target).refusal == "CONFLICT 0")
+      #expect(try await call("load", [], on: target).elements?.first?.elements?.contains(.bulk(Array("fresh".utf8))) == true)
+      let next = try #require(try await call("append", ["x", "0"], on: target).change)
+      #expect(next.seq == 1 && next.epoch > first.epoch)
+    }
+  }
+
   @Test("Each call is taken once or answered with a redirection, so that the state is never split")
   func moving() async throws {
     try await withRedisCluster { cluster in
