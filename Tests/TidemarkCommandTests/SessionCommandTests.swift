@@ -50,7 +50,8 @@ import TidemarkTestKit
       let dry = try await tidemark(product, "restore", "--all", "--dry-run", "--json")
       #expect(
         dry.standardOutput
-          == "{\"restored\": 1, \"already_hot\": 0, \"changed_meanwhile\": 0, \"unknown\": 0, \"refused\": 0, \"dry_run\": true}\n")
+          == "{\"restored\": 1, \"already_hot\": 0, \"changed_meanwhile\": 0, \"unknown\": 0, \"refused\": 0, \"plain\": 0, "
+          + "\"dry_run\": true}\n")
       let restored = try await tidemark(product, "restore", "--all")
       #expect(restored.standardOutput == "1 restored, 0 already in Redis\n", "\(restored)")
       var state = try await session.load()
@@ -118,6 +119,22 @@ import TidemarkTestKit
       try await blocker.script("rollback", deadline: .seconds(60))
       await blocker.close()
       #expect(try await state.context == ["goal": "2"])
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
+  @Test func sessionsOfPlainXADDAreRestoredOnlyByName() async throws {
+    try await withClient { product, client in
+      let worker = try await product.startWorker()
+      try await product.add(["type": "message.appended", "session": "plain", "role": "user", "content": "x"])
+      try await fill(client.session("s"))
+      try await product.redis.command("DEL", "tidemark:{0}:session:s")
+      let outcome = try await tidemark(product, "restore", "--all")
+      #expect(outcome.exitCode == 0, "\(outcome)")
+      #expect(outcome.standardOutput == "1 restored, 0 already in Redis, 1 written by plain XADD left out\n")
+      #expect(try await product.redis.command("EXISTS", "tidemark:{0}:session:plain") == "0")
+      let named = try await tidemark(product, "restore", "--session", "plain")
+      #expect(named.standardOutput == "1 restored, 0 already in Redis\n", "\(named)")
       #expect(try await worker.stop() == 0)
     }
   }

@@ -14,6 +14,8 @@ package struct RestoreRun: Sendable {
     package var unknown = 0
     /// Sessions that were written to at the same time, and left alone.
     package var changedMeanwhile = 0
+    /// Sessions that plain XADD writes. They have no state in Redis, and are restored only if they are named.
+    package var plain = 0
     /// Sessions that Redis refused to write, and why it refused the last of them.
     package var refused = 0
     package var lastRefusal: SourceError?
@@ -71,8 +73,9 @@ package struct RestoreRun: Sendable {
     var tally = Tally()
     let start = clock.now
     var pages = Pages(selection, ledger, size: min(Self.page, rate ?? Self.page))
-    while let all = try await pages.next() {
+    while let (all, plain) = try await pages.next() {
       var ids = all
+      tally.plain += plain
       if let point {
         let begun = Set(try await ledger.begunSessions(all, by: point).map { SessionKey($0) })
         ids = all.filter { begun.contains(SessionKey($0)) }
@@ -152,17 +155,18 @@ package struct RestoreRun: Sendable {
       self.size = size
     }
 
-    /// Nil: there are no more.
-    mutating func next() async throws -> [String]? {
-      let ids: [String]
+    /// Returns the sessions of the next page, and the number of those that are left out; nil: there are no more.
+    mutating func next() async throws -> (ids: [String], plain: Int)? {
+      let sessions: [KnownSession]
       switch selection {
-      case .named(let names): ids = Array(names.dropFirst(done).prefix(size))
-      case .matching(let filter): ids = try await ledger.sessionIDs(filter, after: last, limit: size)
+      case .named(let names): sessions = names.dropFirst(done).prefix(size).map { KnownSession(id: $0, isNumbered: true) }
+      case .matching(let filter): sessions = try await ledger.sessions(filter, after: last, limit: size)
       }
-      guard let end = ids.last else { return nil }
-      last = end
-      done += ids.count
-      return ids
+      guard let end = sessions.last else { return nil }
+      last = end.id
+      done += sessions.count
+      let numbered = sessions.filter(\.isNumbered).map(\.id)
+      return (numbered, sessions.count - numbered.count)
     }
   }
 }

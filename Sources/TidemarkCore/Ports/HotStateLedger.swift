@@ -6,8 +6,8 @@ package protocol HotStateLedger: Sendable {
   /// - Parameter messages: the largest number of messages of a session.
   func hotSessions(_ ids: [String], messages: Int) async throws -> [HotSession]
 
-  /// Returns some ids of known sessions in their order, after one of them.
-  func sessionIDs(_ filter: SessionFilter, after id: String, limit: Int) async throws -> [String]
+  /// Returns some known sessions in the order of their ids, after one of them.
+  func sessions(_ filter: SessionFilter, after id: String, limit: Int) async throws -> [KnownSession]
 
   /// Returns those of these lanes whose shards a worker holds: under a lease that has not run out, or over a connection that is still there. Such
   /// a worker may commit what it has read.
@@ -41,6 +41,18 @@ package protocol HotStateLedger: Sendable {
 
   /// Removes those records of these sessions that have no incarnation, because the sessions are in Redis.
   func forgetEvicted(_ ids: [String]) async throws
+}
+
+/// A session that the ledger knows.
+package struct KnownSession: Sendable, Equatable {
+  package var id: String
+  /// Whether the function library writes the session; else plain XADD does, and the session has no state in Redis.
+  package var isNumbered: Bool
+
+  package init(id: String, isNumbered: Bool) {
+    self.id = id
+    self.isNumbered = isNumbered
+  }
 }
 
 /// Selects sessions. A condition that is nil selects all.

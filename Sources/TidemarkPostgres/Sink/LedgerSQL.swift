@@ -52,7 +52,7 @@ struct LedgerSQL: Sendable {
   let lockedInstallation: String
   let claim: String
   let hotSessions: String
-  let sessionIDs: String
+  let knownSessions: String
   let recordEvicted: String
   let recordNumbers: String
   let takeEvicted: String
@@ -254,8 +254,16 @@ struct LedgerSQL: Sendable {
     hotSessions = """
       SELECT session_id, entry_ms, entry_no, session, context, messages, calls FROM \(schema).hot_sessions($1::text[], $2::integer)
       """
-    sessionIDs = """
-      SELECT s.session_id FROM \(schema).sessions s
+    // A session is numbered if its latest change of the session itself or its latest message is; one that has neither may be.
+    knownSessions = """
+      SELECT s.session_id, changed.seq IS NOT NULL OR said.seq IS NOT NULL OR (changed.type IS NULL AND said.session_id IS NULL) AS is_numbered
+        FROM \(schema).sessions s
+        LEFT JOIN LATERAL (
+          SELECT c.type, c.seq FROM \(schema).change_log c
+           WHERE c.session_id = s.session_id AND c.type LIKE 'session.%' ORDER BY c.entry_ms DESC, c.entry_no DESC LIMIT 1) AS changed ON true
+        LEFT JOIN LATERAL (
+          SELECT m.session_id, m.seq FROM \(schema).messages m
+           WHERE m.session_id = s.session_id ORDER BY m.entry_ms DESC, m.entry_no DESC, m.lane_id DESC LIMIT 1) AS said ON true
        WHERE s.session_id > $1 AND ($2::text IS NULL OR s.agent_id = $2) AND ($3::text IS NULL OR s.user_id = $3)
          AND ($4::text IS NULL OR s.tenant = $4) AND ($5::text IS NULL OR s.status = $5)
        ORDER BY s.session_id LIMIT $6::bigint

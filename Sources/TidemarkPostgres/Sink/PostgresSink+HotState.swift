@@ -13,13 +13,15 @@ extension PostgresSink: HotStateLedger {
     }
   }
 
-  package func sessionIDs(_ filter: SessionFilter, after id: String, limit: Int) async throws -> [String] {
+  package func sessions(_ filter: SessionFilter, after id: String, limit: Int) async throws -> [KnownSession] {
     let result = try await query(
-      sql.sessionIDs,
+      sql.knownSessions,
       [
         .string(id), .string(filter.agent), .string(filter.user), .string(filter.tenant), .string(filter.status), .integer(Int64(limit)),
       ])
-    return (0..<result.rowCount).compactMap { result.string($0, "session_id") }
+    return (0..<result.rowCount).compactMap { row in
+      result.string(row, "session_id").map { KnownSession(id: $0, isNumbered: result.bool(row, "is_numbered") ?? true) }
+    }
   }
 
   package func servedLanes(_ lanes: [String]) async throws -> Set<String> {

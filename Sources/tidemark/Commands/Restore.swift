@@ -8,7 +8,8 @@ struct Restore: AsyncParsableCommand {
     abstract: "Puts sessions back into Redis as PostgreSQL knows them.",
     discussion: """
       It first waits until a worker has committed what Redis still holds of the sessions' lanes. Sessions that are in Redis are left alone, \
-      so an interrupted restore may be started again.
+      so an interrupted restore may be started again. Sessions that are written by plain XADD have no state in Redis: they are left out \
+      unless they are named.
       """)
 
   @OptionGroup var options: ConfigurationOptions
@@ -73,6 +74,7 @@ struct Restore: AsyncParsableCommand {
   private func text(_ tally: RestoreRun.Tally) -> String {
     var parts = ["\(tally.restored) \(dryRun ? "would be restored" : "restored")", "\(tally.alreadyHot) already in Redis"]
     if tally.changedMeanwhile > 0 { parts.append("\(tally.changedMeanwhile) changed meanwhile") }
+    if tally.plain > 0 { parts.append("\(tally.plain) written by plain XADD left out") }
     if tally.unknown > 0 { parts.append("\(tally.unknown) unknown to PostgreSQL") }
     if let refusal = tally.lastRefusal { parts.append("\(tally.refused) refused by Redis (\(refusal))") }
     return parts.joined(separator: ", ")
@@ -81,7 +83,7 @@ struct Restore: AsyncParsableCommand {
   private func json(_ tally: RestoreRun.Tally) -> String {
     """
     {"restored": \(tally.restored), "already_hot": \(tally.alreadyHot), "changed_meanwhile": \(tally.changedMeanwhile), \
-    "unknown": \(tally.unknown), "refused": \(tally.refused), "dry_run": \(dryRun)}
+    "unknown": \(tally.unknown), "refused": \(tally.refused), "plain": \(tally.plain), "dry_run": \(dryRun)}
     """
   }
 }

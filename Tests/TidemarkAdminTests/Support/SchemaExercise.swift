@@ -103,7 +103,7 @@ final class SchemaExercise {
     }
     try await step("sessions") {
       _ = try await sink.hotSessions([name], messages: 10)
-      _ = try await sink.sessionIDs(SessionFilter(), after: "", limit: 1)
+      _ = try await sink.sessions(SessionFilter(), after: "", limit: 1)
       _ = try await sink.forkChanges(of: name, at: nil)
       try await sink.recordEvicted([EvictedSession(id: name, lane: name, incarnation: 1, epoch: 1, seq: 1, entry: .zero)])
       try await sink.recordEvicted([EvictedSession(id: name, lane: name, incarnation: 1, epoch: 1, seq: 2, entry: .zero)])
