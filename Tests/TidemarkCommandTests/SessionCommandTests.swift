@@ -139,6 +139,20 @@ import TidemarkTestKit
     }
   }
 
+  @Test func aForkWhoseChangesBecameDeadLettersIsReported() async throws {
+    try await withClient { product, client in
+      let worker = try await product.startWorker()
+      try await fill(client.session("s"))
+      _ = try await product.rows("alter table tidemark.messages add check (session_id <> 's2')")
+      let outcome = try await tidemark(product, "fork", "--session", "s", "--as", "s2")
+      #expect(outcome.exitCode == 1, "\(outcome)")
+      #expect(outcome.standardError.contains("1 change of the fork s2 became a dead letter, the first"), "\(outcome.standardError)")
+      #expect(outcome.standardError.contains("(constraint)"), "\(outcome.standardError)")
+      #expect(outcome.standardOutput == "")
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
   /// The worker may be alive, cut off from Postgres, and hold changes that it has read.
   @Test func aWorkerWhoseLeaseRanOutCommitsNothingAfterARestore() async throws {
     try await withClient { product, client in

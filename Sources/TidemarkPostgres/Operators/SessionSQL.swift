@@ -3,6 +3,7 @@ struct SessionSQL: Sendable {
   let history: String
   let openCalls: String
   let isNumbered: String
+  let deadLetters: String
 
   /// Throws ``PostgresError`` for a schema name that can't be quoted.
   init(schema name: String) throws {
@@ -23,6 +24,10 @@ struct SessionSQL: Sendable {
        WHERE ($1::text IS NULL OR o.session_id = $1) AND ($2::text IS NULL OR o.call_id = $2)
          AND o.age >= make_interval(secs => $3::double precision)
        ORDER BY o.started_at, o.session_id, o.call_id, o.attempt LIMIT $4::bigint
+      """
+    deadLetters = """
+      SELECT count(*) OVER () AS number, \(schema).entry_id(d.entry_ms, d.entry_no) AS entry, d.reason FROM \(schema).dead_letters d
+       WHERE d.session_id = $1 AND d.lane = $2 AND d.resolved_at IS NULL ORDER BY d.entry_ms, d.entry_no LIMIT 1
       """
     isNumbered = """
       SELECT h.seq IS NOT NULL AS is_numbered FROM \(schema).history($1) AS h ORDER BY h.entry_ms DESC, h.entry_no DESC LIMIT 1

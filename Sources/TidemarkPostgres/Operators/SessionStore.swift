@@ -63,6 +63,13 @@ package struct SessionStore: Sendable {
     }
   }
 
+  /// Returns the number of open dead letters of a session in a lane, with the first one's entry and reason; nil if there are none.
+  package func deadLetters(of session: String, in lane: String) async throws -> (count: Int, entry: String, reason: String)? {
+    let result = try await sink.query(sql.deadLetters, [.string(session), .string(lane)])
+    guard let count = result.int64(0, "number") else { return nil }
+    return (Int(count), result.string(0, "entry") ?? "", result.string(0, "reason") ?? "")
+  }
+
   /// Returns whether the function library writes a session; nil if the ledger knows no change of it.
   package func isNumbered(_ session: String) async throws -> Bool? {
     try await sink.query(sql.isNumbered, [.string(session)]).bool(0, "is_numbered")

@@ -33,6 +33,13 @@ struct Fork: AsyncParsableCommand {
       case .exists: throw CommandFailure.found("fork: the session \(new) exists; give another name with --as")
       case .forked(let changes, let last):
         try await tools.waitForCommit(last, of: new, within: wait.duration, "the fork \(new) is written")
+        if let letters = try await tools.sessions.deadLetters(of: new, in: tools.lane(of: new)) {
+          let (changes, outcome) =
+            letters.count == 1 ? ("1 change", "became a dead letter") : ("\(letters.count) changes", "became dead letters")
+          throw CommandFailure.found(
+            "fork: \(changes) of the fork \(new) \(outcome), the first \(letters.entry) (\(letters.reason)): the fork is not whole; see "
+              + "`tidemark dead-letters list`")
+        }
         Console.print(new)
         Console.note("\(changes) changes, durable")
       }
