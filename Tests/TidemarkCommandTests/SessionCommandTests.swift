@@ -153,6 +153,32 @@ import TidemarkTestKit
     }
   }
 
+  /// A request that waits for commits delays no other session of its lane.
+  @Test func anEvictedSessionComesBackWhileOthersOfItsLaneWait() async throws {
+    try await withClient(["hot.evict_idle_after": "500ms"]) { product, client in
+      let worker = try await product.startWorker()
+      let (evicted, session) = (client.session("e"), client.session("s"))
+      try await fill(evicted)
+      try await waitUntil("the session is evicted") { try await product.redis.command("EXISTS", "tidemark:{0}:session:e") == "0" }
+      try await fill(session)
+      let blocker = try PostgresConnection(
+        configuration: PostgresConfiguration(url: product.postgres.url), logger: Logger(label: "test"))
+      try await blocker.connect(deadline: .seconds(60))
+      try await blocker.script("begin; lock table tidemark.change_log in share mode", deadline: .seconds(60))
+      try await session.append(.set("goal", "2"))
+      try await product.waitFor("1", "select count(*) from pg_locks where relation = 'tidemark.change_log'::regclass and not granted")
+      try await product.redis.command("DEL", "tidemark:{0}:session:s")
+      async let state = session.load()
+      try await waitUntil("the worker is asked") { try await product.redis.command("XLEN", "tidemark:{0}:requests") == "1" }
+      #expect(try await evicted.load().title == "T")
+      #expect(try await product.redis.command("XLEN", "tidemark:{0}:requests") == "1")
+      try await blocker.script("rollback", deadline: .seconds(60))
+      await blocker.close()
+      #expect(try await state.context == ["goal": "2"])
+      #expect(try await worker.stop() == 0)
+    }
+  }
+
   /// The worker may be alive, cut off from Postgres, and hold changes that it has read.
   @Test func aWorkerWhoseLeaseRanOutCommitsNothingAfterARestore() async throws {
     try await withClient { product, client in

@@ -40,6 +40,14 @@ import TidemarkCore
     #expect(requests(forksAt: several + [nil]).lastForked == EntryID(ms: .max, no: .max))
   }
 
+  @Test func `the restores of sessions that are back are done, each request of them`() {
+    let all = requests(restores: ["a", "b", "a"], forksAt: [nil])
+    let (rest, done) = all.without(["a"])
+    #expect(done == [EntryID(ms: 1_000, no: 0), EntryID(ms: 1_002, no: 0)])
+    #expect(rest.lane == "l" && rest.entries.map(\.id) == [EntryID(ms: 1_001, no: 0), EntryID(ms: 1_003, no: 0)])
+    #expect(all.without([]).rest == all)
+  }
+
   @Test func `requests for which nobody waits any more are removed`() {
     var requests = LaneRequests(
       lane: "l",

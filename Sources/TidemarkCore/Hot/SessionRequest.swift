@@ -61,6 +61,20 @@ package struct LaneRequests: Sendable, Equatable {
     }
   }
 
+  /// Returns the requests but those for the restore of these sessions, which are done, and the ids of the latter.
+  package func without(_ restored: some Sequence<String>) -> (rest: LaneRequests, done: [EntryID]) {
+    let restored = Set(restored.map { SessionKey($0) })
+    var (rest, done) = (LaneRequests(lane: lane, entries: []), [EntryID]())
+    for entry in entries {
+      if case .restore(let session) = entry.request, restored.contains(SessionKey(session)) {
+        done.append(entry.id)
+      } else {
+        rest.entries.append(entry)
+      }
+    }
+    return (rest, done)
+  }
+
   /// The last entry that a fork takes over; the largest id where one takes over all that there is; nil without forks. An agent asks for a fork
   /// at an entry that it has just written, so what the ledger knows may be older.
   package var lastForked: EntryID? {

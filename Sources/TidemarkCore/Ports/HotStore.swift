@@ -23,10 +23,10 @@ package protocol HotStore: Sendable {
   /// Returns the entry's id.
   func add(_ change: SessionChange, to session: String) async throws -> EntryID
 
-  /// Returns the oldest requests of these lanes that have any, and the time on Redis' clock in Unix milliseconds.
+  /// Returns the oldest requests of these lanes that have any, each after an entry, and the time on Redis' clock in Unix milliseconds.
   ///
   /// - Parameter limit: the largest number of requests of a lane.
-  func requests(of lanes: [String], limit: Int) async throws -> (now: UInt64, requests: [LaneRequests])
+  func requests(of lanes: [(name: String, after: EntryID)], limit: Int) async throws -> (now: UInt64, requests: [LaneRequests])
 
   /// Removes requests of a lane.
   func removeRequests(_ ids: [EntryID], of lane: String) async throws

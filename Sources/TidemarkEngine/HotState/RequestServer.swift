@@ -1,4 +1,5 @@
 internal import Logging
+internal import Synchronization
 internal import TidemarkCore
 internal import TidemarkLog
 
@@ -51,20 +52,40 @@ struct RequestServer: Sendable {
   private func serve() async {
     let failures = FailureLog<String>(
       failing: .requestsWaiting, recovered: .requestsCurrent, clock: coordinator.clock, logger: logger)
-    let turns = ExclusiveTurns<String>()
+    let (looks, works) = (ExclusiveTurns<String>(), ExclusiveTurns<String>())
+    let waiting = Mutex(WaitingRequests())
     await withDiscardingTaskGroup { tasks in
       while !Task.isCancelled, await !coordinator.isDraining {
         let seen = changed.generation
         do {
           let lanes = await coordinator.partitionLanes
-          let idle = turns.idle(of: lanes.keys.sorted())
+          waiting.withLock { $0.keep(lanes.keys) }
+          let idle = looks.idle(of: lanes.keys.sorted())
           if !idle.isEmpty {
-            let (now, requests) = try await services.store.requests(of: idle, limit: Self.portion)
+            let places = waiting.withLock { waiting in idle.map { (name: $0, after: waiting.last(of: $0)) } }
+            let (now, requests) = try await services.store.requests(of: places, limit: Self.portion)
             for lane in requests {
               guard let installation = lanes[lane.lane] else { continue }
-              _ = turns.begin(
-                lane.lane, in: &tasks, { await serve(lane, now: now, for: installation, failures) }, ended: { changed.raise() })
+              _ = looks.begin(
+                lane.lane, in: &tasks,
+                {
+                  _ = await attempt(failures) {
+                    let (rest, last) = try await serveEvicted(lane, now: now, for: installation)
+                    waiting.withLock { $0.add(rest, through: last) }
+                    return true
+                  }
+                }, ended: { changed.raise() })
             }
+          }
+          for name in waiting.withLock({ $0.names }) {
+            guard let installation = lanes[name] else { continue }
+            _ = works.begin(
+              name, in: &tasks,
+              {
+                let requests = waiting.withLock { $0.take(name) }
+                let isDone = await attempt(failures) { try await serve(requests, for: installation) }
+                waiting.withLock { $0.ended(name, isDone: isDone) }
+              }, ended: { changed.raise() })
           }
           failures.succeeded()
         } catch {
@@ -75,46 +96,65 @@ struct RequestServer: Sendable {
     }
   }
 
-  private func serve(_ requests: LaneRequests, now: UInt64, for installation: InstallationID, _ failures: FailureLog<String>) async {
+  /// Returns whether all is done. Backs off where it is not.
+  private func attempt(_ failures: FailureLog<String>, _ body: () async throws -> Bool) async -> Bool {
     do {
-      if try await serve(requests, now: now, for: installation) { return }
+      if try await body() { return true }
     } catch {
-      guard !Task.isCancelled else { return }
+      guard !Task.isCancelled else { return false }
       failures.failed(error)
     }
     // What can't be done now, as before the next incarnation of a lane has begun, is not tried again at once.
     await coordinator.pause(for: coordinator.settings.retry.base)
+    return false
   }
 
-  /// Returns whether all requests are done.
-  private func serve(_ all: LaneRequests, now: UInt64, for installation: InstallationID) async throws -> Bool {
-    var requests = all
-    let (store, settings) = (services.store, await coordinator.settings)
-    let expired = requests.removeExpired(now: now)
-    try await store.removeRequests(expired, of: requests.lane)
-    let restorer = SessionRestorer(
-      ledger: services.ledger, store: store, lanes: settings.lanes, installation: installation, messages: settings.functions.hotMessages)
-    let start = coordinator.clock.now
-    let evicted = try await restorer.restore(requests.restores, onlyEvicted: true)
-    // Whether a session that is there began anew is asked again below.
-    let others = zip(requests.restores, evicted).filter { [nil, .alreadyHot, .changedMeanwhile].contains($0.1) }.map(\.0)
-    let needed = others.isEmpty ? requests.lastForked : .max
-    if let needed, !(try await waitForCommits(of: requests.lane, through: needed)) { return false }
-    let outcomes = zip(others, try await restorer.restore(others, createsUnknown: true))
-    let restored = (evicted + outcomes.map(\.1)).count { if case .restored = $0 { true } else { false } }
+  private func restorer(for installation: InstallationID) async -> SessionRestorer {
+    let settings = await coordinator.settings
+    return SessionRestorer(
+      ledger: services.ledger, store: services.store, lanes: settings.lanes, installation: installation,
+      messages: settings.functions.hotMessages)
+  }
+
+  private func note(_ outcomes: some Sequence<(String, RestoreOutcome?)>, since start: ContinuousClock.Instant) {
+    let restored = outcomes.count { if case .restored = $0.1 { true } else { false } }
     metrics.sessionsRestored(restored, start.duration(to: coordinator.clock.now))
-    for case (let session, .refused(let error)?) in Array(zip(requests.restores, evicted)) + outcomes {
+    for case (let session, .refused(let error)?) in outcomes {
       logger.log(.restoreRefused, [.session: "\(session)", .reason: "\(error)"])
     }
+  }
+
+  /// Restores the sessions that were evicted, of which the ledger has everything whatever their lane still holds. Returns the other requests,
+  /// and the last one of all.
+  private func serveEvicted(
+    _ all: LaneRequests, now: UInt64, for installation: InstallationID
+  ) async throws -> (rest: LaneRequests, last: EntryID) {
+    var requests = all
+    let expired = requests.removeExpired(now: now)
+    let start = coordinator.clock.now
+    let sessions = requests.restores
+    let outcomes = Array(zip(sessions, try await restorer(for: installation).restore(sessions, onlyEvicted: true)))
+    note(outcomes, since: start)
+    // Whether a session that is there began anew is asked again with the others.
+    let (rest, done) = requests.without(outcomes.filter { ![nil, .alreadyHot, .changedMeanwhile].contains($0.1) }.map(\.0))
+    try await services.store.removeRequests(expired + done, of: requests.lane)
+    return (rest, all.entries.last?.id ?? .zero)
+  }
+
+  /// Serves requests once the ledger has what their lane still holds. Returns whether all are done.
+  private func serve(_ requests: LaneRequests, for installation: InstallationID) async throws -> Bool {
+    let start = coordinator.clock.now
+    let sessions = requests.restores
+    if let needed = sessions.isEmpty ? requests.lastForked : .max {
+      guard try await waitForCommits(of: requests.lane, through: needed) else { return false }
+    }
+    let outcomes = Array(zip(sessions, try await restorer(for: installation).restore(sessions, createsUnknown: true)))
+    note(outcomes, since: start)
     for entry in requests.entries { try await fork(entry.request) }
     // A session that changed meanwhile is tried again.
-    let again = Set(outcomes.filter { $0.1 == .changedMeanwhile }.map { SessionKey($0.0) })
-    let done = requests.entries.filter { entry in
-      guard case .restore(let session) = entry.request else { return true }
-      return !again.contains(SessionKey(session))
-    }
-    try await store.removeRequests(done.map(\.id), of: requests.lane)
-    return again.isEmpty
+    let again = requests.without(outcomes.filter { $0.1 == .changedMeanwhile }.map(\.0))
+    try await services.store.removeRequests(again.rest.entries.map(\.id), of: requests.lane)
+    return again.done.isEmpty
   }
 
   /// Waits until this worker has committed what the lane's stream holds now, and what was read of it, up to an entry. Returns false where that

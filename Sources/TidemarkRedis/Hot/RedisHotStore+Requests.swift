@@ -2,13 +2,17 @@ package import TidemarkCore
 
 /// What workers do for sessions: requests and evictions.
 extension RedisHotStore {
-  package func requests(of lanes: [String], limit: Int) async throws -> (now: UInt64, requests: [LaneRequests]) {
-    let streams = lanes.compactMap { lane in self.lanes.markPlace(of: lane).keys.map { (lane: lane, stream: $0.requests) } }
+  package func requests(
+    of lanes: [(name: String, after: EntryID)], limit: Int
+  ) async throws -> (now: UInt64, requests: [LaneRequests]) {
+    let streams = lanes.compactMap { lane in
+      self.lanes.markPlace(of: lane.name).keys.map { (lane: lane.name, stream: $0.requests, after: lane.after) }
+    }
     guard let first = streams.first else { return (0, []) }
     return try await translating {
       let now = try await time(beside: first.stream)
       let commands = streams.map { place -> (key: String, command: [RedisArgument]) in
-        (place.stream, ["XRANGE", .text(place.stream), "-", "+", "COUNT", .integer(Int64(limit))])
+        (place.stream, ["XRANGE", .text(place.stream), .text("(\(place.after)"), "+", "COUNT", .integer(Int64(limit))])
       }
       let requests = try zip(streams, try await keyspace.pipeline(commands)).compactMap { place, reply -> LaneRequests? in
         let entries = try (reply.orThrow().elements ?? []).compactMap { entry -> (id: EntryID, request: SessionRequest)? in
