@@ -52,6 +52,17 @@ import TidemarkTestKit
     }
   }
 
+  @Test func `delays grow with each failure, and begin anew after a success`() {
+    let policy = RetryPolicy(base: .milliseconds(100), cap: .seconds(1))
+    var backoff = Backoff()
+    func next() -> Duration { backoff.next(policy, random: 0.5) }
+    #expect([next(), next(), next()] == [.milliseconds(200), .milliseconds(350), .milliseconds(575)])
+    for _ in 0..<9 { _ = next() }
+    #expect(backoff.next(policy, random: 0.99) == policy.cap)
+    backoff.succeeded()
+    #expect(next() == .milliseconds(200))
+  }
+
   @Test func `the random number spreads the delays over the whole range`() {
     let policy = RetryPolicy(base: .milliseconds(100), cap: .seconds(60))
     #expect(policy.wait(after: .seconds(1), random: 0) == .milliseconds(100))

@@ -82,7 +82,7 @@ package final class SampleAgents: Sendable {
     _ commands: [(key: String, command: [RedisArgument])], to keyspace: RedisKeyspace, until isOver: @Sendable () -> Bool
   ) async throws {
     var left = commands
-    var lastWait: Duration?
+    var backoff = Backoff()
     while !left.isEmpty {
       let failure: RedisError
       do {
@@ -101,9 +101,7 @@ package final class SampleAgents: Sendable {
         failure = error
       }
       guard failure.isRetryable, written > 0, !isOver() else { throw failure }
-      let wait = retry.wait(after: lastWait, random: .random(in: 0..<1))
-      lastWait = wait
-      try await Task.sleep(for: wait)
+      try await Task.sleep(for: backoff.next(retry, random: .random(in: 0..<1)))
     }
   }
 }

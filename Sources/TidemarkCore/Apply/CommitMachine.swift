@@ -41,7 +41,7 @@ package struct CommitMachine: Sendable {
   private let laneCount: Int
   private let entryCount: Int
   private var undecided: Int
-  private var lastWait: Duration?
+  private var backoff = Backoff()
   private var failureStreak: FailureStreak
   private var exclusions = 0
   /// The error that left the outcome unknown.
@@ -139,11 +139,7 @@ package struct CommitMachine: Sendable {
     return failureStreak.isProven(by: evidence) ? .deadLetter(Rejection(isolated: error)) : .dryRun(after: nextWait(random))
   }
 
-  private mutating func nextWait(_ random: Double) -> Duration {
-    let wait = retry.wait(after: lastWait, random: random)
-    lastWait = wait
-    return wait
-  }
+  private mutating func nextWait(_ random: Double) -> Duration { backoff.next(retry, random: random) }
 }
 
 extension Rejection {

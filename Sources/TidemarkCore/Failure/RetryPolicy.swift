@@ -1,4 +1,4 @@
-/// Computes the delay before the next attempt, with decorrelated jitter, so that workers that failed together do not retry together (AWS
+/// Computes the delay before the next attempt, for ``Backoff``, with decorrelated jitter, so that workers that failed together do not retry together (AWS
 /// Architecture Blog, "Exponential Backoff And Jitter").
 package struct RetryPolicy: Sendable, Equatable {
   /// The shortest delay.
@@ -12,7 +12,7 @@ package struct RetryPolicy: Sendable, Equatable {
   }
 
   /// Returns the delay that follows a delay of `previous` (nil at first); `random` is in 0..<1.
-  package func wait(after previous: Duration?, random: Double) -> Duration {
+  func wait(after previous: Duration?, random: Double) -> Duration {
     let ceiling = max(base, (previous ?? base) * 3)
     return min(cap, base + (ceiling - base) * random)
   }

@@ -11,7 +11,7 @@ struct LanePlacer: Sendable {
 
   /// Until cancelled. A change that could not be followed at once is not forgotten.
   func run() async {
-    var lastWait: Duration?
+    var backoff = Backoff()
     var isPending = false
     let failures = FailureLog<String>(
       failing: .redisArrangementUnknown, recovered: .redisArrangementKnown, clock: coordinator.clock, logger: logger)
@@ -21,14 +21,13 @@ struct LanePlacer: Sendable {
         isPending = true
         try await place()
         isPending = false
-        lastWait = nil
+        backoff.succeeded()
         failures.succeeded()
       } catch is CancellationError {
         return
       } catch {
         failures.failed("\(error)" as String)
-        let wait = await coordinator.settings.retry.wait(after: lastWait, random: coordinator.clock.random())
-        lastWait = wait
+        let wait = await backoff.next(coordinator.settings.retry, random: coordinator.clock.random())
         await coordinator.pause(for: wait)
       }
     }

@@ -10,21 +10,20 @@ struct LeaseListener: Sendable {
 
   /// Until cancelled.
   func run() async {
-    var lastWait: Duration?
+    var backoff = Backoff()
     let failures = FailureLog<String>(failing: .leasesUnheard, recovered: .leasesHeard, clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
       do {
         try await news.next()
         await coordinator.perform { state, _ in state.notified() }
         failures.succeeded()
-        lastWait = nil
+        backoff.succeeded()
       } catch is CancellationError {
         break
       } catch {
         failures.failed("", error, [.effect: "shards change hands within a third of lease.ttl"])
         await coordinator.postgresFailed(error)
-        let wait = await coordinator.settings.retry.wait(after: lastWait, random: coordinator.clock.random())
-        lastWait = wait
+        let wait = await backoff.next(coordinator.settings.retry, random: coordinator.clock.random())
         await coordinator.pauseForPostgres(for: wait)
       }
     }

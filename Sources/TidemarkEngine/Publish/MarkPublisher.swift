@@ -63,11 +63,11 @@ final class MarkPublisher: Sendable {
   private func run(_ portion: PendingMarks.Portion) async {
     let signal = portion == .strays ? strayed : changed
     defer { if portion != .strays { strayed.raise() } }
-    var lastWait: Duration?
+    var backoff = Backoff()
     while !Task.isCancelled, await isServed(portion) {
       let (seen, now) = (signal.generation, coordinator.clock.now)
       if await flush(portion, now: now) {
-        lastWait = nil
+        backoff.succeeded()
         // Those whose time had come before are not of this portion.
         if let until = pending.withLock({ $0.nextDue(after: now) }) {
           await signal.wait(after: seen, until: until, on: coordinator.clock)
@@ -75,8 +75,7 @@ final class MarkPublisher: Sendable {
           await signal.wait(after: seen)
         }
       } else {
-        let wait = await coordinator.settings.retry.wait(after: lastWait, random: coordinator.clock.random())
-        lastWait = wait
+        let wait = await backoff.next(coordinator.settings.retry, random: coordinator.clock.random())
         try? await coordinator.clock.sleep(for: wait)
       }
     }

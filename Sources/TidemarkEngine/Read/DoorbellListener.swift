@@ -30,14 +30,14 @@ struct DoorbellListener: Sendable {
 
   /// Until cancelled.
   private func listen(to prefixes: [String]) async -> [String]? {
-    var lastWait: Duration?
+    var backoff = Backoff()
     let failures = FailureLog<String>(failing: .doorbellUnheard, recovered: .doorbellHeard, clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
       do {
         let changed = try await source.changedLanes(prefixes, on: server)
         await coordinator.perform { state, _ in state.noteChanges(changed, on: server) }
         failures.succeeded(server.metadata)
-        lastWait = nil
+        backoff.succeeded()
       } catch is CancellationError {
         break
       } catch {
@@ -47,9 +47,7 @@ struct DoorbellListener: Sendable {
         failures.failed(
           "\(error)", server.metadata.merging([.effect: "changes are found by a sweep, within about a second"]) { $1 })
         // What somebody must grant is granted seldom.
-        let wait = isRefused ? retry.cap : retry.wait(after: lastWait, random: coordinator.clock.random())
-        lastWait = wait
-        await coordinator.pause(for: wait)
+        await coordinator.pause(for: isRefused ? retry.cap : backoff.next(retry, random: coordinator.clock.random()))
       }
     }
     return nil

@@ -17,7 +17,7 @@ struct LaneReader: Sendable {
   let logger: Logger
 
   func run() async {
-    var lastWait: Duration?
+    var backoff = Backoff()
     let failures = FailureLog<String>(failing: .redisUnreadable, recovered: .redisReadable, clock: coordinator.clock, logger: logger)
     // A user who may look at streams may not be able to read them: only a read says that they can be read again.
     var isReadFailing = false
@@ -38,7 +38,7 @@ struct LaneReader: Sendable {
         if case .read = task { isReadFailing = false }
         if !isReadFailing {
           failures.succeeded(server.metadata)
-          lastWait = nil
+          backoff.succeeded()
           await coordinator.perform { $0.asked(server, failed: nil, now: $1.now) }
         }
         let now = source.readConnection(to: server)
@@ -55,7 +55,7 @@ struct LaneReader: Sendable {
           await readFailed(request, error)
         }
         if case .check(let lanes) = task { await coordinator.perform { state, _ in state.checkFailed(lanes) } }
-        await failed(error, &lastWait, failures)
+        await failed(error, &backoff, failures)
       }
     }
   }
@@ -123,7 +123,7 @@ struct LaneReader: Sendable {
   private static let fix =
     "raise it above limits.max_entry_bytes, as in CONFIG SET client-output-buffer-limit \"normal 256mb 128mb 60\", or set it to 0 0 0"
 
-  private func failed(_ error: any Error, _ lastWait: inout Duration?, _ failures: FailureLog<String>) async {
+  private func failed(_ error: any Error, _ backoff: inout Backoff, _ failures: FailureLog<String>) async {
     let settings = await coordinator.settings
     if let error = error as? SourceError, case .laneRefused(let lane) = error.kind { return await refused(lane, error) }
     if (error as? SourceError)?.kind == .moved {
@@ -134,9 +134,7 @@ struct LaneReader: Sendable {
     failures.failed("\(error)", isAtOtherLevel: isMisconfigured, server.metadata)
     metrics.retried(isMisconfigured ? "configuration" : "redis")
     await coordinator.perform { $0.asked(server, failed: "\(error)", isAway: !isMisconfigured, now: $1.now) }
-    let wait = settings.retry.wait(after: lastWait, random: coordinator.clock.random())
-    lastWait = wait
-    await coordinator.pause(for: wait)
+    await coordinator.pause(for: backoff.next(settings.retry, random: coordinator.clock.random()))
   }
 }
 

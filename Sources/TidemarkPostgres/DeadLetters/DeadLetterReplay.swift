@@ -104,7 +104,7 @@ package struct DeadLetterReplay: Sendable {
   /// Retries while other sessions hold the locks.
   private func patiently<Result>(_ body: () async throws -> Result) async throws -> Result {
     let deadline = ContinuousClock.now.advanced(by: Self.patience)
-    var wait: Duration?
+    var backoff = Backoff()
     while true {
       do {
         return try await body()
@@ -112,8 +112,7 @@ package struct DeadLetterReplay: Sendable {
         guard let state = error.sqlstate, FaultClass.isConflict(state), !error.isOutcomeUnknown, ContinuousClock.now < deadline else {
           throw error
         }
-        wait = Self.retry.wait(after: wait, random: .random(in: 0..<1))
-        try await Task.sleep(for: wait ?? .zero)
+        try await Task.sleep(for: backoff.next(Self.retry, random: .random(in: 0..<1)))
       }
     }
   }

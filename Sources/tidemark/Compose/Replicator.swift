@@ -24,7 +24,7 @@ struct Replicator: Service {
   /// can't fix.
   private func waitForServers() async throws -> Bool {
     let retry = composition.workerSettings.retry
-    var wait: Duration?
+    var backoff = Backoff()
     var told: Set<String> = []
     var outages: [String: FailureReport] = [:]
     var firstRefusal: ContinuousClock.Instant?
@@ -54,8 +54,7 @@ struct Replicator: Service {
         logger.log(.serverFinding, isAtOtherLevel: finding.severity == .risk, [.finding: "\(finding)"])
       }
       if waiting.isEmpty { return true }
-      wait = retry.wait(after: wait, random: .random(in: 0..<1))
-      try? await Task.sleep(for: wait ?? retry.cap)
+      try? await Task.sleep(for: backoff.next(retry, random: .random(in: 0..<1)))
     }
     return false
   }
