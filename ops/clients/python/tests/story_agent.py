@@ -16,8 +16,8 @@ import redis
 from tidemark_client import Call, Tidemark
 
 
-class Mortal(redis.Redis):
-    """Kills its process by SIGKILL at a command: before it is sent (`7`), or when its answer has come (`7+`)."""
+class Mortal:
+    """A client that kills its process by SIGKILL at a command: before it is sent (`7`), or when its answer has come (`7+`)."""
 
     sent = intents = 0
 
@@ -26,11 +26,19 @@ class Mortal(redis.Redis):
         kill_at = os.environ.get("KILL_AT", "")
         if kill_at == str(Mortal.sent):
             os.kill(os.getpid(), signal.SIGKILL)
-        answer: Any = super().execute_command(*words, **options)  # type: ignore[no-untyped-call, unused-ignore]
+        answer: Any = super().execute_command(*words, **options)  # type: ignore[misc]
         Mortal.intents += "tool.started" in words
         if kill_at == f"{Mortal.sent}+" or ("tool.started" in words and kill_at == f"intent {Mortal.intents}"):
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
+
+
+class MortalServer(Mortal, redis.Redis):
+    pass
+
+
+class MortalCluster(Mortal, redis.RedisCluster):
+    pass
 
 
 class World:
@@ -50,7 +58,8 @@ class World:
 
 
 url, name, path, steps = sys.argv[1:]
-world, session = World(path), Tidemark(Mortal.from_url(url)).session(name)
+client = MortalCluster if url.startswith("redis+cluster:") else MortalServer
+world, session = World(path), Tidemark(client.from_url(url.replace("redis+cluster:", "redis:"))).session(name)
 
 
 def advance(call: Call, result: str, step: int) -> None:

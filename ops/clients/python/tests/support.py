@@ -236,7 +236,7 @@ def worker_program() -> Optional[str]:
 
 @unittest.skipIf(worker_program() is None, "tidemark is not built: swift build --product tidemark")
 class WorkerCase(unittest.TestCase):
-    """A test with a private Redis, a private PostgreSQL and a real worker."""
+    """A test with a private Redis, a private PostgreSQL and a real worker. A subclass may have a Redis of another kind."""
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -245,14 +245,12 @@ class WorkerCase(unittest.TestCase):
         os.chmod(folder.name, 0o755)
         cls.addClassCleanup(folder.cleanup)
         cls.folder = folder.name
-        cls.server = Redis(f"{folder.name}/redis")
-        cls.addClassCleanup(cls.server.close)
-        cls.addClassCleanup(cls.server.connection.close)
+        cls.redis_url = cls.start_redis()
         cls.postgres = Postgres(f"{folder.name}/postgres")
         cls.addClassCleanup(cls.postgres.close)
         cls.worker = Worker(
             worker_program(), folder.name,
-            {"TIDEMARK_REDIS_URL": cls.server.url, "TIDEMARK_POSTGRES_URL": cls.postgres.url, "TIDEMARK_HTTP_LISTEN": "off"})
+            {"TIDEMARK_REDIS_URL": cls.redis_url, "TIDEMARK_POSTGRES_URL": cls.postgres.url, "TIDEMARK_HTTP_LISTEN": "off"})
         migrated = cls.worker.command("migrate")
         if migrated.returncode != 0:
             raise RuntimeError(migrated.stderr)
@@ -260,15 +258,25 @@ class WorkerCase(unittest.TestCase):
         cls.addClassCleanup(cls.worker.close)
 
     folder: str
-    server: Any
+    redis_url: str
     postgres: Any
     worker: Any
 
+    @classmethod
+    def start_redis(cls) -> str:
+        """Starts Redis, and returns its URL."""
+        server = Redis(f"{cls.folder}/redis")
+        cls.addClassCleanup(server.close)
+        cls.addClassCleanup(server.connection.close)
+        return str(server.url)
+
+    def make_client(self) -> Any:
+        return redis.Redis.from_url(self.redis_url)
+
     def setUp(self) -> None:
-        client = redis.Redis.from_url(self.server.url)
-        self.addCleanup(client.close)
-        self.redis: Any = client
-        self.tidemark = Tidemark(client)
+        self.redis: Any = self.make_client()
+        self.addCleanup(self.redis.close)
+        self.tidemark = Tidemark(self.redis)
 
     def query(self, sql: str) -> List[str]:
         rows: List[str] = self.postgres.query(sql)

@@ -108,7 +108,7 @@ class WholeStory(WorkerCase):
         world.touch()
         source = Path(tidemark_client.__file__).resolve().parents[1]
         return subprocess.run(
-            [sys.executable, str(Path(__file__).resolve().with_name("story_agent.py")), self.server.url, session, str(world), str(STEPS)],
+            [sys.executable, str(Path(__file__).resolve().with_name("story_agent.py")), self.redis_url, session, str(world), str(STEPS)],
             env={**os.environ, "PYTHONPATH": str(source), "KILL_AT": kill_at}, cwd=machine, stdin=subprocess.DEVNULL, timeout=120).returncode
 
 
