@@ -26,6 +26,7 @@ package struct WorkerSettings: Sendable {
   package var functions: FunctionSettings
   /// The time without a change after which a durable session leaves Redis; zero: never.
   package var evictIdleAfter: Duration
+  package var reconciliation: ReconciliationLimits
   /// What a reload read and what waits for a restart, as people are told of it; nil: all that was read is in force.
   package var notInForce: String?
 
@@ -35,7 +36,7 @@ package struct WorkerSettings: Sendable {
     trim: TrimLimits = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: []),
     pressure: PressureLimits = PressureLimits(slow: .seconds(5), stop: .seconds(60), memory: 0.8),
     functions: FunctionSettings = FunctionSettings(), evictIdleAfter: Duration = .zero,
-    snapshots: SnapshotPolicy = SnapshotPolicy()
+    snapshots: SnapshotPolicy = SnapshotPolicy(), reconciliation: ReconciliationLimits = ReconciliationLimits()
   ) {
     self.flow = flow
     self.decode = decode
@@ -52,5 +53,6 @@ package struct WorkerSettings: Sendable {
     self.functions = functions
     self.evictIdleAfter = evictIdleAfter
     self.snapshots = snapshots
+    self.reconciliation = reconciliation
   }
 }

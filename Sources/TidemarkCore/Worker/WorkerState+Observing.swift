@@ -117,6 +117,6 @@ extension WorkerState {
       hint: flow.halt == nil ? view?.error?.hint : flow.halt?.hint, lag: isAway ? nil : view?.lag,
       oldestUncommitted: flow.oldestUncommitted, lastCommit: view?.commit, lastCheckpoint: view?.checkpoint,
       pressure: isAway ? nil : view?.pressure?.level,
-      trimBlocked: (view?.trimBlockers ?? [:]).mapValues { $0.duration(to: now) })
+      trimBlocked: (view?.trimBlockers ?? [:]).mapValues { $0.duration(to: now) }, verified: view?.verified)
   }
 }

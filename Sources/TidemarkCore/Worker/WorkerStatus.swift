@@ -13,6 +13,8 @@ package struct LaneStatus: Sendable {
   package var pressure: PressureLevel?
   /// For how long which group has held up trimming.
   package var trimBlocked: [String: Duration] = [:]
+  /// Through here the lane's log is verified; nil until that is known here.
+  package var verified: EntryID?
 }
 
 /// A worker as it sees itself.

@@ -1,10 +1,10 @@
-internal import TidemarkCore
+package import TidemarkCore
 
 /// Replays dead letters while workers run: lane by lane in the order of their positions, in short transactions between which the lane's
 /// owner commits. Each letter is resolved in the transaction of its entry, so an interrupted replay may simply be started again.
 package struct DeadLetterReplay: Sendable {
   package enum Outcome: Sendable, Equatable {
-    case replayed(LetterReplay)
+    case replayed(LateEntryOutcome)
     /// The replay was not attempted, or it fails every time. The text gives the reason and the remedy.
     case impossible(String)
   }
@@ -87,14 +87,14 @@ package struct DeadLetterReplay: Sendable {
     return piece
   }
 
-  private func apply(_ piece: [DeadLetter]) async throws -> [Int64: LetterReplay]? {
+  private func apply(_ piece: [DeadLetter]) async throws -> [Int64: LateEntryOutcome]? {
     let byID = Dictionary(piece.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     return try await replayer.replay(lane: piece[0].lane, piece.map(\.id)) { record, open in
       store.batch(open.compactMap { byID[$0] }, for: record)
     }
   }
 
-  private func outcome(of letter: DeadLetter, _ replays: [Int64: LetterReplay]?) -> Outcome {
+  private func outcome(of letter: DeadLetter, _ replays: [Int64: LateEntryOutcome]?) -> Outcome {
     guard let replays else {
       return .impossible("the lane \(letter.lane) is not known; discard dead letter \(letter.id)")
     }

@@ -92,7 +92,17 @@ struct Composition {
         maxEntryBytes: configuration.limits.maxEntryBytes.bytes, maxFields: configuration.limits.maxFields),
       evictIdleAfter: configuration.hot.evictIdleAfter,
       snapshots: SnapshotPolicy(
-        everyChanges: configuration.snapshot.everyChanges, every: configuration.snapshot.every, types: configuration.snapshot.on))
+        everyChanges: configuration.snapshot.everyChanges, every: configuration.snapshot.every, types: configuration.snapshot.on),
+      reconciliation: ReconciliationLimits(
+        interval: configuration.reconcile.interval, rate: configuration.reconcile.rate, repair: repair))
+  }
+
+  private var repair: ReconciliationLimits.Repair {
+    switch configuration.reconcile.repair {
+    case .none: .none
+    case .missing: .missing
+    case .all: .all
+    }
   }
 
   private var retentionLimits: RetentionLimits {
