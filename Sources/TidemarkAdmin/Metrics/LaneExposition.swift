@@ -89,6 +89,7 @@ package struct LaneExposition: Sendable {
         let blocked = group.lanes.reduce(into: [String: Duration]()) { $0.merge($1.trimBlocked) { max($0, $1) } }
         return blocked.sorted { $0.key < $1.key }.map { .init($0.value.seconds, [("lane", group.name), ("group", $0.key)]) }
       })
+    family(MetricCatalog.verifiedThrough) { $0.lanes.compactMap(\.verified).filter { $0 > .zero }.min().map { Double($0.ms) / 1000 } }
     family(MetricCatalog.checkpointTimestamp) { $0.lanes.compactMap(\.lastCheckpoint).min().map { Double($0) / 1000 } }
   }
 

@@ -20,7 +20,11 @@ package protocol ReconciliationLedger: Sendable {
   func record(_ range: ReconciledRange) async throws -> [Divergence]
 
   /// Returns the next entries of a lane, after the number of one of them, that Postgres lacks by what is recorded, each with its number.
-  func missingEntries(of lane: String, after number: Int64, limit: Int) async throws -> [(number: Int64, entry: EntryID)]
+  ///
+  /// - Parameter session: only entries of this session; nil: all.
+  func missingEntries(
+    of lane: String, session: String?, after number: Int64, limit: Int
+  ) async throws -> [(number: Int64, entry: EntryID)]
 }
 
 /// Applies entries that Postgres lacks. It throws ``SinkError``.

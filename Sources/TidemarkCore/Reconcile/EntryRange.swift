@@ -20,4 +20,9 @@ package struct EntryRange: Sendable, Equatable {
 extension EntryID {
   /// The largest id that the audit trail can hold.
   static let lastOfLedger = EntryID(ms: UInt64(Int64.max), no: UInt64(Int64.max))
+
+  /// The largest id that is smaller; zero for zero.
+  package var predecessor: EntryID {
+    no > 0 ? EntryID(ms: ms, no: no - 1) : EntryID(ms: ms == 0 ? 0 : ms - 1, no: ms == 0 ? 0 : .max)
+  }
 }

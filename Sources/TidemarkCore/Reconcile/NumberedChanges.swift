@@ -32,7 +32,7 @@ package struct NumberedChanges: Sendable, Equatable {
     package var before: EntryID
   }
 
-  private var spansBySession: [String: Span] = [:]
+  private var spansBySession: [SessionKey: Span] = [:]
   package private(set) var holes: [Hole] = []
 
   package var spans: [Span] { spansBySession.values.sorted { $0.first.entry < $1.first.entry } }
@@ -50,8 +50,9 @@ package struct NumberedChanges: Sendable, Equatable {
 
   /// Adds the next change.
   package mutating func append(_ change: Change) {
-    guard let last = spansBySession[change.session]?.last else {
-      spansBySession[change.session] = Span(first: change, last: change)
+    let session = SessionKey(change.session)
+    guard let last = spansBySession[session]?.last else {
+      spansBySession[session] = Span(first: change, last: change)
       return
     }
     // What is applied late, or repeats a number that Redis forgot, says nothing new.
@@ -62,7 +63,7 @@ package struct NumberedChanges: Sendable, Equatable {
         Hole(
           session: change.session, epoch: change.epoch, numbers: expected...(change.seq - 1), after: last.entry, before: change.entry))
     }
-    spansBySession[change.session]?.last = change
+    spansBySession[session]?.last = change
   }
 }
 

@@ -17,11 +17,14 @@ package struct ReconciliationFacts: Sendable, Equatable {
 package struct VerifiedLane: Sendable, Equatable {
   package var laneID: Int32
   package var incarnation: Int64
+  /// The position where reading began in the incarnation.
+  package var began: EntryID
   package var through: EntryID
 
-  package init(laneID: Int32, incarnation: Int64, through: EntryID) {
+  package init(laneID: Int32, incarnation: Int64, began: EntryID, through: EntryID) {
     self.laneID = laneID
     self.incarnation = incarnation
+    self.began = began
     self.through = through
   }
 }

@@ -12,7 +12,7 @@ package struct ReconciliationPlan: Sendable {
     case begin([Int32])
     /// Compare a piece; then call ``compared(_:_:took:now:)``, ``overran(_:now:)`` or ``failed(_:now:)``.
     case compare(Order)
-    /// Apply what Postgres lacks of a lane and Redis still has; then call ``repaired(_:took:now:)`` or ``failed(_:now:)``.
+    /// Apply what Postgres lacks of a lane and Redis still has; then call ``repaired(_:took:now:)`` or ``repairFailed(_:now:)``.
     case repair(Int32)
   }
 
@@ -47,13 +47,18 @@ package struct ReconciliationPlan: Sendable {
   static let mostLanes = 256
   /// The delay after which a comparison that is held up by the replication looks again.
   static let heldUpWait = Duration.seconds(1)
-  private static let failurePause = Duration.seconds(5)
+  static let failurePause = Duration.seconds(5)
+  /// The shortest delay after which a failed repair is tried again.
+  static let repairWait = Duration.seconds(60)
 
   private struct Lane: Sendable {
     var incarnation: Int64
     var verified: EntryID
     var due: ContinuousClock.Instant
-    var needsRepair: Bool
+    /// When what is missing is to be repaired; nil where nothing is.
+    var repairDue: ContinuousClock.Instant?
+
+    var next: ContinuousClock.Instant { min(due, repairDue ?? due) }
   }
 
   private var limits = ReconciliationLimits()
@@ -73,15 +78,15 @@ package struct ReconciliationPlan: Sendable {
     guard now >= pauseEnd else { return .wait(until: pauseEnd) }
     let new = facts.lanes.keys.filter { lanes[$0] == nil }.sorted()
     guard new.isEmpty else { return .begin(Array(new.prefix(Self.mostLanes))) }
-    for (id, lane) in lanes where lane.due <= now && !lane.needsRepair {
+    for (id, lane) in lanes where lane.due <= now {
       if let committed = facts.lanes[id], lane.verified >= committed.position { lanes[id]?.due = now + limits.interval }
     }
-    let ready = lanes.filter { $0.value.due <= now }.keys
+    let ready = lanes.filter { $0.value.next <= now }.keys
     guard let id = ready.filter({ $0 > last }).min() ?? ready.min(), let lane = lanes[id], let committed = facts.lanes[id] else {
-      return .wait(until: lanes.values.map(\.due).min() ?? now + limits.interval)
+      return .wait(until: lanes.values.map(\.next).min() ?? now + limits.interval)
     }
     last = id
-    if lane.needsRepair { return .repair(id) }
+    if let due = lane.repairDue, due <= now { return .repair(id) }
     return .compare(
       Order(
         lane: id, incarnation: lane.incarnation, range: EntryRange(after: lane.verified, through: committed.position), entries: entries))
@@ -94,7 +99,9 @@ package struct ReconciliationPlan: Sendable {
       for (id, lane) in lanes where lane.due > latest { lanes[id]?.due = latest }
     }
     if facts.limits.repair != .none, limits.repair == .none {
-      for id in lanes.keys { lanes[id]?.needsRepair = true }
+      for id in Array(lanes.keys) { lanes[id]?.repairDue = now }
+    } else if facts.limits.repair == .none {
+      for id in Array(lanes.keys) { lanes[id]?.repairDue = nil }
     }
     limits = facts.limits
     lanes = lanes.filter { facts.lanes[$0.key]?.incarnation == $0.value.incarnation }
@@ -104,7 +111,7 @@ package struct ReconciliationPlan: Sendable {
   package mutating func began(_ verified: [VerifiedLane], now: ContinuousClock.Instant) {
     for lane in verified {
       lanes[lane.laneID] = Lane(
-        incarnation: lane.incarnation, verified: lane.through, due: now, needsRepair: limits.repair != .none)
+        incarnation: lane.incarnation, verified: lane.through, due: now, repairDue: limits.repair == .none ? nil : now)
     }
   }
 
@@ -113,7 +120,7 @@ package struct ReconciliationPlan: Sendable {
     entries = BackgroundPace.size(after: entries, thatTook: time, within: 1...Self.mostEntries)
     guard lanes[order.lane]?.incarnation == order.incarnation else { return }
     lanes[order.lane]?.verified = piece.through
-    if piece.hasMissing, limits.repair != .none { lanes[order.lane]?.needsRepair = true }
+    if piece.hasMissing, limits.repair != .none { lanes[order.lane]?.repairDue = now }
   }
 
   /// Records that a piece was larger than its budget and was dropped.
@@ -124,7 +131,13 @@ package struct ReconciliationPlan: Sendable {
 
   package mutating func repaired(_ lane: Int32, took time: Duration, now: ContinuousClock.Instant) {
     pause(time, 0, now: now)
-    lanes[lane]?.needsRepair = false
+    lanes[lane]?.repairDue = nil
+  }
+
+  /// Records that a lane could not be repaired. Its comparison goes on.
+  package mutating func repairFailed(_ lane: Int32, now: ContinuousClock.Instant) {
+    pauseEnd = now + Self.failurePause
+    lanes[lane]?.repairDue = now + max(limits.interval, Self.repairWait)
   }
 
   /// Records that something of a lane failed, or means nothing any more because the lane changed meanwhile. The other lanes go on.

@@ -13,7 +13,9 @@ extension WorkerState {
   }
 
   /// Returns an owned lane by its number in the ledger; nil where it is not owned any more.
-  package func ownedLane(_ id: Int32) -> OwnedLane? { scheduler.lanes.values.first { $0.record.laneID == id && !$0.isClosing } }
+  package func ownedLane(_ id: Int32) -> (record: LaneRecord, partition: SessionPartition?)? {
+    scheduler.lanes.values.first { $0.record.laneID == id && !$0.isClosing }.map { ($0.record, $0.profile.partition) }
+  }
 
   /// Records how far a lane is verified, to be shown.
   package mutating func verified(_ lane: Int32, through entry: EntryID, incarnation: Int64) {

@@ -27,6 +27,7 @@ package struct Worker: Service {
   private let functions: @Sendable () async throws -> [String]
   private let hot: HotServices?
   private let snapshots: (any SnapshotLedger)?
+  private let reconciliation: ReconciliationServices?
   private let logger: Logger
 
   /// - Parameters:
@@ -35,11 +36,13 @@ package struct Worker: Service {
   ///   - functions: installs the function library where a server lacks it, and returns the addresses of these servers.
   ///   - hot: serves the hot state of sessions; nil: no requests are served, and nothing is evicted.
   ///   - snapshots: takes snapshots of sessions that changed; nil: only changes get snapshots, each in its own transaction.
+  ///   - reconciliation: compares the lanes with Postgres; nil: nothing is compared.
   package init(
     identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
     metrics: EngineMetrics, claim: @escaping @Sendable (Bool) async throws -> Void = { _ in },
     functions: @escaping @Sendable () async throws -> [String] = { [] }, hot: HotServices? = nil,
-    snapshots: (any SnapshotLedger)? = nil, clock: any WorkerClock = SystemClock(), logger: Logger
+    snapshots: (any SnapshotLedger)? = nil, reconciliation: ReconciliationServices? = nil, clock: any WorkerClock = SystemClock(),
+    logger: Logger
   ) {
     self.identity = identity
     self.source = source
@@ -50,6 +53,7 @@ package struct Worker: Service {
     self.functions = functions
     self.hot = hot
     self.snapshots = snapshots
+    self.reconciliation = reconciliation
     self.logger = logger
     coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes, clock: clock, logger: logger)
   }
@@ -119,6 +123,13 @@ package struct Worker: Service {
         if let snapshots {
           background.addTask {
             await SnapshotTaker(ledger: snapshots, coordinator: coordinator, metrics: metrics, logger: logger).run()
+          }
+        }
+        if let reconciliation {
+          background.addTask {
+            await LaneReconciler(
+              services: reconciliation, routes: routes, coordinator: coordinator, metrics: metrics, logger: logger
+            ).run()
           }
         }
         if let hot {

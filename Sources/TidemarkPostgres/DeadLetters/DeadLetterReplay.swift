@@ -11,9 +11,6 @@ package struct DeadLetterReplay: Sendable {
 
   /// The number of letters that are read together.
   static let portion = 1_000
-  /// The time for which a replay waits for a lane that is locked by others.
-  static let patience = Duration.seconds(60)
-  private static let retry = RetryPolicy(base: .milliseconds(20), cap: .seconds(1))
 
   let store: DeadLetterStore
   let replayer: PostgresReplayer
@@ -57,7 +54,7 @@ package struct DeadLetterReplay: Sendable {
       let piece = try await nextPiece(rest, pace.size)
       do {
         let start = ContinuousClock.now
-        let replays = try await patiently { try await apply(piece) }
+        let replays = try await PostgresReplayer.patiently { try await apply(piece) }
         let wait = pace.took(start.duration(to: .now), for: piece.count)
         try await report(piece.map { ($0.id, outcome(of: $0, replays)) })
         // The pause lets the lane's own commits go first.
@@ -99,22 +96,5 @@ package struct DeadLetterReplay: Sendable {
       return .impossible("the lane \(letter.lane) is not known; discard dead letter \(letter.id)")
     }
     return replays[letter.id].map { .replayed($0) } ?? .impossible("it no longer exists")
-  }
-
-  /// Retries while other sessions hold the locks.
-  private func patiently<Result>(_ body: () async throws -> Result) async throws -> Result {
-    let deadline = ContinuousClock.now.advanced(by: Self.patience)
-    var wait: Duration?
-    while true {
-      do {
-        return try await body()
-      } catch let error as SinkError {
-        guard let state = error.sqlstate, FaultClass.isConflict(state), !error.isOutcomeUnknown, ContinuousClock.now < deadline else {
-          throw error
-        }
-        wait = Self.retry.wait(after: wait, random: .random(in: 0..<1))
-        try await Task.sleep(for: wait ?? .zero)
-      }
-    }
   }
 }

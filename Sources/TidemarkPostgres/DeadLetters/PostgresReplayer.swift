@@ -4,6 +4,9 @@ package import TidemarkCore
 package struct PostgresReplayer: ChangeRepairer {
   /// How long it waits for a lock before it gives up and lets the others go first.
   static let patience = Duration.milliseconds(250)
+  /// The time for which ``patiently(_:)`` waits for a lane that is locked by others.
+  private static let longPatience = Duration.seconds(60)
+  private static let retry = RetryPolicy(base: .milliseconds(20), cap: .seconds(1))
 
   /// The rows that ask for entries, each with the number of its row, and how they are resolved.
   struct Requests {
@@ -141,6 +144,23 @@ package struct PostgresReplayer: ChangeRepairer {
 
   package func close() async {
     await connection.close()
+  }
+
+  /// Retries while other sessions hold the locks.
+  static func patiently<Result>(_ body: () async throws -> Result) async throws -> Result {
+    let deadline = ContinuousClock.now.advanced(by: longPatience)
+    var wait: Duration?
+    while true {
+      do {
+        return try await body()
+      } catch let error as SinkError {
+        guard let state = error.sqlstate, FaultClass.isConflict(state), !error.isOutcomeUnknown, ContinuousClock.now < deadline else {
+          throw error
+        }
+        wait = retry.wait(after: wait, random: .random(in: 0..<1))
+        try await Task.sleep(for: wait ?? .zero)
+      }
+    }
   }
 }
 

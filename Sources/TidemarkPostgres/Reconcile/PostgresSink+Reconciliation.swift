@@ -6,7 +6,8 @@ extension PostgresSink: ReconciliationLedger {
     return (0..<result.rowCount).compactMap { row in
       guard let id = result.int64(row, "lane_id"), let incarnation = result.int64(row, "incarnation"), let entry = result.entryID(row)
       else { return nil }
-      return VerifiedLane(laneID: Int32(clamping: id), incarnation: incarnation, through: entry)
+      let began = EntryID(ledgerMS: result.int64(row, "began_ms") ?? 0, ledgerNo: result.int64(row, "began_no") ?? 0)
+      return VerifiedLane(laneID: Int32(clamping: id), incarnation: incarnation, began: began, through: entry)
     }
   }
 
@@ -72,8 +73,11 @@ extension PostgresSink: ReconciliationLedger {
     return Divergence.all(of: result)
   }
 
-  package func missingEntries(of lane: String, after number: Int64, limit: Int) async throws -> [(number: Int64, entry: EntryID)] {
-    let result = try await query(reconciliation.missingEntries, [.string(lane), .integer(number), .integer(Int64(limit))])
+  package func missingEntries(
+    of lane: String, session: String?, after number: Int64, limit: Int
+  ) async throws -> [(number: Int64, entry: EntryID)] {
+    let result = try await query(
+      reconciliation.missingEntries, [.string(lane), .integer(number), .integer(Int64(limit)), .string(session)])
     return (0..<result.rowCount).compactMap { row in
       guard let number = result.int64(row, "id"), let entry = result.entryID(row) else { return nil }
       return (number, entry)

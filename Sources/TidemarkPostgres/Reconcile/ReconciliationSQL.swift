@@ -6,6 +6,7 @@ struct ReconciliationSQL: Sendable {
   let traces: String
   let record: String
   let missingEntries: String
+  let openDivergences: String
   let lockedDivergences: String
   let prepareRepair: String
   let repaired: String
@@ -17,7 +18,7 @@ struct ReconciliationSQL: Sendable {
       types.enumerated().map { "$\($0 + first)::\($1)[]" }.joined(separator: ", ")
     }
     verifiedLanes = """
-      SELECT lane_id, incarnation, verified_ms AS entry_ms, verified_no AS entry_no FROM \(schema).lanes
+      SELECT lane_id, incarnation, began_ms, began_no, verified_ms AS entry_ms, verified_no AS entry_no FROM \(schema).lanes
        WHERE lane_id = ANY ($1::integer[])
       """
     let range = "$1::integer, $2::text, $3::bigint, $4::bigint, $5::bigint, $6::bigint, $7::integer"
@@ -52,7 +53,14 @@ struct ReconciliationSQL: Sendable {
     missingEntries = """
       SELECT id, entry_ms, entry_no FROM \(schema).divergences
        WHERE lane = $1 AND kind = 'missing_in_postgres' AND subject IS NOT NULL AND repaired_at IS NULL AND id > $2::bigint
+         AND ($4::text IS NULL OR session_id = $4)
        ORDER BY id LIMIT $3::bigint
+      """
+    openDivergences = """
+      SELECT id, lane, session_id, kind, subject, entry_ms, entry_no, through_ms, through_no, detail, \(StatusSQL.time("found_at")) AS found_at
+        FROM \(schema).divergences
+       WHERE lane = $1 AND subject IS NOT NULL AND repaired_at IS NULL AND ($2::text IS NULL OR session_id = $2)
+       ORDER BY id
       """
     // Whoever repairs a difference holds its row: another one that wants to waits, and finds it repaired.
     lockedDivergences = """

@@ -59,7 +59,8 @@ final class Runtime: Sendable {
           throw SourceError(.unavailable, error.description)
         }
       },
-      hot: try composition.makeHotServices(), snapshots: sink, logger: logger)
+      hot: try composition.makeHotServices(), snapshots: sink,
+      reconciliation: try composition.makeReconciliationServices(), logger: logger)
     do {
       http = try AdminSettings(loaded.configuration.http).map { [composition, worker, logger] settings in
         AdminServer(
