@@ -26,6 +26,13 @@ CREATE TABLE {{schema}}.lanes (
   furthest_ms        bigint NOT NULL DEFAULT 0,
   furthest_no        bigint NOT NULL DEFAULT 0,
   incarnation        bigint NOT NULL DEFAULT 1,
+  -- Where reading began in this incarnation: nothing at or before it was ever read.
+  began_ms           bigint NOT NULL DEFAULT 0,
+  began_no           bigint NOT NULL DEFAULT 0,
+  -- Through here what the stream holds was compared with what is in Postgres, in this incarnation; and when that was said last.
+  verified_ms        bigint NOT NULL DEFAULT 0,
+  verified_no        bigint NOT NULL DEFAULT 0,
+  verified_at        timestamptz,
   -- Redis' entries-added at the cursor, and the digest of the cursor's own entry.
   ordinal            bigint NOT NULL DEFAULT 0,
   anchor             bytea,
@@ -255,11 +262,21 @@ CREATE TABLE {{schema}}.divergences (
   lane        text COLLATE "C" NOT NULL,
   session_id  text COLLATE "C",
   kind        text NOT NULL,
+  -- Names what a comparison found, within its lane, session and kind. Null: a commit found it.
+  subject     text COLLATE "C",
+  -- The first and the last entry that it concerns, where it concerns entries.
+  entry_ms    bigint,
+  entry_no    bigint,
+  through_ms  bigint,
+  through_no  bigint,
   detail      text NOT NULL,
   found_at    timestamptz NOT NULL DEFAULT now(),
   repaired_at timestamptz,
   repair      text
 );
+-- What is found again is the same difference for as long as it is not repaired.
+CREATE UNIQUE INDEX divergences_open ON {{schema}}.divergences (lane, kind, subject, coalesce(session_id, ''))
+  WHERE repaired_at IS NULL AND subject IS NOT NULL;
 
 CREATE TABLE {{schema}}.gaps (
   id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -466,6 +483,7 @@ BEGIN
              FROM (VALUES (coalesce(reached_ms, 0), coalesce(reached_no, 0)), (ended.furthest_ms, ended.furthest_no)) AS f (ms, no)
             ORDER BY f.ms DESC, f.no DESC LIMIT 1),
          incarnation = ended.incarnation + 1, entry_ms = start_ms, entry_no = start_no, anchor = NULL, mirrored = false,
+         began_ms = start_ms, began_no = start_no, verified_ms = start_ms, verified_no = start_no, verified_at = NULL,
          ordinal = start_ordinal, baseline = start_ordinal, read_total = 0, applied_total = 0, duplicates_total = 0, divergent_total = 0,
          ephemeral_total = 0, skipped_total = 0, dead_letters_total = 0, missing_total = 0, reread_total = 0, misrouted_total = 0,
          last_error = NULL, hint = NULL, updated_at = now()

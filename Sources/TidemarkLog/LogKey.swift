@@ -22,7 +22,7 @@ package enum LogKey: String, CaseIterable, Sendable {
 
   /// The name of a lane.
   case lane
-  /// The number of lanes; in `dead_letters.added`, their names.
+  /// The number of lanes; in `dead_letters.added` and `divergences.found`, their names.
   case lanes
   /// The item of the setting `lanes` that streams belong to.
   case streams
@@ -69,10 +69,12 @@ package enum LogKey: String, CaseIterable, Sendable {
   /// What the request to Redis was for.
   case purpose
 
-  /// The number of dead letters.
+  /// The number of dead letters, or of differences.
   case count
   /// The reasons of dead letters, each with its number.
   case reasons
+  /// The kinds of differences, each with its number.
+  case kinds
   /// The seconds until the next attempt.
   case waitSeconds = "wait_seconds"
   /// The number of shards that the worker holds.

@@ -6,7 +6,7 @@ extension LoggedEvent {
     switch self {
     case .postgresNotice, .redisMoved, .entryRejected: .debug
     case .configurationRefused, .postgresChanged, .postgresRewound, .ledgerBehind, .installationRefused, .laneHalted, .laneRefused,
-      .laneGap, .laneReplacement, .markRefused, .sealMissing, .sealContradicted:
+      .laneGap, .laneReplacement, .markRefused, .sealMissing, .sealContradicted, .divergencesFound:
       .error
     case .workerNotServing, .workerStoppedAtOnce, .logLost, .configurationReserved, .configurationNeedsRestart, .serverWaiting,
       .serverFinding, .postgresUnreachable, .ledgerWaiting, .redisUnreadable, .redisReplyLimit, .redisArrangementUnknown,
@@ -14,7 +14,7 @@ extension LoggedEvent {
       .ownershipWaiting, .laneFenced, .laneReplaced, .laneMinimumID, .commitRetry, .batchBisected, .entryDeadLettered,
       .deadLettersAdded, .marksWaiting, .marksUnpublished, .statesWaiting, .checkpointWaiting, .groupsWaiting, .controlsWaiting,
       .trimWaiting, .retentionWaiting, .snapshotsWaiting, .snapshotFailed, .requestsWaiting, .requestInvalid, .restoreRefused,
-      .forkRefused, .evictionsWaiting, .sealsWaiting, .sealHeadsWaiting:
+      .forkRefused, .evictionsWaiting, .sealsWaiting, .sealHeadsWaiting, .reconciliationWaiting:
       .warning
     case .workerStarted, .workerServing, .workerStopping, .workerStopped, .httpListening, .configurationReloaded, .migrationWaiting,
       .migrationApplied, .postgresReachable, .ledgerCurrent, .redisReadable, .redisRearranged, .redisArrangementKnown, .doorbellHeard,
@@ -22,7 +22,7 @@ extension LoggedEvent {
       .leasesHeard, .lanesInEffect, .lanesOwned, .lanesGone, .lanesReclaimed, .ownershipCurrent, .laneResumed, .lanePaused,
       .laneAccepted, .commitResumed, .marksCurrent, .statesCurrent, .checkpointCurrent, .groupsCurrent, .controlsCurrent, .trimCurrent,
       .retentionCurrent, .retentionRemoved, .snapshotsCurrent, .requestsCurrent, .evictionsCurrent, .sealsCurrent, .sealHeadsCurrent,
-      .sealConfirmed:
+      .sealConfirmed, .divergencesRepaired, .reconciliationCurrent:
       .info
     }
   }
@@ -37,7 +37,7 @@ extension LoggedEvent {
     case .serverFinding, .redisUnreadable: .error
     case .ledgerWaiting, .installationUnconfirmed, .functionsMissing, .leasesWaiting, .leasesUnheard, .marksWaiting, .statesWaiting,
       .checkpointWaiting, .groupsWaiting, .controlsWaiting, .trimWaiting, .retentionWaiting, .snapshotsWaiting, .requestsWaiting,
-      .evictionsWaiting, .sealsWaiting, .sealHeadsWaiting:
+      .evictionsWaiting, .sealsWaiting, .sealHeadsWaiting, .reconciliationWaiting:
       .debug
     default: nil
     }

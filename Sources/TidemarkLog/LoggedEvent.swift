@@ -195,6 +195,15 @@ package enum LoggedEvent: String, CaseIterable, Sendable {
   case snapshotsCurrent = "snapshots.current"
   /// The snapshot of one session fails and is tried again later. Do what the reason says.
   case snapshotFailed = "snapshot.failed"
+  /// So many differences between Redis and Postgres were found since the last line of this kind, and are recorded in `divergences`. Find out
+  /// who wrote to Postgres or deleted from Redis, and see `tidemark reconcile`.
+  case divergencesFound = "divergences.found"
+  /// What Postgres lacked was applied again from Redis.
+  case divergencesRepaired = "divergences.repaired"
+  /// Redis can't be compared with Postgres. Do what the reason and the hint say.
+  case reconciliationWaiting = "reconciliation.waiting"
+  /// Redis is compared with Postgres again.
+  case reconciliationCurrent = "reconciliation.current"
 
   /// Committed changes can't be sealed. Do what the reason and the hint say.
   case sealsWaiting = "seals.waiting"

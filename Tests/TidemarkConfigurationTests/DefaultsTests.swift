@@ -19,8 +19,8 @@ private let sample = """
   trim:     { enabled: true, keep: 1h, keep_bytes: 1GiB, ignore_groups: [] }   # the smaller bound wins; never below what is durable
   rewind:   resume                                                      # halt | resume | reseed
   pressure: { slow: 5s, stop: 60s, memory: 80%, enforce: false }
-  reconcile: { interval: 1m, rate: 2000 }                               # sessions a second at most
   seal:     { interval: 10s }                                           # how far behind the chain over what is stored may be
+  reconcile: { interval: 1m, rate: 2000, repair: none }                 # entries and sessions a second at most; repair: none | missing | all
   hot:      { messages: 200, evict_idle_after: 0s }                     # 0: never
   limits:   { max_entry_bytes: 32MiB, max_fields: 10000 }
   text:     { unstorable: reject }                                      # or replace
@@ -58,7 +58,8 @@ private let sample = """
       ("snapshot.on", "[session.ended, outcome.recorded]"), ("trim.enabled", "true"), ("trim.keep", "1h"),
       ("trim.keep_bytes", "1GiB"), ("trim.ignore_groups", "[]"), ("rewind", "resume"), ("pressure.slow", "5s"),
       ("pressure.stop", "1m"), ("pressure.memory", "80%"), ("pressure.enforce", "false"), ("reconcile.interval", "1m"),
-      ("reconcile.rate", "2000"), ("seal.interval", "10s"), ("hot.messages", "200"), ("hot.evict_idle_after", "0s"),
+      ("reconcile.rate", "2000"), ("reconcile.repair", "none"), ("seal.interval", "10s"), ("hot.messages", "200"),
+      ("hot.evict_idle_after", "0s"),
       ("retention.checkpoints", "30d"),
       ("retention.snapshots_per_session", "3"), ("retention.dead_letters_resolved", "90d"), ("retention.changes", nil),
       ("retention.messages", nil),

@@ -58,10 +58,9 @@ import Testing
 
   @Test func reservedSettingsAwayFromTheirDefaultsAreWarnedOf() throws {
     let loaded = try load(
-      "retention: { checkpoints: 2d, messages: 2d }\nreconcile: { interval: 10s }", environment: ["TIDEMARK_RETENTION_CHANGES": "1d"])
+      "retention: { checkpoints: 2d, messages: 2d }", environment: ["TIDEMARK_RETENTION_CHANGES": "1d"])
     #expect(
       loaded.warnings == [
-        "tidemark.yaml:2:24: reconcile.interval is reserved: this release reads it but ignores it",
         "environment TIDEMARK_RETENTION_CHANGES: retention.changes is reserved: this release reads it but ignores it",
         "tidemark.yaml:1:41: retention.messages is reserved: this release reads it but ignores it",
       ])

@@ -13,7 +13,7 @@ import TidemarkTestKit
   /// Replays letters of these entries, and tells what became of each.
   private static func replay(
     _ letters: [Int64], _ entries: [HandMade], over replayer: PostgresReplayer, _ sink: SinkFixture
-  ) async throws -> [LetterReplay?] {
+  ) async throws -> [LateEntryOutcome?] {
     let byID = Dictionary(uniqueKeysWithValues: zip(letters, entries))
     let replays = try await replayer.replay(lane: "one", letters) { record, open in
       sink.batch([(record, open.compactMap { byID[$0] })])

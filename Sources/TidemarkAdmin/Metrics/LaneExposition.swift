@@ -90,6 +90,7 @@ package struct LaneExposition: Sendable {
         return blocked.sorted { $0.key < $1.key }.map { .init($0.value.seconds, [("lane", group.name), ("group", $0.key)]) }
       })
     family(MetricCatalog.sealedThrough) { Self.all($0.lanes.filter { $0.record.cursor.appliedNo > 0 }.map(\.sealedThrough))?.min() }
+    family(MetricCatalog.verifiedThrough) { $0.lanes.compactMap(\.verified).filter { $0 > .zero }.min().map { Double($0.ms) / 1000 } }
     family(MetricCatalog.checkpointTimestamp) { $0.lanes.compactMap(\.lastCheckpoint).min().map { Double($0) / 1000 } }
   }
 

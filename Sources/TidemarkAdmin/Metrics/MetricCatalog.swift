@@ -70,9 +70,14 @@ package enum MetricCatalog {
     "The time of this worker's last checkpoint of the lane; absent before the first. A lane that does not move gets none. "
       + "For lane=\"other\", the earliest.")
 
+  static let verifiedThrough = MetricDefinition(
+    "verified_through_timestamp_seconds", .gauge, .timestamp, labels: ["lane"], of: .lane,
+    "The time of the last entry through which the lane's log was compared with PostgreSQL; compare it with that of the lane's last entry. Absent "
+      + "while it is not known. For lane=\"other\", the earliest.")
+
   static let lanes: [MetricDefinition] = [
     laneLagEntries, laneLagSeconds, laneLastCommit, laneState, laneFence, lanePressure, entriesRead, entriesApplied, entriesDuplicate,
     entriesDivergent, entriesEphemeral, entriesSkipped, entriesMisrouted, entriesMissing, laneBreaks, entriesTrimmed, trimBlocked,
-    checkpointTimestamp, sealedThrough,
+    checkpointTimestamp, sealedThrough, verifiedThrough,
   ]
 }

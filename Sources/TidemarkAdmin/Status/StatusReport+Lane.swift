@@ -28,6 +28,11 @@ extension StatusReport {
     package var deadLettersOpen: Int?
     /// The gaps that are not acknowledged.
     package var gapsOpen: Int?
+    /// The differences between Redis and Postgres that were found and are not repaired.
+    package var divergencesOpen: Int?
+    /// The entry through which the lane's log was compared with Postgres, and when that was said last; null before the first time.
+    package var verifiedThrough: String?
+    package var verifiedAt: String?
     package var missing: Int
     package var baseline: Int
     package var reread: Int
@@ -49,6 +54,9 @@ extension StatusReport {
       case deadLetters = "dead_letters"
       case deadLettersOpen = "dead_letters_open"
       case gapsOpen = "gaps_open"
+      case divergencesOpen = "divergences_open"
+      case verifiedThrough = "verified_through"
+      case verifiedAt = "verified_at"
       case missing, baseline, reread, misrouted
       case accountingError = "accounting_error"
     }
@@ -78,6 +86,9 @@ extension StatusReport {
       try container.encode(deadLetters, forKey: .deadLetters)
       try container.encode(deadLettersOpen, forKey: .deadLettersOpen)
       try container.encode(gapsOpen, forKey: .gapsOpen)
+      try container.encode(divergencesOpen, forKey: .divergencesOpen)
+      try container.encode(verifiedThrough, forKey: .verifiedThrough)
+      try container.encode(verifiedAt, forKey: .verifiedAt)
       try container.encode(missing, forKey: .missing)
       try container.encode(baseline, forKey: .baseline)
       try container.encode(reread, forKey: .reread)

@@ -9,6 +9,9 @@ extension StatusReport.Lane {
       stored.record, state: stored.state, since: stored.since, lastError: stored.lastError, hint: stored.hint,
       deadLettersOpen: stored.deadLettersOpen, gapsOpen: stored.gapsOpen)
     set(stored.rate)
+    divergencesOpen = stored.divergencesOpen
+    verifiedThrough = stored.verifiedThrough
+    verifiedAt = stored.verifiedAt
   }
 
   init(
@@ -35,6 +38,7 @@ extension StatusReport.Lane {
       gapsOpen: 0)
     lagEntries = lag?.entries
     lagSeconds = lag?.seconds
+    divergencesOpen = 0
     set(.zero)
   }
 

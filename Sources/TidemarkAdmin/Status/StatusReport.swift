@@ -89,6 +89,7 @@ extension StatusReport {
     let parts = [
       counted(lanes.reduce(0) { $0 + ($1.deadLettersOpen ?? 0) }, "open dead letter", "open dead letters"),
       counted(lanes.reduce(0) { $0 + ($1.gapsOpen ?? 0) }, "gap", "gaps"),
+      counted(lanes.reduce(0) { $0 + ($1.divergencesOpen ?? 0) }, "divergence", "divergences"),
     ].compactMap(\.self)
     return parts.isEmpty ? nil : parts.joined(separator: ", ")
   }

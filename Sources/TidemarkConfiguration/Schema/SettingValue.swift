@@ -122,6 +122,7 @@ extension RawRepresentable where Self: SettingValue, RawValue == String {
 }
 
 extension Configuration.Rewind: SettingValue {}
+extension Configuration.Repair: SettingValue {}
 extension Configuration.UnstorableText: SettingValue {}
 extension Configuration.LogLevel: SettingValue {}
 extension Configuration.LogFormat: SettingValue {}

@@ -20,6 +20,11 @@ package struct StreamComparison: Sendable {
 
   package var verdict: StreamVerdict { StreamVerdict(lane, observed, anchor: anchor) }
 
+  /// Whether it is certain that the stream is the one that was read.
+  package var isSameStream: Bool {
+    if case .replacement = verdict { false } else { observed.stream != nil && StreamVerdict.isSame(lane, observed, anchor: anchor) }
+  }
+
   /// Whether entries may be removed from the stream. None may be removed while the stream was, or may have been, replaced, or has a gap
   /// that is not recorded yet.
   package var mayBeTrimmed: Bool {

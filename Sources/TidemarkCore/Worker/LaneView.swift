@@ -28,4 +28,6 @@ package struct LaneView: Sendable {
   var isMirrorTried = false
   /// The groups that hold up trimming, and since when.
   var trimBlockers: [String: ContinuousClock.Instant] = [:]
+  /// Through here the lane is verified; nil until the comparison has begun.
+  var verified: EntryID?
 }

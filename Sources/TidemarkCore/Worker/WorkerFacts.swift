@@ -56,7 +56,7 @@ struct WorkerFacts: Sendable {
     if hasOtherServers(than: before) { signals.insert(.population) }
     if redis.awaySince != before.redis.awaySince || isClaimRefused != before.isClaimRefused { signals.insert(.leases) }
     if grant != before.grant || before.isClaimRefused && !isClaimRefused { signals.insert(.ownership) }
-    if isPostgresAway != before.isPostgresAway { signals.formUnion([.postgres, .eviction]) }
+    if isPostgresAway != before.isPostgresAway { signals.formUnion([.postgres, .eviction, .reconciliation]) }
     if fullLanes != before.fullLanes { signals.insert(.eviction) }
     if isDraining != before.isDraining {
       signals.formUnion([.drain, .readable, .committable, .population, .ownership, .leases, .postgres])

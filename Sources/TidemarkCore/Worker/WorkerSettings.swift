@@ -28,6 +28,7 @@ package struct WorkerSettings: Sendable {
   package var functions: FunctionSettings
   /// The time without a change after which a durable session leaves Redis; zero: never.
   package var evictIdleAfter: Duration
+  package var reconciliation: ReconciliationLimits
   /// What a reload read and what waits for a restart, as people are told of it; nil: all that was read is in force.
   package var notInForce: String?
 
@@ -37,7 +38,8 @@ package struct WorkerSettings: Sendable {
     trim: TrimLimits = TrimLimits(isEnabled: false, keep: .zero, keepBytes: 0, ignoredGroups: []),
     pressure: PressureLimits = PressureLimits(slow: .seconds(5), stop: .seconds(60), memory: 0.8),
     functions: FunctionSettings = FunctionSettings(), evictIdleAfter: Duration = .zero,
-    snapshots: SnapshotPolicy = SnapshotPolicy(), sealInterval: Duration = .seconds(10)
+    snapshots: SnapshotPolicy = SnapshotPolicy(), sealInterval: Duration = .seconds(10),
+    reconciliation: ReconciliationLimits = ReconciliationLimits()
   ) {
     self.flow = flow
     self.decode = decode
@@ -55,5 +57,6 @@ package struct WorkerSettings: Sendable {
     self.evictIdleAfter = evictIdleAfter
     self.snapshots = snapshots
     self.sealInterval = sealInterval
+    self.reconciliation = reconciliation
   }
 }

@@ -33,8 +33,11 @@ package struct WorkerSignals: OptionSet, Sendable, Hashable {
   /// The task that evicts sessions: settings changed, memory became short or no longer is, or Postgres went away or came back.
   package static let eviction = Self(rawValue: 1 << 12)
 
+  /// The task that compares lanes with Postgres: settings changed, or Postgres went away or came back.
+  package static let reconciliation = Self(rawValue: 1 << 13)
+
   /// The number of signals.
-  package static let count = 13
+  package static let count = 14
 }
 
 /// What a shell has to do after an event.

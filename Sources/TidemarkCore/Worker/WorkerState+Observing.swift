@@ -117,6 +117,7 @@ extension WorkerState {
       hint: flow.halt == nil ? view?.error?.hint : flow.halt?.hint, lag: isAway ? nil : view?.lag,
       oldestUncommitted: flow.oldestUncommitted, lastCommit: view?.commit, lastCheckpoint: view?.checkpoint,
       pressure: isAway ? nil : view?.pressure?.level,
-      trimBlocked: (view?.trimBlockers ?? [:]).mapValues { $0.duration(to: now) }, sealedThrough: view?.sealedThrough)
+      trimBlocked: (view?.trimBlockers ?? [:]).mapValues { $0.duration(to: now) }, sealedThrough: view?.sealedThrough,
+      verified: view?.verified)
   }
 }

@@ -11,9 +11,8 @@ extension WorkerState {
           installation: lane.record.installation)
       )
     }
-    let isBehind = owned.contains { views[$0.record.name]?.lag?.seconds ?? 0 > settings.pressure.slow.seconds }
     return SealFacts(
-      interval: settings.sealInterval, lanes: Dictionary(lanes) { $1 }, isReplicationBehind: isBehind,
+      interval: settings.sealInterval, lanes: Dictionary(lanes) { $1 }, isReplicationBehind: isLagging,
       isPostgresAway: postgres.awaySince != nil)
   }
 

@@ -80,11 +80,12 @@ package struct WorkerState: Sendable {
     settings.evictIdleAfter = new.evictIdleAfter
     settings.snapshots = new.snapshots
     settings.sealInterval = new.sealInterval
+    settings.reconciliation = new.reconciliation
     settings.notInForce = new.notInForce
     scheduler.limits = new.flow
     revive(.all, now: now)
     // Each of these tasks acts by settings. Those that wait for a restart are noted with the leases.
-    effects.signals.formUnion([.committable, .readable, .population, .ownership, .retention, .eviction, .leases])
+    effects.signals.formUnion([.committable, .readable, .population, .ownership, .retention, .eviction, .reconciliation, .leases])
   }
 
   /// Begins a drain: nothing more is read, and what was read is committed. ``nextRead(at:block:now:)`` and then ``nextWork(now:)`` return

@@ -15,6 +15,8 @@ package struct LaneStatus: Sendable {
   package var trimBlocked: [String: Duration] = [:]
   /// When its last sealed change was committed, in seconds since 1970; nil while that is not known.
   package var sealedThrough: Double?
+  /// Through here the lane's log is verified; nil until that is known here.
+  package var verified: EntryID?
 }
 
 /// A worker as it sees itself.

@@ -58,7 +58,7 @@ package struct EngineMetrics: Sendable {
     }
   }
 
-  private static let divergenceKinds = ["content", "id_reused"]
+  private static let divergenceKinds = ["content", "id_reused"] + Divergence.Kind.allCases.map(\.rawValue)
   private static let retryClasses = ["world", "ambiguous", "interrupted", "limit", "configuration", "outcome_unknown", "redis"]
 
   private func counter(_ name: String, _ dimensions: [(String, String)]) -> Counter {
@@ -122,6 +122,11 @@ package struct EngineMetrics: Sendable {
   /// A lane's stream is another one: how many entries went with the old one is not known.
   func broke(_ lane: String, _ cause: LaneGap.Cause) {
     counter("lane_breaks_total", [("lane", lane), ("cause", cause.rawValue)]).increment()
+  }
+
+  /// A comparison found differences that were not recorded before.
+  func diverged(_ found: [Divergence]) {
+    for (kind, divergences) in Dictionary(grouping: found, by: \.kind) { diverged(kind.rawValue, by: divergences.count) }
   }
 
   private func diverged(_ kind: String, by count: Int) {

@@ -28,6 +28,7 @@ package struct Worker: Service {
   private let hot: HotServices?
   private let snapshots: (any SnapshotLedger)?
   private let seals: SealServices?
+  private let reconciliation: ReconciliationServices?
   private let logger: Logger
 
   /// - Parameters:
@@ -37,11 +38,13 @@ package struct Worker: Service {
   ///   - hot: serves the hot state of sessions; nil: no requests are served, and nothing is evicted.
   ///   - snapshots: takes snapshots of sessions that changed; nil: only changes get snapshots, each in its own transaction.
   ///   - seals: seals changes; nil: nothing is sealed.
+  ///   - reconciliation: compares the lanes with Postgres; nil: nothing is compared.
   package init(
     identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
     metrics: EngineMetrics, claim: @escaping @Sendable (Bool) async throws -> Void = { _ in },
     functions: @escaping @Sendable () async throws -> [String] = { [] }, hot: HotServices? = nil,
-    snapshots: (any SnapshotLedger)? = nil, seals: SealServices? = nil, clock: any WorkerClock = SystemClock(), logger: Logger
+    snapshots: (any SnapshotLedger)? = nil, seals: SealServices? = nil, reconciliation: ReconciliationServices? = nil,
+    clock: any WorkerClock = SystemClock(), logger: Logger
   ) {
     self.identity = identity
     self.source = source
@@ -53,6 +56,7 @@ package struct Worker: Service {
     self.hot = hot
     self.snapshots = snapshots
     self.seals = seals
+    self.reconciliation = reconciliation
     self.logger = logger
     coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes, clock: clock, logger: logger)
   }
@@ -126,6 +130,13 @@ package struct Worker: Service {
         }
         if let seals {
           background.addTask { await LaneSealer(services: seals, coordinator: coordinator, logger: logger).run() }
+        }
+        if let reconciliation {
+          background.addTask {
+            await LaneReconciler(
+              services: reconciliation, routes: routes, coordinator: coordinator, metrics: metrics, logger: logger
+            ).run()
+          }
         }
         if let hot {
           background.addTask {

@@ -1,19 +1,16 @@
-internal import TidemarkCore
+package import TidemarkCore
 
 /// Replays dead letters while workers run: lane by lane in the order of their positions, in short transactions between which the lane's
 /// owner commits. Each letter is resolved in the transaction of its entry, so an interrupted replay may simply be started again.
 package struct DeadLetterReplay: Sendable {
   package enum Outcome: Sendable, Equatable {
-    case replayed(LetterReplay)
+    case replayed(LateEntryOutcome)
     /// The replay was not attempted, or it fails every time. The text gives the reason and the remedy.
     case impossible(String)
   }
 
   /// The number of letters that are read together.
   static let portion = 1_000
-  /// The time for which a replay waits for a lane that is locked by others.
-  static let patience = Duration.seconds(60)
-  private static let retry = RetryPolicy(base: .milliseconds(20), cap: .seconds(1))
 
   let store: DeadLetterStore
   let replayer: PostgresReplayer
@@ -57,7 +54,7 @@ package struct DeadLetterReplay: Sendable {
       let piece = try await nextPiece(rest, pace.size)
       do {
         let start = ContinuousClock.now
-        let replays = try await patiently { try await apply(piece) }
+        let replays = try await PostgresReplayer.patiently { try await apply(piece) }
         let wait = pace.took(start.duration(to: .now), for: piece.count)
         try await report(piece.map { ($0.id, outcome(of: $0, replays)) })
         // The pause lets the lane's own commits go first.
@@ -87,33 +84,17 @@ package struct DeadLetterReplay: Sendable {
     return piece
   }
 
-  private func apply(_ piece: [DeadLetter]) async throws -> [Int64: LetterReplay]? {
+  private func apply(_ piece: [DeadLetter]) async throws -> [Int64: LateEntryOutcome]? {
     let byID = Dictionary(piece.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     return try await replayer.replay(lane: piece[0].lane, piece.map(\.id)) { record, open in
       store.batch(open.compactMap { byID[$0] }, for: record)
     }
   }
 
-  private func outcome(of letter: DeadLetter, _ replays: [Int64: LetterReplay]?) -> Outcome {
+  private func outcome(of letter: DeadLetter, _ replays: [Int64: LateEntryOutcome]?) -> Outcome {
     guard let replays else {
       return .impossible("the lane \(letter.lane) is not known; discard dead letter \(letter.id)")
     }
     return replays[letter.id].map { .replayed($0) } ?? .impossible("it no longer exists")
-  }
-
-  /// Retries while other sessions hold the locks.
-  private func patiently<Result>(_ body: () async throws -> Result) async throws -> Result {
-    let deadline = ContinuousClock.now.advanced(by: Self.patience)
-    var backoff = Backoff()
-    while true {
-      do {
-        return try await body()
-      } catch let error as SinkError {
-        guard let state = error.sqlstate, FaultClass.isConflict(state), !error.isOutcomeUnknown, ContinuousClock.now < deadline else {
-          throw error
-        }
-        try await Task.sleep(for: backoff.next(Self.retry, random: .random(in: 0..<1)))
-      }
-    }
   }
 }

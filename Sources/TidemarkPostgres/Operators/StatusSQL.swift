@@ -21,7 +21,8 @@ struct StatusSQL: Sendable {
       SELECT l.lane_id, l.lane, l.shard, l.fence, l.incarnation, l.entry_ms, l.entry_no, l.applied_no, l.ordinal, l.baseline,
              l.read_total, l.applied_total, l.duplicates_total, l.divergent_total, l.ephemeral_total, l.skipped_total,
              l.dead_letters_total, l.missing_total, l.reread_total, l.misrouted_total, l.last_error, l.hint, coalesce(d.open, 0) AS open,
-             coalesce(g.open, 0) AS gaps_open,
+             coalesce(g.open, 0) AS gaps_open, coalesce(v.open, 0) AS divergences_open, \(time("l.verified_at")) AS verified_at,
+             CASE WHEN l.verified_at IS NOT NULL THEN \(schema).entry_id(l.verified_ms, l.verified_no) END AS verified_through,
              CASE WHEN s.live THEN s.worker END AS owner,
              CASE WHEN s.live THEN l.state ELSE 'unowned' END AS state,
              c.incarnation AS checkpoint_incarnation, c.read_total AS checkpoint_read, c.applied_total AS checkpoint_applied,
@@ -32,6 +33,8 @@ struct StatusSQL: Sendable {
                      FROM \(schema).leases) s USING (shard)
         LEFT JOIN (SELECT lane, count(*) AS open FROM \(schema).dead_letters WHERE resolved_at IS NULL GROUP BY lane) d USING (lane)
         LEFT JOIN (SELECT lane, count(*) AS open FROM \(schema).gaps WHERE acknowledged_at IS NULL GROUP BY lane) g USING (lane)
+        LEFT JOIN (SELECT lane, count(*) AS open FROM \(schema).divergences WHERE repaired_at IS NULL AND subject IS NOT NULL
+                    GROUP BY lane) v USING (lane)
         LEFT JOIN LATERAL (
           SELECT k.incarnation, k.read_total, k.applied_total, k.taken_at FROM \(schema).checkpoints k
            WHERE k.lane = l.lane AND k.taken_at <= now() - interval '2 s' ORDER BY k.taken_at DESC LIMIT 1) c ON true

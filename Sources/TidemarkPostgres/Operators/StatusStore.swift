@@ -12,6 +12,10 @@ package struct StatusStore: Sendable {
     package var hint: String?
     package var deadLettersOpen: Int?
     package var gapsOpen: Int?
+    package var divergencesOpen: Int?
+    /// The entry through which the lane is verified, and when that was said last.
+    package var verifiedThrough: String?
+    package var verifiedAt: String?
     /// Nil where the lane has no checkpoint from which a rate follows.
     package var rate: LaneRate?
   }
@@ -54,6 +58,8 @@ package struct StatusStore: Sendable {
         record: record, state: result.string(row, "state") ?? "", since: result.string(row, "since"),
         lastError: result.string(row, "last_error"), hint: result.string(row, "hint"),
         deadLettersOpen: result.int64(row, "open").map { Int($0) }, gapsOpen: result.int64(row, "gaps_open").map { Int($0) },
+        divergencesOpen: result.int64(row, "divergences_open").map { Int($0) }, verifiedThrough: result.string(row, "verified_through"),
+        verifiedAt: result.string(row, "verified_at"),
         rate: Self.rate(of: record, result, row))
     }
   }

@@ -26,7 +26,8 @@ package struct LedgerStatements: Sendable {
       Self.statements(of: try DestinationStatements(destination, schema: schema)).map { ("\(destination.name) \($0.name)", $0.sql) }
     }
     let migrations = ("migrations", Migrator.appliedSQL(schema: try PostgresIdentifier.quoted(schema)))
-    all = ledger + rows + [migrations] + others
+    let comparison = Self.statements(of: try ReconciliationSQL(schema: schema))
+    all = ledger + rows + [migrations] + comparison + others
   }
 
   /// What they do with the schema, with the functions that they call and the triggers that they fire.

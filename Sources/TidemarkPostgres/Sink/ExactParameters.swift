@@ -3,8 +3,11 @@ internal import TidemarkCore
 /// A batch for the exact path: entry by entry, with each entry's rows.
 extension BatchParameters {
   /// Parameters of `apply_exactly` for these entries of the batch; without the rows that are `committed` for good.
+  ///
+  /// - Parameter auditOnly: entries of which only the audit row is made.
   func exact(
-    _ applied: [Int], statements: [String], committed: CommittedKeys = CommittedKeys(), window: Duration, isolating: Bool
+    _ applied: [Int], statements: [String], committed: CommittedKeys = CommittedKeys(), auditOnly: Set<Int> = [], window: Duration,
+    isolating: Bool
   ) -> [PostgresValue] {
     let entries = applied.map { batch.entries[$0] }
     var places: [Int: Int] = [:]
@@ -14,7 +17,7 @@ extension BatchParameters {
     var rows: [(place: Int, statement: Int, row: Int)] = []
     for (statement, set) in batch.rowSets.enumerated() {
       for row in 0..<set.rowCount {
-        guard let place = places[Int(set.entries[row])] else { continue }
+        guard let place = places[Int(set.entries[row])], !auditOnly.contains(Int(set.entries[row])) else { continue }
         if set.destination.isOncePerKey, committed.contains(row, of: set, destination: statement, in: batch) { continue }
         rows.append((place, statement, row))
       }
@@ -48,6 +51,16 @@ extension BatchParameters {
       .string("{\(firstNumbers)}"),
       .integer(window.milliseconds),
       .string(FaultClass.isolatedStates(includingAmbiguous: isolating)),
+    ]
+  }
+
+  /// Parameters of `prepare_repair` for these entries, all of one lane.
+  func repair(_ applied: [Int]) -> [PostgresValue] {
+    let entries = applied.map { batch.entries[$0] }
+    return [
+      .integer(Int64(batch.segments.first?.laneID ?? 0)), .integerArray(entries.map(\.id.ledgerMS)),
+      .integerArray(entries.map(\.id.ledgerNo)), cells.array(of: .text, count: entries.count) { entries[$0].session },
+      cells.array(of: .text, count: entries.count) { entries[$0].eventID }, contentDigests(entries),
     ]
   }
 

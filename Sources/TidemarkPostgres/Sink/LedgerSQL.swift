@@ -209,8 +209,9 @@ struct LedgerSQL: Sendable {
     listen = "LISTEN \(schema)"
     func registering(if condition: String) -> String {
       """
-      INSERT INTO \(schema).lanes (lane, shard, entry_ms, entry_no, ordinal, baseline, owner, fence)
-      SELECT n.lane, n.shard, n.ms, n.no, n.baseline, n.baseline, l.worker, \(schema).next_fence(0)
+      INSERT INTO \(schema).lanes
+             (lane, shard, entry_ms, entry_no, began_ms, began_no, verified_ms, verified_no, ordinal, baseline, owner, fence)
+      SELECT n.lane, n.shard, n.ms, n.no, n.ms, n.no, n.ms, n.no, n.baseline, n.baseline, l.worker, \(schema).next_fence(0)
         FROM unnest(\(Self.parameters(["text", "integer", "bigint", "bigint", "bigint"]))) AS n (lane, shard, ms, no, baseline)
         JOIN \(schema).leases l USING (shard)
        WHERE \(condition)

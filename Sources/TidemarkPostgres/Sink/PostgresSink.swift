@@ -9,6 +9,7 @@ package struct PostgresSink: ChangeSink {
   private let control: PostgresConnection
   private let controlDeadline: SharedCallDeadline
   let sql: LedgerSQL
+  let reconciliation: ReconciliationSQL
   let statements: [DestinationStatements]
   let settings: SinkSettings
   let version: String
@@ -31,6 +32,7 @@ package struct PostgresSink: ChangeSink {
     self.logger = logger
     control = try PostgresConnection(configuration: configuration, logger: logger)
     sql = try LedgerSQL(schema: settings.schema)
+    reconciliation = try ReconciliationSQL(schema: settings.schema)
     statements = try destinations.map { try DestinationStatements($0, schema: settings.schema) }
   }
 

@@ -93,7 +93,17 @@ struct Composition {
       evictIdleAfter: configuration.hot.evictIdleAfter,
       snapshots: SnapshotPolicy(
         everyChanges: configuration.snapshot.everyChanges, every: configuration.snapshot.every, types: configuration.snapshot.on),
-      sealInterval: configuration.seal.interval)
+      sealInterval: configuration.seal.interval,
+      reconciliation: ReconciliationLimits(
+        interval: configuration.reconcile.interval, rate: configuration.reconcile.rate, repair: repair))
+  }
+
+  private var repair: ReconciliationLimits.Repair {
+    switch configuration.reconcile.repair {
+    case .none: .none
+    case .missing: .missing
+    case .all: .all
+    }
   }
 
   private var retentionLimits: RetentionLimits {
@@ -139,6 +149,33 @@ struct Composition {
   func makeSealHeads() -> RedisSealHeads { RedisSealHeads(redis, lanes: lanes, name: "tidemark-seals") }
 
   func makeSealServices() throws -> SealServices { SealServices(ledger: try makeSink(), heads: makeSealHeads()) }
+
+  /// What lanes are compared with Postgres with, over connections of its own.
+  func makeReconciliationServices() throws -> ReconciliationServices {
+    let sink = try makeSink()
+    return ReconciliationServices(source: makeSource(), ledger: sink, repairer: try sink.makeReplayer())
+  }
+
+  /// The comparison of the command `reconcile`, and what closes its connections.
+  func makeReconcileRun(
+    _ sink: PostgresSink, _ options: ReconcileRun.Options
+  ) throws -> (run: ReconcileRun, close: @Sendable () async -> Void) {
+    let source = makeSource()
+    let repairer = PatientRepairer(try sink.makeReplayer())
+    let reconciler = LogReconciler(
+      services: ReconciliationServices(source: source, ledger: sink, repairer: repairer), routes: routes, limits: decodeLimits,
+      wholeBytes: decodeLimits.maxEntryBytes)
+    let run = ReconcileRun(reconciler: reconciler, ledger: sink, lanes: lanes, options: options)
+    return (
+      run,
+      {
+        await source.close()
+        await repairer.close()
+      }
+    )
+  }
+
+  func makeStatusStore(_ sink: PostgresSink) throws -> StatusStore { try StatusStore(sink: sink, schema: schema) }
 
   func makeRestorer(_ sink: PostgresSink, _ store: RedisHotStore, for installation: InstallationID) -> SessionRestorer {
     SessionRestorer(ledger: sink, store: store, lanes: lanes, installation: installation, messages: configuration.hot.messages)

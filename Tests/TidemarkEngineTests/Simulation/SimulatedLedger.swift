@@ -19,6 +19,12 @@ final class SimulatedLedger: @unchecked Sendable {
     /// Dead letters of what was a change at the same position already.
     var rejectedThoughApplied: [String: Set<Int>] = [:]
     var items: [String: ItemInEffect] = [:]
+    /// How far the comparison has come, in which incarnation.
+    var verified: [String: (incarnation: Int64, through: EntryID)] = [:]
+    /// Where each incarnation of a lane began, and the furthest position before it.
+    var began: [String: EntryID] = [:]
+    var furthestBefore: [String: EntryID] = [:]
+    var divergences: [Divergence] = []
     var leases: [Int: Lease] = [:]
     var workers: [String: (canServe: Bool, seenAt: ContinuousClock.Instant)] = [:]
   }
@@ -44,6 +50,8 @@ final class SimulatedLedger: @unchecked Sendable {
   let news = ChangeSignal()
   /// Told of each incarnation that follows a replacement, before it takes effect.
   var onBegin: (NewIncarnation) -> Void = { _ in }
+  /// Told of each range that is said to be verified, before that takes effect.
+  var onVerified: (LaneRecord, ReconciledRange) -> Void = { _, _ in }
   /// Values that only the ledger refuses.
   private let isPoison: (Int) -> Bool
 
@@ -111,6 +119,7 @@ final class SimulatedLedger: @unchecked Sendable {
   func register(_ lanes: [NewLane]) {
     for lane in lanes where content.lanes[lane.name] == nil {
       fences += 1
+      content.began[lane.name] = lane.position
       content.lanes[lane.name] = LaneRecord(
         laneID: Int32(content.lanes.count + 1), name: lane.name, shard: lane.shard, fence: fences, incarnation: 1,
         cursor: LaneCursor(position: lane.position, appliedNo: 0), ordinal: lane.baseline, baseline: lane.baseline,
@@ -146,6 +155,8 @@ final class SimulatedLedger: @unchecked Sendable {
     lane.incarnation += 1
     // Of ids that `changes` can't hold nothing is there.
     lane.furthest = max(ended.furthest, content.changes[ended.name]?.keys.max() ?? .zero)
+    content.furthestBefore[ended.name] = lane.furthest
+    content.began[ended.name] = incarnation.start
     lane.cursor.position = incarnation.start
     lane.ordinal = incarnation.startOrdinal
     lane.baseline = incarnation.startOrdinal
@@ -235,6 +246,34 @@ final class SimulatedLedger: @unchecked Sendable {
     content.lanes[lane]?.cursor.appliedNo += 1
     return value
   }
+
+  // Comparison with the streams
+
+  func verified(_ lane: LaneRecord) -> VerifiedLane {
+    let began = content.began[lane.name] ?? .zero
+    let known = content.verified[lane.name].flatMap { $0.incarnation == lane.incarnation ? $0.through : nil }
+    return VerifiedLane(laneID: lane.laneID, incarnation: lane.incarnation, began: began, through: known ?? began)
+  }
+
+  /// The changes of a range, in order.
+  func changes(of lane: String, in range: EntryRange, limit: Int) -> [StoredChange] {
+    let found = content.changes[lane, default: [:]].filter { range.contains($0.key) }.sorted { $0.key < $1.key }
+    return found.prefix(limit).map { StoredChange(id: $0.key, digest: $0.value.digest, session: "s") }
+  }
+
+  /// Nil where the lane is another one's by now.
+  func record(_ range: ReconciledRange) -> [Divergence]? {
+    guard let lane = lane(range.lane), lane.fence == range.fence, lane.incarnation == range.incarnation,
+      verified(lane).through == range.range.after
+    else { return nil }
+    onVerified(lane, range)
+    let found = range.divergences.filter { !content.divergences.contains($0) }
+    content.divergences += found
+    content.verified[lane.name] = (lane.incarnation, range.range.through)
+    return found
+  }
+
+  func lane(_ id: Int32) -> LaneRecord? { content.lanes.values.first { $0.laneID == id } }
 
   // What happens to it
 

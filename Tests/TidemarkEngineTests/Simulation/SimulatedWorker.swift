@@ -20,11 +20,14 @@ final class SimulatedWorker: @unchecked Sendable {
     self.name = name
     machine = SimulatedMachine(world.time)
     network = SimulatedNetwork(world.time)
+    let sink = SimulatedSink(world.ledger, network, server: world.machine)
     worker = Worker(
       identity: WorkerIdentity(name: name, host: "here", pid: 1), settings: settings,
-      source: SimulatedSource(world.redis, network, world.catalog),
-      sink: SimulatedSink(world.ledger, network, server: world.machine), routes: SimulatedWorld.routes,
-      metrics: EngineMetrics(factory: NOOPMetricsHandler.instance), clock: world.time, logger: logger)
+      source: SimulatedSource(world.redis, network, world.catalog), sink: sink, routes: SimulatedWorld.routes,
+      metrics: EngineMetrics(factory: NOOPMetricsHandler.instance),
+      reconciliation: ReconciliationServices(
+        source: SimulatedSource(world.redis, network, world.catalog), ledger: sink, repairer: sink),
+      clock: world.time, logger: logger)
   }
 
   func start() {

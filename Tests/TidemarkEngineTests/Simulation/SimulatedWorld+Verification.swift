@@ -20,6 +20,8 @@ extension SimulatedWorld {
       return "\(lane): the mark is \(mark.durable) of \(mark.incarnation), committed \(record.cursor.position) of \(record.incarnation)"
     }
     guard stream.hasGroup else { return "\(lane): it has no group" }
+    let verified = ledger.verified(record).through
+    guard verified == record.cursor.position else { return "\(lane): verified through \(verified), committed \(record.cursor.position)" }
     // The ids of some producers are ahead of the clock: their entries are kept.
     let isOld = stream.entries.allSatisfy { $0.id.ms < UInt64(time.milliseconds) }
     guard catalog.profile(of: lane)?.trimsStream == false || !isOld || stream.entries.count <= 1 else {

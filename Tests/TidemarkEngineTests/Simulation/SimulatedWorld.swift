@@ -58,10 +58,12 @@ final class SimulatedWorld: @unchecked Sendable {
       decode: .init(maxEntryBytes: 10_000, replacesNUL: false), retry: RetryPolicy(base: .milliseconds(50), cap: .seconds(1)),
       lanes: catalog, writers: 1 + time.seeded.below(2), discover: .seconds(1), leaseTTL: .seconds(6), checkpointInterval: .seconds(10),
       retention: RetentionLimits(dedupeWindow: .seconds(3_600)),
-      trim: TrimLimits(isEnabled: true, keep: .seconds(2), keepBytes: 1 << 20, ignoredGroups: []))
+      trim: TrimLimits(isEnabled: true, keep: .seconds(2), keepBytes: 1 << 20, ignoredGroups: []),
+      reconciliation: ReconciliationLimits(interval: .seconds(1)))
     redis.onPublish = { [unowned self] in check($0) }
     redis.onTrim = { [unowned self] in check($0, trimmed: $1) }
     ledger.onBegin = { [unowned self] in check($0) }
+    ledger.onVerified = { [unowned self] in check($0, verified: $1) }
   }
 
   /// Runs the world until `body` has ended. An error that it throws is a problem.
@@ -167,6 +169,19 @@ final class SimulatedWorld: @unchecked Sendable {
     note("counted loss", "at least \(incarnation.atLeast) of \(lane) behind \(incarnation.lostAfter)")
     guard incarnation.atLeast > lost.count else { return }
     problem("\(lane): at least \(incarnation.atLeast) are lost behind \(incarnation.lostAfter), it says; \(lost.count) are")
+  }
+
+  /// Nothing is verified before it is committed. Nobody spoils anything, so that only entries that were deleted may be found.
+  private func check(_ lane: LaneRecord, verified range: ReconciledRange) {
+    note("verified", "\(lane.name) through \(range.range.through)")
+    if range.range.through > lane.cursor.position {
+      problem("\(lane.name): verified through \(range.range.through), committed \(lane.cursor.position)")
+    }
+    for divergence in range.divergences {
+      note("divergence \(divergence.kind.rawValue)", "\(lane.name): \(divergence.detail)")
+      let isExplained = divergence.kind == .entryDeleted && removed[lane.name, default: 0] > 0
+      if !isExplained, !ambiguous.contains(lane.name) { problem("\(lane.name): \(divergence.detail)") }
+    }
   }
 
   private func check(_ lane: String, trimmed: [SimulatedStream.Entry]) {

@@ -18,6 +18,7 @@ import Testing
     "trimmed", "commit.retry", "commit.resumed", "dead_letters.added", "lane.fenced", "lane.gap", "lane.replaced", "lane.replacement",
     "lanes.gone", "lanes.reclaimed", "leases.kept", "ledger.behind", "postgres.changed", "postgres.reachable", "postgres.rewound",
     "redis.readable", "redis.rearranged", "worker.not_serving", "worker.serving", "worker.stopped",
+    "verified", "divergence entry_deleted",
   ]
 
   private func run(_ seed: UInt64, isTold: Bool = false) -> SimulatedWorld {
