@@ -22,12 +22,13 @@ package struct LedgerStatements: Sendable {
   package init(schema: String, destinations: [Destination], others: [(name: String, sql: String)]) throws {
     self.schema = schema
     let ledger = Self.statements(of: try LedgerSQL(schema: schema)).filter { !Self.ofMigration.contains($0.name) }
+    let hotState = Self.statements(of: try HotStateSQL(schema: schema))
     let rows = try destinations.flatMap { destination in
       Self.statements(of: try DestinationStatements(destination, schema: schema)).map { ("\(destination.name) \($0.name)", $0.sql) }
     }
     let migrations = ("migrations", Migrator.appliedSQL(schema: try PostgresIdentifier.quoted(schema)))
     let comparison = Self.statements(of: try ReconciliationSQL(schema: schema))
-    all = ledger + rows + [migrations] + comparison + others
+    all = ledger + hotState + rows + [migrations] + comparison + others
   }
 
   /// What they do with the schema, with the functions that they call and the triggers that they fire.

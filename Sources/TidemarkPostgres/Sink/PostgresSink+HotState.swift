@@ -2,7 +2,7 @@ package import TidemarkCore
 
 extension PostgresSink: HotStateLedger {
   package func hotSessions(_ ids: [String], messages: Int) async throws -> [HotSession] {
-    let result = try await query(sql.hotSessions, [.textArray(strings: ids), .integer(Int64(messages))])
+    let result = try await query(hotSQL.hotSessions, [.textArray(strings: ids), .integer(Int64(messages))])
     return (0..<result.rowCount).compactMap { row in
       result.string(row, "session_id").map { id in
         HotSession(
@@ -15,7 +15,7 @@ extension PostgresSink: HotStateLedger {
 
   package func sessions(_ filter: SessionFilter, after id: String, limit: Int) async throws -> [KnownSession] {
     let result = try await query(
-      sql.knownSessions,
+      hotSQL.knownSessions,
       [
         .string(id), .string(filter.agent), .string(filter.user), .string(filter.tenant), .string(filter.status), .integer(Int64(limit)),
       ])
@@ -25,21 +25,21 @@ extension PostgresSink: HotStateLedger {
   }
 
   package func servedLanes(_ lanes: [String]) async throws -> Set<String> {
-    let result = try await query(sql.servedLanes, [.textArray(strings: lanes)])
+    let result = try await query(hotSQL.servedLanes, [.textArray(strings: lanes)])
     return Set((0..<result.rowCount).compactMap { result.string($0, "lane") })
   }
 
   package func fenceUnserved(_ lanes: [String]) async throws {
     guard !lanes.isEmpty else { return }
-    try await query(sql.fenceUnserved, [.textArray(strings: lanes)])
+    try await query(hotSQL.fenceUnserved, [.textArray(strings: lanes)])
   }
 
   package func forkChanges(of session: String, at entry: EntryID?) async throws -> [SessionChange] {
-    try await changes(sql.forkChanges, session, entry)
+    try await changes(hotSQL.forkChanges, session, entry)
   }
 
   package func rewindChanges(of session: String, to entry: EntryID) async throws -> [SessionChange] {
-    try await changes(sql.rewindChanges, session, entry)
+    try await changes(hotSQL.rewindChanges, session, entry)
   }
 
   private func changes(_ statement: String, _ session: String, _ entry: EntryID?) async throws -> [SessionChange] {
@@ -51,14 +51,14 @@ extension PostgresSink: HotStateLedger {
   }
 
   package func begunSessions(_ ids: [String], by entry: EntryID) async throws -> [String] {
-    let result = try await query(sql.begunSessions, [.textArray(strings: ids), .string("\(entry.ledgerMS)")])
+    let result = try await query(hotSQL.begunSessions, [.textArray(strings: ids), .string("\(entry.ledgerMS)")])
     return (0..<result.rowCount).compactMap { result.string($0, "session_id") }
   }
 
   package func recordEvicted(_ sessions: [EvictedSession]) async throws {
     guard !sessions.isEmpty else { return }
     try await query(
-      sql.recordEvicted,
+      hotSQL.recordEvicted,
       [
         .textArray(strings: sessions.map(\.id)), .textArray(strings: sessions.map(\.lane)), .integerArray(sessions.map(\.incarnation)),
         .textArray(strings: sessions.map(\.history)), .integerArray(sessions.map(\.epoch)), .integerArray(sessions.map(\.seq)),
@@ -70,7 +70,7 @@ extension PostgresSink: HotStateLedger {
   package func recordNumbers(of sessions: [EvictedSession]) async throws -> [EvictedSession] {
     guard !sessions.isEmpty else { return [] }
     let result = try await query(
-      sql.recordNumbers,
+      hotSQL.recordNumbers,
       [
         .textArray(strings: sessions.map(\.id)), .integerArray(sessions.map(\.incarnation)), .textArray(strings: sessions.map(\.history)),
         .integerArray(sessions.map(\.epoch)), .integerArray(sessions.map(\.seq)), .integerArray(sessions.map(\.entry.ledgerMS)),
@@ -82,7 +82,7 @@ extension PostgresSink: HotStateLedger {
 
   package func takeEvicted(_ ids: [String]) async throws -> [EvictedSession] {
     guard !ids.isEmpty else { return [] }
-    let result = try await query(sql.takeEvicted, [.textArray(strings: ids)])
+    let result = try await query(hotSQL.takeEvicted, [.textArray(strings: ids)])
     return (0..<result.rowCount).compactMap { row in
       guard let id = result.string(row, "session_id"), let lane = result.string(row, "lane"),
         let epoch = result.int64(row, "epoch"), let seq = result.int64(row, "seq"),
@@ -96,7 +96,7 @@ extension PostgresSink: HotStateLedger {
 
   package func forgetEvicted(_ ids: [String]) async throws {
     guard !ids.isEmpty else { return }
-    try await query(sql.forgetEvicted, [.textArray(strings: ids)])
+    try await query(hotSQL.forgetEvicted, [.textArray(strings: ids)])
   }
 
   /// The texts as a literal of an array, which is an element of another array.
