@@ -45,6 +45,7 @@ let package = Package(
         .embedInCode("0006_readers.sql"),
         .embedInCode("0007_installation.sql"),
         .embedInCode("0008_hot_state.sql"),
+        .embedInCode("0014_tune.sql"),
         .embedInCode("functions/1_values.lua"),
         .embedInCode("functions/2_types.lua"),
         .embedInCode("functions/3_changes.lua"),

@@ -10,6 +10,7 @@ package enum Migrations {
     (version: 6, name: "readers", sql: text(PackageResources._006_readers_sql)),
     (version: 7, name: "installation", sql: text(PackageResources._007_installation_sql)),
     (version: 8, name: "hot_state", sql: text(PackageResources._008_hot_state_sql)),
+    (version: 14, name: "tune", sql: text(PackageResources._014_tune_sql)),
   ]
 
   /// The function library of Redis, whose parts follow one another in the order of their names. `{{library}}` stands for its name.

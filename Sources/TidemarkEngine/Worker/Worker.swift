@@ -27,6 +27,7 @@ package struct Worker: Service {
   private let functions: @Sendable () async throws -> [String]
   private let hot: HotServices?
   private let snapshots: (any SnapshotLedger)?
+  private let tuned: (any TunedSettings)?
   private let logger: Logger
 
   /// - Parameters:
@@ -35,11 +36,12 @@ package struct Worker: Service {
   ///   - functions: installs the function library where a server lacks it, and returns the addresses of these servers.
   ///   - hot: serves the hot state of sessions; nil: no requests are served, and nothing is evicted.
   ///   - snapshots: takes snapshots of sessions that changed; nil: only changes get snapshots, each in its own transaction.
+  ///   - tuned: computes the settings from what operators tuned; nil: they can't be tuned.
   package init(
     identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
     metrics: EngineMetrics, claim: @escaping @Sendable (Bool) async throws -> Void = { _ in },
     functions: @escaping @Sendable () async throws -> [String] = { [] }, hot: HotServices? = nil,
-    snapshots: (any SnapshotLedger)? = nil, clock: any WorkerClock = SystemClock(), logger: Logger
+    snapshots: (any SnapshotLedger)? = nil, tuned: (any TunedSettings)? = nil, clock: any WorkerClock = SystemClock(), logger: Logger
   ) {
     self.identity = identity
     self.source = source
@@ -50,6 +52,7 @@ package struct Worker: Service {
     self.functions = functions
     self.hot = hot
     self.snapshots = snapshots
+    self.tuned = tuned
     self.logger = logger
     coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes, clock: clock, logger: logger)
   }
@@ -61,6 +64,11 @@ package struct Worker: Service {
     let claimWatch = ClaimWatch(claim: claim, functions: functions, coordinator: coordinator, logger: logger)
     _ = await discovery(inspector, claimWatch).find(coordinator.settings)
   }
+
+  /// Applies what operators tuned, so that the worker serves with these settings from the start. Throws ``SinkError``.
+  package func followTuning() async throws { try await tuning?.follow() }
+
+  private var tuning: TuningWatch? { tuned.map { TuningWatch(sink: sink, settings: $0, coordinator: coordinator) } }
 
   private func discovery(_ inspector: LaneInspector, _ claimWatch: ClaimWatch) -> LaneDiscovery {
     LaneDiscovery(
@@ -95,7 +103,7 @@ package struct Worker: Service {
         writer: try sink.makeWriter(), routes: routes, coordinator: coordinator, publisher: publisher, metrics: metrics,
         reports: reports, logger: logger)
     }
-    let controls = LaneControlWatch(sink: sink, coordinator: coordinator, logger: logger)
+    let controls = LaneControlWatch(sink: sink, tuning: tuning, coordinator: coordinator, logger: logger)
 
     await withGracefulShutdownHandler {
       // What serves the flow ends with it.
