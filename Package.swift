@@ -47,6 +47,7 @@ let package = Package(
         .embedInCode("0008_hot_state.sql"),
         .embedInCode("0009_seals.sql"),
         .embedInCode("0010_reconcile.sql"),
+        .embedInCode("0014_tune.sql"),
         .embedInCode("functions/1_values.lua"),
         .embedInCode("functions/2_types.lua"),
         .embedInCode("functions/3_changes.lua"),

@@ -12,6 +12,7 @@ package enum Migrations {
     (version: 8, name: "hot_state", sql: text(PackageResources._008_hot_state_sql)),
     (version: 9, name: "seals", sql: text(PackageResources._009_seals_sql)),
     (version: 10, name: "reconcile", sql: text(PackageResources._010_reconcile_sql)),
+    (version: 14, name: "tune", sql: text(PackageResources._014_tune_sql)),
   ]
 
   /// The function library of Redis, whose parts follow one another in the order of their names. `{{library}}` stands for its name.

@@ -22,7 +22,8 @@ package enum LogKey: String, CaseIterable, Sendable {
 
   /// The name of a lane.
   case lane
-  /// The number of lanes; in `dead_letters.added` and `divergences.found`, their names.
+  /// The number of lanes; in `dead_letters.added` and `divergences.found`, their names, and in events of settings, the pattern of the lanes
+  /// that a value is for.
   case lanes
   /// The item of the setting `lanes` that streams belong to.
   case streams
@@ -117,6 +118,14 @@ package enum LogKey: String, CaseIterable, Sendable {
   case warning
   /// What is wrong with the configuration.
   case problem
+  /// The name of a setting.
+  case setting
+  /// The value that was in force; empty where the lanes had none of their own.
+  case from
+  /// The value that is in force; empty where the lanes have none of their own any more.
+  case to
+  /// The operator who made the change.
+  case by
   /// The settings that keep their value until a restart.
   case kept
   /// The values that wait for a restart.

@@ -8,15 +8,17 @@ extension LoggedEvent {
     case .configurationRefused, .postgresChanged, .postgresRewound, .ledgerBehind, .installationRefused, .laneHalted, .laneRefused,
       .laneGap, .laneReplacement, .markRefused, .sealMissing, .sealContradicted, .divergencesFound:
       .error
-    case .workerNotServing, .workerStoppedAtOnce, .logLost, .configurationReserved, .configurationNeedsRestart, .serverWaiting,
-      .serverFinding, .postgresUnreachable, .ledgerWaiting, .redisUnreadable, .redisReplyLimit, .redisArrangementUnknown,
+    case .workerNotServing, .workerStoppedAtOnce, .logLost, .configurationReserved, .configurationNeedsRestart, .settingRefused,
+      .serverWaiting, .serverFinding, .postgresUnreachable, .ledgerWaiting, .redisUnreadable, .redisReplyLimit, .redisArrangementUnknown,
       .doorbellUnheard, .installationUnconfirmed, .functionsMissing, .leasesWaiting, .leasesUnheard, .leasesKept, .lanesForgotten,
       .ownershipWaiting, .laneFenced, .laneReplaced, .laneMinimumID, .commitRetry, .batchBisected, .entryDeadLettered,
       .deadLettersAdded, .marksWaiting, .marksUnpublished, .statesWaiting, .checkpointWaiting, .groupsWaiting, .controlsWaiting,
       .trimWaiting, .retentionWaiting, .snapshotsWaiting, .snapshotFailed, .requestsWaiting, .requestInvalid, .restoreRefused,
       .forkRefused, .evictionsWaiting, .sealsWaiting, .sealHeadsWaiting, .reconciliationWaiting:
       .warning
-    case .workerStarted, .workerServing, .workerStopping, .workerStopped, .httpListening, .configurationReloaded, .migrationWaiting,
+    case .workerStarted, .workerServing, .workerStopping, .workerStopped, .httpListening, .configurationReloaded, .tuneReceived,
+      .settingTuned,
+      .migrationWaiting,
       .migrationApplied, .postgresReachable, .ledgerCurrent, .redisReadable, .redisRearranged, .redisArrangementKnown, .doorbellHeard,
       .installationConfirmed, .installationCurrent, .functionsInstalled, .functionsCurrent, .leasesChanged, .leasesCurrent,
       .leasesHeard, .lanesInEffect, .lanesOwned, .lanesGone, .lanesReclaimed, .ownershipCurrent, .laneResumed, .lanePaused,

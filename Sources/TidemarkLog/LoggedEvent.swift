@@ -28,6 +28,13 @@ package enum LoggedEvent: String, CaseIterable, Sendable {
   case configurationNeedsRestart = "configuration.needs_restart"
   /// A reload was refused, and the running configuration is kept. Correct the problem and reload again.
   case configurationRefused = "configuration.refused"
+  /// An operator changed settings over HTTP, at `/api/tune`. Each worker logs `setting.tuned` once it applies them.
+  case tuneReceived = "tune.received"
+  /// The worker applies a value that an operator tuned or reset with `tidemark tune`.
+  case settingTuned = "setting.tuned"
+  /// The worker can't apply a tuned value, for example because its own file makes it impossible. Do what the problem says, or reset the
+  /// setting with `tidemark tune --reset`.
+  case settingRefused = "setting.refused"
 
   /// The worker waits at its start for a server that can't be reached. Start the server, or correct its URL.
   case serverWaiting = "server.waiting"

@@ -50,7 +50,7 @@ struct Tidemark: AsyncParsableCommand {
     abstract: "Replicates the state of long-running agents from Redis streams to PostgreSQL, exactly once and in order.",
     version: version,
     subcommands: [
-      Run.self, Dev.self, Migrate.self, Check.self, Status.self, Lanes.self, Restore.self, Snapshot.self, History.self,
+      Run.self, Dev.self, Migrate.self, Check.self, Status.self, Lanes.self, Tune.self, Restore.self, Snapshot.self, History.self,
       Fork.self, Calls.self, Reconcile.self, Audit.self, DeadLetters.self, Bench.self, Agents.self,
     ])
 

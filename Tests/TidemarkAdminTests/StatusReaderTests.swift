@@ -46,7 +46,7 @@ import TidemarkTestKit
         configuration: configuration, settings: SinkSettings(schema: "tide", dedupeWindow: .seconds(60)), destinations: [],
         version: "1.2.3", logger: logger)
       let source = RedisLaneSource(try RedisConfiguration(url: servers.redis.url), lanes: Self.lanes)
-      let reader = try StatusReader(sink: sink, source: source, schema: "tide", leaseTTL: .seconds(10), lanes: { Self.lanes }) {
+      let reader = try StatusReader(sink: sink, source: source, schema: "tide", leaseTTL: .seconds(10), lanes: { Self.lanes }) { _ in
         ["batch.max_entries": .init(value: "5000", source: "default")]
       }
       try await sink.register(lanes.map { NewLane(name: $0, shard: 3, position: .zero, baseline: 0) })
@@ -211,7 +211,7 @@ import TidemarkTestKit
         configuration: try PostgresConfiguration(url: "postgresql://nobody@127.0.0.1:1/none"),
         settings: SinkSettings(schema: "tide", dedupeWindow: .zero), destinations: [], version: "1", logger: Logger(label: "test"))
       let source = RedisLaneSource(try RedisConfiguration(url: servers.redis.url), lanes: Self.lanes)
-      let reader = try StatusReader(sink: sink, source: source, schema: "tide", leaseTTL: .seconds(10), lanes: { Self.lanes }) { [:] }
+      let reader = try StatusReader(sink: sink, source: source, schema: "tide", leaseTTL: .seconds(10), lanes: { Self.lanes }) { _ in [:] }
       await #expect(throws: SinkError.self) { try await reader.read() }
       let report = reader.remembered(
         worker([lane("a", .waitingPostgres, read: 4, lag: LaneLag(entries: 1, seconds: 1))]), by: Self.identity, postgresError: "refused")
@@ -229,9 +229,7 @@ import TidemarkTestKit
     try await withScene { scene in
       let reader = try StatusReader(
         sink: scene.sink, source: scene.source, schema: "tide", leaseTTL: .seconds(10), lanes: { Self.lanes("a", "b", "c") }
-      ) {
-        [:]
-      }
+      ) { _ in [:] }
       try await scene.add(3, to: "b")
       let report = try await reader.read()
       #expect(report.lanes.map(\.lane) == ["a", "b"])
@@ -246,9 +244,7 @@ import TidemarkTestKit
     try await withScene { scene in
       let reader = try StatusReader(
         sink: scene.sink, source: scene.source, schema: "tide", leaseTTL: .seconds(10), lanes: { Self.lanes("a", "jobs:1", "jobs:*", "a*") }
-      ) {
-        [:]
-      }
+      ) { _ in [:] }
       for (stream, count) in [("a", 1), ("jobs:1", 2), ("jobs:2", 3), ("other", 4)] { try await scene.add(count, to: stream) }
       try await scene.servers.redis.command("SET", "jobs:3", "text")
       let report = try await reader.read()
@@ -271,7 +267,9 @@ import TidemarkTestKit
       try await scene.servers.redis.command("ACL", "SETUSER", "poor", "on", ">secret", "~*", "&*", "+@all", "-xrange", "-xrevrange")
       let url = scene.servers.redis.url.replacing("redis://", with: "redis://poor:secret@")
       let source = RedisLaneSource(try RedisConfiguration(url: url), lanes: Self.lanes)
-      let reader = try StatusReader(sink: scene.sink, source: source, schema: "tide", leaseTTL: .seconds(10), lanes: { Self.lanes }) { [:] }
+      let reader = try StatusReader(sink: scene.sink, source: source, schema: "tide", leaseTTL: .seconds(10), lanes: { Self.lanes }) { _ in
+        [:]
+      }
       try await scene.sql("UPDATE tide.lanes SET entry_ms = 1, ordinal = 1, read_total = 1, applied_total = 1")
       #expect(try await reader.read().lanes.first?.lagEntries == 2)
       await source.close()

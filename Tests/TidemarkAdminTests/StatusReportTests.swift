@@ -31,12 +31,14 @@ import TidemarkCore
     let object = try object(report([], workers: [worker]))
     #expect(
       Set(object.keys) == [
-        "lanes", "workers", "settings", "at", "postgres", "redis", "unread_streams", "unknown_types", "read_per_second",
+        "lanes", "workers", "settings", "at", "postgres", "redis", "unread_streams", "unknown_types", "tuning", "read_per_second",
         "applied_per_second",
       ])
     let workers = try #require(object["workers"] as? [[String: Any]])
     #expect(
-      Set(workers[0].keys) == ["worker", "host", "pid", "version", "started_at", "seen_at", "alive", "shards", "lanes", "not_in_force"])
+      Set(workers[0].keys) == [
+        "worker", "host", "pid", "version", "started_at", "seen_at", "alive", "shards", "lanes", "not_in_force", "tuning_refused",
+      ])
     #expect(workers[0]["host"] is NSNull)
     let settings = try #require(object["settings"] as? [String: [String: Any]])
     #expect(settings["postgres.password"]?["value"] is NSNull)

@@ -1,6 +1,7 @@
 import Logging
 import Metrics
 import Testing
+import TidemarkConfiguration
 import TidemarkCore
 import TidemarkPostgres
 import TidemarkRedis
@@ -29,10 +30,12 @@ import TidemarkTestKit
   ) throws -> WorkerAdminSource {
     let registry = PrometheusRegistry()
     Counter(label: "tidemark_retries_total", dimensions: [("class", "transient")], factory: registry).increment()
+    let read = try ConfigurationLoader(environment: [:]).load()
     return try WorkerAdminSource(
       identity: WorkerIdentity(name: "w1", host: "host-1", pid: 7), worker: status, turn: turn, registry: registry,
       redis: try RedisConfiguration(url: redis), postgres: try PostgresConfiguration(url: postgres), schema: "tide",
-      leaseTTL: .seconds(10), settings: { [:] }, lanes: { Self.lanes }, version: "1.2.3", logger: Logger(label: "test"))
+      leaseTTL: .seconds(10), settings: { _ in [:] }, lanes: { Self.lanes }, read: { read }, version: "1.2.3", logger: Logger(label: "test")
+    )
   }
 
   private func migrate(_ server: PostgresServer) async throws {

@@ -29,6 +29,10 @@ package struct AdminAccess: Sendable {
     return Self.isSame(authorization.utf8.dropFirst(scheme.utf8.count).drop { $0 == 0x20 }, as: token.utf8)
   }
 
+  /// Returns whether this request may change something. That requires the token, on loopback, too: a page of another origin can send
+  /// requests to this machine, and can't know the token.
+  func allowsChange(authorization: String?) -> Bool { token != nil && allows(authorization: authorization) }
+
   /// Returns the host without its port.
   private static func name(of host: String) -> Substring {
     if host.hasPrefix("["), let end = host.firstIndex(of: "]") { return host[...end] }

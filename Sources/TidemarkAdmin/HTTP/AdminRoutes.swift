@@ -8,7 +8,12 @@ struct AdminRoutes: Sendable {
     var path: String
     var host: String?
     var authorization: String?
+    /// The body, which is read for requests that change something; nil if it is too large.
+    var body: String? = ""
   }
+
+  /// The largest body of a request, in bytes.
+  static let largestBody = 64 << 10
 
   struct Answer: Sendable {
     var status: Int
@@ -44,11 +49,8 @@ struct AdminRoutes: Sendable {
     guard access.allows(host: request.host) else {
       return .text(403, "This server answers only to localhost and to the host of http.listen, not to \(request.host ?? "").")
     }
-    guard ["GET", "HEAD"].contains(request.method) else {
-      var answer = Answer.text(405, "Only GET and HEAD.")
-      answer.headers.append(("Allow", "GET, HEAD"))
-      return answer
-    }
+    if request.path == TuneRoute.path { return await TuneRoute(access: access, source: source).answer(request) }
+    guard ["GET", "HEAD"].contains(request.method) else { return .notAllowed("GET, HEAD") }
     switch request.path {
     case "/metrics":
       return Answer(status: 200, contentType: ExpositionText.contentType, body: await source.metrics())
@@ -59,13 +61,11 @@ struct AdminRoutes: Sendable {
     case "/":
       // Without a token the page itself is still served: it contains no data, and asks for the token.
       let isAllowed = access.allows(authorization: request.authorization)
-      return isAllowed ? StatusPage.answer(status: 200) : Self.unauthorized(StatusPage.answer(status: 401))
+      return isAllowed ? StatusPage.answer(status: 200) : StatusPage.answer(status: 401).askingForToken
     case "/api/status":
-      guard access.allows(authorization: request.authorization) else {
-        return Self.unauthorized(.json(401, #"{"error":"a token is required: send Authorization: Bearer TOKEN, see http.token_file"}"#))
-      }
+      guard access.allows(authorization: request.authorization) else { return .tokenRequired }
       return await status()
-    default: return .text(404, "Not found. The paths are /, /metrics, /livez, /readyz and /api/status.")
+    default: return .text(404, "Not found. The paths are /, /metrics, /livez, /readyz, /api/status and /api/tune.")
     }
   }
 
@@ -73,17 +73,33 @@ struct AdminRoutes: Sendable {
     do {
       return .json(200, try await source.status().json())
     } catch {
-      return .json(500, "{\"error\":\(Self.list(["the status can't be written as JSON: \(error)"]))}")
+      return .error(500, "the status can't be written as JSON: \(error)")
     }
   }
 
-  private static func unauthorized(_ answer: Answer) -> Answer {
-    var answer = answer
-    answer.headers.append(("WWW-Authenticate", "Bearer"))
+  static func list(_ texts: [String]) -> String {
+    "[" + texts.map { JSONText.quoted($0) }.joined(separator: ",") + "]"
+  }
+}
+
+extension AdminRoutes.Answer {
+  static func error(_ status: Int, _ text: String) -> AdminRoutes.Answer { .json(status, "{\"error\":\(JSONText.quoted(text))}") }
+
+  /// The answer to a request without the token.
+  static var tokenRequired: AdminRoutes.Answer {
+    error(401, "a token is required: send Authorization: Bearer TOKEN, see http.token_file").askingForToken
+  }
+
+  /// - Parameter methods: those that the path has.
+  static func notAllowed(_ methods: String) -> AdminRoutes.Answer {
+    var answer = text(405, "Only \(methods).")
+    answer.headers.append(("Allow", methods))
     return answer
   }
 
-  private static func list(_ texts: [String]) -> String {
-    "[" + texts.map { JSONText.quoted($0) }.joined(separator: ",") + "]"
+  var askingForToken: AdminRoutes.Answer {
+    var answer = self
+    answer.headers.append(("WWW-Authenticate", "Bearer"))
+    return answer
   }
 }

@@ -96,7 +96,7 @@ package struct AdminServer: Service {
     let answer = await routes.answer(
       AdminRoutes.Request(
         method: request.method.rawValue, path: request.uri.path, host: request.head.authority,
-        authorization: request.headers[.authorization]))
+        authorization: request.headers[.authorization], body: await body(of: request)))
     var headers = HTTPFields()
     headers[.contentType] = answer.contentType
     headers[.contentLength] = String(answer.body.utf8.count)
@@ -105,6 +105,13 @@ package struct AdminServer: Service {
     }
     let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(string: answer.body))
     return Response(status: .init(code: answer.status), headers: headers, body: body)
+  }
+
+  /// Returns the body of a request that may change something; nil if it is too large or ends early.
+  private static func body(of request: Hummingbird.Request) async -> String? {
+    guard request.method == .post else { return "" }
+    guard let buffer = try? await request.body.collect(upTo: AdminRoutes.largestBody) else { return nil }
+    return String(buffer: buffer)
   }
 
   private func url(port: Int) -> String {

@@ -10,6 +10,12 @@ package protocol AdminSource: Sendable {
   /// Returns the metrics in Prometheus' text format.
   func metrics() async -> String
 
+  /// Returns the settings that can be tuned, and the history of their changes. Throws ``SinkError``.
+  func tuning() async throws -> TuneListing
+
+  /// Changes settings. Throws ``TuneRefusal`` if nothing was changed because of what was ordered, and ``SinkError``.
+  func tune(_ order: TuneOrder) async throws -> TuneChange
+
   /// Returns at once whether the worker itself is making progress, regardless of the servers.
   func isAlive() -> Bool
 }

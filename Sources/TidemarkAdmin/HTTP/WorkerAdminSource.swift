@@ -1,5 +1,7 @@
 package import Logging
+package import TidemarkConfiguration
 package import TidemarkCore
+internal import TidemarkLog
 package import TidemarkPostgres
 package import TidemarkRedis
 
@@ -17,18 +19,20 @@ package struct WorkerAdminSource: AdminSource {
   private let report: Cached<StatusReport>
   private let exposition: Cached<String>
   private let source: any RedisSource
+  private let tuner: Tuner
+  private let logger: Logger
 
   /// - Parameters:
   /// - worker: returns the worker's status.
   /// - turn: returns once the worker has made progress; cheap, and called only for `/livez`.
   /// - settings: returns the current settings; called for each report, because a reload changes them. `lanes` returns the configured lanes
-  ///   in the same way.
+  ///   in the same way. `read` returns what file, environment and flags say, over which operators tune.
   /// - Throws: ``PostgresError`` if no thread can be started or the schema's name can't be quoted.
   package init(
     identity: WorkerIdentity, worker status: @escaping @Sendable () async -> WorkerStatus, turn: @escaping @Sendable () async -> Void,
     registry: PrometheusRegistry, redis: RedisConfiguration, postgres: PostgresConfiguration, schema: String,
-    leaseTTL: Duration, settings: @escaping @Sendable () -> [String: StatusReport.Setting],
-    lanes: @escaping @Sendable () -> LaneCatalog, version: String, logger: Logger
+    leaseTTL: Duration, settings: @escaping @Sendable ([TunedSetting]) -> [String: StatusReport.Setting],
+    lanes: @escaping @Sendable () -> LaneCatalog, read: @escaping @Sendable () -> LoadedConfiguration, version: String, logger: Logger
   ) throws {
     self.leaseTTL = leaseTTL
     heartbeat = Heartbeat(patience: .seconds(15), turn)
@@ -43,6 +47,8 @@ package struct WorkerAdminSource: AdminSource {
     limits.queryDeadline = Self.deadline
     limits.extendsQueries = false
     let sink = try PostgresSink(configuration: postgres, settings: limits, destinations: [], version: version, logger: logger)
+    tuner = Tuner(store: try TuningStore(sink: sink, schema: schema), read: read)
+    self.logger = logger
     let probes = try ServerProbes(source: source, redis: redis, sink: sink, schema: schema, leaseTTL: leaseTTL)
     self.probes = probes
     let reader = try StatusReader(
@@ -85,6 +91,14 @@ package struct WorkerAdminSource: AdminSource {
       redisIsUp: redisIsUp, postgresIsUp: await postgres == nil, redisIsEvictionSafe: redisIsUp ? await isEvictionSafe : nil,
       deadLettersOpen: all(status.lanes.map(\.deadLettersOpen)), gapsOpen: all(status.lanes.map(\.gapsOpen)),
       lag: redisIsUp ? status.lag { lanes.profile(of: $0) != nil } : LaneLag(entries: nil, seconds: nil))
+  }
+
+  package func tuning() async throws -> TuneListing { try await tuner.listing(history: Tuner.shownHistory) }
+
+  package func tune(_ order: TuneOrder) async throws -> TuneChange {
+    let change = try await tuner.perform(order)
+    logger.log(.tuneReceived, [.by: "\(order.by)", .changed: "\(change.summary)", .reason: "\(order.why ?? "")"])
+    return change
   }
 
   package func reasonsNotReady() async -> [String] {

@@ -6,7 +6,7 @@ package struct StatusReader: Sendable {
   private let source: any LanePlacement & StreamInspector
   private let store: StatusStore
   private let leaseTTL: Duration
-  private let settings: @Sendable () -> [String: StatusReport.Setting]
+  private let settings: @Sendable ([TunedSetting]) -> [String: StatusReport.Setting]
   /// The streams that no lane reads. Finding them scans all keys of Redis, so the result is cached.
   private let streams: Cached<[String]?>
   private let lanes: @Sendable () -> LaneCatalog
@@ -19,11 +19,12 @@ package struct StatusReader: Sendable {
   /// - lanes: returns the lanes of the configuration, which may not be registered yet. It is called for each report, as `settings` is,
   ///   because a reload changes both. Streams of patterns may not be registered yet, too; they are searched for once a minute. A worker
   ///   registers them within `discover`, so only those remain that no worker can register.
+  /// - settings: returns the settings in force, given what is tuned.
   /// - Throws: ``PostgresError`` for a schema name that can't be quoted.
   package init(
     sink: PostgresSink, source: any LanePlacement & StreamInspector, schema: String, leaseTTL: Duration,
     lanes: @escaping @Sendable () -> LaneCatalog,
-    settings: @escaping @Sendable () -> [String: StatusReport.Setting]
+    settings: @escaping @Sendable ([TunedSetting]) -> [String: StatusReport.Setting]
   ) throws {
     self.source = source
     self.leaseTTL = leaseTTL
@@ -64,6 +65,7 @@ package struct StatusReader: Sendable {
       if let known = ours[lanes[index].lane], known.record.fence == lanes[index].fence { lanes[index].overlay(known) }
     }
     let types = try await store.unknownTypes()
+    let tuning = try await store.tuning()
     let known = Set(records.map(\.name))
     let unread = await unreadStreams(besides: known)
     if redisError == nil {
@@ -73,10 +75,11 @@ package struct StatusReader: Sendable {
       if !unregistered.isEmpty { lanes += await self.unregistered(unregistered) }
     }
     return StatusReport(
-      lanes: lanes, workers: workers.map { StatusReport.Worker($0) }, settings: settings(),
+      lanes: lanes, workers: workers.map { StatusReport.Worker($0) }, settings: settings(tuning),
       at: StatusReport.now(), postgres: .init(isUp: true),
       redis: .init(isUp: redisError == nil, error: redisError ?? worker?.redisError), unreadStreams: unread,
-      unknownTypes: types.map { StatusReport.UnknownType(type: $0.type, entries: $0.entries) })
+      unknownTypes: types.map { StatusReport.UnknownType(type: $0.type, entries: $0.entries) },
+      tuning: tuning.compactMap { StatusReport.TunedValue($0) })
   }
 
   /// Returns the streams that no lane reads; nil if the scan did not finish in time.
@@ -102,7 +105,7 @@ package struct StatusReader: Sendable {
       worker: identity.name, host: identity.host, pid: identity.pid, version: nil, startedAt: nil, seenAt: nil, isAlive: true,
       shards: nil, lanes: lanes.count)
     return StatusReport(
-      lanes: lanes, workers: [own], settings: settings(), at: StatusReport.now(), postgres: .init(isUp: false, error: postgresError),
+      lanes: lanes, workers: [own], settings: settings([]), at: StatusReport.now(), postgres: .init(isUp: false, error: postgresError),
       redis: .init(isUp: worker.map { $0.redisError == nil } ?? false, error: worker.map(\.redisError) ?? "the worker does not answer"))
   }
 

@@ -59,6 +59,7 @@ extension StatusReport.Worker {
   init(_ stored: StatusStore.Worker) {
     self.init(
       worker: stored.name, host: stored.host, pid: stored.pid, version: stored.version, startedAt: stored.startedAt, seenAt: stored.seenAt,
-      isAlive: stored.isAlive, shards: stored.shards, lanes: stored.lanes, notInForce: stored.notInForce)
+      isAlive: stored.isAlive, shards: stored.shards, lanes: stored.lanes, notInForce: stored.notInForce,
+      tuningRefused: stored.tuningRefused)
   }
 }

@@ -14,6 +14,8 @@ extension StatusReport {
     package var lanes: Int?
     /// The settings that the worker has read and that require a restart, each with its value in force.
     package var notInForce: String?
+    /// The tuned values that the worker can't apply, each with the reason.
+    package var tuningRefused: String?
 
     package enum CodingKeys: String, CodingKey {
       case worker, host, pid, version
@@ -22,6 +24,7 @@ extension StatusReport {
       case isAlive = "alive"
       case shards, lanes
       case notInForce = "not_in_force"
+      case tuningRefused = "tuning_refused"
     }
 
     // The synthesized encoder would leave out nil values.
@@ -37,6 +40,7 @@ extension StatusReport {
       try container.encode(shards, forKey: .shards)
       try container.encode(lanes, forKey: .lanes)
       try container.encode(notInForce, forKey: .notInForce)
+      try container.encode(tuningRefused, forKey: .tuningRefused)
     }
   }
 }

@@ -15,9 +15,11 @@ package struct StatusReport: Sendable, Equatable, Codable {
   package var unreadStreams: [String]?
   /// The types of entries that the catalog does not know.
   package var unknownTypes: [UnknownType] = []
+  /// The values that are tuned, those for single lanes among them; null if Postgres could not be reached.
+  package var tuning: [TunedValue]?
 
   package enum CodingKeys: String, CodingKey {
-    case lanes, workers, settings, at, postgres, redis
+    case lanes, workers, settings, at, postgres, redis, tuning
     case unreadStreams = "unread_streams"
     case unknownTypes = "unknown_types"
   }
@@ -44,19 +46,23 @@ package struct StatusReport: Sendable, Equatable, Codable {
     /// The value; null if it is unset.
     package var value: String?
     package var source: String
+    /// Who tuned the value, when and why; nil if it is not tuned.
+    package var tuned: TunedValue.Origin?
 
-    package init(value: String?, source: String) {
+    package init(value: String?, source: String, tuned: TunedValue.Origin? = nil) {
       self.value = value
       self.source = source
+      self.tuned = tuned
     }
   }
 
   package init(
     lanes: [Lane], workers: [Worker], settings: [String: Setting], at: String, postgres: Server, redis: Server,
-    unreadStreams: [String]? = nil, unknownTypes: [UnknownType] = []
+    unreadStreams: [String]? = nil, unknownTypes: [UnknownType] = [], tuning: [TunedValue]? = nil
   ) {
     self.unreadStreams = unreadStreams
     self.unknownTypes = unknownTypes
+    self.tuning = tuning
     self.lanes = lanes
     self.workers = workers
     self.settings = settings
@@ -81,6 +87,7 @@ extension StatusReport {
     try container.encode(redis, forKey: .redis)
     try container.encode(unreadStreams, forKey: .unreadStreams)
     try container.encode(unknownTypes, forKey: .unknownTypes)
+    try container.encode(tuning, forKey: .tuning)
   }
 
   /// The open dead letters and unacknowledged gaps, as `3 open dead letters, 1 gap`; nil if there are none, or none are known.
@@ -106,8 +113,13 @@ extension StatusReport {
   }
 
   /// Returns every setting and its source.
-  package static func settings(of configuration: LoadedConfiguration) -> [String: Setting] {
-    Dictionary(configuration.settings.map { ($0.key, Setting(value: $0.value, source: $0.source)) }) { first, _ in first }
+  package static func settings(of inForce: SettingsInForce) -> [String: Setting] {
+    Dictionary(
+      inForce.loaded.settings.map { setting in
+        let tuned = inForce.tuning(of: setting.key).map { TunedValue.Origin($0) }
+        return (setting.key, Setting(value: setting.value, source: setting.source, tuned: tuned))
+      }
+    ) { first, _ in first }
   }
 }
 
@@ -129,5 +141,6 @@ extension StatusReport.Setting {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(value, forKey: .value)
     try container.encode(source, forKey: .source)
+    try container.encodeIfPresent(tuned, forKey: .tuned)
   }
 }

@@ -115,18 +115,33 @@ package struct StatusTable {
 
   /// Returns the settings that differ from their defaults.
   private func settings() -> [String] {
-    let rows = ownSettings.map { [$0.key, ForeignText.line($0.value.value ?? "-"), ForeignText.line($0.value.source)] }
-    let others = report.settings.count - rows.count
+    let own = ownSettings.map { [$0.key, ForeignText.line($0.value.value ?? "-"), ForeignText.line(Self.source($0.value))] }
+    let ofLanes = (report.tuning ?? []).compactMap { tuned in
+      tuned.lanes.map { ["\(tuned.key) of \($0)", tuned.value, Self.source("tune", tuned.tuned)].map { ForeignText.line($0) } }
+    }
+    let rows = own + ofLanes
+    let others = report.settings.count - own.count
     let rest = others > 0 ? ["\(others) settings are at their defaults: `tidemark status --json` lists them"] : []
     guard !rows.isEmpty else { return rest }
     return AlignedText.lines([["SETTING", "VALUE", "FROM"]] + rows, numeric: 9...9) + rest
   }
 
-  /// Returns one line for each worker that must be restarted to apply settings that it has read.
+  private static func source(_ setting: StatusReport.Setting) -> String {
+    setting.tuned.map { source(setting.source, $0) } ?? setting.source
+  }
+
+  private static func source(_ source: String, _ tuned: StatusReport.TunedValue.Origin) -> String {
+    "\(source) by \(tuned.by) at \(tuned.at)"
+  }
+
+  /// Returns one line for each worker that must be restarted to apply settings that it has read, and for each that can't apply what was
+  /// tuned.
   private func pendingSettings() -> [String] {
-    report.workers.enumerated().compactMap { place, worker in
-      guard let settings = worker.notInForce, worker.isAlive != false else { return nil }
-      return "Worker \(place + 1) must be restarted for \(ForeignText.line(settings))"
+    report.workers.enumerated().filter { $0.element.isAlive != false }.flatMap { place, worker in
+      [
+        worker.notInForce.map { "Worker \(place + 1) must be restarted for \(ForeignText.line($0))" },
+        worker.tuningRefused.map { "Worker \(place + 1) can't apply what was tuned: \(ForeignText.line($0))" },
+      ].compactMap(\.self)
     }
   }
 

@@ -23,6 +23,8 @@ package struct Problem: Hashable, Sendable {
   package let what: String
   /// The way to fix the problem.
   package let hint: String
+  /// The settings that are wrong, or that can't be combined; empty where the problem is not one of settings.
+  var keys: [String] = []
 
   struct Order: Comparable {
     var rank: Int

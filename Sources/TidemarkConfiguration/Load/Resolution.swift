@@ -19,8 +19,8 @@ struct Resolution {
     secretFiles = loaded.secretFiles
   }
 
-  mutating func report(_ what: String, at source: SettingSource, hint: String) {
-    problems.append(Problem(source: source, what: what, hint: hint))
+  mutating func report(_ what: String, at source: SettingSource, hint: String, keys: [String] = []) {
+    problems.append(Problem(source: source, what: what, hint: hint, keys: keys))
   }
 
   /// Stores a value, or reports its problem.
@@ -28,6 +28,7 @@ struct Resolution {
     let before = problems.count
     let value = key.parse(raw, from: source, into: &problems)
     guard let value, problems.count == before else {
+      for index in before..<problems.count { problems[index].keys = [key.path] }
       broken.insert(key.path)
       return
     }
@@ -47,6 +48,19 @@ struct Resolution {
     sources[key.path] = source
   }
 
+  /// Refuses a value that can't be tuned, and returns whether it did.
+  private mutating func refusesTuning(_ key: ConfigurationKey, at source: SettingSource) -> Bool {
+    if !key.isTunable {
+      report(
+        "\(key.path) cannot be tuned while workers run", at: source,
+        hint: key.isReloadable ? "change the file and send SIGHUP" : "change the file and restart the workers", keys: [key.path])
+    } else if key.status == .reserved {
+      report(
+        "\(key.path) is reserved: this release ignores it", at: source, hint: "tune it once a release makes use of it", keys: [key.path])
+    }
+    return !key.isTunable || key.status == .reserved
+  }
+
   mutating func reportUnknown(_ path: String, at source: SettingSource) {
     let hint: String
     if let nearest = ConfigurationSchema.nearest(to: path) {
@@ -56,7 +70,7 @@ struct Resolution {
       let names = ConfigurationSchema.names(under: section).joined(separator: ", ")
       hint = section.isEmpty ? "the settings are \(names)" : "the settings of \(section) are \(names)"
     }
-    report("\(RawValue.quoted(path).dropFirst().dropLast()) is not a setting", at: source, hint: hint)
+    report("\(RawValue.quoted(path).dropFirst().dropLast()) is not a setting", at: source, hint: hint, keys: [path])
   }
 
   /// Applies a flag or a tuned value. Secrets are refused from flags, because every user of the machine can read a command line.
@@ -64,18 +78,13 @@ struct Resolution {
     guard let key = ConfigurationSchema.key(overlay.key) else {
       if ConfigurationSchema.isSection(overlay.key) {
         let names = ConfigurationSchema.names(under: overlay.key).joined(separator: ", ")
-        report("\(overlay.key) is a section", at: overlay.source, hint: "name one of its settings: \(names)")
+        report("\(overlay.key) is a section", at: overlay.source, hint: "name one of its settings: \(names)", keys: [overlay.key])
       } else {
         reportUnknown(overlay.key, at: overlay.source)
       }
       return
     }
-    if overlay.source == .tune, !key.isTunable {
-      report(
-        "\(key.path) cannot be tuned while workers run", at: overlay.source,
-        hint: key.isReloadable ? "change the file and send SIGHUP" : "change the file and restart the workers")
-      return
-    }
+    if overlay.source == .tune, refusesTuning(key, at: overlay.source) { return }
     let holdsSecret = key.isSecret || (key.kind.mayHoldPassword && ServerURL(overlay.value).hasPassword)
     if holdsSecret, case .flag = overlay.source {
       let name = key.isSecret ? key.environmentName : key.environmentName.replacing("_URL", with: "_PASSWORD")
@@ -93,7 +102,7 @@ struct Resolution {
       guard let fault = combination.fault(configuration) else { continue }
       // The strongest source gets the blame, because the user changed it last.
       let blamed = combination.keys.compactMap { sources[$0] }.max { $0.rank < $1.rank } ?? .standard
-      report(fault.what, at: blamed, hint: fault.hint)
+      report(fault.what, at: blamed, hint: fault.hint, keys: combination.keys)
     }
     if !broken.contains("lanes") {
       problems += LaneOverlaps(configuration: configuration, source: sources["lanes"] ?? .standard).problems()

@@ -19,13 +19,26 @@ package struct ConfigurationKey: Sendable {
     package static let optional = Traits(rawValue: 8)
     /// The setting is read and validated, but this release ignores it.
     package static let reserved = Traits(rawValue: 16)
+    /// A new value applies with the next transaction, not within the one that is under way.
+    package static let nextTransaction = Traits(rawValue: 32)
+    /// `tidemark tune --lane` sets the value for some lanes only.
+    package static let perLane = Traits(rawValue: 64)
 
     static let live: Traits = [.reloadable, .tunable]
+    /// The limits of transactions.
+    static let ofBatches: Traits = [.reloadable, .tunable, .nextTransaction, .perLane]
   }
 
   package enum Status: Sendable, Equatable {
     case effective
     case reserved
+  }
+
+  /// When a new value applies in a running worker.
+  package enum Effect: String, Sendable {
+    case atOnce = "at once"
+    case nextTransaction = "with the next transaction"
+    case restart = "after a restart"
   }
 
   /// The name, such as `batch.max_entries`.
@@ -53,9 +66,14 @@ package struct ConfigurationKey: Sendable {
 
   package var isReloadable: Bool { traits.contains(.reloadable) }
   package var isTunable: Bool { traits.contains(.tunable) }
+  /// Whether `tidemark tune --lane` sets the value for some lanes only.
+  package var isPerLane: Bool { traits.contains(.perLane) }
   package var isSecret: Bool { traits.contains(.secret) }
   package var isOptional: Bool { traits.contains(.optional) }
   package var status: Status { traits.contains(.reserved) ? .reserved : .effective }
+  package var effect: Effect {
+    isTunable || isReloadable ? (traits.contains(.nextTransaction) ? .nextTransaction : .atOnce) : .restart
+  }
 
   /// The environment variable, such as `TIDEMARK_BATCH_MAX_ENTRIES`. With `_FILE` appended, the variable names a file that holds the value.
   package var environmentName: String {

@@ -28,14 +28,14 @@ extension ConfigurationSchema {
     "batch", "The limits of one transaction. An entry larger than the limits gets a transaction of its own.",
     [
       ConfigurationKey(
-        "batch.max_entries", \.batch.maxEntries, .integer(1...1_000_000), .live,
+        "batch.max_entries", \.batch.maxEntries, .integer(1...1_000_000), .ofBatches,
         "The largest number of entries in one transaction. Larger batches have more throughput and commit later; `tidemark bench` "
           + "advises a size."),
       ConfigurationKey(
-        "batch.max_bytes", \.batch.maxBytes, .bytes(.kibibytes(1)...(.gibibytes(1))), .live,
+        "batch.max_bytes", \.batch.maxBytes, .bytes(.kibibytes(1)...(.gibibytes(1))), .ofBatches,
         "The largest number of bytes of entries in one transaction. Must not be above `buffer.max_bytes`."),
       ConfigurationKey(
-        "batch.max_delay", \.batch.maxDelay, .duration(.zero...(.seconds(60))), .live,
+        "batch.max_delay", \.batch.maxDelay, .duration(.zero...(.seconds(60))), .ofBatches,
         "The time that an incomplete batch waits for more entries. With 0 it is written at once, and a batch grows only while the previous "
           + "one commits. Raise it to reduce the number of small transactions."),
     ])

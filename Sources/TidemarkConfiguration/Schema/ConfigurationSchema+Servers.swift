@@ -86,7 +86,7 @@ extension ConfigurationSchema {
     "log", "The log, which is written to standard error.",
     [
       ConfigurationKey(
-        "log.level", \.log.level, .choice(Configuration.LogLevel.allCases.map(\.rawValue)), [],
+        "log.level", \.log.level, .choice(Configuration.LogLevel.allCases.map(\.rawValue)), .live,
         "The lowest severity that is logged. `debug` logs every batch; single entries are never logged."),
       ConfigurationKey(
         "log.format", \.log.format, .choice(Configuration.LogFormat.allCases.map(\.rawValue)), [],

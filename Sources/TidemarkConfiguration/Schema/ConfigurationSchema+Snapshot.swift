@@ -12,7 +12,7 @@ extension ConfigurationSchema {
         "snapshot.every", \.snapshot.every, .duration(.seconds(1)...(.seconds(30 * 86_400))), .live,
         "The time after which a session that has changed since its last snapshot gets another one."),
       ConfigurationKey(
-        "snapshot.on", \.snapshot.on, .list, .live,
+        "snapshot.on", \.snapshot.on, .list, [.live, .nextTransaction],
         "The types of changes that get a snapshot in their own transaction; an agent's own types may be among them. `[]` is none."),
     ])
 }

@@ -35,6 +35,33 @@ package enum ValueKind: Sendable {
     }
   }
 
+  /// The unit of values, as listings show it.
+  package var unit: String {
+    switch self {
+    case .integer: "number"
+    case .percent: "percentage"
+    case .duration: "duration"
+    case .bytes: "size"
+    case .boolean: "switch"
+    case .choice: "word"
+    case .list, .lanes: "list"
+    case .text, .url, .prefix, .identifier, .address, .path: "text"
+    }
+  }
+
+  /// The allowed values, as listings show them; nil where there is no bound.
+  package var bounds: String? {
+    switch self {
+    case .integer(let range): "\(range.lowerBound) to \(range.upperBound)"
+    case .percent(let range): "\(range.lowerBound)% to \(range.upperBound)%"
+    case .boolean: "true or false"
+    case .duration(let range): "\(range.lowerBound.settingText) to \(range.upperBound.settingText)"
+    case .bytes(let range): "\(range.lowerBound) to \(range.upperBound)"
+    case .choice(let choices): choices.joined(separator: ", ")
+    case .text, .url, .prefix, .identifier, .address, .path, .list, .lanes: nil
+    }
+  }
+
   /// The expected type in a message about a wrong value, such as `a size`.
   var noun: String {
     switch self {

@@ -14,13 +14,15 @@ package struct FlowLimits: Sendable, Equatable {
   package var haltAfterDeadLetters: Int
   /// The delay before a halted lane is tried again.
   package var haltBackoff: Duration
+  /// The limits that apply to some lanes only, the one that was set last at the end.
+  package var laneLimits: [LaneLimit]
 
   /// The default of `limits.max_fields`.
   package static let defaultMaxFields = 10_000
 
   package init(
     maxEntries: Int, maxBytes: Int, maxDelay: Duration, bufferBytes: Int, maxEntryBytes: Int, maxFields: Int = defaultMaxFields,
-    haltAfterDeadLetters: Int, haltBackoff: Duration
+    haltAfterDeadLetters: Int, haltBackoff: Duration, laneLimits: [LaneLimit] = []
   ) {
     self.maxEntries = maxEntries
     self.maxBytes = maxBytes
@@ -30,5 +32,6 @@ package struct FlowLimits: Sendable, Equatable {
     self.maxFields = maxFields
     self.haltAfterDeadLetters = haltAfterDeadLetters
     self.haltBackoff = haltBackoff
+    self.laneLimits = laneLimits
   }
 }

@@ -55,7 +55,7 @@ extension LaneScheduler {
     var wait: Duration?
     var isAlone = false
     let names: [String]
-    switch own.plan.next(now: now, deepLanes: sizing.deepLanes(maxEntries: limits.maxEntries)) {
+    switch own.plan.next(now: now, deepLanes: sizing.deepLanes(maxEntries: limits.largestEntries)) {
     case .all(let all):
       names = all
       // A blocking XREAD can't be extended by a lane, so it is kept short while lanes back off.
@@ -70,7 +70,7 @@ extension LaneScheduler {
     }
     let positions = names.compactMap { lanes[$0].map { LaneReadRequest.Position($0) } }
     let count = sizing.count(
-      credit: available, lanes: names.count, maxEntries: limits.maxEntries, maxBytes: limits.maxBytes)
+      credit: available, lanes: names.count, maxEntries: limits.largestEntries, maxBytes: limits.largestBytes)
     return .read(
       LaneReadRequest(
         positions: positions, count: isAlone ? 1 : count, block: wait, budget: isAlone ? nil : available,
@@ -254,7 +254,7 @@ extension LaneScheduler {
   package var isAhead: Bool { readyEntries >= enough }
 
   /// The number of entries of four transactions.
-  private var enough: Int { 4 * limits.maxEntries }
+  private var enough: Int { 4 * limits.largestEntries }
 
   /// Makes a lane back off while it can't progress: entries that wait behind the lane's own transaction are no work for a writer, and must
   /// not displace the entries of other lanes.

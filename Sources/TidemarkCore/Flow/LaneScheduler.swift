@@ -44,7 +44,10 @@ package struct LaneScheduler: Sendable {
   }
 
   package var limits: FlowLimits {
-    didSet { for name in ready.members.union(readyLarge.members) { queue(name) } }
+    didSet {
+      if limits != oldValue { for name in lanes.keys { lanes[name]?.batch = limits.batch(of: name) } }
+      for name in ready.members.union(readyLarge.members) { queue(name) }
+    }
   }
   package internal(set) var lanes: [String: OwnedLane] = [:]
   /// The reads and checks of each server.
@@ -99,7 +102,8 @@ package struct LaneScheduler: Sendable {
       release(record.name)
     }
     abandoned[record.name] = nil
-    var flow = OwnedLane(record: record, profile: profile, ownership: nextOwnership, server: server)
+    var flow = OwnedLane(
+      record: record, profile: profile, batch: limits.batch(of: record.name), ownership: nextOwnership, server: server)
     flow.isPaused = paused.contains(record.name)
     flow.knownAdded = knownAdded
     lanes[record.name] = flow
@@ -189,6 +193,7 @@ package struct LaneScheduler: Sendable {
 
   // Committing
 
+  /// Returns the next transaction. It has the limits of the first lane, whose turn it is; other lanes fill it up within their own limits.
   package mutating func nextWork(now: ContinuousClock.Instant) -> NextWork {
     let until = patience(now: now)
     if largeUnderWay == nil, ready.isEmpty || until != nil || !wasLarge, let work = nextLarge() { return .work(work) }
@@ -196,9 +201,13 @@ package struct LaneScheduler: Sendable {
     if let until { return .wait(until: until) }
     wasLarge = false
     var parts: [Work.Part] = []
-    var (entries, bytes) = (limits.maxEntries, limits.maxBytes)
-    while entries > 0, bytes > 0, let name = ready.first {
-      guard let part = lanes[name]?.takePart(entries: entries, bytes: bytes, isFirst: parts.isEmpty) else { break }
+    var (entries, bytes) = (Int.max, Int.max)
+    while entries > 0, bytes > 0, let name = ready.first, let own = lanes[name]?.batch {
+      if parts.isEmpty { (entries, bytes) = (own.maxEntries, own.maxBytes) }
+      guard
+        let part = lanes[name]?.takePart(
+          entries: min(entries, own.maxEntries), bytes: min(bytes, own.maxBytes), isFirst: parts.isEmpty)
+      else { break }
       _ = ready.popFirst()
       underWay += 1
       entries -= part.entryCount
@@ -214,9 +223,9 @@ package struct LaneScheduler: Sendable {
 
   /// Returns the next entry that is larger than a transaction's bytes, alone.
   private mutating func nextLarge() -> Work? {
-    guard let name = readyLarge.popFirst(), let part = lanes[name]?.takePart(entries: 1, bytes: limits.maxBytes, isFirst: true) else {
-      return nil
-    }
+    guard let name = readyLarge.popFirst(), let bytes = lanes[name]?.batch.maxBytes,
+      let part = lanes[name]?.takePart(entries: 1, bytes: bytes, isFirst: true)
+    else { return nil }
     wasLarge = true
     underWay += 1
     countReady(name)
@@ -225,17 +234,18 @@ package struct LaneScheduler: Sendable {
   }
 
   /// Returns the moment until which the ready lanes may wait for more entries; nil where they must go now.
-  private func patience(now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
-    guard limits.maxDelay > .zero, !isDraining, !ready.isEmpty else { return nil }
-    var (entries, bytes, since) = (0, 0, now)
-    for flow in ready.members.lazy.compactMap({ lanes[$0] }) {
+  private mutating func patience(now: ContinuousClock.Instant) -> ContinuousClock.Instant? {
+    guard !isDraining, let first = ready.first.flatMap({ lanes[$0]?.batch }), first.maxDelay > .zero else { return nil }
+    var (entries, bytes, until) = (0, 0, now.advanced(by: first.maxDelay))
+    for name in ready.members {
+      guard let flow = lanes[name] else { continue }
       if flow.hasGapToCommit { return nil }
       entries += flow.waitingEntries
       bytes += flow.waitingBytes
-      since = min(since, flow.waitingSince ?? now)
-      guard entries < limits.maxEntries, bytes < limits.maxBytes else { return nil }
+      until = min(until, (flow.waitingSince ?? now).advanced(by: flow.batch.maxDelay))
+      guard entries < first.maxEntries, bytes < first.maxBytes else { return nil }
+      guard flow.waitingEntries < flow.batch.maxEntries, flow.waitingBytes < flow.batch.maxBytes else { return nil }
     }
-    let until = since.advanced(by: limits.maxDelay)
     return until > now ? until : nil
   }
 
@@ -246,7 +256,7 @@ package struct LaneScheduler: Sendable {
     else {
       return unqueue(name)
     }
-    if flow.chunks.first?.firstSize ?? 0 > limits.maxBytes {
+    if flow.chunks.first?.firstSize ?? 0 > flow.batch.maxBytes {
       ready.remove(name)
       readyLarge.append(name)
     } else {

@@ -5,6 +5,8 @@ package struct OwnedLane: Sendable {
   package internal(set) var record: LaneRecord
   /// What the lane is by the settings.
   package internal(set) var profile: LaneProfile
+  /// The limits of the lane's transactions.
+  var batch: BatchLimits
   /// The last entry that was read. It is ahead of the committed cursor by the entries that wait or are in flight.
   package internal(set) var readPosition: EntryID
   /// The number of entries that Redis had added when it assigned `readPosition`.
@@ -53,9 +55,10 @@ package struct OwnedLane: Sendable {
   /// Identifies the assignment of the lane to its server. The first has the number of the ownership.
   var placement: Int
 
-  init(record: LaneRecord, profile: LaneProfile, ownership: Int, server: LaneServer) {
+  init(record: LaneRecord, profile: LaneProfile, batch: BatchLimits, ownership: Int, server: LaneServer) {
     self.record = record
     self.profile = profile
+    self.batch = batch
     self.ownership = ownership
     self.server = server
     placement = ownership

@@ -4,8 +4,12 @@ package protocol StatusLedger: Sendable {
   /// Returns what operators want of lanes: of all lanes of which they ever wanted anything.
   func laneControls() async throws -> [LaneControl]
 
-  /// Records which settings of a worker wait for its restart, for readers of the status; nil if there are none.
-  func note(notInForce settings: String?, of worker: WorkerIdentity) async throws
+  /// Returns the last row of each setting that operators ever tuned, in the order of the changes.
+  func tuning() async throws -> [TunedSetting]
+
+  /// Records which settings of a worker wait for its restart, and which tuned values it refuses, for readers of the status; nil if there are
+  /// none.
+  func note(notInForce settings: String?, tuningRefused: String?, of worker: WorkerIdentity) async throws
 
   /// Records the states of lanes, for readers of `lanes` that ask no worker.
   func note(_ states: [LaneNote]) async throws

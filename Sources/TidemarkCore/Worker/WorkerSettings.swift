@@ -31,6 +31,8 @@ package struct WorkerSettings: Sendable {
   package var reconciliation: ReconciliationLimits
   /// What a reload read and what waits for a restart, as people are told of it; nil: all that was read is in force.
   package var notInForce: String?
+  /// Tuned values that can't be applied and why, as people are told of it; nil: there are none.
+  package var tuningRefused: String?
 
   package init(
     flow: FlowLimits, decode: EntryDecoder.Limits, retry: RetryPolicy, lanes: LaneCatalog, writers: Int, discover: Duration,

@@ -70,6 +70,12 @@ package struct WorkerState: Sendable {
 
   /// Applies the settings that a reload may change: limits, waits, lanes, and how long rows are kept.
   package mutating func apply(_ new: WorkerSettings, now: ContinuousClock.Instant) {
+    tune(new)
+    revive(.all, now: now)
+  }
+
+  /// Applies settings that an operator tuned. Unlike a reload, it does not try halted lanes again.
+  package mutating func tune(_ new: WorkerSettings) {
     settings.flow = new.flow
     settings.retry = new.retry
     if settings.lanes != new.lanes { reconfigure(new.lanes) }
@@ -82,8 +88,8 @@ package struct WorkerState: Sendable {
     settings.sealInterval = new.sealInterval
     settings.reconciliation = new.reconciliation
     settings.notInForce = new.notInForce
+    settings.tuningRefused = new.tuningRefused
     scheduler.limits = new.flow
-    revive(.all, now: now)
     // Each of these tasks acts by settings. Those that wait for a restart are noted with the leases.
     effects.signals.formUnion([.committable, .readable, .population, .ownership, .retention, .eviction, .reconciliation, .leases])
   }

@@ -2,12 +2,13 @@ internal import Logging
 internal import TidemarkCore
 internal import TidemarkLog
 
-/// Follows what operators want of lanes: pauses, retries, resolved dead letters. Looks at once when the ledger tells of a change, and every second
-/// where nothing can be heard.
+/// Follows what operators want: pauses, retries and resolved dead letters of lanes, and tuned settings. Reads the ledger at once when it
+/// notifies a change, and every second where no notification arrives, such as behind a pooler.
 struct LaneControlWatch: Sendable {
   static let interval = Duration.seconds(1)
 
   let sink: any StatusLedger
+  let tuning: TuningWatch?
   let coordinator: LaneCoordinator
   let logger: Logger
 
@@ -19,6 +20,7 @@ struct LaneControlWatch: Sendable {
       do {
         let controls = try await sink.laneControls()
         await coordinator.perform { $0.controlled(controls, now: $1.now) }
+        try await tuning?.follow()
         failures.succeeded()
       } catch {
         if !Task.isCancelled { failures.failed(error) }

@@ -25,7 +25,7 @@ struct LeaseKeeper: Sendable {
   /// Until cancelled.
   func run() async {
     var wasAble = true
-    var noted: String?
+    var noted = NotedSettings()
     let failures = FailureLog<String>(failing: .leasesWaiting, recovered: .leasesCurrent, clock: coordinator.clock, logger: logger)
     while !Task.isCancelled {
       let seen = coordinator.signals[.leases].generation
@@ -51,11 +51,18 @@ struct LeaseKeeper: Sendable {
   }
 
   /// With each turn, while there are any: the row of a worker that was away for long is another one.
-  private func noteSettings(_ noted: inout String?) async throws {
-    let notInForce = await coordinator.settings.notInForce
-    guard notInForce != nil || noted != nil else { return }
-    try await sink.note(notInForce: notInForce, of: worker)
-    noted = notInForce
+  private func noteSettings(_ noted: inout NotedSettings) async throws {
+    let settings = await coordinator.settings
+    let note = NotedSettings(notInForce: settings.notInForce, tuningRefused: settings.tuningRefused)
+    guard note != NotedSettings() || noted != NotedSettings() else { return }
+    try await sink.note(notInForce: note.notInForce, tuningRefused: note.tuningRefused, of: worker)
+    noted = note
+  }
+
+  /// What the ledger was told of the worker's settings.
+  private struct NotedSettings: Equatable {
+    var notInForce: String?
+    var tuningRefused: String?
   }
 
   /// False where others took what we wanted, and another look is due.

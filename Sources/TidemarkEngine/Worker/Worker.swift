@@ -29,6 +29,7 @@ package struct Worker: Service {
   private let snapshots: (any SnapshotLedger)?
   private let seals: SealServices?
   private let reconciliation: ReconciliationServices?
+  private let tuned: (any TunedSettings)?
   private let logger: Logger
 
   /// - Parameters:
@@ -39,12 +40,13 @@ package struct Worker: Service {
   ///   - snapshots: takes snapshots of sessions that changed; nil: only changes get snapshots, each in its own transaction.
   ///   - seals: seals changes; nil: nothing is sealed.
   ///   - reconciliation: compares the lanes with Postgres; nil: nothing is compared.
+  ///   - tuned: computes the settings from what operators tuned; nil: they can't be tuned.
   package init(
     identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
     metrics: EngineMetrics, claim: @escaping @Sendable (Bool) async throws -> Void = { _ in },
     functions: @escaping @Sendable () async throws -> [String] = { [] }, hot: HotServices? = nil,
     snapshots: (any SnapshotLedger)? = nil, seals: SealServices? = nil, reconciliation: ReconciliationServices? = nil,
-    clock: any WorkerClock = SystemClock(), logger: Logger
+    tuned: (any TunedSettings)? = nil, clock: any WorkerClock = SystemClock(), logger: Logger
   ) {
     self.identity = identity
     self.source = source
@@ -57,6 +59,7 @@ package struct Worker: Service {
     self.snapshots = snapshots
     self.seals = seals
     self.reconciliation = reconciliation
+    self.tuned = tuned
     self.logger = logger
     coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes, clock: clock, logger: logger)
   }
@@ -68,6 +71,11 @@ package struct Worker: Service {
     let claimWatch = ClaimWatch(claim: claim, functions: functions, coordinator: coordinator, logger: logger)
     _ = await discovery(inspector, claimWatch).find(coordinator.settings)
   }
+
+  /// Applies what operators tuned, so that the worker serves with these settings from the start. Throws ``SinkError``.
+  package func followTuning() async throws { try await tuning?.follow() }
+
+  private var tuning: TuningWatch? { tuned.map { TuningWatch(sink: sink, settings: $0, coordinator: coordinator) } }
 
   private func discovery(_ inspector: LaneInspector, _ claimWatch: ClaimWatch) -> LaneDiscovery {
     LaneDiscovery(
@@ -102,7 +110,7 @@ package struct Worker: Service {
         writer: try sink.makeWriter(), routes: routes, coordinator: coordinator, publisher: publisher, metrics: metrics,
         reports: reports, logger: logger)
     }
-    let controls = LaneControlWatch(sink: sink, coordinator: coordinator, logger: logger)
+    let controls = LaneControlWatch(sink: sink, tuning: tuning, coordinator: coordinator, logger: logger)
 
     await withGracefulShutdownHandler {
       // What serves the flow ends with it.

@@ -4,6 +4,7 @@ struct StatusSQL: Sendable {
   let workers: String
   let unknownTypes: String
   let unowned: String
+  let tuning: String
 
   /// Returns the expression for a time as text: RFC 3339, in UTC, with milliseconds.
   static func time(_ expression: String) -> String {
@@ -50,8 +51,10 @@ struct StatusSQL: Sendable {
        ORDER BY length(l.lane), l.lane
        LIMIT 3
       """
+    tuning = TuneSQL.tuning(in: schema)
     workers = """
       SELECT w.worker, w.host, w.pid, w.version, \(time("w.started_at")) AS started_at, \(time("w.seen_at")) AS seen_at, w.not_in_force,
+             w.tuning_refused,
              w.seen_at > clock_timestamp() - make_interval(secs => $1::double precision) AS alive,
              (SELECT count(*) FROM \(schema).leases s WHERE s.worker = w.worker AND s.expires_at > clock_timestamp()) AS shards,
              (SELECT count(*) FROM \(schema).lanes l JOIN \(schema).leases s USING (shard)

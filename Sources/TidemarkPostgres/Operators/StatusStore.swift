@@ -33,6 +33,7 @@ package struct StatusStore: Sendable {
     package var shards: Int?
     package var lanes: Int?
     package var notInForce: String?
+    package var tuningRefused: String?
   }
 
   let sink: PostgresSink
@@ -88,9 +89,12 @@ package struct StatusStore: Sendable {
         pid: result.int64(row, "pid").flatMap { Int32(exactly: $0) }, version: result.string(row, "version"),
         startedAt: result.string(row, "started_at"), seenAt: result.string(row, "seen_at"), isAlive: result.bool(row, "alive"),
         shards: result.int64(row, "shards").map { Int($0) }, lanes: result.int64(row, "lanes").map { Int($0) },
-        notInForce: result.string(row, "not_in_force"))
+        notInForce: result.string(row, "not_in_force"), tuningRefused: result.string(row, "tuning_refused"))
     }
   }
+
+  /// Returns the last row of each setting that was ever tuned.
+  package func tuning() async throws -> [TunedSetting] { try await sink.tuning() }
 
   /// Returns the types of change that no release knows, the most frequent first.
   package func unknownTypes() async throws -> [(type: String, entries: Int)] {

@@ -21,6 +21,7 @@ package enum SchemaRoles {
       schema: schema, destinations: destinations,
       others: LedgerStatements.statements(of: try StatusSQL(schema: schema))
         + LedgerStatements.statements(of: try LaneSQL(schema: schema))
+        + LedgerStatements.statements(of: try TuneSQL(schema: schema))
         + LedgerStatements.statements(of: try SessionSQL(schema: schema))
         + LedgerStatements.statements(of: try AuditSQL(schema: schema))
         + LedgerStatements.statements(of: try DeadLetterSQL(schema: schema)))

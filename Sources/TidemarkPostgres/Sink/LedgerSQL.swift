@@ -35,6 +35,7 @@ struct LedgerSQL: Sendable {
   let putInEffect: String
   let note: String
   let laneControls: String
+  let tuning: String
   let checkpoint: String
   let noteUnknownTypes: String
   let eventIDLanes: String
@@ -181,7 +182,8 @@ struct LedgerSQL: Sendable {
       SELECT shard, fence FROM \(schema).renew_leases($1, $2, $3::integer, $4, $5::boolean, make_interval(secs => $6::double precision))
       """
     noteSettings = """
-      UPDATE \(schema).workers SET not_in_force = $2 WHERE worker = $1 AND not_in_force IS DISTINCT FROM $2
+      UPDATE \(schema).workers SET not_in_force = $2, tuning_refused = $3
+       WHERE worker = $1 AND (not_in_force, tuning_refused) IS DISTINCT FROM ($2, $3)
       """
     // Shards, and workers in rows without one.
     leases = """
@@ -228,6 +230,7 @@ struct LedgerSQL: Sendable {
        WHERE l.shard = held.shard AND l.lane = ANY ($2::text[]) AND l.owner IS DISTINCT FROM $1
       """
     laneControls = "SELECT lane, is_paused, retries, resolutions FROM \(schema).lane_controls"
+    tuning = TuneSQL.tuning(in: schema)
     // In the order in which a commit's fence locks them, or the two could wait for each other. A lane that was given back is left alone:
     // whoever takes it ends the backend that it finds at its row.
     note = """

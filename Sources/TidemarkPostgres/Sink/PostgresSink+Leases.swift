@@ -10,8 +10,8 @@ extension PostgresSink {
         ]))
   }
 
-  package func note(notInForce settings: String?, of worker: WorkerIdentity) async throws {
-    try await query(sql.noteSettings, [.string(worker.name), .string(settings)])
+  package func note(notInForce settings: String?, tuningRefused: String?, of worker: WorkerIdentity) async throws {
+    try await query(sql.noteSettings, [.string(worker.name), .string(settings), .string(tuningRefused)])
   }
 
   package func leases(within ttl: Duration) async throws -> LeaseTable {

@@ -85,6 +85,16 @@ package struct PostgresSink: ChangeSink {
     }
   }
 
+  package func tuning() async throws -> [TunedSetting] {
+    let result = try await query(sql.tuning)
+    return (0..<result.rowCount).map { row in
+      TunedSetting(
+        place: TunedSetting.Place(lanes: result.string(row, "lane") ?? "", key: result.string(row, "key") ?? ""),
+        value: result.string(row, "value"), change: result.int64(row, "change") ?? 0, at: result.string(row, "at") ?? "",
+        by: result.string(row, "changed_by") ?? "", why: result.string(row, "why"))
+    }
+  }
+
   package func note(_ states: [LaneNote]) async throws {
     try await query(
       sql.note,

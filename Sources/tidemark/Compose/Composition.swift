@@ -14,6 +14,7 @@ struct Composition {
   let redis: RedisConfiguration
   let postgres: PostgresConfiguration
   let logger: Logger
+  let logLevel: LogLevel
   let routes = RouteTable.builtIn
 
   private var configuration: Configuration { loaded.configuration }
@@ -23,7 +24,8 @@ struct Composition {
   /// - Parameter worker: the worker whose name every log event gets; nil for a command.
   init(_ loaded: LoadedConfiguration, worker: WorkerIdentity? = nil) throws {
     self.loaded = loaded
-    var logger = Logger.tidemark(loaded.configuration.log)
+    logLevel = LogLevel(loaded.configuration.log.level)
+    var logger = Logger.tidemark(loaded.configuration.log.format, at: logLevel)
     if let worker { logger[metadataKey: LogKey.worker.rawValue] = "\(worker.name)" }
     self.logger = logger
     let (redis, postgres) = (loaded.configuration.redis, loaded.configuration.postgres)
@@ -183,11 +185,17 @@ struct Composition {
 
   func makeLaneStore() throws -> LaneStore { try LaneStore(sink: try makeSink(), schema: schema) }
 
+  /// The settings of the report are those that a worker with this configuration would have in force.
   func makeStatusReader() throws -> StatusReader {
-    let (settings, lanes) = (StatusReport.settings(of: loaded), lanes)
+    let (loaded, lanes) = (loaded, lanes)
     return try StatusReader(
       sink: try makeSink(), source: makeSource(), schema: schema, leaseTTL: configuration.lease.ttl, lanes: { lanes },
-      settings: { settings })
+      settings: { StatusReport.settings(of: SettingsInForce(loaded, rows: $0)) })
+  }
+
+  func makeTuner() throws -> Tuner {
+    let loaded = loaded
+    return Tuner(store: try TuningStore(sink: try makeSink(), schema: schema), read: { loaded })
   }
 
   var functions: FunctionInstaller { FunctionInstaller(prefix: prefix, redis: redis) }
@@ -232,12 +240,17 @@ struct Composition {
 
   /// Returns a name that no other worker has, and no earlier run of this worker had.
   static func identity() -> WorkerIdentity {
-    // Foundation's host name would ask a name server.
-    var name = [CChar](repeating: 0, count: 256)
-    let isKnown = gethostname(&name, name.count - 1) == 0
-    let host = isKnown ? String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : "localhost"
+    let host = host
     let pid = ProcessInfo.processInfo.processIdentifier
     let run = String(UInt32.random(in: .min ... .max), radix: 36)
     return WorkerIdentity(name: "\(host)-\(pid)-\(run)", host: host, pid: pid)
+  }
+
+  /// The name of this machine.
+  static var host: String {
+    // Foundation's host name would ask a name server.
+    var name = [CChar](repeating: 0, count: 256)
+    let isKnown = gethostname(&name, name.count - 1) == 0
+    return isKnown ? String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : "localhost"
   }
 }

@@ -39,6 +39,7 @@ struct Replicator: Service {
         do {
           // If Redis was flushed while no worker ran, this restores the claim.
           try await claim.confirm()
+          try await worker.followTuning()
         } catch {
           findings.append(finding(error, &firstRefusal))
         }

@@ -18,7 +18,7 @@ final class Runtime: Sendable {
   private let composition: Composition
   private let http: AdminServer?
   private let processMetrics: ProcessMetrics
-  private let current: Current
+  private let current: CurrentSettings
   private let reload: @Sendable () throws -> LoadedConfiguration
   private let logger: Logger
 
@@ -32,7 +32,7 @@ final class Runtime: Sendable {
     composition = try Composition(loaded, worker: identity)
     logger = composition.logger
     self.reload = reload
-    let current = Current(loaded)
+    let current = CurrentSettings(composition)
     self.current = current
     let registry = PrometheusRegistry()
     processMetrics = ProcessMetrics(factory: registry, version: Tidemark.version)
@@ -60,7 +60,7 @@ final class Runtime: Sendable {
         }
       },
       hot: try composition.makeHotServices(), snapshots: sink, seals: try composition.makeSealServices(),
-      reconciliation: try composition.makeReconciliationServices(), logger: logger)
+      reconciliation: try composition.makeReconciliationServices(), tuned: current, logger: logger)
     do {
       http = try AdminSettings(loaded.configuration.http).map { [composition, worker, logger] settings in
         AdminServer(
@@ -68,8 +68,9 @@ final class Runtime: Sendable {
           source: try WorkerAdminSource(
             identity: identity, worker: { await worker.coordinator.status() }, turn: { await worker.coordinator.turn() },
             registry: registry, redis: composition.redis, postgres: composition.postgres,
-            schema: composition.schema, leaseTTL: loaded.configuration.lease.ttl, settings: { StatusReport.settings(of: current.loaded) },
-            lanes: { (try? Composition(current.loaded))?.lanes ?? composition.lanes },
+            schema: composition.schema, leaseTTL: loaded.configuration.lease.ttl,
+            settings: { _ in StatusReport.settings(of: current.inForce) },
+            lanes: { (try? Composition(current.inForce.loaded))?.lanes ?? composition.lanes }, read: { current.inForce.read },
             version: Tidemark.version, logger: logger),
           logger: logger, onListening: { url in onListening(url) })
       }
@@ -111,28 +112,21 @@ final class Runtime: Sendable {
   /// Applies the reloadable settings of the new configuration. An invalid configuration changes nothing.
   private func reloaded() async {
     do {
-      let new = try reload()
-      // A reload refuses whatever a restart would refuse.
-      _ = try Composition(new)
-      let changes = new.changes(from: current.loaded)
-      let inForce = try current.loaded.reloading(new)
-      var settings = try Composition(inForce).workerSettings
-      let waiting = new.differences(of: changes.needsRestart, from: inForce).joined(separator: ", ")
-      settings.notInForce = waiting.isEmpty ? nil : waiting
-      await worker.coordinator.perform { [settings] in $0.apply(settings, now: $1.now) }
-      if changes.reloadable.contains("lanes") { await worker.prepare() }
-      current.set(inForce)
-      if !changes.needsRestart.isEmpty {
+      let reloaded = try current.reload(try reload())
+      await worker.coordinator.perform { [current] in $0.apply(current.workerSettings, now: $1.now) }
+      if reloaded.changed.contains("lanes") { await worker.prepare() }
+      if !reloaded.kept.isEmpty {
         logger.log(
           .configurationNeedsRestart,
           [
-            .kept: "\(changes.needsRestart.joined(separator: ","))",
-            .notInForce: "\(waiting)",
+            .kept: "\(reloaded.kept.joined(separator: ","))",
+            .notInForce: "\(reloaded.waiting)",
             .hint: "restart the worker to change these",
           ])
       }
-      processMetrics.reloaded(changes.needsRestart.isEmpty)
-      logger.log(.configurationReloaded, [.changed: "\(changes.reloadable.joined(separator: ","))"])
+      for refused in reloaded.refused { refused.log(to: logger) }
+      processMetrics.reloaded(reloaded.kept.isEmpty)
+      logger.log(.configurationReloaded, [.changed: "\(reloaded.changed.joined(separator: ","))"])
     } catch {
       processMetrics.reloaded(false)
       let problems = (error as? CommandFailure)?.lines ?? (error as? ConfigurationError)?.problems.map(\.description) ?? ["\(error)"]
@@ -141,17 +135,4 @@ final class Runtime: Sendable {
       }
     }
   }
-}
-
-/// The configuration in force.
-final class Current: Sendable {
-  private let state: Mutex<LoadedConfiguration>
-
-  init(_ loaded: LoadedConfiguration) {
-    state = Mutex(loaded)
-  }
-
-  var loaded: LoadedConfiguration { state.withLock { $0 } }
-
-  func set(_ new: LoadedConfiguration) { state.withLock { $0 = new } }
 }

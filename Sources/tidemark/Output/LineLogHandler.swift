@@ -7,13 +7,19 @@ import TidemarkLog
 /// Writes log events to standard error, one line per event, as text for people or as JSON for collectors. Text from producers and servers
 /// is escaped, so that it can neither break a line nor control a terminal.
 struct LineLogHandler: LogHandler {
-  var logLevel: Logger.Level
+  /// The shared level, unless a copy of a logger was given a level of its own.
+  var logLevel: Logger.Level {
+    get { own ?? shared.current }
+    set { own = newValue }
+  }
   var metadata: Logger.Metadata = [:]
+  private var own: Logger.Level?
+  private let shared: LogLevel
   private let format: Configuration.LogFormat
 
-  init(_ log: Configuration.Log) {
-    logLevel = Logger.Level(rawValue: log.level.rawValue) ?? .info
-    format = log.format
+  init(_ format: Configuration.LogFormat, at level: LogLevel) {
+    shared = level
+    self.format = format
   }
 
   subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -86,7 +92,7 @@ struct LineLogHandler: LogHandler {
 }
 
 extension Logger {
-  static func tidemark(_ log: Configuration.Log) -> Logger {
-    Logger(label: "tidemark") { _ in LineLogHandler(log) }
+  static func tidemark(_ format: Configuration.LogFormat, at level: LogLevel) -> Logger {
+    Logger(label: "tidemark") { _ in LineLogHandler(format, at: level) }
   }
 }

@@ -12,12 +12,15 @@ struct HTTPExchange {
   var body: String
 
   /// Sends a request over its own connection. It is written by hand, because no HTTP client lets a test send an arbitrary Host header.
-  static func send(_ method: String, _ path: String, port: Int, headers: [String: String] = [:]) async throws -> HTTPExchange {
+  static func send(_ method: String, _ path: String, port: Int, headers: [String: String] = [:], body: String = "") async throws
+    -> HTTPExchange
+  {
     var lines = ["\(method) \(path) HTTP/1.1", "Connection: close"]
     for (name, value) in headers.merging(["Host": "localhost:\(port)"], uniquingKeysWith: { given, _ in given }) where !value.isEmpty {
       lines.append("\(name): \(value)")
     }
-    let text = lines.joined(separator: "\r\n") + "\r\n\r\n"
+    if !body.isEmpty { lines.append("Content-Length: \(body.utf8.count)") }
+    let text = lines.joined(separator: "\r\n") + "\r\n\r\n" + body
     // The exchange runs on a thread that may block, because the server answers on the threads of the tasks.
     let answer = try await withCheckedThrowingContinuation { continuation in
       DispatchQueue.global().async { continuation.resume(with: Result { try exchange(Array(text.utf8), port: port) }) }

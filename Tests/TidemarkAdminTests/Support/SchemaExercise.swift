@@ -13,6 +13,7 @@ final class SchemaExercise {
   private let letters: DeadLetterStore
   private let lanes: LaneStore
   private let audit: AuditStore
+  private let tuning: TuningStore
   private let rights: LedgerRights
   /// The steps that were refused because of a missing right.
   private(set) var refused: Set<String> = []
@@ -32,6 +33,7 @@ final class SchemaExercise {
       lanes: LaneCatalog(prefix: "tidemark", partitions: nil))
     lanes = try LaneStore(sink: sink, schema: schema)
     audit = try AuditStore(sink: sink, schema: schema)
+    tuning = try TuningStore(sink: sink, schema: schema)
     rights = try LedgerRights(SchemaRoles.worker(schema: schema, destinations: routes.destinations))
   }
 
@@ -100,6 +102,12 @@ final class SchemaExercise {
       _ = try await lanes.pause([name], true)
       _ = try await lanes.pause([name], false)
       _ = try await lanes.retry([name])
+    }
+    try await step("tune") {
+      let wish = TuningWish(place: .init(lanes: name, key: "batch.max_entries"), value: "1")
+      for _ in 0..<2 { _ = try await tuning.change([wish], by: "ana", why: nil, after: try await tuning.latest()) }
+      _ = try await tuning.history(1)
+      _ = try await tuning.tuning()
     }
     try await step("sessions") {
       _ = try await sink.hotSessions([name], messages: 10)

@@ -97,7 +97,8 @@ final class SimulatedSink: ChangeSink, @unchecked Sendable {
   func mirrored(_ lanes: [LaneRecord]) async throws { try await ask { for lane in lanes { ledger.mirrored(lane) } } }
 
   func laneControls() async throws -> [LaneControl] { try await ask { [] } }
-  func note(notInForce settings: String?, of worker: WorkerIdentity) async throws { try await ask {} }
+  func tuning() async throws -> [TunedSetting] { try await ask { [] } }
+  func note(notInForce settings: String?, tuningRefused: String?, of worker: WorkerIdentity) async throws { try await ask {} }
   func note(_ states: [LaneNote]) async throws { try await ask {} }
   func noteUnknownTypes(_ types: [String: Int]) async throws {}
   func checkpoint(_ marks: [CheckpointMark], worker: WorkerIdentity) async throws { try await ask {} }

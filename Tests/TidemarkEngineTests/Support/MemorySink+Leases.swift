@@ -56,8 +56,11 @@ extension MemorySink {
     return grant
   }
 
-  func note(notInForce settings: String?, of worker: WorkerIdentity) async throws {
-    state.withLock { $0.notInForce[worker.name] = settings }
+  func note(notInForce settings: String?, tuningRefused: String?, of worker: WorkerIdentity) async throws {
+    state.withLock {
+      $0.notInForce[worker.name] = settings
+      $0.tuningRefused[worker.name] = tuningRefused
+    }
   }
 
   func notInForce(_ worker: String) -> String? { state.withLock { $0.notInForce[worker] } }

@@ -32,6 +32,8 @@ final class MemorySink: ChangeSink {
     /// The lanes that a worker owned when it last said that it can't serve any.
     var lanesWhenUnable: [String: Set<String>] = [:]
     var notInForce: [String: String] = [:]
+    var tuningRefused: [String: String] = [:]
+    var tuning: [TunedSetting] = []
     /// How many times lanes can't be read that the fence named.
     var unansweredReadings = 0
     var controls: [LaneControl] = []
@@ -230,6 +232,7 @@ final class MemorySink: ChangeSink {
   }
 
   func laneControls() async throws -> [LaneControl] { state.withLock { $0.controls } }
+  func tuning() async throws -> [TunedSetting] { state.withLock { $0.tuning } }
   func note(_ states: [LaneNote]) async throws {}
   func checkpoint(_ marks: [CheckpointMark], worker: WorkerIdentity) async throws {}
 
