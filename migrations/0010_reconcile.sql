@@ -128,8 +128,9 @@ END $$;
 
 -- Records a range of a lane that was compared: what was found in it, the holes in the numbers of its sessions, how far these were followed, and
 -- for the lane's owner that the range is verified. Answers what was not recorded before; with `is_dry` nothing is written, and all is
--- answered. A hole that dead letters explain is none. Raises (TM001) where the lane is another one's, another incarnation, or verified
--- elsewhere; without a fencing token only the incarnation counts, and how far the lane is verified stays.
+-- answered. A hole that dead letters explain is none. Raises (TM001) where the lane is another one's, another incarnation, verified
+-- elsewhere, or not committed so far: the ledger may have gone back. Without a fencing token only the incarnation and the cursor count, and how
+-- far the lane is verified stays.
 CREATE FUNCTION {{schema}}.record_reconciled(
   of_lane integer, of_fence bigint, of_incarnation bigint, from_ms bigint, from_no bigint, through_ms bigint, through_no bigint,
   found {{schema}}.found_divergence[], first_sessions text[], first_epochs bigint[], first_seqs bigint[], first_mss bigint[],
@@ -142,6 +143,7 @@ DECLARE
   lane_name text := (
     SELECT l.lane FROM {{schema}}.lanes l
      WHERE l.lane_id = of_lane AND l.incarnation = of_incarnation
+       AND (l.entry_ms < 0, l.entry_ms, l.entry_no < 0, l.entry_no) >= (through_ms < 0, through_ms, through_no < 0, through_no)
        AND (of_fence IS NULL OR l.fence = of_fence AND l.owner IS NOT NULL AND (l.verified_ms, l.verified_no) = (from_ms, from_no)));
   gaps {{schema}}.found_divergence[];
 BEGIN
