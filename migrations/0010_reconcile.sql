@@ -89,12 +89,12 @@ CREATE TYPE {{schema}}.found_divergence AS (
   lane text, session_id text, kind text, subject text, entry_ms bigint, entry_no bigint, through_ms bigint, through_no bigint, detail text);
 
 -- Records differences, each once while it is not repaired, and answers those that are new.
-CREATE FUNCTION {{schema}}.record_divergences(found {{schema}}.found_divergence[]) RETURNS SETOF {{schema}}.found_divergence
+CREATE FUNCTION {{schema}}.record_divergences(differences {{schema}}.found_divergence[]) RETURNS SETOF {{schema}}.found_divergence
 LANGUAGE sql AS $$
   INSERT INTO {{schema}}.divergences AS d
          (lane, session_id, kind, subject, entry_ms, entry_no, through_ms, through_no, detail)
   SELECT f.lane, f.session_id, f.kind, f.subject, f.entry_ms, f.entry_no, f.through_ms, f.through_no, f.detail
-    FROM unnest(found) AS f
+    FROM unnest(differences) AS f
    -- Of entries that were deleted a later comparison may find other stretches.
    WHERE f.kind <> 'entry_deleted'
       OR NOT EXISTS (SELECT FROM {{schema}}.divergences o
@@ -133,7 +133,7 @@ END $$;
 -- far the lane is verified stays.
 CREATE FUNCTION {{schema}}.record_reconciled(
   of_lane integer, of_fence bigint, of_incarnation bigint, from_ms bigint, from_no bigint, through_ms bigint, through_no bigint,
-  found {{schema}}.found_divergence[], first_sessions text[], first_epochs bigint[], first_seqs bigint[], first_mss bigint[],
+  differences {{schema}}.found_divergence[], first_sessions text[], first_epochs bigint[], first_seqs bigint[], first_mss bigint[],
   first_nos bigint[], last_epochs bigint[], last_seqs bigint[], last_mss bigint[], last_nos bigint[], hole_sessions text[],
   hole_epochs bigint[], hole_froms bigint[], hole_throughs bigint[], hole_after_mss bigint[], hole_after_nos bigint[],
   hole_before_mss bigint[], hole_before_nos bigint[], is_dry boolean)
@@ -164,10 +164,10 @@ BEGIN
                AND (d.entry_ms, d.entry_no) < (h.before_ms, h.before_no)) < h.through_seq - h.from_seq + 1;
   END IF;
   IF is_dry THEN
-    RETURN QUERY SELECT (unnest(found || gaps)).*;
+    RETURN QUERY SELECT (unnest(differences || gaps)).*;
     RETURN;
   END IF;
-  IF cardinality(found || gaps) > 0 THEN RETURN QUERY SELECT * FROM {{schema}}.record_divergences(found || gaps); END IF;
+  IF cardinality(differences || gaps) > 0 THEN RETURN QUERY SELECT * FROM {{schema}}.record_divergences(differences || gaps); END IF;
   IF cardinality(first_sessions) > 0 THEN
     INSERT INTO {{schema}}.session_numbers AS n (session_id, lane_id, epoch, seq, entry_ms, entry_no)
     SELECT s.session_id, of_lane, s.epoch, s.seq, s.entry_ms, s.entry_no

@@ -104,6 +104,10 @@ import TidemarkCore
     #expect(EntryRange(after: Self.id(1), through: .max).inLedger == EntryRange(after: Self.id(1), through: last))
     #expect(EntryRange(after: EntryID(ms: 1 << 63, no: 0), through: .max).inLedger == nil)
     #expect(EntryRange(after: Self.id(1), through: Self.id(1)).inLedger == nil)
+    // The range behind the entry before 5-0 begins with 5-0.
+    let behind = EntryRange(after: Self.id(5).predecessor, through: Self.id(9))
+    #expect(behind.contains(Self.id(5)))
+    #expect(behind.inLedger == EntryRange(after: EntryID(ms: 4, no: UInt64(Int64.max)), through: Self.id(9)))
     #expect(Self.id(1).predecessor == EntryID(ms: 0, no: .max))
     #expect(EntryID(ms: 4, no: 2).predecessor == EntryID(ms: 4, no: 1))
     #expect(EntryID.zero.predecessor == .zero)
