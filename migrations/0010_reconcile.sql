@@ -89,12 +89,12 @@ CREATE TYPE {{schema}}.found_divergence AS (
   lane text, session_id text, kind text, subject text, entry_ms bigint, entry_no bigint, through_ms bigint, through_no bigint, detail text);
 
 -- Records differences, each once while it is not repaired, and answers those that are new.
-CREATE FUNCTION {{schema}}.record_divergences(found {{schema}}.found_divergence[]) RETURNS SETOF {{schema}}.found_divergence
+CREATE FUNCTION {{schema}}.record_divergences(differences {{schema}}.found_divergence[]) RETURNS SETOF {{schema}}.found_divergence
 LANGUAGE sql AS $$
   INSERT INTO {{schema}}.divergences AS d
          (lane, session_id, kind, subject, entry_ms, entry_no, through_ms, through_no, detail)
   SELECT f.lane, f.session_id, f.kind, f.subject, f.entry_ms, f.entry_no, f.through_ms, f.through_no, f.detail
-    FROM unnest(found) AS f
+    FROM unnest(differences) AS f
    -- Of entries that were deleted a later comparison may find other stretches.
    WHERE f.kind <> 'entry_deleted'
       OR NOT EXISTS (SELECT FROM {{schema}}.divergences o
@@ -128,11 +128,12 @@ END $$;
 
 -- Records a range of a lane that was compared: what was found in it, the holes in the numbers of its sessions, how far these were followed, and
 -- for the lane's owner that the range is verified. Answers what was not recorded before; with `is_dry` nothing is written, and all is
--- answered. A hole that dead letters explain is none. Raises (TM001) where the lane is another one's, another incarnation, or verified
--- elsewhere; without a fencing token only the incarnation counts, and how far the lane is verified stays.
+-- answered. A hole that dead letters explain is none. Raises (TM001) where the lane is another one's, another incarnation, verified
+-- elsewhere, or not committed so far: the ledger may have gone back. Without a fencing token only the incarnation and the cursor count, and how
+-- far the lane is verified stays.
 CREATE FUNCTION {{schema}}.record_reconciled(
   of_lane integer, of_fence bigint, of_incarnation bigint, from_ms bigint, from_no bigint, through_ms bigint, through_no bigint,
-  found {{schema}}.found_divergence[], first_sessions text[], first_epochs bigint[], first_seqs bigint[], first_mss bigint[],
+  differences {{schema}}.found_divergence[], first_sessions text[], first_epochs bigint[], first_seqs bigint[], first_mss bigint[],
   first_nos bigint[], last_epochs bigint[], last_seqs bigint[], last_mss bigint[], last_nos bigint[], hole_sessions text[],
   hole_epochs bigint[], hole_froms bigint[], hole_throughs bigint[], hole_after_mss bigint[], hole_after_nos bigint[],
   hole_before_mss bigint[], hole_before_nos bigint[], is_dry boolean)
@@ -142,6 +143,7 @@ DECLARE
   lane_name text := (
     SELECT l.lane FROM {{schema}}.lanes l
      WHERE l.lane_id = of_lane AND l.incarnation = of_incarnation
+       AND (l.entry_ms < 0, l.entry_ms, l.entry_no < 0, l.entry_no) >= (through_ms < 0, through_ms, through_no < 0, through_no)
        AND (of_fence IS NULL OR l.fence = of_fence AND l.owner IS NOT NULL AND (l.verified_ms, l.verified_no) = (from_ms, from_no)));
   gaps {{schema}}.found_divergence[];
 BEGIN
@@ -162,10 +164,10 @@ BEGIN
                AND (d.entry_ms, d.entry_no) < (h.before_ms, h.before_no)) < h.through_seq - h.from_seq + 1;
   END IF;
   IF is_dry THEN
-    RETURN QUERY SELECT (unnest(found || gaps)).*;
+    RETURN QUERY SELECT (unnest(differences || gaps)).*;
     RETURN;
   END IF;
-  IF cardinality(found || gaps) > 0 THEN RETURN QUERY SELECT * FROM {{schema}}.record_divergences(found || gaps); END IF;
+  IF cardinality(differences || gaps) > 0 THEN RETURN QUERY SELECT * FROM {{schema}}.record_divergences(differences || gaps); END IF;
   IF cardinality(first_sessions) > 0 THEN
     INSERT INTO {{schema}}.session_numbers AS n (session_id, lane_id, epoch, seq, entry_ms, entry_no)
     SELECT s.session_id, of_lane, s.epoch, s.seq, s.entry_ms, s.entry_no

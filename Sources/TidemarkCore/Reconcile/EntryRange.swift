@@ -12,8 +12,12 @@ package struct EntryRange: Sendable, Equatable {
 
   /// The range as far as it holds positions that the audit trail can hold; nil where it holds none.
   package var inLedger: EntryRange? {
-    guard after.fitsLedger, after < through else { return nil }
-    return through.fitsLedger ? self : EntryRange(after: after, through: .lastOfLedger)
+    guard after.ms <= UInt64(Int64.max), after < through else { return nil }
+    // No entry whose number in its millisecond is larger is in the audit trail.
+    let most = UInt64(Int64.max)
+    return EntryRange(
+      after: EntryID(ms: after.ms, no: min(after.no, most)),
+      through: through.ms > most ? .lastOfLedger : EntryID(ms: through.ms, no: min(through.no, most)))
   }
 }
 

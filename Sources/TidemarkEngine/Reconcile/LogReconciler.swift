@@ -105,6 +105,8 @@ package struct LogReconciler: Sendable {
     }
     piece.numbers = NumberedChanges(entries, unread: comparison.unread.map(\.change))
     let traces = try await ledger.traces(of: comparison.suspects.map(\.entry), in: lane.record.laneID)
+    let isWell = comparison.unread.isEmpty && comparison.findings(traces, firstHeld: nil, furthestBefore: .zero).isEmpty
+    if isWell { return .compared(piece) }
     guard let firstHeld = try await firstHeld(of: lane) else { return .discarded }
     piece.findings = comparison.findings(traces, firstHeld: firstHeld.entry, furthestBefore: contents.furthestBefore)
     return .compared(piece)

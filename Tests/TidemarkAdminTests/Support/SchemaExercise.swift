@@ -98,6 +98,17 @@ final class SchemaExercise {
       for lane in try await audit.lanes() where lane.record.name == name { _ = try await audit.check(lane, after: 0, most: 1_000) }
       _ = try await audit.erasures()
     }
+    try await step("reconciliation") {
+      guard let lane = try await sink.lanes(named: [name]).first else { return }
+      for seq in 1...Int64(2) {
+        var numbers = NumberedChanges()
+        numbers.append(NumberedChanges.Change(session: name, epoch: 1, seq: seq, entry: lane.cursor.position))
+        _ = try await sink.record(
+          ReconciledRange(
+            lane: lane.laneID, incarnation: lane.incarnation, fence: nil, range: EntryRange(after: .zero, through: .zero), divergences: [],
+            numbers: numbers))
+      }
+    }
     try await step("lanes") {
       _ = try await lanes.pause([name], true)
       _ = try await lanes.pause([name], false)

@@ -264,7 +264,7 @@ final class SimulatedLedger: @unchecked Sendable {
   /// Nil where the lane is another one's by now.
   func record(_ range: ReconciledRange) -> [Divergence]? {
     guard let lane = lane(range.lane), lane.fence == range.fence, lane.incarnation == range.incarnation,
-      verified(lane).through == range.range.after
+      verified(lane).through == range.range.after, range.range.through <= lane.cursor.position
     else { return nil }
     onVerified(lane, range)
     let found = range.divergences.filter { !content.divergences.contains($0) }
