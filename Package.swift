@@ -45,12 +45,14 @@ let package = Package(
         .embedInCode("0006_readers.sql"),
         .embedInCode("0007_installation.sql"),
         .embedInCode("0008_hot_state.sql"),
+        .embedInCode("0012_forget.sql"),
         .embedInCode("functions/1_values.lua"),
         .embedInCode("functions/2_types.lua"),
         .embedInCode("functions/3_changes.lua"),
         .embedInCode("functions/4_state.lua"),
         .embedInCode("functions/5_append.lua"),
         .embedInCode("functions/6_calls.lua"),
+        .embedInCode("functions/7_forget.lua"),
       ],
       swiftSettings: settings),
 
@@ -161,7 +163,9 @@ let package = Package(
       dependencies: ["TidemarkRedis", "TidemarkServers", "TidemarkTestKit", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
     .testTarget(
-      name: "TidemarkPostgresTests", dependencies: ["TidemarkPostgres", "TidemarkServers", "TidemarkTestKit"], swiftSettings: settings),
+      name: "TidemarkPostgresTests",
+      dependencies: ["TidemarkPostgres", "TidemarkServers", "TidemarkTestKit", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: settings),
     .testTarget(
       name: "TidemarkEngineTests",
       dependencies: [

@@ -10,12 +10,13 @@ package enum Migrations {
     (version: 6, name: "readers", sql: text(PackageResources._006_readers_sql)),
     (version: 7, name: "installation", sql: text(PackageResources._007_installation_sql)),
     (version: 8, name: "hot_state", sql: text(PackageResources._008_hot_state_sql)),
+    (version: 12, name: "forget", sql: text(PackageResources._012_forget_sql)),
   ]
 
   /// The function library of Redis, whose parts follow one another in the order of their names. `{{library}}` stands for its name.
   package static let functions = [
     PackageResources.__values_lua, PackageResources.__types_lua, PackageResources.__changes_lua, PackageResources.__state_lua,
-    PackageResources.__append_lua, PackageResources.__calls_lua,
+    PackageResources.__append_lua, PackageResources.__calls_lua, PackageResources.__forget_lua,
   ].map(text).joined()
 
   private static func text(_ bytes: [UInt8]) -> String {

@@ -21,6 +21,7 @@ private let sample = """
   pressure: { slow: 5s, stop: 60s, memory: 80%, enforce: false }
   reconcile: { interval: 1m, rate: 2000 }                               # sessions a second at most
   hot:      { messages: 200, evict_idle_after: 0s }                     # 0: never
+  forget:   { refuse: true }                                            # changes of what was forgotten are dead letters
   limits:   { max_entry_bytes: 32MiB, max_fields: 10000 }
   text:     { unstorable: reject }                                      # or replace
   retention: { checkpoints: 30d, snapshots_per_session: 3, dead_letters_resolved: 90d }   # changes, messages: for ever unless set
@@ -57,7 +58,8 @@ private let sample = """
       ("snapshot.on", "[session.ended, outcome.recorded]"), ("trim.enabled", "true"), ("trim.keep", "1h"),
       ("trim.keep_bytes", "1GiB"), ("trim.ignore_groups", "[]"), ("rewind", "resume"), ("pressure.slow", "5s"),
       ("pressure.stop", "1m"), ("pressure.memory", "80%"), ("pressure.enforce", "false"), ("reconcile.interval", "1m"),
-      ("reconcile.rate", "2000"), ("hot.messages", "200"), ("hot.evict_idle_after", "0s"), ("retention.checkpoints", "30d"),
+      ("reconcile.rate", "2000"), ("hot.messages", "200"), ("hot.evict_idle_after", "0s"), ("forget.refuse", "true"),
+      ("retention.checkpoints", "30d"),
       ("retention.snapshots_per_session", "3"), ("retention.dead_letters_resolved", "90d"), ("retention.changes", nil),
       ("retention.messages", nil),
     ] as [(String, String?)])

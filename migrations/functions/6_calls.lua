@@ -156,6 +156,8 @@ local function restore(keys, args)
   if not is_expected and not overwrites then return CHANGED end
   -- Since then the session may have come back, changed, and left again.
   if now(call) - read_at > STALE then return CHANGED end
+  -- Since then the session may have been forgotten.
+  if read_at <= (tonumber(redis.call('HGET', keys[LANE], 'forgotten_at')) or 0) then return CHANGED end
   -- Where Redis lost its data, a worker may still commit what it had read before. It sets the next mark afterwards.
   if needs_mark and args[3] == '-' and call.incarnation ~= value_of(parts[1], 'incarnation') then return UNMARKED end
   local ids = {}

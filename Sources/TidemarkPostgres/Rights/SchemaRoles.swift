@@ -6,7 +6,7 @@ package enum SchemaRoles {
   /// The tables and views that a reader may select from, and the functions over them.
   private static let readable = [
     "sessions", "messages", "context", "context_history", "tool_calls", "outcomes", "changes", "snapshots", "checkpoints", "lanes",
-    "dead_letters", "gaps", "divergences", "open_calls",
+    "dead_letters", "gaps", "divergences", "erasures", "erased_changes", "open_calls",
   ]
   private static let readers = [
     "state($1)", "state_at($1, $2::timestamptz)", "state_at_entry($1, $2)", "transcript($1, $2)", "history($1)",
@@ -33,14 +33,21 @@ package enum SchemaRoles {
     return LedgerStatements(schema: name, all: tables + functions + LedgerStatements.statements(of: try StatusSQL(schema: name)))
   }
 
+  /// Returns the statements of who forgets, beside those of an operator.
+  package static func eraser(schema: String) throws -> LedgerStatements {
+    LedgerStatements(schema: schema, all: LedgerStatements.statements(of: try ErasureSQL(schema: schema)))
+  }
+
   /// Returns the roles that `migrate --roles` creates, in order.
   package static func all(
-    schema: String, destinations: [Destination], workerName: String? = nil, readerName: String? = nil
+    schema: String, destinations: [Destination], workerName: String? = nil, readerName: String? = nil,
+    eraserName: String? = nil
   ) throws -> [GroupRole] {
     [
       GroupRole(
         name: workerName ?? "\(schema)_worker", use: try worker(schema: schema, destinations: destinations).use()),
       GroupRole(name: readerName ?? "\(schema)_reader", use: try reader(schema: schema).use()),
+      GroupRole(name: eraserName ?? "\(schema)_eraser", use: try eraser(schema: schema).use()),
     ]
   }
 }
