@@ -30,7 +30,10 @@ package enum SchemaRoles {
     let schema = try PostgresIdentifier.quoted(name)
     let tables = readable.map { (name: $0, sql: "SELECT FROM \(schema).\($0)") }
     let functions = readers.map { (name: $0, sql: "SELECT \(schema).\($0)") }
-    return LedgerStatements(schema: name, all: tables + functions + LedgerStatements.statements(of: try StatusSQL(schema: name)))
+    return LedgerStatements(
+      schema: name,
+      all: tables + functions + LedgerStatements.statements(of: try StatusSQL(schema: name))
+        + LedgerStatements.statements(of: try ExportSQL(schema: name)))
   }
 
   /// Returns the statements of who forgets, beside those of an operator.
