@@ -47,6 +47,7 @@ let package = Package(
         .embedInCode("0008_hot_state.sql"),
         .embedInCode("0012_forget.sql"),
         .embedInCode("0013_export.sql"),
+        .embedInCode("0014_questions.sql"),
         .embedInCode("functions/1_values.lua"),
         .embedInCode("functions/2_types.lua"),
         .embedInCode("functions/3_changes.lua"),

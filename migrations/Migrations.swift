@@ -12,6 +12,7 @@ package enum Migrations {
     (version: 8, name: "hot_state", sql: text(PackageResources._008_hot_state_sql)),
     (version: 12, name: "forget", sql: text(PackageResources._012_forget_sql)),
     (version: 13, name: "export", sql: text(PackageResources._013_export_sql)),
+    (version: 14, name: "questions", sql: text(PackageResources._014_questions_sql)),
   ]
 
   /// The function library of Redis, whose parts follow one another in the order of their names. `{{library}}` stands for its name.

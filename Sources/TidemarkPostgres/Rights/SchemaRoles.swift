@@ -7,10 +7,11 @@ package enum SchemaRoles {
   private static let readable = [
     "sessions", "messages", "context", "context_history", "tool_calls", "outcomes", "changes", "snapshots", "checkpoints", "lanes",
     "dead_letters", "gaps", "divergences", "erasures", "erased_changes", "open_calls",
+    "user_sessions", "session_sizes", "tool_days", "agent_outcomes",
   ]
   private static let readers = [
     "state($1)", "state_at($1, $2::timestamptz)", "state_at_entry($1, $2)", "transcript($1, $2)", "history($1)",
-    "entry_id($1::bigint, $2::bigint)",
+    "entry_id($1::bigint, $2::bigint)", "context_at_message($1, $2)",
   ]
 
   /// Returns the statements of a worker and of an operator's commands.
