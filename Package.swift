@@ -47,13 +47,17 @@ let package = Package(
         .embedInCode("0008_hot_state.sql"),
         .embedInCode("0009_seals.sql"),
         .embedInCode("0010_reconcile.sql"),
+        .embedInCode("0012_forget.sql"),
+        .embedInCode("0013_export.sql"),
         .embedInCode("0014_tune.sql"),
+        .embedInCode("0015_questions.sql"),
         .embedInCode("functions/1_values.lua"),
         .embedInCode("functions/2_types.lua"),
         .embedInCode("functions/3_changes.lua"),
         .embedInCode("functions/4_state.lua"),
         .embedInCode("functions/5_append.lua"),
         .embedInCode("functions/6_calls.lua"),
+        .embedInCode("functions/7_forget.lua"),
       ],
       swiftSettings: settings),
 
@@ -164,7 +168,9 @@ let package = Package(
       dependencies: ["TidemarkRedis", "TidemarkServers", "TidemarkTestKit", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: settings),
     .testTarget(
-      name: "TidemarkPostgresTests", dependencies: ["TidemarkPostgres", "TidemarkServers", "TidemarkTestKit"], swiftSettings: settings),
+      name: "TidemarkPostgresTests",
+      dependencies: ["TidemarkPostgres", "TidemarkServers", "TidemarkTestKit", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: settings),
     .testTarget(
       name: "TidemarkEngineTests",
       dependencies: [

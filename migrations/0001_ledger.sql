@@ -384,11 +384,9 @@ CREATE FUNCTION {{schema}}.advance(
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-  current_version bigint := (SELECT r.version FROM {{schema}}.session_rows r);
+  current_version bigint;
+  is_moved boolean := false;
 BEGIN
-  IF known_version <> current_version THEN
-    RAISE EXCEPTION 'rows of sessions were deleted' USING ERRCODE = 'TM002';
-  END IF;
   IF cardinality(lane_ids) = 1 THEN
     UPDATE {{schema}}.lanes l
        SET entry_ms = entry_mss[1], entry_no = entry_nos[1], anchor = anchors[1], applied_no = applied_nos[1],
@@ -400,12 +398,20 @@ BEGIN
            reread_total = l.reread_total + rereads[1], misrouted_total = l.misrouted_total + misrouted[1], last_error = NULL, hint = NULL, updated_at = now()
      WHERE l.lane_id = lane_ids[1] AND l.fence = fences[1] AND l.entry_ms = from_mss[1] AND l.entry_no = from_nos[1]
        AND l.ordinal = from_ordinals[1] AND l.applied_no = from_applied_nos[1];
-    IF FOUND THEN RETURN current_version; END IF;
+    is_moved := FOUND;
   END IF;
-  PERFORM {{schema}}.fence(lane_ids, fences, from_mss, from_nos, from_ordinals, from_applied_nos);
-  PERFORM {{schema}}.advance_all(
-    lane_ids, entry_mss, entry_nos, anchors, applied_nos, reads, applied, duplicates, divergent, ephemeral, skipped,
-    dead_letters, missings, rereads, misrouted);
+  IF NOT is_moved THEN
+    PERFORM {{schema}}.fence(lane_ids, fences, from_mss, from_nos, from_ordinals, from_applied_nos);
+    PERFORM {{schema}}.advance_all(
+      lane_ids, entry_mss, entry_nos, anchors, applied_nos, reads, applied, duplicates, divergent, ephemeral, skipped,
+      dead_letters, missings, rereads, misrouted);
+  END IF;
+  -- Once the lanes' rows are locked: an erasure deletes the sessions' rows and then waits for these locks, so that no transaction that began
+  -- before and left sessions out can still write when it goes on.
+  current_version := (SELECT r.version FROM {{schema}}.session_rows r);
+  IF known_version <> current_version THEN
+    RAISE EXCEPTION 'rows of sessions were deleted' USING ERRCODE = 'TM002';
+  END IF;
   RETURN current_version;
 END $$;
 
@@ -746,7 +752,7 @@ END $$;
 
 -- The slow, exact path: entry by entry, each in a subtransaction of its own, in order. It answers for every entry that was not
 -- simply applied: `reread` (already there), `divergent` (another content at this position), `duplicate` and `id_reused` (the
--- producer's id is known, with the same or other content), `rejected` (only Postgres could see why). What an entry can't be blamed for
+-- producer's id is known, with the same or other content), `forgotten` (its session was), `rejected` (only Postgres could see why). What an entry can't be blamed for
 -- is raised again: `isolated_states` says for which SQLSTATEs an entry may be blamed, by whole code, by class, and under '' for all others.
 -- The worker hands it in, so that this function and the worker can't judge a failure differently. `statements` come from the routes; each takes one row as text[] and is prepared once a
 -- session, since planning it anew for every row takes longer than executing it. The entries of a lane stand together.
@@ -772,6 +778,7 @@ DECLARE
   next_large integer := 1;
   known_digest bytea;
   row_value text[];
+  is_any_forgotten boolean := {{schema}}.is_any_forgotten();
 BEGIN
   FOR s IN 1 .. cardinality(statements) LOOP
     names := names || ('tidemark_' || md5(statements[s]));
@@ -790,6 +797,12 @@ BEGIN
     WHILE large_rows[next_large] < first_row LOOP next_large := next_large + 1; END LOOP;
     entry := i; failed_sqlstate := NULL; failed_message := NULL; failed_constraint := NULL;
     failed_context := NULL;
+
+    IF is_any_forgotten AND {{schema}}.is_forgotten(sessions[i], entry_mss[i]) THEN
+      outcome := 'forgotten';
+      RETURN NEXT;
+      CONTINUE;
+    END IF;
 
     -- Before the producer's id, which an entry that is read again finds to be its own. Without one the audit trail's key tells, below.
     IF event_ids[i] IS NOT NULL THEN

@@ -275,6 +275,8 @@ LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
   due record;
 BEGIN
+  -- They can't be deleted while their state is read and kept.
+  PERFORM FROM {{schema}}.sessions s WHERE s.session_id = ANY (session_ids) ORDER BY s.session_id FOR KEY SHARE;
   SELECT count(*) AS number, array_agg(d.session_id) AS session_ids, array_agg(d.entry_ms) AS entry_mss, array_agg(d.entry_no) AS entry_nos,
          array_agg(d.lane_id) AS lane_ids, array_agg(c.seq) AS seqs, array_agg(d.reason) AS reasons, array_agg(now()) AS ats
     INTO due

@@ -12,13 +12,16 @@ package enum Migrations {
     (version: 8, name: "hot_state", sql: text(PackageResources._008_hot_state_sql)),
     (version: 9, name: "seals", sql: text(PackageResources._009_seals_sql)),
     (version: 10, name: "reconcile", sql: text(PackageResources._010_reconcile_sql)),
+    (version: 12, name: "forget", sql: text(PackageResources._012_forget_sql)),
+    (version: 13, name: "export", sql: text(PackageResources._013_export_sql)),
     (version: 14, name: "tune", sql: text(PackageResources._014_tune_sql)),
+    (version: 15, name: "questions", sql: text(PackageResources._015_questions_sql)),
   ]
 
   /// The function library of Redis, whose parts follow one another in the order of their names. `{{library}}` stands for its name.
   package static let functions = [
     PackageResources.__values_lua, PackageResources.__types_lua, PackageResources.__changes_lua, PackageResources.__state_lua,
-    PackageResources.__append_lua, PackageResources.__calls_lua,
+    PackageResources.__append_lua, PackageResources.__calls_lua, PackageResources.__forget_lua,
   ].map(text).joined()
 
   private static func text(_ bytes: [UInt8]) -> String {

@@ -51,7 +51,7 @@ struct Tidemark: AsyncParsableCommand {
     version: version,
     subcommands: [
       Run.self, Dev.self, Migrate.self, Check.self, Status.self, Lanes.self, Tune.self, Restore.self, Snapshot.self, History.self,
-      Fork.self, Calls.self, Reconcile.self, Audit.self, DeadLetters.self, Bench.self, Agents.self,
+      Fork.self, Calls.self, Reconcile.self, Audit.self, Export.self, Forget.self, DeadLetters.self, Bench.self, Agents.self,
     ])
 
   /// Returns the command that a command line names, such as `tidemark dead-letters replay`, for the hint that points to its help.

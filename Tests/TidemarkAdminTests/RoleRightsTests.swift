@@ -23,13 +23,15 @@ import TidemarkTestKit
       try await Migrator(connection: owner, schema: Self.schema, logger: Self.quiet).migrate()
       let roles = try SchemaRoles.all(
         schema: Self.schema, destinations: RouteTable.builtIn.destinations, workerName: "\(server.database)_worker",
-        readerName: "\(server.database)_reader")
-      let (worker, reader, member) = (roles[0].name, roles[1].name, "\(server.database)_member")
+        readerName: "\(server.database)_reader", eraserName: "\(server.database)_eraser")
+      let (worker, reader, eraser, member) = (roles[0].name, roles[1].name, roles[2].name, "\(server.database)_member")
       try await server.adminPsql(
-        "create role \"\(worker)\"; create role \"\(reader)\"; create role \"\(member)\" login in role \"\(worker)\"")
+        "create role \"\(worker)\"; create role \"\(reader)\"; create role \"\(eraser)\"; "
+          + "create role \"\(member)\" login in role \"\(worker)\"")
       _ = try await RoleSetup(connection: owner, schema: Self.schema, logger: Self.quiet).apply(roles)
       try await body(server, roles, owner)
-      try await server.adminPsql("drop owned by \"\(worker)\", \"\(reader)\"; drop role \"\(member)\", \"\(worker)\", \"\(reader)\"")
+      let names = [worker, reader, eraser].map { "\"\($0)\"" }.joined(separator: ", ")
+      try await server.adminPsql("drop owned by \(names); drop role \"\(member)\", \(names)")
       await owner.close()
     }
   }

@@ -72,7 +72,7 @@ import TidemarkTestKit
   @Test func theRolesThatMigrateMakesAreEnoughForEachKindOfWork() async throws {
     try await withProduct(isMigrated: false) { product in
       let database = product.postgres.database
-      let (worker, reader) = ("\(database)_worker", "\(database)_reader")
+      let (worker, reader, eraser) = ("\(database)_worker", "\(database)_reader", "\(database)_eraser")
       let logins = ["owner", "operator", "analyst"].map { "\(database)_\($0)" }
       for login in logins { try await product.postgres.adminPsql("create role \"\(login)\" login") }
       for line in try Documentation.lines("GRANT CREATE ON DATABASE tidemark TO tidemark_owner", in: Self.page) + [
@@ -86,7 +86,7 @@ import TidemarkTestKit
       }
       func migrate(_ arguments: String...) async throws -> TidemarkProcess.Outcome {
         try await TidemarkProcess.run(
-          ["migrate", "--roles", "--worker-role", worker, "--reader-role", reader] + arguments,
+          ["migrate", "--roles", "--worker-role", worker, "--reader-role", reader, "--eraser-role", eraser] + arguments,
           environment: product.environment(url("owner")))
       }
 
@@ -99,8 +99,9 @@ import TidemarkTestKit
         .1
       #expect(
         fix == """
-          CREATE ROLE "\(worker)" NOLOGIN; CREATE ROLE "\(reader)" NOLOGIN; \
-          GRANT CONNECT ON DATABASE "\(database)" TO "\(worker)"; GRANT CONNECT ON DATABASE "\(database)" TO "\(reader)"
+          CREATE ROLE "\(worker)" NOLOGIN; CREATE ROLE "\(reader)" NOLOGIN; CREATE ROLE "\(eraser)" NOLOGIN; \
+          GRANT CONNECT ON DATABASE "\(database)" TO "\(worker)"; GRANT CONNECT ON DATABASE "\(database)" TO "\(reader)"; \
+          GRANT CONNECT ON DATABASE "\(database)" TO "\(eraser)"
           """)
       try await product.postgres.adminPsql(String(fix))
 
@@ -114,9 +115,12 @@ import TidemarkTestKit
 
       try await tryWork(product, settings: url("operator"))
       try await tryReading(product, settings: url("analyst"))
+      try await tryForgetting(product, settings: url("operator")) {
+        try await product.postgres.adminPsql("grant \"\(eraser)\" to \"\(logins[1])\"")
+      }
       let bench = try await product.run("bench", "--quick", "--only", "lag", "--rate", "100", "--seconds", "1", settings: url("owner"))
       #expect(bench.exitCode == 0, "\(bench.standardError)")
-      for role in [worker, reader] + logins.reversed() {
+      for role in [worker, reader, eraser] + logins.reversed() {
         try await product.postgres.adminPsql("drop owned by \"\(role)\" cascade; drop role \"\(role)\"")
       }
     }
@@ -162,6 +166,18 @@ import TidemarkTestKit
     for refused in ["delete from tidemark.messages", "select count(*) from tidemark.event_ids", "select tidemark.leave('w')"] {
       await #expect(throws: (any Error).self) { try await product.postgres.adminPsql(role + refused) }
     }
+  }
+
+  /// Forgets as an operator, who may only once `grant` has run.
+  private func tryForgetting(_ product: Product, settings: [String: String], grant: () async throws -> Void) async throws {
+    let worker = try await product.startWorker(settings: settings)
+    let refused = try await product.run("forget", "--session", "s", settings: settings)
+    #expect(refused.exitCode == 1 && refused.standardError.contains("GRANT tidemark_eraser TO your_login"), "\(refused.standardError)")
+    try await grant()
+    let outcome = try await product.run("forget", "--session", "s", settings: settings)
+    #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+    #expect(try await product.postgres.adminPsql("select count(*) from tidemark.messages") == "0")
+    #expect(try await worker.stop() == 0)
   }
 
   /// Changes of every type, a duplicate and a dead letter.

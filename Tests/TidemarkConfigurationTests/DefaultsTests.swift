@@ -22,6 +22,7 @@ private let sample = """
   seal:     { interval: 10s }                                           # how far behind the chain over what is stored may be
   reconcile: { interval: 1m, rate: 2000, repair: none }                 # entries and sessions a second at most; repair: none | missing | all
   hot:      { messages: 200, evict_idle_after: 0s }                     # 0: never
+  forget:   { refuse: true }                                            # changes of what was forgotten are dead letters
   limits:   { max_entry_bytes: 32MiB, max_fields: 10000 }
   text:     { unstorable: reject }                                      # or replace
   retention: { checkpoints: 30d, snapshots_per_session: 3, dead_letters_resolved: 90d }   # changes, messages: for ever unless set
@@ -59,7 +60,7 @@ private let sample = """
       ("trim.keep_bytes", "1GiB"), ("trim.ignore_groups", "[]"), ("rewind", "resume"), ("pressure.slow", "5s"),
       ("pressure.stop", "1m"), ("pressure.memory", "80%"), ("pressure.enforce", "false"), ("reconcile.interval", "1m"),
       ("reconcile.rate", "2000"), ("reconcile.repair", "none"), ("seal.interval", "10s"), ("hot.messages", "200"),
-      ("hot.evict_idle_after", "0s"),
+      ("hot.evict_idle_after", "0s"), ("forget.refuse", "true"),
       ("retention.checkpoints", "30d"),
       ("retention.snapshots_per_session", "3"), ("retention.dead_letters_resolved", "90d"), ("retention.changes", nil),
       ("retention.messages", nil),

@@ -125,6 +125,14 @@ import Testing
     #expect(BatchOutcome(batch).lanes[0].deadLettersInARow == expected)
   }
 
+  @Test func `what is written to a forgotten session does not count towards a halt`() {
+    let batch = ChangeBatch.of(numbered([Self.good, Self.bad, Self.good]), record: Self.record())
+    let outcome = BatchOutcome(batch, outcomes: [EntryOutcome(entry: 2, kind: .rejected(.forgotten))])
+    #expect(outcome.lanes[0].counts.deadLetters == 2)
+    #expect(outcome.lanes[0].deadLettersInARow == 0)
+    #expect(outcome.lanes[0].rejected.last?.reason == "forgotten")
+  }
+
   @Test func `the anchor is the last entry as it came, whatever its outcome, and no setting changes it`() throws {
     for last in [Self.bad, Self.ephemeral, [["type", "note"], ["session", "s"], ["text", "a\0b"]]] {
       let block = EntryBlock.of(numbered([Self.good, last]))

@@ -15,7 +15,8 @@ import TidemarkTestKit
     "search_path": "public", "row_security": "off", "timezone": "Asia/Kathmandu", "timezone_abbreviations": "India",
     "datestyle": "German, DMY", "intervalstyle": "iso_8601", "default_transaction_isolation": "serializable",
     "default_transaction_deferrable": "on", "exit_on_error": "on", "plpgsql.extra_errors": "all", "client_min_messages": "error",
-    "idle_session_timeout": "20s", "default_transaction_read_only": "on", "synchronous_commit": "off", "statement_timeout": "20s",
+    "idle_session_timeout": "20s", "jit": "on", "default_transaction_read_only": "on", "synchronous_commit": "off",
+    "statement_timeout": "20s",
     "lock_timeout": "20s", "idle_in_transaction_session_timeout": "20s", "tcp_keepalives_idle": "7200",
   ]
 

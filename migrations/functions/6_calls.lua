@@ -159,6 +159,8 @@ local function restore(keys, args)
   if not is_expected and not overwrites then return CHANGED end
   -- Since then the session may have come back, changed, and left again.
   if now(call) - read_at > STALE then return CHANGED end
+  -- Since then the session may have been forgotten.
+  if read_at <= (tonumber(redis.call('HGET', keys[LANE], 'forgotten_at')) or 0) then return CHANGED end
   -- Where Redis lost its data, or a replica without the last changes was promoted, a worker may still commit what it had read before. It sets
   -- the next mark afterwards.
   local is_marked = call.incarnation == value_of(parts[1], 'incarnation') and not is_other_history(call, mark_history)

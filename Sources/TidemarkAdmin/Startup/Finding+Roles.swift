@@ -8,7 +8,7 @@ extension Finding {
   init(ofOwner role: String, schema: String) {
     self.init(
       .problem, Self.subject, "the role \(role) owns the schema \(schema) or is the one that migrates: it has all rights, and keeps them",
-      hint: "name another one with --worker-role or --reader-role")
+      hint: "name another one with --worker-role, --reader-role or --eraser-role")
   }
 
   /// Creates the finding for a role that may not run the plans; nil if it may.

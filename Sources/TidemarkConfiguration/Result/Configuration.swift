@@ -23,6 +23,7 @@ package struct Configuration: Equatable, Sendable {
   package var pressure = Pressure()
   package var reconcile = Reconcile()
   package var hot = Hot()
+  package var forget = Forget()
   package var limits = Limits()
   package var text = Text()
   package var retention = Retention()

@@ -18,7 +18,7 @@ package enum ConfigurationSchema {
 
   package static let sections: [Section] = [
     redis, postgres, state, lanes, batch, buffer, retry, deadLetters, dedupe, lease, checkpoint, limits, text, http, log,
-    snapshot, trim, pressure, reconcile, seal, hot, retention,
+    snapshot, trim, pressure, reconcile, seal, hot, forget, retention,
   ]
 
   package static let keys: [ConfigurationKey] = sections.flatMap(\.keys)

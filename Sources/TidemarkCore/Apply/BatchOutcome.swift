@@ -49,8 +49,12 @@ package struct BatchOutcome: Sendable, Equatable {
     let deadLettersBefore = lane.counts.deadLetters
     // An id that can't be stored says nothing about the content. A halt would not help: all later ids of the stream are like it.
     let counts = batch.entries[index].id.fitsLedger
+    // An agent that goes on writing to a session that was forgotten is no sign that something else is wrong.
+    let isForgotten = outcome == .rejected(.forgotten)
     defer {
-      if counts { lane.deadLettersInARow = lane.counts.deadLetters > deadLettersBefore ? lane.deadLettersInARow + 1 : 0 }
+      if counts {
+        lane.deadLettersInARow = lane.counts.deadLetters > deadLettersBefore && !isForgotten ? lane.deadLettersInARow + 1 : 0
+      }
     }
     switch (batch.entries[index].disposition, outcome) {
     case (.ephemeral, _): lane.counts.ephemeral += 1

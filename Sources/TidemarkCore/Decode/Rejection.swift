@@ -14,6 +14,7 @@ package enum RejectionReason: String, Sendable, CaseIterable {
   case idReused = "id_reused"
   case unmatched
   case rejectedByPostgres = "rejected_by_postgres"
+  case forgotten
 }
 
 /// The decision to make a dead letter of an entry: the reason, and one line for the reader of the dead letter. The line never holds a
@@ -33,6 +34,9 @@ package struct Rejection: Error, Sendable, Equatable {
   package static let unstorableID = Rejection(
     .invalidField,
     "the entry's id is beyond 9223372036854775807, which Postgres' bigint can't hold; every later id of the stream is as large")
+
+  /// The rejection of an entry whose session was forgotten. Its dead letter keeps nothing of the entry.
+  package static let forgotten = Rejection(.forgotten, "the session was forgotten; nothing of the entry is kept")
 
   package init(_ reason: RejectionReason, _ detail: String, sqlstate: String? = nil) {
     self.reason = reason

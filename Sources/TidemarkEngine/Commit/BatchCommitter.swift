@@ -234,8 +234,9 @@ struct BatchCommitter: Sendable {
         (try? await writer.rejected(segment.lane, after: segment.before.position, through: record.cursor.position)) ?? []
       for entry in rejected { reports.rejected(entry.reason, lane: segment.lane) }
       publisher.publish([PendingMark(record: record, rejected: rejected)])
+      let counted = rejected.filter { $0.reason != RejectionReason.forgotten.rawValue }
       let inARow = batch.deadLettersInARow(
-        of: segment, rejected: Set(rejected.map(\.id)), made: record.totals.deadLetters - part.record.totals.deadLetters)
+        of: segment, rejected: Set(counted.map(\.id)), made: record.totals.deadLetters - part.record.totals.deadLetters)
       await finish(part, .committed(record, deadLettersInARow: inARow))
     }
   }

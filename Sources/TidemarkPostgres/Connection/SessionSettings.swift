@@ -34,6 +34,9 @@ enum SessionSettings {
     ("client_min_messages", "notice"),
     // Connections are permanent, so an idle one is no fault.
     ("idle_session_timeout", "0"),
+    // Where sequential scans are disabled, the plan that reads a table of one row looks expensive enough to be compiled, for 20 ms each time that
+    // it runs: as long as hundreds of commits.
+    ("jit", "off"),
   ]
 
   /// The settings of a session that plans each statement once, see ``PostgresConfiguration/keepsPlans``.

@@ -5,7 +5,7 @@ struct AuditSQL: Sendable {
   let sealedBefore: String
   let functions: String
   let tables: String
-  let erasures: String
+  let wrongErasures: String
 
   /// Throws ``PostgresError`` for a schema name that can't be quoted.
   init(schema name: String) throws {
@@ -37,8 +37,11 @@ struct AuditSQL: Sendable {
           OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) OR c.relrowsecurity
        ORDER BY w.name
       """
-    erasures = """
-      SELECT e.erasure_id, count(*) AS changes FROM \(schema).erased_changes e GROUP BY e.erasure_id ORDER BY e.erasure_id
+    wrongErasures = """
+      SELECT e.erasure_id, e.changes, coalesce((r.counts ->> 'change_log')::bigint, 0) AS receipted
+        FROM (SELECT c.erasure_id, count(*) AS changes FROM \(schema).erased_changes c GROUP BY c.erasure_id) AS e
+        LEFT JOIN \(schema).erasures r ON r.id = e.erasure_id
+       WHERE e.changes IS DISTINCT FROM (r.counts ->> 'change_log')::bigint ORDER BY e.erasure_id
       """
   }
 }

@@ -6,11 +6,12 @@ package enum SchemaRoles {
   /// The tables and views that a reader may select from, and the functions over them.
   private static let readable = [
     "sessions", "messages", "context", "context_history", "tool_calls", "outcomes", "changes", "snapshots", "checkpoints", "lanes",
-    "dead_letters", "gaps", "divergences", "open_calls",
+    "dead_letters", "gaps", "divergences", "erasures", "erased_changes", "open_calls",
+    "user_sessions", "session_sizes", "tool_days", "agent_outcomes",
   ]
   private static let readers = [
     "state($1)", "state_at($1, $2::timestamptz)", "state_at_entry($1, $2)", "transcript($1, $2)", "history($1)",
-    "entry_id($1::bigint, $2::bigint)",
+    "entry_id($1::bigint, $2::bigint)", "context_at_message($1, $2)",
   ]
 
   /// Returns the statements of a worker and of an operator's commands.
@@ -40,17 +41,25 @@ package enum SchemaRoles {
     return LedgerStatements(
       schema: name,
       all: tables + functions + LedgerStatements.statements(of: try StatusSQL(schema: name))
+        + LedgerStatements.statements(of: try ExportSQL(schema: name))
         + LedgerStatements.statements(of: try AuditSQL(schema: name)) + audit)
+  }
+
+  /// Returns the statements of who forgets, beside those of an operator.
+  package static func eraser(schema: String) throws -> LedgerStatements {
+    LedgerStatements(schema: schema, all: LedgerStatements.statements(of: try ErasureSQL(schema: schema)))
   }
 
   /// Returns the roles that `migrate --roles` creates, in order.
   package static func all(
-    schema: String, destinations: [Destination], workerName: String? = nil, readerName: String? = nil
+    schema: String, destinations: [Destination], workerName: String? = nil, readerName: String? = nil,
+    eraserName: String? = nil
   ) throws -> [GroupRole] {
     [
       GroupRole(
         name: workerName ?? "\(schema)_worker", use: try worker(schema: schema, destinations: destinations).use()),
       GroupRole(name: readerName ?? "\(schema)_reader", use: try reader(schema: schema).use()),
+      GroupRole(name: eraserName ?? "\(schema)_eraser", use: try eraser(schema: schema).use()),
     ]
   }
 }

@@ -13,15 +13,15 @@ extension BatchParameters {
     var bounds: [(first: Int64, last: Int64)] = []
     for (entry, letter) in zip(entries, rejected) {
       let first = Int64(parts.count + 1)
-      isComplete.append(appendRaw(entry, cut: letter.rejection.isCut, to: &parts))
+      isComplete.append(letter.isForgotten ? false : appendRaw(entry, cut: letter.rejection.isCut, to: &parts))
       bounds.append((first, Int64(parts.count)))
     }
     return [
       .textArray(strings: entries.map { batch.segments[$0.lane].lane }),
       .integerArray(entries.map { $0.id.ledgerMS }),
       .integerArray(entries.map { $0.id.ledgerNo }),
-      cells.array(of: .text, count: entries.count) { entries[$0].session },
-      cells.array(of: .text, count: entries.count) { entries[$0].eventID },
+      cells.array(of: .text, count: entries.count) { rejected[$0].isForgotten ? .null : entries[$0].session },
+      cells.array(of: .text, count: entries.count) { rejected[$0].isForgotten ? .null : entries[$0].eventID },
       .textArray(strings: rejected.map(\.rejection.reason.rawValue)),
       .textArray(strings: rejected.map { $0.rejection.detail + lengths(batch.entries[$0.entry], $0.rejection) }),
       .textArray(strings: rejected.map(\.rejection.sqlstate)),
@@ -85,4 +85,9 @@ extension BatchParameters {
     let source = batch.blocks[entry.block].entries[entry.indexInBlock]
     return Int(source.firstField)..<Int(source.firstField) + Int(source.fieldCount)
   }
+}
+
+extension BatchOutcome.Rejected {
+  /// Whether nothing of the entry may be kept. The table refuses it, too; it is not even sent.
+  fileprivate var isForgotten: Bool { rejection == .forgotten }
 }

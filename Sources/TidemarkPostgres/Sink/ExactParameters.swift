@@ -95,6 +95,7 @@ extension BatchParameters {
       case "reread": kind = .reread
       case "divergent": kind = .divergent
       case "duplicate": kind = .duplicate
+      case "forgotten": kind = .rejected(.forgotten)
       case "id_reused": kind = .rejected(Rejection(.idReused, "the event_id was used before, for another content"))
       default: kind = .rejected(rejection(result, row, schema))
       }

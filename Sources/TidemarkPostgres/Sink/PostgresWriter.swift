@@ -5,6 +5,8 @@ package actor PostgresWriter: ChangeWriter {
   /// Entries and bytes up to which everything goes in one pipeline; beyond, tables that only grow are filled by COPY, which streams:
   /// a pipeline's parameters are in memory three times.
   static let pipelineLimit = (entries: 400, bytes: 1 << 20)
+  /// SQLSTATE by which the table of sessions says that one of them was forgotten.
+  static let forgottenState = "TM003"
 
   let connection: PostgresConnection
   let sql: LedgerSQL
@@ -35,13 +37,7 @@ package actor PostgresWriter: ChangeWriter {
       throw SinkError(error)
     }
     do {
-      do {
-        return try await apply(batch, mode)
-      } catch let error as PostgresError where error.sqlstate == CommittedKeys.deletedState {
-        await connection.rollback()
-        keys.forget()
-        return try await apply(batch, mode)
-      }
+      return try await applyPatiently(batch, mode)
     } catch let error as PostgresError {
       deadline.ended(error)
       keys.abandon()
@@ -54,6 +50,22 @@ package actor PostgresWriter: ChangeWriter {
       var error = await explained(SinkError(line.error, isUnderWay: true), from: line.error)
       error.failingEntry = await failingEntry(line, of: batch)
       throw error
+    }
+  }
+
+  /// Applies a batch, and again where the rows of sessions are others than this writer knew, or sessions were forgotten. Of these each entry
+  /// is decided by itself.
+  private func applyPatiently(_ batch: ChangeBatch, _ mode: CommitMode, isSecond: Bool = false) async throws -> BatchOutcome {
+    do {
+      return try await apply(batch, mode)
+    } catch let error as PostgresError where error.sqlstate == CommittedKeys.deletedState && !isSecond {
+      await connection.rollback()
+      keys.forget()
+      return try await applyPatiently(batch, mode, isSecond: true)
+    } catch let error as PostgresError where error.sqlstate == Self.forgottenState && mode == .fast {
+      await connection.rollback()
+      keys.abandon()
+      return try await applyPatiently(batch, .exact, isSecond: isSecond)
     }
   }
 

@@ -62,7 +62,7 @@ extension RedisRight {
       "LLEN KEY", "LINDEX KEY 0", "LRANGE KEY 0 0", "LREM KEY 1 v", "LTRIM KEY 1 0", "LPOP KEY", "RPOP KEY", "RPUSH KEY v",
     ].map { RedisRight($0, .sessions, .session) }
     + ["XRANGE KEY \(end) \(end)", "XDEL KEY 0-1"].map { RedisRight($0, .sessions, .requests) }
-    + [RedisRight("XADD KEY * type t", .sessions, .lane)]
+    + ["XADD KEY * type t", "XDEL KEY 0-1"].map { RedisRight($0, .sessions, .lane) }
 
   private static let connecting: [RedisRight] =
     ["AUTH", "SELECT 0", "CLUSTER SLOTS", "ASKING", "SENTINEL GET-MASTER-ADDR-BY-NAME s"].map {

@@ -24,8 +24,8 @@ struct Migrate: AsyncParsableCommand {
   @Flag(
     name: .long,
     help: """
-      Create two roles without a login, or bring them up to date: one with the rights of workers and operators, \
-      one that only reads. Run it again after each update.
+      Create three roles without a login, or bring them up to date: one with the rights of workers and operators, \
+      one that only reads, and one that may forget, which is granted beside the first. Run it again after each update.
       """)
   var roles = false
 
@@ -35,13 +35,19 @@ struct Migrate: AsyncParsableCommand {
   @Option(name: .long, help: "The name of the role that only reads, with --roles. Default: the schema's name and _reader.")
   var readerRole: String?
 
+  @Option(name: .long, help: "The name of the role that may forget, with --roles. Default: the schema's name and _eraser.")
+  var eraserRole: String?
+
   func validate() throws {
-    for (name, value) in [("--worker-role", workerRole), ("--reader-role", readerRole)] {
+    for (name, value) in [("--worker-role", workerRole), ("--reader-role", readerRole), ("--eraser-role", eraserRole)] {
       guard let value else { continue }
       guard roles else { throw ValidationError("\(name): requires --roles") }
       try Self.validate(role: value, name)
     }
     guard workerRole == nil || workerRole != readerRole else { throw ValidationError("--reader-role: must differ from --worker-role") }
+    guard eraserRole == nil || ![workerRole, readerRole].contains(eraserRole) else {
+      throw ValidationError("--eraser-role: must differ from --worker-role and --reader-role")
+    }
     guard !(adopt && dryRun) else { throw ValidationError("--adopt: can't be combined with --dry-run, which changes nothing") }
   }
 
@@ -101,9 +107,11 @@ struct Migrate: AsyncParsableCommand {
   private func groups(_ composition: Composition) throws -> [GroupRole]? {
     guard roles else { return nil }
     let groups = try SchemaRoles.all(
-      schema: composition.schema, destinations: composition.routes.destinations, workerName: workerRole, readerName: readerRole)
+      schema: composition.schema, destinations: composition.routes.destinations, workerName: workerRole, readerName: readerRole,
+      eraserName: eraserRole)
     for group in groups where group.name.utf8.count > 63 {
-      throw CommandFailure.wrong("postgres.roles: the name \(group.name) is longer than 63 bytes; give --worker-role and --reader-role")
+      throw CommandFailure.wrong(
+        "postgres.roles: the name \(group.name) is longer than 63 bytes; give --worker-role, --reader-role and --eraser-role")
     }
     return groups
   }

@@ -59,6 +59,7 @@ struct Composition {
   var schema: String { configuration.postgres.schema }
   var prefix: String { configuration.redis.prefix }
   var partitions: Int { configuration.state.partitions }
+  var refusesForgotten: Bool { configuration.forget.isRefusing }
 
   var lanes: LaneCatalog {
     LaneCatalog(

@@ -11,6 +11,10 @@ struct SessionTools {
   let store: RedisHotStore
   let restorer: SessionRestorer
   let sessions: SessionStore
+  let erasures: ErasureStore
+  let installation: InstallationID
+  /// The setting `forget.refuse`.
+  let refusesForgotten: Bool
 
   var wait: CommitWait { CommitWait(ledger: sink) }
 
@@ -20,6 +24,10 @@ struct SessionTools {
   }
 
   var forker: SessionForker { SessionForker(ledger: sink, store: store) }
+
+  func erasure() throws -> ErasureRun {
+    ErasureRun(ledger: erasures, lanesOfLedger: sink, store: store, lanes: lanes, installation: installation)
+  }
 
   func lanes(of sessions: [String]) -> [String] { Set(sessions.map { lane(of: $0) }).sorted() }
 
@@ -38,7 +46,9 @@ struct SessionTools {
       try await body(
         SessionTools(
           lanes: composition.lanes, sink: sink, store: store,
-          restorer: composition.makeRestorer(sink, store, for: installation), sessions: try composition.makeSessionStore(sink)))
+          restorer: composition.makeRestorer(sink, store, for: installation), sessions: try composition.makeSessionStore(sink),
+          erasures: try ErasureStore(sink: sink, schema: composition.schema), installation: installation,
+          refusesForgotten: composition.refusesForgotten))
       await store.close()
     } catch {
       await store.close()

@@ -21,7 +21,7 @@ struct FunctionCalls: Sendable {
   static let lane = "tidemark:{0}:lane"
 
   func call(_ function: String, _ session: String, _ arguments: [RedisArgument]) async throws -> RedisReply {
-    let isReading = ["load", "durable", "presence", "evictable"].contains(function)
+    let isReading = ["load", "durable", "presence", "evictable", "traces", "entries"].contains(function)
     return try await connection.send(
       [isReading ? "FCALL_RO" : "FCALL", .text("\(library.name)_\(function)"), "7"] + Self.keys(Array(session.utf8)) + [.text(session)]
         + arguments)
