@@ -63,6 +63,11 @@ package struct AuditRun: Sendable {
     report.differences = try await store.changedObjects().map {
       AuditDifference(lane: nil, kind: .schema, detail: "\($0) is not what `tidemark migrate` made, so the audit can't be trusted")
     }
+    report.differences += try await store.wrongErasures().map {
+      AuditDifference(
+        lane: nil, kind: .receipt,
+        detail: "\($0.changes) changes are marked as erased by the erasure \($0.id), and its receipt says \($0.receipted)")
+    }
     let lanes = try await store.lanes().filter { isIncluded($0.record.name) }
     let heads = try await kept(lanes.map(\.record.name))
     for record in lanes.map(\.record) where record.accountingError != 0 {

@@ -15,7 +15,7 @@ package struct AuditDifference: Sendable, Equatable {
     case accounting
     /// A function or a table of the audit is not what the migrations made.
     case schema
-    /// Changes are marked as erased, and there is no receipt.
+    /// More changes are marked as erased than the receipt of the erasure says, or there is no receipt.
     case receipt
   }
 

@@ -19,7 +19,7 @@ package struct AuditStore: Sendable {
   private static let functions = ["change_digests", "segment_end", "seal_link", "check_seals"]
   private static let tables = [
     "change_log", "messages", "message_hides", "context_history", "tool_calls", "outcomes", "lanes", "seals", "late_changes",
-    "erased_changes",
+    "erased_changes", "erasures",
   ]
 
   private let sink: PostgresSink
@@ -79,9 +79,11 @@ package struct AuditStore: Sendable {
   /// Returns for each of these heads whether the lane's chain contains it.
   package func contains(_ heads: [SealHead]) async throws -> [Bool] { try await sink.contains(heads) }
 
-  /// Returns how many changes each receipt of `forget` says were erased, by the receipts' numbers.
-  package func erasures() async throws -> [(id: Int64, changes: Int64)] {
-    let result = try await sink.query(sql.erasures)
-    return (0..<result.rowCount).map { (result.int64($0, "erasure_id") ?? 0, result.int64($0, "changes") ?? 0) }
+  /// Returns the erasures whose receipts are missing or give another number of changes than are marked as erased.
+  package func wrongErasures() async throws -> [(id: Int64, changes: Int64, receipted: Int64)] {
+    let result = try await sink.query(sql.wrongErasures)
+    return (0..<result.rowCount).map { row in
+      (result.int64(row, "erasure_id") ?? 0, result.int64(row, "changes") ?? 0, result.int64(row, "receipted") ?? 0)
+    }
   }
 }

@@ -96,7 +96,7 @@ final class SchemaExercise {
     }
     try await step("audit") {
       for lane in try await audit.lanes() where lane.record.name == name { _ = try await audit.check(lane, after: 0, most: 1_000) }
-      _ = try await audit.erasures()
+      _ = try await audit.wrongErasures()
     }
     try await step("reconciliation") {
       guard let lane = try await sink.lanes(named: [name]).first else { return }
