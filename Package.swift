@@ -46,6 +46,7 @@ let package = Package(
         .embedInCode("0007_installation.sql"),
         .embedInCode("0008_hot_state.sql"),
         .embedInCode("0010_reconcile.sql"),
+        .embedInCode("0011_state_check.sql"),
         .embedInCode("functions/1_values.lua"),
         .embedInCode("functions/2_types.lua"),
         .embedInCode("functions/3_changes.lua"),

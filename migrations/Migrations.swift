@@ -11,6 +11,7 @@ package enum Migrations {
     (version: 7, name: "installation", sql: text(PackageResources._007_installation_sql)),
     (version: 8, name: "hot_state", sql: text(PackageResources._008_hot_state_sql)),
     (version: 10, name: "reconcile", sql: text(PackageResources._010_reconcile_sql)),
+    (version: 11, name: "state_check", sql: text(PackageResources._011_state_check_sql)),
   ]
 
   /// The function library of Redis, whose parts follow one another in the order of their names. `{{library}}` stands for its name.
