@@ -7,7 +7,7 @@
 -- so that a node of a Cluster answers TRYAGAIN while their slot moves, instead of changing some of them.
 
 -- Rises with every change of this file; a library with a higher number is never replaced.
-local VERSION = 2
+local VERSION = 3
 
 local CHANGES, LANE, SESSION, CONTEXT, MESSAGES, TOOLS, IDS = 1, 2, 3, 4, 5, 6, 7
 
