@@ -102,7 +102,8 @@ END $$;
 -- have come back by a value of another lane that arrived later with an earlier position.
 CREATE FUNCTION {{schema}}.check_context(session_ids text[]) RETURNS SETOF {{schema}}.difference
 LANGUAGE plpgsql STABLE
-SET enable_seqscan = off SET enable_nestloop = off AS $$
+-- The planner adds a fixed, enormous cost where there is no other join, for which compiling a query would seem worth its seconds.
+SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
@@ -190,7 +191,8 @@ END $$;
 -- message may have arrived behind what should have hidden it; there only what its own lane says is certain.
 CREATE FUNCTION {{schema}}.check_hidden_messages(session_ids text[]) RETURNS SETOF {{schema}}.difference
 LANGUAGE plpgsql STABLE
-SET enable_seqscan = off SET enable_nestloop = off AS $$
+-- The planner adds a fixed, enormous cost where there is no other join, for which compiling a query would seem worth its seconds.
+SET enable_seqscan = off SET enable_nestloop = off SET jit = off AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
@@ -205,7 +207,10 @@ BEGIN
            ARRAY[(h.hidden_from).entry_ms, (h.hidden_from).entry_no, (h.hidden_from).lane_id]
       FROM {{schema}}.message_hides h WHERE h.session_id = ANY (session_ids)),
   counted AS (
-    SELECT e.session_id, min(e.place[3]) <> max(e.place[3]) AS is_shared FROM events e GROUP BY e.session_id),
+    SELECT e.session_id, min(e.place[3]) <> max(e.place[3]) AS is_shared,
+           -- Whoever looks for what a `last` hid goes back from one to the one before it, and would never end.
+           bool_and(e.kind <> 'last' OR coalesce(e.hidden_from < e.place, false)) AS goes_back
+      FROM events e GROUP BY e.session_id),
   followed AS (
     SELECT e.*,
            min(e.place) FILTER (WHERE e.kind = 'clear') OVER later AS clear_place,
@@ -244,12 +249,13 @@ BEGIN
     FROM events e JOIN counted c ON c.session_id = e.session_id
    CROSS JOIN LATERAL (
      -- Just before the entry, so that what it hid itself counts as visible.
-     SELECT CASE WHEN e.kind = 'last' AND NOT c.is_shared
+     SELECT CASE WHEN e.kind = 'last' AND NOT c.is_shared AND c.goes_back
                  THEN {{schema}}.last_visible_message(e.session_id, e.place[1], e.place[2], e.place[3]::integer - 1) END AS visible) AS v
    WHERE CASE e.kind
            WHEN 'clear' THEN e.hidden_from IS DISTINCT FROM ARRAY[0, 0, 0]::bigint[]
-           WHEN 'last' THEN NOT c.is_shared AND e.hidden_from IS DISTINCT FROM
-             ARRAY[(v.visible).entry_ms, (v.visible).entry_no, (v.visible).lane_id]
+           WHEN 'last' THEN coalesce(e.hidden_from >= e.place, true) OR (
+             NOT c.is_shared AND c.goes_back
+             AND e.hidden_from <> ARRAY[(v.visible).entry_ms, (v.visible).entry_no, (v.visible).lane_id]::bigint[])
            ELSE false END;
 END $$;
 
@@ -376,4 +382,234 @@ BEGIN
    WHERE NOT EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = c.session_id)
   UNION ALL
   (SELECT NULL, NULL, NULL, l.entry_ms, l.entry_no FROM looked_at l ORDER BY l.entry_ms DESC, l.entry_no DESC LIMIT 1);
+END $$;
+
+-- Where the rows of a session stand, and the lanes and times of the changes that made them.
+CREATE FUNCTION {{schema}}.session_places(of_session text)
+RETURNS TABLE (entry_ms bigint, entry_no bigint, lane_id integer, at timestamptz)
+LANGUAGE sql STABLE SET enable_seqscan = off AS $$
+  SELECT m.entry_ms, m.entry_no, m.lane_id, m.at FROM {{schema}}.messages m WHERE m.session_id = of_session
+  UNION ALL
+  SELECT h.entry_ms, h.entry_no, h.lane_id, h.at FROM {{schema}}.message_hides h WHERE h.session_id = of_session
+  UNION ALL
+  SELECT h.entry_ms, h.entry_no, h.lane_id, h.at FROM {{schema}}.context_history h WHERE h.session_id = of_session
+  UNION ALL
+  SELECT t.entry_ms, t.entry_no, t.lane_id, t.started_at FROM {{schema}}.tool_calls t WHERE t.session_id = of_session AND t.started_at IS NOT NULL
+  UNION ALL
+  SELECT t.finished_ms, t.finished_no, t.finished_lane, t.finished_at FROM {{schema}}.tool_calls t
+   WHERE t.session_id = of_session AND t.finished_ms IS NOT NULL
+  UNION ALL
+  SELECT o.entry_ms, o.entry_no, o.lane_id, o.at FROM {{schema}}.outcomes o WHERE o.session_id = of_session
+  UNION ALL
+  SELECT c.entry_ms, c.entry_no, c.lane_id, c.occurred_at FROM {{schema}}.change_log c
+   WHERE c.session_id = of_session AND c.type LIKE 'session.%'
+$$;
+
+-- Locks what a commit of the session's changes would write, in the order in which commits lock it: from here on nothing of the session changes
+-- until the transaction ends.
+CREATE FUNCTION {{schema}}.lock_session(of_session text, of_lane integer) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM {{schema}}.lanes l
+   WHERE l.lane_id = of_lane OR l.lane_id IN (SELECT p.lane_id FROM {{schema}}.session_places(of_session) p)
+   ORDER BY l.lane_id FOR NO KEY UPDATE;
+  PERFORM FROM {{schema}}.sessions s WHERE s.session_id = of_session FOR UPDATE;
+END $$;
+
+-- The open differences of a session are found by it.
+CREATE INDEX divergences_open_sessions ON {{schema}}.divergences (session_id) WHERE repaired_at IS NULL;
+
+-- Folds the rows of a session again that can be had from other rows: its own from the session.* changes, the current context from the history,
+-- what is hidden from what hid it, the order of attempts from their positions, and the times and numbers that the audit trail has, too. Answers
+-- the differences that remain; the others are recorded as repaired in the same transaction. What no change made stays, since only a person can
+-- say what it is.
+CREATE FUNCTION {{schema}}.repair_session(of_session text) RETURNS SETOF {{schema}}.difference
+LANGUAGE plpgsql AS $$
+DECLARE
+  differences {{schema}}.difference[];
+  folded record;
+  ops record;
+  call text;
+  entry record;
+  is_first boolean;
+BEGIN
+  PERFORM {{schema}}.lock_session(of_session, NULL);
+  differences := ARRAY(SELECT d FROM {{schema}}.check_sessions(ARRAY[of_session]) AS d);
+
+  INSERT INTO {{schema}}.sessions (session_id, started_at, first_lane, is_shared)
+  SELECT of_session, min(p.at), (array_agg(p.lane_id ORDER BY p.entry_ms, p.entry_no, p.lane_id))[1], count(DISTINCT p.lane_id) > 1
+    FROM {{schema}}.session_places(of_session) p HAVING count(*) > 0
+  ON CONFLICT (session_id) DO NOTHING;
+  SELECT * INTO folded FROM {{schema}}.folded_sessions(ARRAY[of_session]);
+  UPDATE {{schema}}.sessions s
+     SET agent_id = folded.agent_id, user_id = folded.user_id, tenant = folded.tenant, title = folded.title,
+         status = coalesce(folded.status, 'active'), parent_id = folded.parent_id, meta = coalesce(folded.meta, '{}'), ext = folded.ext,
+         updated_at = folded.updated_at, ended_at = folded.ended_at, entry_ms = coalesce(folded.place[1], 0),
+         entry_no = coalesce(folded.place[2], 0), lane_id = coalesce(folded.place[3], 0), set_at = coalesce(folded.set_at, '{}'),
+         -- No snapshot goes on from an earlier one that knew what was wrong.
+         late_at = greatest(clock_timestamp(), s.late_at + interval '1 microsecond')
+   WHERE s.session_id = of_session;
+
+  IF EXISTS (SELECT FROM unnest(differences) AS d WHERE d.detail LIKE 'context%') THEN
+    UPDATE {{schema}}.context_history h SET at = c.occurred_at FROM {{schema}}.change_log c
+     WHERE h.session_id = of_session AND (c.lane_id, c.entry_ms, c.entry_no) = (h.lane_id, h.entry_ms, h.entry_no)
+       AND c.session_id = of_session AND c.type LIKE 'context.%' AND h.at IS DISTINCT FROM c.occurred_at;
+    DELETE FROM {{schema}}.context c WHERE c.session_id = of_session;
+    INSERT INTO {{schema}}.context (session_id, key, kind, value, entry_ms, entry_no, lane_id, updated_at)
+    SELECT of_session, n.key, n.kind, n.value, n.entry_ms, n.entry_no, n.lane_id, n.at
+      FROM (SELECT DISTINCT ON (h.key) h.* FROM {{schema}}.context_history h
+             WHERE h.session_id = of_session ORDER BY h.key, h.entry_ms DESC, h.entry_no DESC, h.lane_id DESC) AS n
+     WHERE NOT n.removed AND n.kind IS NOT NULL AND n.value IS NOT NULL;
+  END IF;
+
+  IF EXISTS (SELECT FROM unnest(differences) AS d WHERE d.detail LIKE 'message%') THEN
+    UPDATE {{schema}}.messages m SET at = c.occurred_at, seq = c.seq FROM {{schema}}.change_log c
+     WHERE m.session_id = of_session AND (c.lane_id, c.entry_ms, c.entry_no) = (m.lane_id, m.entry_ms, m.entry_no)
+       AND c.session_id = of_session AND c.type = 'message.appended' AND (m.at, m.seq) IS DISTINCT FROM (c.occurred_at, c.seq);
+    -- What the audit trail has of each removal counts, and else the removal's own row.
+    SELECT array_agg(o.entry_ms) AS mss, array_agg(o.entry_no) AS nos, array_agg(o.lane_id) AS lanes, array_agg(o.at) AS ats,
+           array_agg(o.kind) AS kinds, array_agg(o.message_id) AS ids INTO ops
+      FROM (SELECT m.entry_ms, m.entry_no, m.lane_id, m.at, 'replace' AS kind, m.message_id
+              FROM {{schema}}.messages m WHERE m.session_id = of_session AND m.message_id IS NOT NULL
+            UNION ALL
+            SELECT h.entry_ms, h.entry_no, h.lane_id, coalesce(c.occurred_at, h.at),
+                   CASE c.type WHEN 'messages.cleared' THEN 'clear'
+                               WHEN 'message.removed' THEN CASE WHEN c.fields ->> 'message_id' IS NULL THEN 'last' ELSE 'remove' END
+                               ELSE h.kind END,
+                   CASE WHEN c.type IS NULL THEN h.message_id ELSE c.fields ->> 'message_id' END
+              FROM {{schema}}.message_hides h
+              LEFT JOIN {{schema}}.change_log c
+                ON (c.lane_id, c.entry_ms, c.entry_no) = (h.lane_id, h.entry_ms, h.entry_no) AND c.session_id = of_session
+               AND c.type IN ('message.removed', 'messages.cleared')
+             WHERE h.session_id = of_session) AS o;
+    DELETE FROM {{schema}}.message_hides h WHERE h.session_id = of_session;
+    UPDATE {{schema}}.messages m SET removed_at = NULL, removed_ms = NULL, removed_no = NULL, removed_lane = NULL
+     WHERE m.session_id = of_session AND (m.removed_ms IS NOT NULL OR m.removed_at IS NOT NULL);
+    IF ops.mss IS NOT NULL THEN
+      PERFORM {{schema}}.hide_messages(
+        array_fill(of_session, ARRAY[cardinality(ops.mss)]), ops.mss, ops.nos, ops.lanes, ops.ats, ops.kinds, ops.ids);
+    END IF;
+  END IF;
+
+  IF EXISTS (SELECT FROM unnest(differences) AS d WHERE d.detail LIKE 'tool_calls%') THEN
+    UPDATE {{schema}}.tool_calls t SET started_at = c.occurred_at FROM {{schema}}.change_log c
+     WHERE t.session_id = of_session AND (c.lane_id, c.entry_ms, c.entry_no) = (t.lane_id, t.entry_ms, t.entry_no)
+       AND c.session_id = of_session AND c.type = 'tool.started' AND t.started_at IS DISTINCT FROM c.occurred_at;
+    UPDATE {{schema}}.tool_calls t
+       SET finished_at = c.occurred_at, finished_ext = c.fields,
+           ext = CASE WHEN c.fields IS NULL THEN CASE WHEN t.finished_ext IS NULL THEN t.ext ELSE t.started_ext END
+                      ELSE coalesce(CASE WHEN t.finished_ext IS NULL THEN t.ext ELSE t.started_ext END, '{}') || c.fields END,
+           started_ext = CASE WHEN c.fields IS NULL THEN NULL WHEN t.finished_ext IS NULL THEN t.ext ELSE t.started_ext END
+      FROM {{schema}}.change_log c
+     WHERE t.session_id = of_session AND (c.lane_id, c.entry_ms, c.entry_no) = (t.finished_lane, t.finished_ms, t.finished_no)
+       AND c.session_id = of_session AND c.type = 'tool.finished'
+       AND (t.finished_at IS DISTINCT FROM c.occurred_at OR t.finished_ext IS DISTINCT FROM c.fields
+            OR (c.fields IS NOT NULL AND t.ext IS DISTINCT FROM coalesce(t.started_ext, '{}') || c.fields));
+    FOR call IN SELECT DISTINCT t.call_id FROM {{schema}}.tool_calls t WHERE t.session_id = of_session LOOP
+      is_first := true;
+      FOR entry IN SELECT * FROM {{schema}}.tool_entries(of_session, call) ORDER BY 1, 2, 3 LOOP
+        -- The query goes on seeing what was there when it began.
+        IF is_first THEN DELETE FROM {{schema}}.tool_calls t WHERE t.session_id = of_session AND t.call_id = call; END IF;
+        is_first := false;
+        PERFORM {{schema}}.apply_tool_entry(
+          of_session, call, entry.entry_ms, entry.entry_no, entry.lane_id, entry.at, entry.type, entry.tool, entry.arguments,
+          entry.idempotency_key, entry.status, entry.result, entry.error, entry.cost, entry.usage, entry.ext);
+      END LOOP;
+    END LOOP;
+  END IF;
+
+  UPDATE {{schema}}.outcomes o SET at = c.occurred_at FROM {{schema}}.change_log c
+   WHERE o.session_id = of_session AND (c.lane_id, c.entry_ms, c.entry_no) = (o.lane_id, o.entry_ms, o.entry_no)
+     AND c.session_id = of_session AND c.type = 'outcome.recorded' AND o.at IS DISTINCT FROM c.occurred_at;
+
+  differences := ARRAY(SELECT d FROM {{schema}}.check_sessions(ARRAY[of_session]) AS d);
+  UPDATE {{schema}}.divergences d SET repaired_at = now(), repair = 'folded again from the audit trail'
+   WHERE d.session_id = of_session AND d.repaired_at IS NULL AND d.subject IS NOT NULL
+     AND (d.kind IN ('row_different', 'row_unexpected') OR d.kind = 'row_missing' AND (d.detail LIKE 'context:%' OR d.detail = 'sessions: no row'))
+     AND NOT EXISTS (SELECT FROM unnest(differences) AS r WHERE r.kind = d.kind AND r.detail = d.detail);
+  RETURN QUERY SELECT (r).* FROM unnest(differences) AS r;
+END $$;
+
+-- Applies a removal of messages again whose row is missing: of all changes whose rows may be missing, the audit trail keeps only these whole.
+-- Answers whether it did; the difference is recorded as repaired in the same transaction.
+CREATE FUNCTION {{schema}}.repair_change(of_lane integer, at_ms bigint, at_no bigint) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+  change {{schema}}.change_log;
+BEGIN
+  SELECT * INTO change FROM {{schema}}.change_log c WHERE (c.lane_id, c.entry_ms, c.entry_no) = (of_lane, at_ms, at_no);
+  IF change.type IN ('message.removed', 'messages.cleared') IS NOT TRUE THEN RETURN false; END IF;
+  PERFORM {{schema}}.lock_session(change.session_id, of_lane);
+  IF NOT EXISTS (SELECT FROM {{schema}}.message_hides h
+                  WHERE (h.session_id, h.entry_ms, h.entry_no, h.lane_id) = (change.session_id, at_ms, at_no, of_lane)) THEN
+    -- Which rows it hid may be noted with them still; they are hidden again in order.
+    UPDATE {{schema}}.messages m SET removed_at = NULL, removed_ms = NULL, removed_no = NULL, removed_lane = NULL
+     WHERE m.session_id = change.session_id AND (m.removed_ms, m.removed_no, m.removed_lane) = (at_ms, at_no, of_lane);
+    PERFORM {{schema}}.hide_messages(
+      ARRAY[change.session_id], ARRAY[at_ms], ARRAY[at_no], ARRAY[of_lane], ARRAY[change.occurred_at],
+      ARRAY[CASE WHEN change.type = 'messages.cleared' THEN 'clear' WHEN change.fields ->> 'message_id' IS NULL THEN 'last' ELSE 'remove' END],
+      ARRAY[change.fields ->> 'message_id']);
+    PERFORM {{schema}}.note_late_change(change.session_id, of_lane, at_ms, at_no);
+  END IF;
+  UPDATE {{schema}}.divergences d SET repaired_at = now(), repair = 'applied again from the audit trail'
+   WHERE d.session_id = change.session_id AND d.repaired_at IS NULL AND d.kind = 'row_missing'
+     AND d.detail = 'message_hides: no row for ' || {{schema}}.entry_place(at_ms, at_no, of_lane);
+  RETURN true;
+END $$;
+
+-- What is known of sessions whose state in Redis differs from what hot_sessions() says, beside that. Of each: its lane, the entry of its last
+-- change in Redis, the entry from which on Redis has its changes, and a message.
+CREATE FUNCTION {{schema}}.hot_evidence(
+  session_ids text[], lanes text[], entry_mss bigint[], entry_nos bigint[], start_mss bigint[], start_nos bigint[], since_mss bigint[],
+  since_nos bigint[])
+RETURNS TABLE (session_id text, is_known boolean, is_recorded boolean, is_bypassed boolean, has_letter boolean, knows_earlier boolean,
+               messages bigint)
+LANGUAGE plpgsql STABLE
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT w.session_id, EXISTS (SELECT FROM {{schema}}.sessions s WHERE s.session_id = w.session_id),
+         EXISTS (SELECT FROM {{schema}}.change_log c WHERE (c.lane_id, c.entry_ms, c.entry_no) = (l.lane_id, w.entry_ms, w.entry_no)),
+         -- The function library numbers each change; a session's changes in another lane it did not write.
+         EXISTS (SELECT FROM {{schema}}.session_places(w.session_id) p
+                   LEFT JOIN {{schema}}.change_log c ON (c.lane_id, c.entry_ms, c.entry_no) = (p.lane_id, p.entry_ms, p.entry_no)
+                  WHERE (p.entry_ms, p.entry_no) >= (w.start_ms, w.start_no)
+                    AND (p.lane_id IS DISTINCT FROM l.lane_id OR (c.lane_id IS NOT NULL AND c.seq IS NULL))),
+         EXISTS (SELECT FROM {{schema}}.dead_letters d
+                  WHERE d.lane = w.lane AND (d.entry_ms, d.entry_no) >= (w.start_ms, w.start_no) AND d.session_id = w.session_id
+                    AND d.resolution IS DISTINCT FROM 'replayed'),
+         EXISTS (SELECT FROM {{schema}}.session_places(w.session_id) p WHERE (p.entry_ms, p.entry_no) < (w.start_ms, w.start_no)),
+         (SELECT count(*) FROM {{schema}}.messages m
+           WHERE m.session_id = w.session_id AND (m.entry_ms, m.entry_no) > (w.since_ms, w.since_no))
+    FROM unnest(session_ids, lanes, entry_mss, entry_nos, start_mss, start_nos, since_mss, since_nos)
+      AS w (session_id, lane, entry_ms, entry_no, start_ms, start_no, since_ms, since_no)
+    LEFT JOIN {{schema}}.lanes l ON l.lane = w.lane;
+END $$;
+
+-- How far each walk over the state has come, so that the next worker goes on there.
+CREATE TABLE {{schema}}.state_walks (
+  walk     text PRIMARY KEY,
+  -- Where it goes on; null: from the beginning.
+  place    text,
+  began_at timestamptz NOT NULL DEFAULT now(),
+  -- When it last came to its end.
+  ended_at timestamptz
+) WITH (fillfactor = 50);
+
+-- The smallest `hot.messages` that was ever in force: a list that was written under it may be shorter than it would be now.
+CREATE TABLE {{schema}}.hot_message_limits (
+  fewest integer NOT NULL,
+  is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only)
+);
+
+CREATE FUNCTION {{schema}}.fewest_hot_messages(present integer) RETURNS integer
+LANGUAGE plpgsql AS $$
+DECLARE
+  known integer := (SELECT l.fewest FROM {{schema}}.hot_message_limits l);
+BEGIN
+  IF known <= present THEN RETURN known; END IF;
+  INSERT INTO {{schema}}.hot_message_limits AS l (fewest) VALUES (present)
+  ON CONFLICT (is_only) DO UPDATE SET fewest = least(l.fewest, excluded.fewest) RETURNING l.fewest INTO known;
+  RETURN known;
 END $$;

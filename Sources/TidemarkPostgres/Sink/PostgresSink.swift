@@ -10,6 +10,7 @@ package struct PostgresSink: ChangeSink {
   private let controlDeadline: SharedCallDeadline
   let sql: LedgerSQL
   let reconciliation: ReconciliationSQL
+  let stateCheck: StateCheckSQL
   let statements: [DestinationStatements]
   let settings: SinkSettings
   let version: String
@@ -33,6 +34,7 @@ package struct PostgresSink: ChangeSink {
     control = try PostgresConnection(configuration: configuration, logger: logger)
     sql = try LedgerSQL(schema: settings.schema)
     reconciliation = try ReconciliationSQL(schema: settings.schema)
+    stateCheck = try StateCheckSQL(schema: settings.schema)
     statements = try destinations.map { try DestinationStatements($0, schema: settings.schema) }
   }
 
