@@ -28,6 +28,7 @@ package struct Worker: Service {
   private let hot: HotServices?
   private let snapshots: (any SnapshotLedger)?
   private let reconciliation: ReconciliationServices?
+  private let stateCheck: StateCheckServices?
   private let logger: Logger
 
   /// - Parameters:
@@ -37,12 +38,13 @@ package struct Worker: Service {
   ///   - hot: serves the hot state of sessions; nil: no requests are served, and nothing is evicted.
   ///   - snapshots: takes snapshots of sessions that changed; nil: only changes get snapshots, each in its own transaction.
   ///   - reconciliation: compares the lanes with Postgres; nil: nothing is compared.
+  ///   - stateCheck: checks the state of sessions, in Redis and in the tables; nil: it is not checked.
   package init(
     identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
     metrics: EngineMetrics, claim: @escaping @Sendable (Bool) async throws -> Void = { _ in },
     functions: @escaping @Sendable () async throws -> [String] = { [] }, hot: HotServices? = nil,
-    snapshots: (any SnapshotLedger)? = nil, reconciliation: ReconciliationServices? = nil, clock: any WorkerClock = SystemClock(),
-    logger: Logger
+    snapshots: (any SnapshotLedger)? = nil, reconciliation: ReconciliationServices? = nil,
+    stateCheck: StateCheckServices? = nil, clock: any WorkerClock = SystemClock(), logger: Logger
   ) {
     self.identity = identity
     self.source = source
@@ -54,6 +56,7 @@ package struct Worker: Service {
     self.hot = hot
     self.snapshots = snapshots
     self.reconciliation = reconciliation
+    self.stateCheck = stateCheck
     self.logger = logger
     coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes, clock: clock, logger: logger)
   }
@@ -130,6 +133,11 @@ package struct Worker: Service {
             await LaneReconciler(
               services: reconciliation, routes: routes, coordinator: coordinator, metrics: metrics, logger: logger
             ).run()
+          }
+        }
+        if let stateCheck {
+          background.addTask {
+            await StateChecker(services: stateCheck, coordinator: coordinator, metrics: metrics, logger: logger).run()
           }
         }
         if let hot {

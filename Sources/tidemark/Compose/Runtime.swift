@@ -60,7 +60,7 @@ final class Runtime: Sendable {
         }
       },
       hot: try composition.makeHotServices(), snapshots: sink,
-      reconciliation: try composition.makeReconciliationServices(), logger: logger)
+      reconciliation: try composition.makeReconciliationServices(), stateCheck: try composition.makeStateCheckServices(), logger: logger)
     do {
       http = try AdminSettings(loaded.configuration.http).map { [composition, worker, logger] settings in
         AdminServer(
