@@ -420,9 +420,9 @@ END $$;
 CREATE INDEX divergences_open_sessions ON {{schema}}.divergences (session_id) WHERE repaired_at IS NULL;
 
 -- Folds the rows of a session again that can be had from other rows: its own from the session.* changes, the current context from the history,
--- what is hidden from what hid it, the order of attempts from their positions, and the times and numbers that the audit trail has, too. Answers
--- the differences that remain; the others are recorded as repaired in the same transaction. What no change made stays, since only a person can
--- say what it is.
+-- what is hidden from what hid it, the order of attempts from their positions, and of messages and attempts the times and numbers that the audit
+-- trail has, too. Answers the differences that remain; the others are recorded as repaired in the same transaction. What no change made stays,
+-- since only a person can say what it is; and so does what is wrong in the tables to which rows are only ever added, which no worker may change.
 CREATE FUNCTION {{schema}}.repair_session(of_session text) RETURNS SETOF {{schema}}.difference
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -451,9 +451,6 @@ BEGIN
    WHERE s.session_id = of_session;
 
   IF EXISTS (SELECT FROM unnest(differences) AS d WHERE d.detail LIKE 'context%') THEN
-    UPDATE {{schema}}.context_history h SET at = c.occurred_at FROM {{schema}}.change_log c
-     WHERE h.session_id = of_session AND (c.lane_id, c.entry_ms, c.entry_no) = (h.lane_id, h.entry_ms, h.entry_no)
-       AND c.session_id = of_session AND c.type LIKE 'context.%' AND h.at IS DISTINCT FROM c.occurred_at;
     DELETE FROM {{schema}}.context c WHERE c.session_id = of_session;
     INSERT INTO {{schema}}.context (session_id, key, kind, value, entry_ms, entry_no, lane_id, updated_at)
     SELECT of_session, n.key, n.kind, n.value, n.entry_ms, n.entry_no, n.lane_id, n.at
@@ -517,10 +514,6 @@ BEGIN
       END LOOP;
     END LOOP;
   END IF;
-
-  UPDATE {{schema}}.outcomes o SET at = c.occurred_at FROM {{schema}}.change_log c
-   WHERE o.session_id = of_session AND (c.lane_id, c.entry_ms, c.entry_no) = (o.lane_id, o.entry_ms, o.entry_no)
-     AND c.session_id = of_session AND c.type = 'outcome.recorded' AND o.at IS DISTINCT FROM c.occurred_at;
 
   differences := ARRAY(SELECT d FROM {{schema}}.check_sessions(ARRAY[of_session]) AS d);
   UPDATE {{schema}}.divergences d SET repaired_at = now(), repair = 'folded again from the audit trail'

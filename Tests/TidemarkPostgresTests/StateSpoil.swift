@@ -48,7 +48,7 @@ struct StateSpoil {
       insert into tide.context (session_id, key, kind, value, entry_ms, entry_no, lane_id, updated_at)
       select session_id, 'added', kind, value, entry_ms, entry_no, lane_id, updated_at from tide.context where session_id like 'check%' limit 1
       """),
-    .delete("context_history").lost, .update("context_history", "at = at + interval '1 second'"),
+    .delete("context_history").lost, .update("context_history", "at = at + interval '1 second'").lost,
     .update("context_history", "removed = not removed").lost,
     StateSpoil(
       "context_history",
@@ -94,7 +94,7 @@ struct StateSpoil {
       select session_id, 'added', 1, entry_ms, 7, lane_id, 'search', 'started', now() from tide.tool_calls where session_id like 'check%' limit 1
       """
     ).lost,
-    .delete("outcomes").lost, .update("outcomes", "at = at + interval '1 second'"), .update("outcomes", "entry_no = 7").lost,
+    .delete("outcomes").lost, .update("outcomes", "at = at + interval '1 second'").lost, .update("outcomes", "entry_no = 7").lost,
     StateSpoil(
       "tool_calls", "delete from tide.change_log where ctid = (select ctid from tide.change_log where type = 'tool.started' limit 1)"
     ).lost,
