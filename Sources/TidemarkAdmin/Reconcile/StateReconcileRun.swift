@@ -66,11 +66,6 @@ package struct StateReconcileRun: Sendable {
       try report(found)
       progress(state)
     }
-    try await compareHot { ids in
-      let result = try await hot.check(ids, repairs: options.repairs, isDry: options.isDry)
-      state.hot += ids.count
-      try add(result.found, result.repaired)
-    }
     try await compareSessions { ids in
       let result = try await tables.check(ids)
       state.sessions += ids.count
@@ -81,6 +76,12 @@ package struct StateReconcileRun: Sendable {
       state.changes += Self.changes
       try add(result.found, result.repaired)
       return through
+    }
+    // Last, because only sessions whose rows are right are written to Redis again.
+    try await compareHot { ids in
+      let result = try await hot.check(ids, repairs: options.repairs, isDry: options.isDry)
+      state.hot += ids.count
+      try add(result.found, result.repaired)
     }
     return state
   }

@@ -16,6 +16,10 @@ package struct HotStateCheck: Sendable {
     package var bytes = 0
   }
 
+  /// How far the rows of a session are looked for before it is written again: a million changes of its lane.
+  private static let changes = 1_000
+  private static let mostPages = 1_000
+
   private let store: any HotStateStore
   private let ledger: any StateCheckLedger
   private let lanes: LaneCatalog
@@ -59,7 +63,7 @@ package struct HotStateCheck: Sendable {
     }
     guard !isDry else { return result }
     result.new = try await ledger.recordDivergences(result.found)
-    if repairs { result.repaired = try await rebuild(wrong, again.readAt) }
+    if repairs { result.repaired = try await rebuild(wrong.filter(\.kind.isRebuilt).map(\.session)) }
     return result
   }
 
@@ -101,21 +105,41 @@ package struct HotStateCheck: Sendable {
     return Read(readAt: readAt, sessions: sessions, bytes: bytes)
   }
 
-  /// Writes sessions again of which the ledger has everything that Redis has. Returns how many were written; the others changed meanwhile.
-  private func rebuild(
-    _ wrong: [(session: Read.Session, kind: Divergence.Kind)], _ readAt: Int64
-  ) async throws -> Int {
-    let restores = wrong.compactMap { session, kind -> HotRestore? in
-      guard kind.isRebuilt, let standing = session.hot?.numbering, let known = session.known else { return nil }
-      return HotRestore(rebuilding: standing, as: known, readAt: readAt)
+  /// Writes sessions again of which the ledger has everything that Redis has. Returns how many were written; the others changed meanwhile, or
+  /// rows of theirs are missing or wrong: Redis may show what the ledger lost.
+  private func rebuild(_ wrong: [Read.Session]) async throws -> Int {
+    var whole: [Read.Session] = []
+    for session in wrong where try await isWhole(session.id) { whole.append(session) }
+    guard !whole.isEmpty else { return 0 }
+    let last = try await read(whole.map(\.id))
+    let restores = zip(whole, last.sessions).compactMap { judged, session -> HotRestore? in
+      guard session.hot == judged.hot, let standing = session.hot?.numbering, let known = session.known else { return nil }
+      return HotRestore(rebuilding: standing, as: known, readAt: last.readAt)
     }
-    guard let installation = wrong.compactMap(\.session.installation).first else { return 0 }
+    guard let installation = last.sessions.compactMap(\.installation).first else { return 0 }
     let outcomes = try await store.restore(restores, for: installation)
     let written = zip(restores, outcomes).compactMap { restore, outcome in
       (try? outcome.get()) == .written ? restore.session.id : nil
     }
     try await ledger.recordRebuilt(written)
     return written.count
+  }
+
+  /// Returns whether all rows of a session are there and right, as far as the ledger can tell.
+  private func isWhole(_ id: String) async throws -> Bool {
+    guard try await ledger.checkSessions([id]).isEmpty else { return false }
+    for lane in try await ledger.lanes(ofSession: id) {
+      var place = lane.after
+      var pages = 0
+      while true {
+        let checked = try await ledger.checkChanges(of: lane.id, after: place, session: id, limit: Self.changes)
+        guard checked.differences.isEmpty, pages < Self.mostPages else { return false }
+        guard let through = checked.through else { break }
+        place = through
+        pages += 1
+      }
+    }
+    return true
   }
 }
 

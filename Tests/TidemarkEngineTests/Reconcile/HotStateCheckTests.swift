@@ -67,12 +67,27 @@ import TidemarkCore
     #expect(try await check(memory, repairs: true).repaired == 1)
     memory.state.withLock { state in
       #expect(state.rebuilt == ["b"] && state.restores.count == 1)
-      #expect(state.restores.first?.rebuilds == true && state.restores.first?.readAt == 2)
+      #expect(state.restores.first?.rebuilds == true && state.restores.first?.readAt == 4)
       state.evidence["b"] = HotEvidence(isKnown: true, isRecorded: false)
     }
     let newer = try await check(memory, repairs: true)
     #expect(newer.found.map(\.kind) == [.hotNewer] && newer.repaired == 0)
     memory.state.withLock { #expect($0.restores.count == 1) }
+  }
+
+  @Test func `a session is not written again while rows of it are wrong or missing, which Redis may show`() async throws {
+    let memory = memory()
+    memory.state.withLock { $0.rows["b"] = [TableDifference(session: "b", kind: .rowDifferent, detail: "sessions.title")] }
+    #expect(try await check(memory, repairs: true).repaired == 0)
+    let entry = EntryID(ms: 5, no: 0)
+    memory.state.withLock { state in
+      state.rows = [:]
+      state.changes[1] = [entry]
+      state.missing[1] = [TableDifference(session: "b", kind: .rowMissing, detail: "messages: no row", entry: entry)]
+    }
+    #expect(try await check(memory, repairs: true).repaired == 0)
+    memory.state.withLock { $0.missing = [:] }
+    #expect(try await check(memory, repairs: true).repaired == 1)
   }
 
   @Test func `rows are folded again where other rows say what they were`() async throws {
