@@ -47,6 +47,7 @@ let package = Package(
         .embedInCode("0008_hot_state.sql"),
         .embedInCode("0009_seals.sql"),
         .embedInCode("0010_reconcile.sql"),
+        .embedInCode("0011_state_check.sql"),
         .embedInCode("0012_forget.sql"),
         .embedInCode("0013_export.sql"),
         .embedInCode("0014_tune.sql"),

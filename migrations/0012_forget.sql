@@ -211,7 +211,8 @@ DECLARE
 BEGIN
   -- An eviction that began before the sessions were marked is recorded by now, or will find the mark.
   LOCK TABLE {{schema}}.evicted_sessions IN SHARE ROW EXCLUSIVE MODE;
-  FOREACH name IN ARRAY ARRAY['messages', 'message_hides', 'context', 'context_history', 'tool_calls', 'outcomes', 'snapshots', 'evicted_sessions']
+  FOREACH name IN ARRAY ARRAY['messages', 'message_hides', 'context', 'context_history', 'tool_calls', 'outcomes', 'snapshots', 'evicted_sessions',
+                            'session_numbers']
   LOOP
     EXECUTE format('DELETE FROM %I.%I WHERE session_id = ANY ($1)', {{schema_literal}}, name) USING ids;
     GET DIAGNOSTICS deleted = ROW_COUNT;

@@ -12,6 +12,7 @@ package enum Migrations {
     (version: 8, name: "hot_state", sql: text(PackageResources._008_hot_state_sql)),
     (version: 9, name: "seals", sql: text(PackageResources._009_seals_sql)),
     (version: 10, name: "reconcile", sql: text(PackageResources._010_reconcile_sql)),
+    (version: 11, name: "state_check", sql: text(PackageResources._011_state_check_sql)),
     (version: 12, name: "forget", sql: text(PackageResources._012_forget_sql)),
     (version: 13, name: "export", sql: text(PackageResources._013_export_sql)),
     (version: 14, name: "tune", sql: text(PackageResources._014_tune_sql)),

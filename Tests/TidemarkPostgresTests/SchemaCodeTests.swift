@@ -78,7 +78,7 @@ import TidemarkTestKit
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     let lists: Set<String> = [
       "LedgerSQL", "HotStateSQL", "ReconciliationSQL", "DestinationStatements", "StatusSQL", "LaneSQL", "TuneSQL", "SessionSQL", "AuditSQL",
-      "DeadLetterSQL", "ErasureSQL", "ExportSQL", "SchemaRoles",
+      "DeadLetterSQL", "ErasureSQL", "ExportSQL", "StateCheckSQL", "SchemaRoles",
     ]
     // The owner's, who makes the schema, measures in it, or shows a line to paste.
     let ofOwner: Set<String> = ["Migrator", "Migrator+Inspect", "BenchSession", "CopyLimit", "RoundTrip", "StatusStore+Rows", "Dev"]

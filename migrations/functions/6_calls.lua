@@ -125,9 +125,9 @@ local function value_of(list, name)
   end
 end
 
--- The flags of a restore: replace what is there; write only where the lane bears the mark of the session's incarnation, of the present
--- history.
-local OVERWRITES, NEEDS_MARK = 1, 2
+-- The flags of a restore, which are added up: replace what is there; write only where the lane bears the mark of the session's incarnation, of
+-- the present history; replace the session whose last change is the expected one, whether or not it is fresh.
+local OVERWRITES, NEEDS_MARK, REBUILDS = 1, 2, 4
 -- The answers of a restore.
 local WRITTEN, CHANGED, UNMARKED = 1, 0, -1
 
@@ -147,15 +147,15 @@ local function restore(keys, args)
   if place <= #args then invalid('count', 'of part 5 is not the number of its items') end
   local owner, mark_history = unpack(redis.call('HMGET', keys[LANE], 'installation', 'history'))
   if owner and owner ~= args[2] then refuse('OTHER ' .. owner) end
-  local flags = tonumber(match(args[4] or '', '^[0-3]$'))
-  if not flags then invalid('flags', 'is not a number from 0 to 3') end
-  local overwrites, needs_mark = flags % 2 == OVERWRITES, flags >= NEEDS_MARK
+  local flags = tonumber(match(args[4] or '', '^[0-7]$'))
+  if not flags then invalid('flags', 'is not a number from 0 to 7') end
+  local overwrites, needs_mark, rebuilds = flags % 2 == OVERWRITES, flags % REBUILDS >= NEEDS_MARK, flags >= REBUILDS
   local held = redis.call('HMGET', keys[SESSION], 'seq', 'entry_id', 'fresh', 'epoch', 'incarnation', 'history')
   read_present(call)
   local ended, is_older = false, false
   if held[1] then ended, is_older = has_ended(call, held[5], held[6], held[2]) end
   local is_expected = not held[1]
-  if args[3] ~= '-' then is_expected = held[1] and (held[3] or is_older) and held[2] == args[3] end
+  if args[3] ~= '-' then is_expected = held[1] and (held[3] or is_older or rebuilds) and held[2] == args[3] end
   if not is_expected and not overwrites then return CHANGED end
   -- Since then the session may have come back, changed, and left again.
   if now(call) - read_at > STALE then return CHANGED end

@@ -59,6 +59,8 @@ package struct HotRestore: Sendable, Equatable {
   /// Whether the session is written only if the lane bears a mark of the incarnation. Where Redis lost its data, a worker that serves the lane
   /// may still commit what it had read before; it sets the mark of the next incarnation afterwards.
   package var needsMark: Bool
+  /// Whether the session is replaced where its last change in Redis is the expected one, also where it is not fresh.
+  package var rebuilds: Bool
   /// When Redis was asked for the session's presence, on its clock in Unix milliseconds. A restore that comes much later may put back the past.
   package var readAt: Int64
 
@@ -73,7 +75,7 @@ package struct HotRestore: Sendable, Equatable {
 
   package init(
     session: HotSession, numbering: HotNumbering, incarnation: Int64, eventIDs: [String] = [], expected: HotPresence = .absent,
-    overwrites: Bool = false, needsMark: Bool = false, readAt: Int64 = .max
+    overwrites: Bool = false, needsMark: Bool = false, rebuilds: Bool = false, readAt: Int64 = .max
   ) {
     self.session = session
     self.numbering = numbering
@@ -82,7 +84,18 @@ package struct HotRestore: Sendable, Equatable {
     self.expected = expected
     self.overwrites = overwrites
     self.needsMark = needsMark
+    self.rebuilds = rebuilds
     self.readAt = readAt
+  }
+
+  /// Replaces a session that differs from what the ledger has of it, if its last change in Redis is still the one that was compared. Its numbering
+  /// and the event ids that it remembers stay.
+  package init(rebuilding standing: FreshSession, as known: HotSession, readAt: Int64) {
+    var session = known
+    session.entry = standing.entry
+    self.init(
+      session: session, numbering: .goesOn(epoch: standing.epoch, seq: standing.seq), incarnation: standing.incarnation,
+      expected: .fresh(standing), rebuilds: true, readAt: readAt)
   }
 
   /// Decides how a session is restored, from what each side knows of it.

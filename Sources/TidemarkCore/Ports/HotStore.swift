@@ -1,13 +1,8 @@
 /// The hot state of sessions in Redis. All methods throw ``SourceError``, and all but ``add(_:to:)`` may be called again after they threw: what
 /// stands in Redis is compared in the same step in which it is changed.
-package protocol HotStore: Sendable {
+package protocol HotStore: HotStateStore {
   /// Returns what Redis has of each session, in the order asked, and a time on its clock before it was asked, in Unix milliseconds.
   func presence(of sessions: [String]) async throws -> (readAt: Int64, presences: [HotPresence])
-
-  /// Writes sessions, each in one atomic step. Returns for each whether it was written, or why Redis refuses it.
-  ///
-  /// - Throws: also where the lane's keys bear another installation's id (``SourceError/Kind/otherInstallation(_:)``).
-  func restore(_ sessions: [HotRestore], for installation: InstallationID) async throws -> [Result<HotRestore.Outcome, SourceError>]
 
   /// Returns where these lanes stand in Redis, in the order asked.
   func lanes(named names: [String]) async throws -> [HotLane]
@@ -31,12 +26,6 @@ package protocol HotStore: Sendable {
   /// Removes requests of a lane.
   func removeRequests(_ ids: [EntryID], of lane: String) async throws
 
-  /// Returns some sessions that are in Redis, of any lane, one server after another. A session that is there all the time is found once at least
-  /// before `next` is nil. A session that Redis does not show is left out.
-  ///
-  /// - Parameter place: where the call before ended; nil to begin.
-  func sessions(after place: HotPlace?, count: Int) async throws -> HotPage
-
   /// Used memory divided by `maxmemory` on the server that holds a session; nil where there is no limit, or where the server does not report it.
   func memoryShare(beside session: String) async throws -> Double?
 
@@ -49,6 +38,24 @@ package protocol HotStore: Sendable {
   func evict(
     _ sessions: [EvictedSession], idleFor idle: Duration, for installation: InstallationID
   ) async throws -> [(EvictedSession, bytes: Int)]
+}
+
+/// The state of sessions that are in Redis. All methods throw ``SourceError``, and may be called again after they threw.
+package protocol HotStateStore: Sendable {
+  /// Returns some sessions that are in Redis, of any lane, one server after another. A session that is there all the time is found once at least
+  /// before `next` is nil. A session that Redis does not show is left out.
+  ///
+  /// - Parameter place: where the call before ended; nil to begin.
+  func sessions(after place: HotPlace?, count: Int) async throws -> HotPage
+
+  /// Returns each session as it is in Redis, in the order asked, and a time on its clock before it was asked, in Unix milliseconds. A session that
+  /// is not there, or whose keys are of other types, is nil.
+  func load(_ sessions: [String]) async throws -> (readAt: Int64, sessions: [LoadedSession?])
+
+  /// Writes sessions, each in one atomic step. Returns for each whether it was written, or why Redis refuses it.
+  ///
+  /// - Throws: also where the lane's keys bear another installation's id (``SourceError/Kind/otherInstallation(_:)``).
+  func restore(_ sessions: [HotRestore], for installation: InstallationID) async throws -> [Result<HotRestore.Outcome, SourceError>]
 }
 
 /// A place in the search for the sessions that are in Redis.

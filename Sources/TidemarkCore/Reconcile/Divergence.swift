@@ -10,6 +10,24 @@ package struct Divergence: Sendable, Hashable {
     case entryDeleted = "entry_deleted"
     /// Numbers of a session's changes are missing in their order.
     case sequenceGap = "sequence_gap"
+    /// A table of the state lacks the row of a change.
+    case rowMissing = "row_missing"
+    /// No change explains a row of a table of the state.
+    case rowUnexpected = "row_unexpected"
+    /// A row of a table of the state is not what the audit trail gives.
+    case rowDifferent = "row_different"
+    /// Redis lacks a part of a session that is there.
+    case hotMissing = "hot_missing"
+    /// Postgres does not know a session that is in Redis, and whose changes it has passed.
+    case hotUnknown = "hot_unknown"
+    /// Redis has an earlier state of a session than Postgres.
+    case hotOlder = "hot_older"
+    /// Redis shows a change of a session that Postgres has passed and does not have.
+    case hotNewer = "hot_newer"
+    /// Redis and Postgres have another state of a session after the same change.
+    case hotDifferent = "hot_different"
+    /// A change was added to a lane without the function library while its session was in Redis.
+    case bypassed
   }
 
   package var lane: String

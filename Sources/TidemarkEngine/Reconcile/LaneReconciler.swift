@@ -4,6 +4,9 @@ internal import TidemarkLog
 
 /// Compares the logs of the worker's lanes with Postgres, as ``ReconciliationPlan`` decides, and repairs what the settings tell it to.
 struct LaneReconciler: Sendable {
+  private static let hint: Logger.MetadataValue =
+    "see `tidemark reconcile`, which lists them and, with --repair, applies again what PostgreSQL lacks"
+
   let services: ReconciliationServices
   let routes: RouteTable
   let coordinator: LaneCoordinator
@@ -20,7 +23,7 @@ struct LaneReconciler: Sendable {
       let seen = coordinator.signals[.reconciliation].generation
       let facts = await coordinator.reconciliationFacts
       let now = coordinator.clock.now
-      if let found = burst.take(now: now) { log(found) }
+      if let found = burst.take(now: now) { logger.log(found, hint: Self.hint) }
       let action = plan.next(facts, now: now)
       if case .wait(let moment) = action {
         await coordinator.signals[.reconciliation].wait(
@@ -105,14 +108,16 @@ struct LaneReconciler: Sendable {
     }
     return found
   }
+}
 
-  private func log(_ found: DivergenceBurst.Found) {
-    logger.log(
+extension Logger {
+  /// Logs differences that were found shortly after one another.
+  func log(_ found: DivergenceBurst.Found, hint: MetadataValue) {
+    log(
       .divergencesFound,
       [
         .count: .number(found.counts.values.reduce(0, +)), .lanes: "\(found.lanes.sorted().joined(separator: ","))",
-        .kinds: "\(found.counts.map { "\($0.key.rawValue) \($0.value)" }.sorted().joined(separator: ", "))",
-        .hint: "see `tidemark reconcile`, which lists them and, with --repair, applies again what PostgreSQL lacks",
+        .kinds: "\(found.counts.map { "\($0.key.rawValue) \($0.value)" }.sorted().joined(separator: ", "))", .hint: hint,
       ])
   }
 }

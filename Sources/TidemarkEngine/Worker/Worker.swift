@@ -30,6 +30,7 @@ package struct Worker: Service {
   private let seals: SealServices?
   private let reconciliation: ReconciliationServices?
   private let tuned: (any TunedSettings)?
+  private let stateCheck: StateCheckServices?
   private let logger: Logger
 
   /// - Parameters:
@@ -41,12 +42,13 @@ package struct Worker: Service {
   ///   - seals: seals changes; nil: nothing is sealed.
   ///   - reconciliation: compares the lanes with Postgres; nil: nothing is compared.
   ///   - tuned: computes the settings from what operators tuned; nil: they can't be tuned.
+  ///   - stateCheck: checks the state of sessions, in Redis and in the tables; nil: it is not checked.
   package init(
     identity: WorkerIdentity, settings: WorkerSettings, source: any LaneSource, sink: any ChangeSink, routes: RouteTable,
     metrics: EngineMetrics, claim: @escaping @Sendable (Bool) async throws -> Void = { _ in },
     functions: @escaping @Sendable () async throws -> [String] = { [] }, hot: HotServices? = nil,
     snapshots: (any SnapshotLedger)? = nil, seals: SealServices? = nil, reconciliation: ReconciliationServices? = nil,
-    tuned: (any TunedSettings)? = nil, clock: any WorkerClock = SystemClock(), logger: Logger
+    stateCheck: StateCheckServices? = nil, tuned: (any TunedSettings)? = nil, clock: any WorkerClock = SystemClock(), logger: Logger
   ) {
     self.identity = identity
     self.source = source
@@ -60,6 +62,7 @@ package struct Worker: Service {
     self.seals = seals
     self.reconciliation = reconciliation
     self.tuned = tuned
+    self.stateCheck = stateCheck
     self.logger = logger
     coordinator = LaneCoordinator(settings: settings, blockingLanes: source.blockingLanes, clock: clock, logger: logger)
   }
@@ -144,6 +147,11 @@ package struct Worker: Service {
             await LaneReconciler(
               services: reconciliation, routes: routes, coordinator: coordinator, metrics: metrics, logger: logger
             ).run()
+          }
+        }
+        if let stateCheck {
+          background.addTask {
+            await StateChecker(services: stateCheck, coordinator: coordinator, metrics: metrics, logger: logger).run()
           }
         }
         if let hot {

@@ -27,7 +27,8 @@ package struct LedgerStatements: Sendable {
       Self.statements(of: try DestinationStatements(destination, schema: schema)).map { ("\(destination.name) \($0.name)", $0.sql) }
     }
     let migrations = ("migrations", Migrator.appliedSQL(schema: try PostgresIdentifier.quoted(schema)))
-    let comparison = Self.statements(of: try ReconciliationSQL(schema: schema))
+    let comparison =
+      Self.statements(of: try ReconciliationSQL(schema: schema)) + Self.statements(of: try StateCheckSQL(schema: schema))
     all = ledger + hotState + rows + [migrations] + comparison + others
   }
 

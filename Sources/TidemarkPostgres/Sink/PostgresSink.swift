@@ -11,6 +11,7 @@ package struct PostgresSink: ChangeSink {
   let sql: LedgerSQL
   let reconciliation: ReconciliationSQL
   let hotSQL: HotStateSQL
+  let stateCheck: StateCheckSQL
   let statements: [DestinationStatements]
   let settings: SinkSettings
   let version: String
@@ -35,6 +36,7 @@ package struct PostgresSink: ChangeSink {
     sql = try LedgerSQL(schema: settings.schema)
     reconciliation = try ReconciliationSQL(schema: settings.schema)
     hotSQL = try HotStateSQL(schema: settings.schema)
+    stateCheck = try StateCheckSQL(schema: settings.schema)
     statements = try destinations.map { try DestinationStatements($0, schema: settings.schema) }
   }
 

@@ -42,6 +42,27 @@ package struct RedisHotStore: HotStore {
     }
   }
 
+  package func load(_ sessions: [String]) async throws -> (readAt: Int64, sessions: [LoadedSession?]) {
+    guard let first = sessions.first else { return (0, []) }
+    let commands = try sessions.map { id -> (key: String, command: [RedisArgument]) in
+      let keys = try keys(of: id)
+      return (keys.session, FunctionCall.command("load", of: lanes.keys.functions, isReading: true, keys, [.text(id)]))
+    }
+    let anyKey = try keys(of: first).session
+    return try await translating {
+      let readAt = try await time(beside: anyKey)
+      let loaded = try zip(sessions, try await keyspace.pipeline(commands)).map { id, reply -> LoadedSession? in
+        if case .error(let message) = reply, message.hasPrefix("COLD") || ServerErrorClass.concernsKey(message) { return nil }
+        guard let parts = try reply.orThrow().elements, parts.count == 4 else {
+          throw RedisError(.malformedReply, "the reply to load is not a session's state")
+        }
+        let texts = parts.map { ($0.elements ?? []).map { $0.text ?? "" } }
+        return LoadedSession(id: id, fields: texts[0], context: texts[1], messages: texts[3], calls: texts[2])
+      }
+      return (readAt, loaded)
+    }
+  }
+
   package func restore(_ sessions: [HotRestore], for installation: InstallationID) async throws -> [Result<HotRestore.Outcome, SourceError>]
   {
     guard let first = sessions.first else { return [] }
@@ -140,9 +161,9 @@ package struct RedisHotStore: HotStore {
       case .absent, .hot: "-"
       case .fresh(let fresh): "\(fresh.entry)"
       }
+    let flags = (restore.overwrites ? 1 : 0) + (restore.needsMark ? 2 : 0) + (restore.rebuilds ? 4 : 0)
     var arguments: [RedisArgument] = [
-      .text(session.id), .text(installation.text), .text(expected), .integer((restore.overwrites ? 1 : 0) + (restore.needsMark ? 2 : 0)),
-      .integer(restore.readAt),
+      .text(session.id), .text(installation.text), .text(expected), .integer(Int64(flags)), .integer(restore.readAt),
     ]
     for (part, width) in [(fields, 2), (session.context, 2), (session.messages, 1), (session.calls, 2), (restore.eventIDs, 2)] {
       arguments.append(.integer(Int64(part.count / width)))

@@ -9,14 +9,16 @@ struct Reconcile: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Compares Redis with PostgreSQL, and lists what is different.",
     discussion: """
-      Everything that Redis still holds and PostgreSQL should have is compared. Workers may run at the same time, and none is needed. What is found is \
-      recorded in `divergences`. Exit code 1: something is different and not repaired.
+      Everything that Redis still holds and PostgreSQL should have is compared, the state of each session in Redis with the one in \
+      PostgreSQL, and the tables with the audit trail. Workers may run at the same time, and none is needed. What is found is recorded \
+      in `divergences`. Exit code 1: something is different and not repaired.
       """)
 
   @OptionGroup var options: ConfigurationOptions
-  @Option(name: .long, help: "Only lanes whose names match this pattern, such as 'orders:*'.") var lane: String?
+  @Option(name: .long, help: "Only the entries of lanes whose names match this pattern, such as 'orders:*', and no state.")
+  var lane: String?
   @Option(name: .long, help: "Only this session.") var session: String?
-  @Flag(name: .long, help: "Apply again from Redis what PostgreSQL lacks.") var repair = false
+  @Flag(name: .long, help: "Apply again from Redis what PostgreSQL lacks, and write again what PostgreSQL can tell.") var repair = false
   @Flag(name: .long, help: "Write nothing: neither what is found nor repairs.") var dryRun = false
   @Flag(name: .long, help: "Print one JSON object per line.") var json = false
 
@@ -40,6 +42,7 @@ struct Reconcile: AsyncParsableCommand {
       let (run, close) = try composition.makeReconcileRun(
         sink, ReconcileRun.Options(session: session, repairs: repair, isDry: dryRun))
       var tally = Tally()
+      if lane == nil { try await compareState(composition, sink, line, &tally) }
       try await run.run(lanes) { progress in
         line.show(Self.text(progress))
       } report: { result in
@@ -59,6 +62,33 @@ struct Reconcile: AsyncParsableCommand {
     }
   }
 
+  /// What is different is recorded, and then printed with what is different of its lane; only without a record it is printed here.
+  private func compareState(_ composition: Composition, _ sink: PostgresSink, _ line: ProgressLine, _ tally: inout Tally) async throws {
+    guard composition.lanes.partitions != nil else { return }
+    let store = composition.makeHotStore()
+    let run = composition.makeStateReconcileRun(
+      sink, store, StateReconcileRun.Options(session: session, repairs: repair, isDry: dryRun))
+    do {
+      let end = try await run.run { progress in
+        line.show(Self.text(progress))
+      } report: { found in
+        guard dryRun else { return }
+        line.clear()
+        try tally.add(dry: found, json: json)
+      }
+      tally.repaired += end.repaired
+      await store.close()
+    } catch {
+      await store.close()
+      throw error
+    }
+    line.clear()
+  }
+
+  private static func text(_ progress: StateReconcileRun.Progress) -> String {
+    "\(progress.hot) sessions in Redis, \(progress.sessions) in the tables and \(progress.changes) changes compared, \(progress.found) differences"
+  }
+
   private static func text(_ progress: ReconcileRun.Progress) -> String {
     "\(progress.place) of \(progress.lanes) lanes, \(progress.compared) entries compared, \(progress.found) differences: \(progress.lane)"
   }
@@ -66,15 +96,25 @@ struct Reconcile: AsyncParsableCommand {
   /// Prints results and counts them.
   private struct Tally {
     private(set) var open = 0
-    private(set) var repaired = 0
+    var repaired = 0
+    /// What was printed before it was known whether it is recorded.
+    private var printed: Set<Divergence> = []
     private(set) var failures = 0
+
+    mutating func add(dry found: [Divergence], json: Bool) throws {
+      for divergence in found where printed.insert(divergence).inserted {
+        open += 1
+        let recorded = RecordedDivergence(unrecorded: divergence)
+        Console.print(json ? try ReconcileText.json(recorded) : ReconcileText.line(recorded))
+      }
+    }
 
     mutating func add(_ result: ReconcileRun.LaneResult, json: Bool, isDry: Bool) throws {
       for repair in result.repairs where repair.isDone {
         repaired += 1
         Console.print(json ? try ReconcileText.json(repair, in: result.lane) : ReconcileText.line(repair, in: result.lane))
       }
-      for divergence in result.open {
+      for divergence in result.open where !printed.contains(divergence.divergence) {
         open += 1
         Console.print(json ? try ReconcileText.json(divergence) : ReconcileText.line(divergence))
       }

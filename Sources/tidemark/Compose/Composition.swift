@@ -153,6 +153,16 @@ struct Composition {
 
   func makeSealServices() throws -> SealServices { SealServices(ledger: try makeSink(), heads: makeSealHeads()) }
 
+  /// What the state is checked with, over connections of its own; nil where the lanes of the partitions are off.
+  func makeStateCheckServices() throws -> StateCheckServices? {
+    guard lanes.partitions != nil else { return nil }
+    return StateCheckServices(store: makeHotStore(), ledger: try makeSink())
+  }
+
+  func makeStateReconcileRun(_ sink: PostgresSink, _ store: RedisHotStore, _ options: StateReconcileRun.Options) -> StateReconcileRun {
+    StateReconcileRun(store: store, ledger: sink, lanes: lanes, messages: configuration.hot.messages, options: options)
+  }
+
   /// What lanes are compared with Postgres with, over connections of its own.
   func makeReconciliationServices() throws -> ReconciliationServices {
     let sink = try makeSink()

@@ -60,7 +60,8 @@ final class Runtime: Sendable {
         }
       },
       hot: try composition.makeHotServices(), snapshots: sink, seals: try composition.makeSealServices(),
-      reconciliation: try composition.makeReconciliationServices(), tuned: current, logger: logger)
+      reconciliation: try composition.makeReconciliationServices(), stateCheck: try composition.makeStateCheckServices(), tuned: current,
+      logger: logger)
     do {
       http = try AdminSettings(loaded.configuration.http).map { [composition, worker, logger] settings in
         AdminServer(

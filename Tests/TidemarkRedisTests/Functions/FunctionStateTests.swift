@@ -160,6 +160,28 @@ struct FunctionStateTests {
     }
   }
 
+  @Test("A session is rebuilt while its last change is the expected one, and goes on with its numbers and event ids")
+  func rebuild() async throws {
+    try await withFunctions { functions in
+      let id = try await fill(functions)
+      try await functions.command("HSET \(FunctionCalls.lane) installation ours")
+      let held = try #require(try await functions.load("s")?.session)
+      let before = try await functions.everything()
+      #expect(try await functions.call("restore", "s", Self.restored(expect: "1-1", flags: "4")).number == 0)
+      #expect(try await functions.call("restore", "s", Self.restored(expect: id)).number == 0)
+      #expect(try await functions.call("restore", "unknown", Self.restored(expect: id, flags: "4")).number == 0)
+      #expect(try await functions.everything() == before)
+      #expect(try await functions.call("restore", "s", Self.restored(expect: id, flags: "4", entryID: id)).number == 1)
+      let rebuilt = try #require(try await functions.load("s"))
+      for name in ["seq", "epoch", "incarnation", "entry_id"] { #expect(rebuilt.session[name] == held[name], "\(name)") }
+      #expect(rebuilt.context == ["k": "[ ]"] && rebuilt.contents == ["one", "two"])
+      let seq = try #require(held["seq"].flatMap { Int64($0) })
+      // What it answered before its rebuild.
+      #expect(try #require(try await functions.append("s", "message.appended", "role user content two event_id e").change).seq < seq)
+      #expect(try #require(try await functions.append("s", "x", "", expect: "\(seq)").change).seq == seq + 1)
+    }
+  }
+
   @Test("What a worker read of a session long ago is not put back")
   func staleRestore() async throws {
     try await withFunctions(started: []) { functions in
@@ -183,7 +205,7 @@ struct FunctionStateTests {
       try await functions.command("HSET \(FunctionCalls.lane) incarnation 0")
       #expect(try await functions.call("restore", "s", Self.restored(flags: "2")).number == 1)
       #expect(try await functions.call("restore", "s", Self.restored(flags: "2")).number == 0)
-      #expect(try await functions.call("restore", "t", Self.restored(flags: "4")).refusal == "INVALID flags: is not a number from 0 to 3")
+      #expect(try await functions.call("restore", "t", Self.restored(flags: "8")).refusal == "INVALID flags: is not a number from 0 to 7")
     }
   }
 
