@@ -109,7 +109,7 @@ package struct StateReconcileRun: Sendable {
     var portion = Self.portions.lowerBound
     while true {
       let start = clock.now
-      let ids = try await ledger.sessionIDs(SessionFilter(), after: last, limit: portion)
+      let ids = try await ledger.sessions(SessionFilter(), after: last, limit: portion).map(\.id)
       guard let end = ids.last else { return }
       try await check(ids)
       last = end

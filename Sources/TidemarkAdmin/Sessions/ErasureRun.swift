@@ -147,7 +147,7 @@ package struct ErasureRun: Sendable {
   }
 
   private func requests(of ids: Set<SessionKey>) async throws -> [(name: String, ids: [EntryID])] {
-    try await store.requests(of: lanes.partitionLanes, limit: 10_000).requests.map { lane in
+    try await store.requests(of: lanes.partitionLanes.map { ($0, .zero) }, limit: 10_000).requests.map { lane in
       let wanted = lane.entries.filter { entry in
         switch entry.request {
         case .restore(let session): ids.contains(SessionKey(session))

@@ -9,8 +9,8 @@ package protocol StateCheckLedger: Sendable {
   /// - Parameter messages: the largest number of messages of a session.
   func hotSessions(_ ids: [String], messages: Int) async throws -> [HotSession]
 
-  /// Returns some ids of known sessions in their order, after one of them.
-  func sessionIDs(_ filter: SessionFilter, after id: String, limit: Int) async throws -> [String]
+  /// Returns some known sessions in the order of their ids, after one of them.
+  func sessions(_ filter: SessionFilter, after id: String, limit: Int) async throws -> [KnownSession]
 
   /// Returns the differences between the rows of these sessions and what the audit trail gives.
   func checkSessions(_ ids: [String]) async throws -> [TableDifference]

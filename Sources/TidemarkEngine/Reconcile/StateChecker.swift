@@ -89,7 +89,7 @@ struct StateChecker: Sendable {
       report(repaired: result.repaired)
       return result.new
     case .checkSessions(let last, let limit):
-      let ids = try await services.ledger.sessionIDs(SessionFilter(), after: last, limit: limit)
+      let ids = try await services.ledger.sessions(SessionFilter(), after: last, limit: limit).map(\.id)
       let result = try await tables.check(ids)
       try await services.ledger.recordWalk(.sessions, place: ids.last)
       let (took, now) = end()

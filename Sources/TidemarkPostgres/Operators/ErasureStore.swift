@@ -135,7 +135,7 @@ package struct ErasureStore: Sendable {
   /// Repeats a statement whose locks others hold, or that was chosen to end a deadlock: workers go first.
   private func query(_ sql: String, _ parameters: [PostgresValue]) async throws -> PostgresResult {
     let deadline = ContinuousClock.now.advanced(by: Self.patience)
-    var wait: Duration?
+    var backoff = Backoff()
     while true {
       do {
         return try await sink.query(sql, parameters)
@@ -144,8 +144,7 @@ package struct ErasureStore: Sendable {
           error.hint = "run `tidemark migrate --roles`, and grant the role that may forget: GRANT tidemark_eraser TO your_login"
         }
         guard let state = error.sqlstate, FaultClass.isConflict(state), ContinuousClock.now < deadline else { throw error }
-        wait = Self.retry.wait(after: wait, random: .random(in: 0..<1))
-        try await Task.sleep(for: wait ?? .zero)
+        try await Task.sleep(for: backoff.next(Self.retry, random: .random(in: 0..<1)))
       }
     }
   }

@@ -101,7 +101,7 @@ import TidemarkTestKit
   private static func record(through ms: UInt64) -> LaneRecord {
     LaneRecord(
       laneID: 7, name: "lane", shard: 0, fence: 1, incarnation: 1,
-      cursor: LaneCursor(position: EntryID(ms: ms, no: 0), appliedNo: Int64(ms), seal: []), ordinal: ms, baseline: 0, owner: "me")
+      cursor: LaneCursor(position: EntryID(ms: ms, no: 0), appliedNo: Int64(ms)), ordinal: ms, baseline: 0, owner: "me")
   }
 
   /// A stream of messages, and a ledger that has all of them.

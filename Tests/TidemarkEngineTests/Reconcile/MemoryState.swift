@@ -65,7 +65,7 @@ final class MemoryState: HotStateStore, StateCheckLedger {
     state.withLock { state in
       names.map { name in
         LaneRecord(
-          laneID: 1, name: name, shard: 0, fence: 1, incarnation: 1, cursor: LaneCursor(position: state.committed, appliedNo: 0, seal: []),
+          laneID: 1, name: name, shard: 0, fence: 1, incarnation: 1, cursor: LaneCursor(position: state.committed, appliedNo: 0),
           ordinal: 1,
           baseline: 0, owner: "w")
       }
@@ -79,8 +79,8 @@ final class MemoryState: HotStateStore, StateCheckLedger {
     }
   }
 
-  func sessionIDs(_ filter: SessionFilter, after id: String, limit: Int) async throws -> [String] {
-    state.withLock { Array($0.known.keys.sorted().filter { $0 > id }.prefix(limit)) }
+  func sessions(_ filter: SessionFilter, after id: String, limit: Int) async throws -> [KnownSession] {
+    state.withLock { $0.known.keys.sorted().filter { $0 > id }.prefix(limit).map { KnownSession(id: $0, isNumbered: true) } }
   }
 
   func checkSessions(_ ids: [String]) async throws -> [TableDifference] { state.withLock { state in ids.flatMap { state.rows[$0] ?? [] } } }
