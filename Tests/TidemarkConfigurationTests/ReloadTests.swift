@@ -79,7 +79,6 @@ import Testing
     ("batch.max_entries", "0", "tune: batch.max_entries is 0, below 1; use 1 to 1000000"),
     ("batch.max_entrie", "1", "tune: batch.max_entrie is not a setting; did you mean batch.max_entries?"),
     ("log.format", "json", "tune: log.format cannot be tuned while workers run; change the file and restart the workers"),
-    ("reconcile.rate", "1", "tune: reconcile.rate is reserved: this release ignores it; tune it once a release makes use of it"),
     ("lanes", "[]", "tune: lanes cannot be tuned while workers run; change the file and send SIGHUP"),
   ])
   func oneWrongSettingIsNamed(key: String, value: String, problem: String) {

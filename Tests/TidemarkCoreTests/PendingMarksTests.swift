@@ -46,7 +46,26 @@ import Testing
     #expect(Set(marks.due(.all, now: epoch)) == ["a", "b"])
     marks.withdraw(["a"])
     #expect(marks.lanes == ["b"])
-    #expect(marks.take(["a", "b"]).map(\.record.name) == ["b"])
+    #expect(marks.take(["a", "b"]).marks.map(\.record.name) == ["b"])
+    #expect(marks.lanes.isEmpty)
+  }
+
+  @Test func `a mark that was taken to be sent does not come back once it was withdrawn`() {
+    var marks = PendingMarks()
+    marks.add([mark("a", 5), mark("b", 5)])
+    let first = marks.take(["a", "b"])
+    // The ledger went back behind what was committed of one lane.
+    marks.withdraw(["a"])
+    marks.giveBack(first.marks, of: first)
+    #expect(marks.lanes == ["b"])
+    // What is committed since is true.
+    marks.add([mark("a", 3)])
+    let second = marks.take(["a", "b"])
+    marks.giveBack(second.marks, of: second)
+    #expect(marks.lanes == ["a", "b"])
+    let third = marks.take(["a"])
+    marks.withdrawAll()
+    marks.giveBack(third.marks, of: third)
     #expect(marks.lanes.isEmpty)
   }
 

@@ -125,11 +125,11 @@ import Testing
     #expect(state.effects { $0.postgresFailed(down, now: epoch) } == WorkerEffects())
     down.isUnreachable = true
     var effects = state.effects { $0.postgresFailed(down, now: epoch) }
-    #expect(effects.signals == [.postgres, .eviction] && effects.notices == [.postgresUnreachable(reason: "down")])
+    #expect(effects.signals == [.postgres, .eviction, .reconciliation] && effects.notices == [.postgresUnreachable(reason: "down")])
     #expect(state.changedLanes(now: epoch).keys.sorted() == ["a"])
     #expect(state.effects { $0.postgresFailed(down, now: epoch) } == WorkerEffects())
     effects = state.effects { $0.postgresAnswered() }
-    #expect(effects.signals == [.postgres, .eviction] && effects.notices == [.postgresReachable])
+    #expect(effects.signals == [.postgres, .eviction, .reconciliation] && effects.notices == [.postgresReachable])
     #expect(state.effects { $0.postgresAnswered() } == WorkerEffects())
   }
 

@@ -31,7 +31,17 @@ package struct PendingMarks: Sendable {
     }
   }
 
+  /// Marks that were taken to be sent, and how many withdrawals there had been.
+  package struct Taken: Sendable {
+    package fileprivate(set) var marks: [PendingMark]
+    fileprivate let withdrawals: Int
+  }
+
   private var marks: [String: PendingMark] = [:]
+  private var withdrawals = 0
+  /// The last withdrawal of each lane, and of all lanes.
+  private var lastWithdrawals: [String: Int] = [:]
+  private var lastWithdrawalOfAll = 0
 
   package init() {}
 
@@ -42,9 +52,21 @@ package struct PendingMarks: Sendable {
     for mark in added { marks[mark.record.name] = marks[mark.record.name].map { $0.followed(by: mark) } ?? mark }
   }
 
-  /// Removes marks that are not true any more.
+  /// Removes marks that are not true any more. Those that were taken are not given back.
   package mutating func withdraw(_ lanes: Set<String>) {
-    for lane in lanes { marks[lane] = nil }
+    withdrawals += 1
+    for lane in lanes {
+      marks[lane] = nil
+      lastWithdrawals[lane] = withdrawals
+    }
+  }
+
+  /// Removes the marks of all lanes, likewise.
+  package mutating func withdrawAll() {
+    withdrawals += 1
+    marks = [:]
+    lastWithdrawals = [:]
+    lastWithdrawalOfAll = withdrawals
   }
 
   /// Returns the lanes whose marks may be sent now. At the end of a worker, held marks are tried once more.
@@ -58,5 +80,13 @@ package struct PendingMarks: Sendable {
   }
 
   /// Removes and returns the marks of these lanes.
-  package mutating func take(_ lanes: [String]) -> [PendingMark] { lanes.compactMap { marks.removeValue(forKey: $0) } }
+  package mutating func take(_ lanes: [String]) -> Taken {
+    Taken(marks: lanes.compactMap { marks.removeValue(forKey: $0) }, withdrawals: withdrawals)
+  }
+
+  /// Adds marks of those that were taken, because they could not be sent, unless they were withdrawn meanwhile.
+  package mutating func giveBack(_ unsent: [PendingMark], of taken: Taken) {
+    guard taken.withdrawals >= lastWithdrawalOfAll else { return }
+    add(unsent.filter { taken.withdrawals >= lastWithdrawals[$0.record.name] ?? 0 })
+  }
 }

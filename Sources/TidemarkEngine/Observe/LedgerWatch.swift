@@ -39,7 +39,7 @@ struct LedgerWatch: Sendable {
     case .otherLedger:
       logger.log(.postgresChanged, [.system: "\(reading.identity.system)", .timeline: "\(reading.identity.timeline)"])
       // The ledger may lack what the earlier one had committed and what is not published yet.
-      publisher.withdraw(publisher.waitingLanes)
+      publisher.withdrawAll()
       return nil
     case .rewinds(let rewinds, let comparesAll):
       report(rewinds.news)

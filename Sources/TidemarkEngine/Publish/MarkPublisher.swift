@@ -40,6 +40,9 @@ final class MarkPublisher: Sendable {
   /// Removes the marks of these lanes that are not published yet, because they are not true any more.
   func withdraw(_ lanes: Set<String>) { pending.withLock { $0.withdraw(lanes) } }
 
+  /// The same of all lanes.
+  func withdrawAll() { pending.withLock { $0.withdrawAll() } }
+
   /// The lanes whose marks wait.
   var waitingLanes: Set<String> { pending.withLock { $0.lanes } }
 
@@ -107,6 +110,8 @@ final class MarkPublisher: Sendable {
     }
   }
 
+  private func giveBack(_ unsent: [PendingMark], of taken: PendingMarks.Taken) { pending.withLock { $0.giveBack(unsent, of: taken) } }
+
   private func note(failure reason: String?) async {
     let isNews = failure.withLock { known in
       defer { known = reason }
@@ -116,12 +121,13 @@ final class MarkPublisher: Sendable {
   }
 
   private func publish(_ lanes: [String], by route: PendingMarks.Route) async throws {
-    var marks = pending.withLock { $0.take(lanes) }
+    let taken = pending.withLock { $0.take(lanes) }
+    var marks = taken.marks
     do {
       let connection = source.writeConnection(to: route.lane)
       let trusted = await coordinator.perform { state, _ in state.trusted(lanes, over: connection) }
       if !trusted.isEmpty {
-        let lost = try await publish(marks.filter { trusted.contains($0.record.name) }, by: route, over: connection, isSurveyed: false)
+        let lost = try await publish(marks.filter { trusted.contains($0.record.name) }, by: route, over: connection, of: taken)
         marks.removeAll { trusted.contains($0.record.name) && !lost.contains($0.record.name) }
       }
       guard !marks.isEmpty else { return }
@@ -129,10 +135,10 @@ final class MarkPublisher: Sendable {
       let held = marks.filter { verdicts[$0.record.name] == .withhold }
       marks.removeAll { verdicts[$0.record.name] != .publish }
       let until = coordinator.clock.now.advanced(by: Self.hold)
-      add(held.map { $0.held(until: until) })
-      _ = try await publish(marks, by: route, over: surveyed, isSurveyed: true)
+      giveBack(held.map { $0.held(until: until) }, of: taken)
+      _ = try await publish(marks, by: route, over: surveyed, of: taken, isSurveyed: true)
     } catch {
-      add(marks)
+      giveBack(marks, of: taken)
       // Their lanes may be at another server by now, which has looked in vain.
       changed.raise()
       throw error
@@ -158,7 +164,8 @@ final class MarkPublisher: Sendable {
 
   /// Returns the lanes whose marks were refused because Redis has lost the earlier ones. They are still to be published.
   private func publish(
-    _ marks: [PendingMark], by route: PendingMarks.Route, over connection: WriteConnection?, isSurveyed: Bool
+    _ marks: [PendingMark], by route: PendingMarks.Route, over connection: WriteConnection?, of taken: PendingMarks.Taken,
+    isSurveyed: Bool = false
   ) async throws -> Set<String> {
     guard !marks.isEmpty else { return [] }
     var refused = try await source.publish(marks.map { $0.mark(isSurveyed: isSurveyed) }, over: route.isStray ? nil : connection)
@@ -171,13 +178,13 @@ final class MarkPublisher: Sendable {
     if !blocked.isEmpty {
       let dropped = await coordinator.perform { $0.refused(blocked, now: $1.now) }
       let now = coordinator.clock.now
-      add(
+      giveBack(
         marks.compactMap { mark in
           guard let error = blocked[mark.record.name], !dropped.contains(mark.record.name) else { return nil }
           // Another installation's id is replaced by itself, as soon as the claim was compared.
           let isForeign = error.kind == .otherInstallation(mark.record.name)
           return mark.held(until: now.advanced(by: isForeign ? Self.hold : Self.refusedHold))
-        })
+        }, of: taken)
     }
     if !outdated.isEmpty { await release(marks.map(\.record).filter { outdated[$0.name] != nil }, outdated) }
     return lost
