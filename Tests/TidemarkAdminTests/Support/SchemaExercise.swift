@@ -109,6 +109,17 @@ final class SchemaExercise {
             numbers: numbers))
       }
     }
+    try await step("state") {
+      guard let lane = try await sink.lanes(named: [name]).first else { return }
+      _ = try await sink.fewestHotMessages(1_000_000 - round)
+      try await sink.recordWalk(.sessions, place: name)
+      _ = try await sink.walks()
+      _ = try await sink.checkChanges(of: lane.laneID, after: .zero, session: nil, limit: 1_000)
+      try await owner("update tide.messages set removed_at = now() where session_id = '\(name)'")
+      try await owner("update tide.context set updated_at = now() where session_id = '\(name)'")
+      try await owner("update tide.tool_calls set started_at = now() where session_id = '\(name)' and started_at is not null")
+      _ = try await sink.repairSession(name)
+    }
     try await step("lanes") {
       _ = try await lanes.pause([name], true)
       _ = try await lanes.pause([name], false)
