@@ -17,6 +17,7 @@ import TidemarkCore
         "lane", "state", "since", "last_error", "hint", "entry_id", "incarnation", "owner", "fence", "lag_entries", "lag_seconds", "read",
         "applied", "duplicates", "divergent", "ephemeral", "skipped", "dead_letters", "dead_letters_open", "gaps_open", "missing",
         "baseline", "reread", "misrouted", "accounting_error", "read_per_second", "applied_per_second",
+        "divergences_open", "verified_at", "verified_through",
       ])
     for unknown in ["last_error", "hint", "lag_entries", "lag_seconds", "read_per_second", "applied_per_second"] {
       #expect(lane[unknown] is NSNull, "\(unknown)")

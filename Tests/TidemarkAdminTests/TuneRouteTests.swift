@@ -25,7 +25,7 @@ import TidemarkCore
       #expect(entries.applies == "with the next transaction" && entries.perLane)
       let level = try #require(listing.settings.first { $0.key == "log.level" })
       #expect(level.applies == "at once" && !level.perLane)
-      #expect(!listing.settings.contains { $0.key == "postgres.writers" || $0.key == "reconcile.rate" })
+      #expect(!listing.settings.contains { $0.key == "postgres.writers" || $0.key == "retention.changes" })
     }
   }
 

@@ -8,7 +8,7 @@ import Testing
   /// Words of errors, options, table titles and HTTP methods that look like commands.
   private static let others: Set<String> = [
     "HEAD", "READONLY", "LANE", "WORKER", "DRAIN", "SETTING", "PREFIX", "COUNT", "BLOCK", "STREAMS", "EXECUTE",
-    "ENTRY", "STARTED",
+    "ENTRY", "STARTED", "CHANGE", "CHANGES", "LANES", "LOGNAME", "USER",
   ]
 
   /// Returns every command in Swift and in scripts, with its subcommand if the source names it: `XINFO STREAM`.
