@@ -52,9 +52,10 @@ $$;
 
 -- A session's transcript as chat models take it: a call belongs to the assistant's message before it, or to one without content, and is answered
 -- right after it, once: with the message that the agent wrote for it (role `tool` and the call's id), else with its result. `omitted` counts
--- messages of the role `tool` that answer no call, which a model refuses.
+-- messages of the role `tool` that answer no call, which a model refuses. In PL/pgSQL its plan is kept; planning it takes as long as running it.
 CREATE FUNCTION {{schema}}.chat_messages(session text, OUT messages json, OUT omitted bigint)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
   WITH items AS MATERIALIZED (
     SELECT row_number() OVER (ORDER BY t.entry_ms, t.entry_no, t.lane_id) AS place, t.kind, t.role, t.content, t.body
       FROM {{schema}}.transcript(session, complete => true) AS t),
@@ -87,7 +88,8 @@ LANGUAGE sql STABLE AS $$
          (SELECT count(*) FROM items i
            WHERE i.kind = 'message' AND i.role = 'tool'
              AND NOT EXISTS (SELECT FROM items c WHERE c.kind = 'tool_call' AND c.body ->> 'call_id' = i.body ->> 'call_id'))
-$$;
+    INTO messages, omitted;
+END $$;
 
 -- The lines of an export, of those of these sessions that there are: the session, and beside it what the format has.
 CREATE FUNCTION {{schema}}.export_line(about {{schema}}.sessions, contents text) RETURNS text

@@ -42,7 +42,9 @@ import TidemarkTestKit
 
   @Test func `a value that a column can't hold is the record's fault, without quoting it`() async throws {
     try await withSink { sink in
-      try await sink.connection.script("alter table tide.tool_calls alter column cost type numeric(5, 2)", deadline: generous)
+      try await sink.connection.script(
+        "drop view tide.tool_days, tide.session_sizes; alter table tide.tool_calls alter column cost type numeric(5, 2)", deadline: generous
+      )
       let entries = [
         HandMade(1, "tool.finished", "s", [("call_id", "c"), ("status", "ok"), ("cost", "123456789")]),
         HandMade(2, "tool.finished", "s", [("call_id", "d"), ("status", "ok"), ("cost", "1.5")]),
