@@ -17,7 +17,7 @@ LANGUAGE sql STABLE AS $$
     (SELECT l.lane FROM {{schema}}.lanes l WHERE l.lane_id = of_lane), 'lane number ' || of_lane)
 $$;
 
-CREATE FUNCTION {{schema}}.entry_place(place bigint[]) RETURNS text
+CREATE FUNCTION {{schema}}.entry_place_of(place bigint[]) RETURNS text
 LANGUAGE sql STABLE AS $$ SELECT {{schema}}.entry_place(place[1], place[2], place[3]::integer) $$;
 
 -- What one session.* change sets, by name: as session_fields(), and `ext.KEY` for what it brought that nobody knows.
@@ -81,10 +81,10 @@ BEGIN
   SELECT s.session_id, 'row_unexpected', 'sessions: no change made the row' FROM present s WHERE s.first_lane IS NULL
   UNION ALL
   SELECT s.session_id, 'row_different', 'sessions.' || d.name || CASE
-           WHEN f.set_at -> d.field IS NOT NULL THEN ': not what ' || {{schema}}.entry_place(
+           WHEN f.set_at -> d.field IS NOT NULL THEN ': not what ' || {{schema}}.entry_place_of(
              ARRAY(SELECT p::bigint FROM jsonb_array_elements_text(f.set_at -> d.field) AS p)) || ' gives'
            WHEN f.place IS NULL THEN ': no change of the session gives it'
-           ELSE ': not what the changes up to ' || {{schema}}.entry_place(f.place) || ' give' END
+           ELSE ': not what the changes up to ' || {{schema}}.entry_place_of(f.place) || ' give' END
     FROM present s LEFT JOIN folded f ON f.session_id = s.session_id
    CROSS JOIN LATERAL (
      VALUES ('agent_id', 'agent', s.agent_id IS DISTINCT FROM f.agent_id), ('user_id', 'user', s.user_id IS DISTINCT FROM f.user_id),
@@ -123,19 +123,19 @@ BEGIN
       FROM current c
       FULL JOIN (SELECT * FROM history WHERE number = 1) AS n ON n.session_id = c.session_id AND n.key = c.key
       LEFT JOIN history o ON o.session_id = c.session_id AND o.key = c.key AND o.place = c.place AND NOT o.removed)
-  SELECT c.session_id, 'row_missing', 'context: no row for the value of ' || {{schema}}.entry_place(c.newest_place)
+  SELECT c.session_id, 'row_missing', 'context: no row for the value of ' || {{schema}}.entry_place_of(c.newest_place)
     FROM compared c WHERE c.place IS NULL AND NOT c.removed
   UNION ALL
-  SELECT c.session_id, 'row_unexpected', 'context: the row of ' || {{schema}}.entry_place(c.place) || CASE
+  SELECT c.session_id, 'row_unexpected', 'context: the row of ' || {{schema}}.entry_place_of(c.place) || CASE
            WHEN c.newest_place IS NULL THEN ': context_history has no value of its key'
-           ELSE ': ' || {{schema}}.entry_place(c.newest_place) || ' removed its key' END
+           ELSE ': ' || {{schema}}.entry_place_of(c.newest_place) || ' removed its key' END
     FROM compared c WHERE c.place IS NOT NULL AND coalesce(c.removed, true) AND NOT c.came_back
   UNION ALL
-  SELECT c.session_id, 'row_different', 'context.entry_ms: the row of ' || {{schema}}.entry_place(c.place) || ' is older than '
-           || {{schema}}.entry_place(c.newest_place)
+  SELECT c.session_id, 'row_different', 'context.entry_ms: the row of ' || {{schema}}.entry_place_of(c.place) || ' is older than '
+           || {{schema}}.entry_place_of(c.newest_place)
     FROM compared c WHERE c.place <> c.newest_place AND NOT c.removed
   UNION ALL
-  SELECT c.session_id, 'row_different', 'context.' || d.name || ' of ' || {{schema}}.entry_place(c.place)
+  SELECT c.session_id, 'row_different', 'context.' || d.name || ' of ' || {{schema}}.entry_place_of(c.place)
     FROM compared c
    CROSS JOIN LATERAL (VALUES ('kind', c.is_kind), ('value', c.is_value), ('updated_at', c.is_time)) AS d (name, is_different)
    WHERE c.has_origin AND d.is_different AND (c.came_back OR c.place = c.newest_place);
@@ -235,9 +235,9 @@ BEGIN
         ON l.session_id = m.session_id AND l.hidden_from = m.place
       LEFT JOIN events h ON h.session_id = m.session_id AND h.place = m.removed_place
      WHERE m.kind = 'message')
-  SELECT j.session_id, 'row_different', 'messages.removed_at of ' || {{schema}}.entry_place(j.place) || CASE
+  SELECT j.session_id, 'row_different', 'messages.removed_at of ' || {{schema}}.entry_place_of(j.place) || CASE
            WHEN j.first_place IS NULL THEN ': no change hides the message'
-           ELSE ': ' || {{schema}}.entry_place(j.first_place) || ' hides the message' END
+           ELSE ': ' || {{schema}}.entry_place_of(j.first_place) || ' hides the message' END
     FROM judged j
    WHERE CASE WHEN j.is_shared
               THEN (j.removed_place IS NOT NULL AND NOT j.is_hide) OR j.lane_place < j.removed_place
@@ -245,7 +245,7 @@ BEGIN
               ELSE j.removed_place IS DISTINCT FROM j.first_place END
       OR (j.removed_place IS NOT NULL AND j.is_hide AND j.removed_at IS DISTINCT FROM j.hide_at)
   UNION ALL
-  SELECT e.session_id, 'row_different', 'message_hides.hidden_from of ' || {{schema}}.entry_place(e.place)
+  SELECT e.session_id, 'row_different', 'message_hides.hidden_from of ' || {{schema}}.entry_place_of(e.place)
     FROM events e JOIN counted c ON c.session_id = e.session_id
    CROSS JOIN LATERAL (
      -- Just before the entry, so that what it hid itself counts as visible.
@@ -296,11 +296,11 @@ BEGIN
            row_number() OVER of_call AS number, lead(ARRAY[t.entry_ms, t.entry_no, t.lane_id]) OVER of_call AS next_place
       FROM {{schema}}.tool_calls t WHERE t.session_id = ANY (session_ids)
     WINDOW of_call AS (PARTITION BY t.session_id, t.call_id ORDER BY t.entry_ms, t.entry_no, t.lane_id))
-  SELECT a.session_id, 'row_different', 'tool_calls.attempt of ' || {{schema}}.entry_place(a.place)
+  SELECT a.session_id, 'row_different', 'tool_calls.attempt of ' || {{schema}}.entry_place_of(a.place)
     FROM attempts a WHERE a.attempt <> a.number
   UNION ALL
-  SELECT a.session_id, 'row_different', 'tool_calls.finished_ms of ' || {{schema}}.entry_place(a.place) || ': '
-           || {{schema}}.entry_place(a.finished_place) || ' ended another attempt'
+  SELECT a.session_id, 'row_different', 'tool_calls.finished_ms of ' || {{schema}}.entry_place_of(a.place) || ': '
+           || {{schema}}.entry_place_of(a.finished_place) || ' ended another attempt'
     FROM attempts a
    -- Of attempts that follow one another no other is open.
    WHERE a.is_started AND a.next_place < a.finished_place
@@ -309,7 +309,7 @@ BEGIN
                     AND ARRAY[o.entry_ms, o.entry_no, o.lane_id] < a.finished_place
                     AND (o.finished_ms IS NULL OR ARRAY[o.finished_ms, o.finished_no, o.finished_lane] > a.finished_place))
   UNION ALL
-  SELECT a.session_id, 'row_different', 'tool_calls.started_at of ' || {{schema}}.entry_place(a.place) || ': an attempt was open that it ends'
+  SELECT a.session_id, 'row_different', 'tool_calls.started_at of ' || {{schema}}.entry_place_of(a.place) || ': an attempt was open that it ends'
     FROM attempts a
    WHERE NOT a.is_started AND a.attempt > 1
      AND EXISTS (SELECT FROM {{schema}}.tool_calls o
