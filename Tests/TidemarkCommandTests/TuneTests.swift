@@ -167,10 +167,30 @@ import TidemarkTestKit
     }
   }
 
+  @Test func aSuggestionNamesItsNumbersAndIsMadeOnlyWhenAskedFor() async throws {
+    try await withProduct(["batch.max_entries": "10"]) { product in
+      let early = try await tune(product, "--suggest")
+      #expect(early.exitCode == 0 && early.standardOutput.hasPrefix("nothing to suggest: there were 0 transactions"), "\(early)")
+      try await product.addMessages(400)
+      let worker = try await product.startWorker()
+      try await product.waitUntilCaughtUp()
+      #expect(try await worker.stop() == 0)
+      try await product.addMessages(100)
+      let suggestion = try await tune(product, "--suggest")
+      #expect(suggestion.standardOutput.hasPrefix("batch.max_entries=20: "), "\(suggestion)")
+      #expect(suggestion.standardOutput.contains("and 100 entries wait"))
+      #expect(try await product.value("select count(*) from tidemark.tuning_history") == "0")
+      let applied = try await tune(product, "--suggest", "--apply")
+      #expect(applied.standardOutput.contains("batch.max_entries: 10 -> 20, with the next transaction"), "\(applied)")
+      #expect(try await product.value("select why like 'suggested: %100 entries wait%' from tidemark.tuning_history") == "t")
+      #expect(try await tune(product, "--apply").exitCode == 2)
+    }
+  }
+
   @Test func theCommandsOfThePageWorkInTheirOrder() async throws {
     try await withProduct { product in
       let lines = try Documentation.lines("tidemark tune", in: "ops/tuning.md")
-      #expect(lines.count == 6)
+      #expect(lines.count == 7)
       for line in lines {
         let command = line.split(separator: "#")[0].split(separator: "\"", omittingEmptySubsequences: false).enumerated()
         let words = command.flatMap { index, part in index % 2 == 1 ? [String(part)] : part.split(separator: " ").map { String($0) } }

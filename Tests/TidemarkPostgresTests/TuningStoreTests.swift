@@ -67,6 +67,23 @@ import TidemarkCore
     }
   }
 
+  @Test func `recent transactions are counted by their time, and old ones are not`() async throws {
+    try await withStore { sink, store in
+      _ = try await sink.one(
+        """
+        insert into tide.change_log (lane_id, no, entry_ms, entry_no, type, occurred_at, committed_at, digest)
+        select l.lane_id, n, n, 0, 'x', now(), now() - make_interval(secs => case when n <= 10 then 3600 else n / 5 end), '' 
+          from tide.lanes l, generate_series(1, 31) n
+        """)
+      let measure = try await store.recentBatches(of: ["one"], fullAt: 5)
+      // The numbers 11 to 14, then three times five, then 30 and 31.
+      #expect(measure == BatchMeasure(transactions: 5, full: 3, entries: 21, seconds: 4, waiting: nil))
+      #expect(
+        try await store.recentBatches(of: ["none"], fullAt: 5)
+          == BatchMeasure(transactions: 0, full: 0, entries: 0, seconds: 0, waiting: nil))
+    }
+  }
+
   @Test func `workers are notified of a change`() async throws {
     try await withStore { sink, store in
       let news = try sink.sink.makeLeaseNews()

@@ -86,6 +86,7 @@ extension StatusPage {
       }
       for (const worker of report.workers) {
         if (worker.not_in_force && worker.alive !== false) list.push([worker.worker, `Settings that are read but not in force: ${worker.not_in_force}.`, 'Restart the worker to change these.']);
+        if (worker.tuning_refused && worker.alive !== false) list.push([worker.worker, `What was tuned can't be applied: ${worker.tuning_refused}.`, 'Correct the configuration of the worker, or reset the setting with tidemark tune --reset.']);
       }
       // Many lanes often have one error.
       const grouped = new Map();
@@ -150,7 +151,7 @@ extension StatusPage {
       lanes(report);
       fill('workers', report.workers.map(worker => [worker.worker, worker.host ?? '?', [worker.pid ?? '?', 'n'], worker.version ?? '?', [number(worker.shards), 'n'],
         [number(worker.lanes), 'n'], clock(worker.started_at), worker.alive === false ? ['died, last seen ' + clock(worker.seen_at), 'bad'] : clock(worker.seen_at)]));
-      fill('settings', Object.entries(report.settings).sort().map(([name, setting]) => [name, [setting.value ?? 'unset', setting.value === null ? 'muted' : 'id wrap'], [setting.source, 'muted wrap']]));
+      fill('settings', Object.entries(report.settings).sort().map(([name, setting]) => [name, [setting.value ?? 'unset', setting.value === null ? 'muted' : 'id wrap'], [setting.tuned ? `${setting.source} by ${setting.tuned.by} at ${setting.tuned.at}` : setting.source, 'muted wrap']]));
       $('content').hidden = false;
     }
 

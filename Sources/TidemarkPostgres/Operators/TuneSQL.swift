@@ -3,6 +3,7 @@ struct TuneSQL: Sendable {
   let change: String
   let history: String
   let latest: String
+  let recentBatches: String
 
   /// Throws ``PostgresError`` for a schema name that can't be quoted.
   init(schema name: String) throws {
@@ -16,6 +17,19 @@ struct TuneSQL: Sendable {
        ORDER BY change DESC, lane, key LIMIT $1::bigint
       """
     latest = "SELECT coalesce(max(change), 0) AS change FROM \(schema).tuning_history"
+    // A transaction is told from the next by its time, which is the time of its start.
+    recentBatches = """
+      SELECT count(*) AS transactions, count(*) FILTER (WHERE b.entries >= $3::bigint) AS full_ones,
+             coalesce(sum(b.entries), 0)::bigint AS entries,
+             coalesce(extract(epoch FROM max(b.committed_at) - min(b.committed_at)), 0)::double precision AS seconds
+        FROM (SELECT c.committed_at, count(*) AS entries
+                FROM \(schema).lanes l
+               CROSS JOIN LATERAL (
+                 SELECT k.committed_at FROM \(schema).change_log k WHERE k.lane_id = l.lane_id
+                  ORDER BY k.entry_ms DESC, k.entry_no DESC LIMIT $2::bigint) AS c
+               WHERE l.lane = ANY ($1::text[]) AND c.committed_at > now() - interval '10 minutes'
+               GROUP BY c.committed_at) AS b
+      """
   }
 
   /// Returns the query of what is tuned, which workers and readers of the status share.

@@ -2,6 +2,9 @@ package import TidemarkCore
 
 /// Stores what operators tune. It is in the ledger, so that it survives restarts and reaches every worker.
 package struct TuningStore: Sendable {
+  /// The changes of each lane that are measured at most.
+  private static let measuredChanges: Int64 = 50_000
+
   private let sink: PostgresSink
   private let sql: TuneSQL
 
@@ -27,6 +30,19 @@ package struct TuningStore: Sendable {
         from: result.string(row, "from_value"), to: result.string(row, "to_value"), at: result.string(row, "at") ?? "",
         by: result.string(row, "changed_by") ?? "", why: result.string(row, "why"), undoes: result.int64(row, "undoes"))
     }
+  }
+
+  /// Measures the transactions of these lanes in the last ten minutes, as far as the last changes of each lane show them. What waits is not
+  /// known here.
+  ///
+  /// - Parameter limit: the entries at which a transaction is full.
+  package func recentBatches(of lanes: [String], fullAt limit: Int) async throws -> BatchMeasure {
+    let result = try await sink.query(
+      sql.recentBatches, [.textArray(strings: lanes), .integer(Self.measuredChanges), .integer(Int64(limit))])
+    func count(_ column: String) -> Int { Int(result.int64(0, column) ?? 0) }
+    return BatchMeasure(
+      transactions: count("transactions"), full: count("full_ones"), entries: count("entries"),
+      seconds: result.string(0, "seconds").flatMap { Double($0) } ?? 0, waiting: nil)
   }
 
   /// Makes one change of all wishes, or none. Returns its number; nil if another change came after the one that the caller has seen.

@@ -33,18 +33,26 @@ struct Tune: AsyncParsableCommand {
   @Flag(name: .long, help: "Reset these settings, or all: the values of file, environment and flags apply again.")
   var reset = false
 
+  @Flag(name: .long, help: "Suggest one change of a limit of batches from recent transactions, with the reason in numbers.")
+  var suggest = false
+
+  @Flag(name: .long, help: "With --suggest: make the suggested change.")
+  var apply = false
+
   @Flag(name: .long, help: "Print JSON.")
   var json = false
 
   func validate() throws {
-    guard [history, undo, reset].count(where: \.self) <= 1 else {
-      throw ValidationError("tune: give one of --history, --undo and --reset")
+    guard [history, undo, reset, suggest].count(where: \.self) <= 1 else {
+      throw ValidationError("tune: give one of --history, --undo, --reset and --suggest")
     }
-    if history || undo {
+    if history || undo || suggest {
       guard settings.isEmpty, lane == nil else {
-        throw ValidationError("tune: \(history ? "--history" : "--undo") goes with neither settings nor --lane")
+        let option = history ? "--history" : undo ? "--undo" : "--suggest"
+        throw ValidationError("tune: \(option) goes with neither settings nor --lane")
       }
     }
+    guard suggest || !apply else { throw ValidationError("tune: --apply needs --suggest") }
     if let lane, lane.isEmpty { throw ValidationError("tune: --lane is empty; give a lane's name or a pattern, or leave it out") }
     guard changes else {
       guard lane == nil, why == nil else { throw ValidationError("tune: --lane and --why need a setting such as batch.max_entries=1000") }
@@ -62,8 +70,18 @@ struct Tune: AsyncParsableCommand {
   private var changes: Bool { undo || reset || !settings.isEmpty }
 
   func run() async throws {
-    let tuner = try Composition(try options.load()).makeTuner()
+    let composition = try Composition(try options.load())
+    let tuner = try composition.makeTuner()
     do {
+      if suggest {
+        let suggestion = try await tuner.suggestion(try await composition.makeStatusReader().read())
+        Console.print(json ? try suggestion.json(pretty: true) : suggestion.text())
+        guard apply, let pair = suggestion.pair else { return }
+        let change = try await tuner.perform(TuneOrder(.set([pair]), by: Operator.name, why: "suggested: \(suggestion.reason)"))
+        // With --json the suggestion is the data.
+        if json { Console.note(change.text()) } else { Console.print(change.text()) }
+        return
+      }
       guard changes else {
         let listing = try await tuner.listing(history: history || json ? Tuner.shownHistory : 0)
         Console.print(json ? try listing.json(pretty: true) : history ? listing.historyText() : listing.text())

@@ -129,6 +129,7 @@ final class SchemaExercise {
       let wish = TuningWish(place: .init(lanes: name, key: "batch.max_entries"), value: "1")
       for _ in 0..<2 { _ = try await tuning.change([wish], by: "ana", why: nil, after: try await tuning.latest()) }
       _ = try await tuning.history(1)
+      _ = try await tuning.recentBatches(of: [name], fullAt: 1)
       _ = try await tuning.tuning()
     }
     try await step("sessions") {
