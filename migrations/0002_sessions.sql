@@ -68,7 +68,8 @@ BEGIN
    WHERE s.session_id = n.session_id;
 END $$;
 
--- Records that a change was applied behind others of its lane, if it was: the lane had passed the entry before.
+-- Records that a change was applied behind others of its lane, if it was: the lane had passed the entry before. Without a number it is one that
+-- has its number already, and only its rows were made again.
 CREATE FUNCTION {{schema}}.note_late_change(session text, of_lane integer, ms bigint, no bigint, change_no bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -76,7 +77,7 @@ BEGIN
               WHERE l.lane_id = of_lane
                 AND ((l.entry_ms < 0, l.entry_ms, l.entry_no < 0, l.entry_no) >= (false, ms, false, no)
                      OR (l.furthest_ms < 0, l.furthest_ms, l.furthest_no < 0, l.furthest_no) >= (false, ms, false, no))) THEN
-    INSERT INTO {{schema}}.late_changes (lane_id, no, entry_ms, entry_no) VALUES (of_lane, change_no, ms, no);
+    INSERT INTO {{schema}}.late_changes (lane_id, no, entry_ms, entry_no) SELECT of_lane, change_no, ms, no WHERE change_no IS NOT NULL;
     -- Never the same twice, even within a transaction.
     UPDATE {{schema}}.sessions s SET late_at = greatest(clock_timestamp(), s.late_at + interval '1 microsecond') WHERE s.session_id = session;
   END IF;

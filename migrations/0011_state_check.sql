@@ -542,7 +542,7 @@ BEGIN
       ARRAY[change.session_id], ARRAY[at_ms], ARRAY[at_no], ARRAY[of_lane], ARRAY[change.occurred_at],
       ARRAY[CASE WHEN change.type = 'messages.cleared' THEN 'clear' WHEN change.fields ->> 'message_id' IS NULL THEN 'last' ELSE 'remove' END],
       ARRAY[change.fields ->> 'message_id']);
-    PERFORM {{schema}}.note_late_change(change.session_id, of_lane, at_ms, at_no);
+    PERFORM {{schema}}.note_late_change(change.session_id, of_lane, at_ms, at_no, NULL);
   END IF;
   UPDATE {{schema}}.divergences d SET repaired_at = now(), repair = 'applied again from the audit trail'
    WHERE d.session_id = change.session_id AND d.repaired_at IS NULL AND d.kind = 'row_missing'
