@@ -108,14 +108,19 @@ END $$;
 CREATE TRIGGER empty_forgotten_letters BEFORE INSERT ON {{schema}}.dead_letters
   FOR EACH ROW EXECUTE FUNCTION {{schema}}.empty_forgotten_letters();
 
--- The record of an eviction that was under way when its session was forgotten holds the producer's event ids.
-CREATE FUNCTION {{schema}}.skip_forgotten_evictions() RETURNS trigger
+-- What is recorded of a session beside its changes: an eviction that was under way when it was forgotten, with the producer's event ids; a
+-- difference that a comparison found, and how far its numbers were followed.
+CREATE FUNCTION {{schema}}.skip_forgotten_rows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN CASE WHEN {{schema}}.is_forgotten(NEW.session_id, NEW.entry_ms) THEN NULL ELSE NEW END;
 END $$;
-CREATE TRIGGER skip_forgotten_evictions BEFORE INSERT ON {{schema}}.evicted_sessions
-  FOR EACH ROW EXECUTE FUNCTION {{schema}}.skip_forgotten_evictions();
+CREATE TRIGGER skip_forgotten_rows BEFORE INSERT ON {{schema}}.evicted_sessions
+  FOR EACH ROW EXECUTE FUNCTION {{schema}}.skip_forgotten_rows();
+CREATE TRIGGER skip_forgotten_rows BEFORE INSERT ON {{schema}}.divergences
+  FOR EACH ROW EXECUTE FUNCTION {{schema}}.skip_forgotten_rows();
+CREATE TRIGGER skip_forgotten_rows BEFORE INSERT ON {{schema}}.session_numbers
+  FOR EACH ROW EXECUTE FUNCTION {{schema}}.skip_forgotten_rows();
 
 -- The steps of an erasure, in their order.
 

@@ -23,7 +23,7 @@ struct LaneReconciler: Sendable {
       let seen = coordinator.signals[.reconciliation].generation
       let facts = await coordinator.reconciliationFacts
       let now = coordinator.clock.now
-      if let found = burst.take(now: now) { logger.log(found, hint: Self.hint) }
+      if let found = burst.take(now: now) { found.log(to: logger, hint: Self.hint) }
       let action = plan.next(facts, now: now)
       if case .wait(let moment) = action {
         await coordinator.signals[.reconciliation].wait(
@@ -110,14 +110,14 @@ struct LaneReconciler: Sendable {
   }
 }
 
-extension Logger {
+extension DivergenceBurst.Found {
   /// Logs differences that were found shortly after one another.
-  func log(_ found: DivergenceBurst.Found, hint: MetadataValue) {
-    log(
+  func log(to logger: Logger, hint: Logger.MetadataValue) {
+    logger.log(
       .divergencesFound,
       [
-        .count: .number(found.counts.values.reduce(0, +)), .lanes: "\(found.lanes.sorted().joined(separator: ","))",
-        .kinds: "\(found.counts.map { "\($0.key.rawValue) \($0.value)" }.sorted().joined(separator: ", "))", .hint: hint,
+        .count: .number(counts.values.reduce(0, +)), .lanes: "\(lanes.sorted().joined(separator: ","))",
+        .kinds: "\(counts.map { "\($0.key.rawValue) \($0.value)" }.sorted().joined(separator: ", "))", .hint: hint,
       ])
   }
 }

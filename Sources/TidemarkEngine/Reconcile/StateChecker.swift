@@ -33,7 +33,7 @@ struct StateChecker: Sendable {
       let facts = await coordinator.reconciliationFacts
       let isResponsible = await coordinator.grant.shards[RetentionSweeper.shard] != nil
       let now = coordinator.clock.now
-      if let found = burst.take(now: now) { logger.log(found, hint: Self.hint) }
+      if let found = burst.take(now: now) { found.log(to: logger, hint: Self.hint) }
       let action = plan.next(facts.limits, isResponsible: isResponsible, isHeldUp: facts.isHeldUp, now: now)
       if case .wait(let moment) = action {
         await coordinator.signals[.reconciliation].wait(after: seen, until: min(moment, burst.due ?? moment), on: coordinator.clock)
