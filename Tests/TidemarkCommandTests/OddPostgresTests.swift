@@ -57,13 +57,14 @@ import TidemarkTestKit
     try await withProduct { product in
       let role = product.postgres.database
       try await product.postgres.adminPsql("alter role \"\(role)\" set temp_file_limit = 0")
-      let worker = try await product.startWorker()
       let large = String(repeating: "x", count: 8_000_000)
       try await product.add([
         RawRecord("before", ["type": "context.set", "session": "s", "key": "a", "value": "1"]),
         RawRecord("large", ["type": "context.set", "session": "s", "key": "b", "value": "\"\(large)\""]),
         RawRecord("behind", ["type": "context.set", "session": "s", "key": "c", "value": "1"]),
       ])
+      // All three are there when the lane is first read, so that they come in one batch.
+      let worker = try await product.startWorker()
       try await product.waitFor("halted", "select state from tidemark.lanes")
       let said = try await product.value("select last_error || ' ' || hint from tidemark.lanes")
       #expect(said.contains("53400 (configuration_limit_exceeded)") && said.contains("raise temp_file_limit or work_mem"), "\(said)")
