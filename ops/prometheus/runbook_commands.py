@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Runs the commands of ops/RUNBOOK.md as somebody would paste them, against an installation with load, a dead letter, a gap and an open lock.
+"""Runs the commands of ops/RUNBOOK.md as somebody would paste them, against an installation with load, dead letters and a gap.
 
-Standard library only; starts its own servers as fire.py does. A line must end with 0, or with 1 where a program has found a problem, and must
-not fail to find its program, its table or its option. Exit 0: all lines do.
+Standard library only; starts its own servers as fire.py does. A line must end with 0, or with 1 where a program has found a problem, and
+must not fail to find its program, its table or its option. Exit 0: all lines do.
 """
 
 import argparse
