@@ -110,7 +110,12 @@ final class MarkPublisher: Sendable {
     }
   }
 
-  private func giveBack(_ unsent: [PendingMark], of taken: PendingMarks.Taken) { pending.withLock { $0.giveBack(unsent, of: taken) } }
+  private func giveBack(_ unsent: [PendingMark], of taken: PendingMarks.Taken) {
+    guard !unsent.isEmpty else { return }
+    pending.withLock { $0.giveBack(unsent, of: taken) }
+    // The lanes may be another task's by the time that their marks are due, and that task must know the time.
+    changed.raise()
+  }
 
   private func note(failure reason: String?) async {
     let isNews = failure.withLock { known in
@@ -139,8 +144,6 @@ final class MarkPublisher: Sendable {
       _ = try await publish(marks, by: route, over: surveyed, of: taken, isSurveyed: true)
     } catch {
       giveBack(marks, of: taken)
-      // Their lanes may be at another server by now, which has looked in vain.
-      changed.raise()
       throw error
     }
   }
