@@ -10,6 +10,7 @@ from servers import Worker
 # Bookkeeping, a few rows whatever the backlog; everything else that a drain filled counts as rows written.
 NOT_ROWS = {
     "lanes", "leases", "workers", "checkpoints", "migrations", "erasure_key", "seals", "session_numbers", "state_walks", "hot_message_limits",
+    "session_rows", "installation",
 }
 
 
