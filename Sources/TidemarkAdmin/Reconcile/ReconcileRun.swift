@@ -5,21 +5,6 @@ package import TidemarkPostgres
 
 /// Compares the logs of lanes with Postgres on demand: all that Redis holds and Postgres should have. Workers may run at the same time.
 package struct ReconcileRun: Sendable {
-  package struct Options: Sendable {
-    /// Only entries and changes of this session; nil: all.
-    package var session: String?
-    /// Whether what Postgres lacks is applied again.
-    package var repairs = false
-    /// Whether nothing is written.
-    package var isDry = false
-
-    package init(session: String? = nil, repairs: Bool = false, isDry: Bool = false) {
-      self.session = session
-      self.repairs = repairs
-      self.isDry = isDry
-    }
-  }
-
   package struct Progress: Sendable {
     package var lane: String
     /// The lane's number among those that are compared.
@@ -46,11 +31,11 @@ package struct ReconcileRun: Sendable {
   private let reconciler: LogReconciler
   private let ledger: PostgresSink
   private let catalog: LaneCatalog
-  private let options: Options
+  private let options: ReconcileOptions
   private let clock: any WorkerClock
 
   package init(
-    reconciler: LogReconciler, ledger: PostgresSink, lanes: LaneCatalog, options: Options, clock: any WorkerClock = SystemClock()
+    reconciler: LogReconciler, ledger: PostgresSink, lanes: LaneCatalog, options: ReconcileOptions, clock: any WorkerClock = SystemClock()
   ) {
     self.reconciler = reconciler
     self.ledger = ledger

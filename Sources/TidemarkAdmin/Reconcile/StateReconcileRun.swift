@@ -5,21 +5,6 @@ internal import TidemarkEngine
 ///
 /// It holds one piece at a time, whatever the number of sessions.
 package struct StateReconcileRun: Sendable {
-  package struct Options: Sendable {
-    /// Only this session; nil: all.
-    package var session: String?
-    /// Whether what can be had from Postgres is written again.
-    package var repairs = false
-    /// Whether nothing is written.
-    package var isDry = false
-
-    package init(session: String? = nil, repairs: Bool = false, isDry: Bool = false) {
-      self.session = session
-      self.repairs = repairs
-      self.isDry = isDry
-    }
-  }
-
   package struct Progress: Sendable, Equatable {
     /// The sessions that were compared in Redis, and in the tables.
     package var hot = 0
@@ -40,12 +25,12 @@ package struct StateReconcileRun: Sendable {
   private let tables: TableCheck
   private let store: any HotStateStore
   private let ledger: any StateCheckLedger
-  private let options: Options
+  private let options: ReconcileOptions
   private let clock: any WorkerClock
 
   /// - Parameter messages: the largest number of messages that Redis keeps of a session: `hot.messages`.
   package init(
-    store: any HotStateStore, ledger: any StateCheckLedger, lanes: LaneCatalog, messages: Int, options: Options,
+    store: any HotStateStore, ledger: any StateCheckLedger, lanes: LaneCatalog, messages: Int, options: ReconcileOptions,
     clock: any WorkerClock = SystemClock()
   ) {
     hot = HotStateCheck(store: store, ledger: ledger, lanes: lanes, messages: messages)

@@ -22,6 +22,8 @@ struct Reconcile: AsyncParsableCommand {
   @Flag(name: .long, help: "Write nothing: neither what is found nor repairs.") var dryRun = false
   @Flag(name: .long, help: "Print one JSON object per line.") var json = false
 
+  private var comparison: ReconcileOptions { ReconcileOptions(session: session, repairs: repair, isDry: dryRun) }
+
   func validate() throws {
     if let session, !SessionKey.lengths.contains(session.utf8.count) { throw ValidationError("--session: is not 1 to 256 bytes long") }
     if lane?.isEmpty == true { throw ValidationError("--lane: is empty; give the name of a lane, or a pattern") }
@@ -39,8 +41,7 @@ struct Reconcile: AsyncParsableCommand {
       if let lane, lanes.isEmpty {
         throw CommandFailure.found("reconcile: no lane matches \(ForeignText.line(lane)); `tidemark status` lists the lanes")
       }
-      let (run, close) = try composition.makeReconcileRun(
-        sink, ReconcileRun.Options(session: session, repairs: repair, isDry: dryRun))
+      let (run, close) = try composition.makeReconcileRun(sink, comparison)
       var tally = Tally()
       if lane == nil { try await compareState(composition, sink, line, &tally) }
       try await run.run(lanes) { progress in
@@ -66,8 +67,7 @@ struct Reconcile: AsyncParsableCommand {
   private func compareState(_ composition: Composition, _ sink: PostgresSink, _ line: ProgressLine, _ tally: inout Tally) async throws {
     guard composition.lanes.partitions != nil else { return }
     let store = composition.makeHotStore()
-    let run = composition.makeStateReconcileRun(
-      sink, store, StateReconcileRun.Options(session: session, repairs: repair, isDry: dryRun))
+    let run = composition.makeStateReconcileRun(sink, store, comparison)
     do {
       let end = try await run.run { progress in
         line.show(Self.text(progress))

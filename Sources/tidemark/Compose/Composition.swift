@@ -159,7 +159,7 @@ struct Composition {
     return StateCheckServices(store: makeHotStore(), ledger: try makeSink())
   }
 
-  func makeStateReconcileRun(_ sink: PostgresSink, _ store: RedisHotStore, _ options: StateReconcileRun.Options) -> StateReconcileRun {
+  func makeStateReconcileRun(_ sink: PostgresSink, _ store: RedisHotStore, _ options: ReconcileOptions) -> StateReconcileRun {
     StateReconcileRun(store: store, ledger: sink, lanes: lanes, messages: configuration.hot.messages, options: options)
   }
 
@@ -171,7 +171,7 @@ struct Composition {
 
   /// The comparison of the command `reconcile`, and what closes its connections.
   func makeReconcileRun(
-    _ sink: PostgresSink, _ options: ReconcileRun.Options
+    _ sink: PostgresSink, _ options: ReconcileOptions
   ) throws -> (run: ReconcileRun, close: @Sendable () async -> Void) {
     let source = makeSource()
     let repairer = PatientRepairer(try sink.makeReplayer())
