@@ -20,4 +20,9 @@ package struct ReconciliationLimits: Sendable, Equatable {
     self.rate = rate
     self.repair = repair
   }
+
+  /// The pause after a piece of this size that took this time: as long as background work rests, and long enough to keep to the rate.
+  func pause(after time: Duration, size: Int) -> Duration {
+    max(BackgroundPace.pause(after: time), .seconds(1) * size / rate)
+  }
 }

@@ -155,6 +155,6 @@ package struct StateCheckPlan: Sendable {
   }
 
   private mutating func pause(_ time: Duration, _ size: Int, now: ContinuousClock.Instant) {
-    pauseEnd = now + max(BackgroundPace.pause(after: time), .seconds(1) * size / limits.rate)
+    pauseEnd = now + limits.pause(after: time, size: size)
   }
 }
