@@ -2,7 +2,7 @@ internal import Foundation
 internal import TidemarkConfiguration
 package import TidemarkCore
 
-/// The heads of all chains in a file that the operator keeps where whoever may change Postgres may not.
+/// A file with the heads of all chains. The operator keeps it out of reach of everybody who can change Postgres.
 ///
 /// It holds one JSON object: the installation, the time, and for each lane the number of the last sealed change with its link.
 package struct AnchorFile: Codable, Sendable, Equatable {

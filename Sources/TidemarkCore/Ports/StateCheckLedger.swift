@@ -107,7 +107,7 @@ package struct CheckedChanges: Sendable, Equatable {
 package struct SuspectSession: Sendable, Equatable {
   package var id: String
   package var lane: String
-  /// Its last change in Redis.
+  /// The last change of the session in Redis.
   package var entry: EntryID
   /// The entry from which on Redis has its changes.
   package var start: EntryID

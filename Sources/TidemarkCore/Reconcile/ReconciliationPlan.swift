@@ -26,7 +26,7 @@ package struct ReconciliationPlan: Sendable {
     package var entries: Int
   }
 
-  /// What became of a piece.
+  /// The result of comparing a piece.
   package struct Piece: Sendable, Equatable {
     package var through: EntryID
     /// The number of entries and of changes that were compared.

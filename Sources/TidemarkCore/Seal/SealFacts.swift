@@ -4,7 +4,7 @@ package struct SealFacts: Sendable, Equatable {
     package var name: String
     /// The number of the last committed change.
     package var appliedNo: Int64
-    /// Of the lane. In another one Redis may have lost the head of the chain.
+    /// The incarnation of the lane. When it changes, Redis may have lost the head of the chain.
     package var incarnation: Int64
     package var installation: InstallationID
 

@@ -40,7 +40,7 @@ final class MarkPublisher: Sendable {
   /// Removes the marks of these lanes that are not published yet, because they are not true any more.
   func withdraw(_ lanes: Set<String>) { pending.withLock { $0.withdraw(lanes) } }
 
-  /// The same of all lanes.
+  /// Removes the marks of all lanes that are not published yet.
   func withdrawAll() { pending.withLock { $0.withdrawAll() } }
 
   /// The lanes whose marks wait.
